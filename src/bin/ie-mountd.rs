@@ -1,0 +1,5 @@
+//! `ie-mountd`: see [`ie_container::mountd`].
+
+fn main() -> std::process::ExitCode {
+    ie_container::mountd::main()
+}

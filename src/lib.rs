@@ -1,0 +1,21 @@
+//! Many people who do not trust each other share one Docker host.
+//!
+//! The map of the house:
+//!
+//! - [`protocol`]: what crosses a socket. Knows no socket, no user database, no engine.
+//! - [`policy`]: the admin's one file, read whole or not at all, and the decisions taken from it. Pure but for the
+//!   opening of that file.
+//! - [`client`]: `ie-container`, runs as the user, decides nothing.
+//! - [`gateway`]: `ie-containerd`, runs as a system user of its own; the only code that speaks to the engine.
+//! - [`mountd`]: `ie-mountd`, runs as root; stages directories for the gateway to bind.
+//! - [`copy`]: `ie-copy`, runs as the user inside a container; tar in, tar out.
+//!
+//! Dependencies point one way: `bin → {client, gateway, mountd, copy} → {policy, protocol}`. The four never import
+//! each other; `tests/house.rs` holds this.
+
+pub mod client;
+pub mod copy;
+pub mod gateway;
+pub mod mountd;
+pub mod policy;
+pub mod protocol;

@@ -1,0 +1,1 @@
+//! The policy: read whole or not at all.

@@ -1,0 +1,8 @@
+//! What crosses a socket: words, amounts, reports and the stage messages.
+
+pub mod amount;
+pub mod escape;
+pub mod name;
+pub mod place;
+pub mod report;
+pub mod stage;

@@ -1,0 +1,144 @@
+//! The words people use for containers, checked once at the edge.
+
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// Why a word is not a container's name.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NameError {
+    #[error("a container's name has 1 to 63 characters, this one has {0}")]
+    Length(usize),
+    #[error("a container's name starts with a letter or a digit and holds only a-z, 0-9, '_', '.' and '-'")]
+    Characters,
+    #[error("a name of 12 or more hexadecimal digits alone could be read as an id, add another character")]
+    LooksLikeId,
+    #[error("no such container")]
+    NotAReference,
+}
+
+/// A container's short name: `[a-z0-9][a-z0-9_.-]{0,62}`, and never 12 or more hexadecimal digits only.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct ContainerName(String);
+
+impl ContainerName {
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl TryFrom<String> for ContainerName {
+    type Error = NameError;
+
+    fn try_from(word: String) -> Result<Self, NameError> {
+        if word.is_empty() || word.len() > 63 {
+            return Err(NameError::Length(word.chars().count()));
+        }
+        let mut bytes = word.bytes();
+        let first = bytes.next().is_some_and(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
+        let rest = bytes.all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"_.-".contains(&b));
+        if !first || !rest {
+            return Err(NameError::Characters);
+        }
+        if word.len() >= 12 && word.bytes().all(|b| b.is_ascii_hexdigit()) {
+            return Err(NameError::LooksLikeId);
+        }
+        Ok(Self(word))
+    }
+}
+
+impl std::str::FromStr for ContainerName {
+    type Err = NameError;
+
+    fn from_str(word: &str) -> Result<Self, NameError> {
+        Self::try_from(word.to_owned())
+    }
+}
+
+impl From<ContainerName> for String {
+    fn from(name: ContainerName) -> Self {
+        name.0
+    }
+}
+
+impl fmt::Display for ContainerName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// What a caller may use for a container: a short name, a full id, or the beginning of an id.
+///
+/// It is looked up among the caller's own containers and never reaches an engine.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct ContainerRef(String);
+
+impl ContainerRef {
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl TryFrom<String> for ContainerRef {
+    type Error = NameError;
+
+    fn try_from(word: String) -> Result<Self, NameError> {
+        // Docker accepts "/name" wherever it accepts "name".
+        let bare = word.strip_prefix('/').unwrap_or(&word);
+        let is_id = !bare.is_empty() && bare.len() <= 64 && bare.bytes().all(|b| b.is_ascii_hexdigit());
+        if is_id {
+            return Ok(Self(bare.to_ascii_lowercase()));
+        }
+        match ContainerName::try_from(bare.to_owned()) {
+            Ok(name) => Ok(Self(name.0)),
+            Err(_) => Err(NameError::NotAReference),
+        }
+    }
+}
+
+impl std::str::FromStr for ContainerRef {
+    type Err = NameError;
+
+    fn from_str(word: &str) -> Result<Self, NameError> {
+        Self::try_from(word.to_owned())
+    }
+}
+
+impl From<ContainerRef> for String {
+    fn from(reference: ContainerRef) -> Self {
+        reference.0
+    }
+}
+
+impl fmt::Display for ContainerRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_plain_words() {
+        for good in ["a", "web", "0", "train-1", "a_b.c-d", "deadbeef", "cafe12345678x", &"a".repeat(11)] {
+            assert_eq!(good.parse::<ContainerName>().map(String::from), Ok(good.to_owned()));
+        }
+        for bad in ["", "-a", ".a", "A", "a/b", "a b", "é", "../x", "a\n", "%2e", &"z".repeat(64)] {
+            assert!(bad.parse::<ContainerName>().is_err(), "{bad:?}");
+        }
+        assert_eq!("0123456789ab".parse::<ContainerName>(), Err(NameError::LooksLikeId));
+    }
+
+    #[test]
+    fn references_are_names_or_ids() {
+        assert_eq!("/web".parse::<ContainerRef>().unwrap().as_str(), "web");
+        assert_eq!("0F3C".parse::<ContainerRef>().unwrap().as_str(), "0f3c");
+        assert_eq!("0123456789abcdef".parse::<ContainerRef>().unwrap().as_str(), "0123456789abcdef");
+        for bad in ["", "/", "//web", "x/kill?signal=KILL&y=", "..", &"a".repeat(65), "web\0"] {
+            assert_eq!(bad.parse::<ContainerRef>(), Err(NameError::NotAReference), "{bad:?}");
+        }
+    }
+}

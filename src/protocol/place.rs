@@ -1,0 +1,24 @@
+//! Where things lie on a host that has been set up in the usual way.
+
+/// The user socket: the Docker Engine API and `/ie/v1`.
+pub const USER_SOCKET: &str = "/run/ie-container/user.sock";
+/// The admin socket: reachable by root alone.
+pub const ADMIN_SOCKET: &str = "/run/ie-container/admin/admin.sock";
+/// The sockets' directory, owned by the gateway's user.
+pub const RUNTIME_DIR: &str = "/run/ie-container";
+/// ie-mountd's directory, owned by root: its socket and the stage.
+pub const MOUNTD_DIR: &str = "/run/ie-mountd";
+/// ie-mountd's socket below its directory.
+pub const MOUNTD_SOCKET: &str = "mountd.sock";
+/// The stage below ie-mountd's directory.
+pub const STAGE: &str = "stage";
+/// The gateway's state: generated account files.
+pub const STATE_DIR: &str = "/var/lib/ie-container";
+/// The policy file.
+pub const POLICY: &str = "/etc/ie-container/policy.toml";
+/// The system user of the gateway.
+pub const GATEWAY_USER: &str = "ie-container";
+/// `ie-copy`, as installed; bound read-only into each container.
+pub const COPY_HELPER: &str = "/usr/local/libexec/ie-container/ie-copy";
+/// Where `ie-copy` appears inside each container.
+pub const COPY_IN_CONTAINER: &str = "/.ie-copy";
