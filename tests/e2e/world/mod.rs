@@ -248,6 +248,12 @@ fn preconditions() -> Result<(), String> {
     if !missing.is_empty() {
         return Err(format!("missing: apt-get install --no-install-recommends {}", missing.join(" ")));
     }
+    // The package busybox puts a program in the same place that needs a library no image here has.
+    if Command::new("ldd").arg("/bin/busybox").output().is_ok_and(|output| output.status.success()) {
+        return Err(
+            "/bin/busybox is not static: apt-get install --no-install-recommends busybox-static".to_owned()
+        );
+    }
     Ok(())
 }
 
