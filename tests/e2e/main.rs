@@ -8,7 +8,19 @@
     reason = "a test fails by panicking"
 )]
 
+mod attach_pty;
+mod cp;
+mod docker_cli;
+mod exec;
 mod harness;
+mod network;
+mod ownership;
+mod policy;
+mod ps;
+mod refusals;
+mod restart;
+mod run;
+mod staging;
 mod suite;
 mod world;
 
@@ -17,5 +29,20 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
-    suite::run(&arguments, vec![harness::tests()])
+    let trials = vec![
+        harness::tests(),
+        run::tests(),
+        ps::tests(),
+        exec::tests(),
+        attach_pty::tests(),
+        cp::tests(),
+        staging::tests(),
+        network::tests(),
+        policy::tests(),
+        ownership::tests(),
+        refusals::tests(),
+        docker_cli::tests(),
+        restart::tests(),
+    ];
+    suite::run(&arguments, trials)
 }

@@ -34,10 +34,6 @@ impl Engine {
         self.run.join("docker.sock")
     }
 
-    pub(crate) fn group(&self) -> &str {
-        &self.group
-    }
-
     pub(crate) fn log(&self) -> PathBuf {
         self.lib.join("log/dockerd")
     }
@@ -115,12 +111,7 @@ impl Engine {
         }
     }
 
-    /// Kills the engine and starts it again.
-    pub(crate) fn restart(&self) {
-        self.kill();
-        self.revive();
-    }
-
+    /// Starts it again.
     pub(crate) fn revive(&self) {
         self.spawn().unwrap();
     }

@@ -11,13 +11,12 @@ mod slot;
 pub(crate) mod tools;
 
 pub(crate) use people::User;
-pub(crate) use slot::Slot;
 
 use engine::Engine;
 use output::{Output, Words, run_to_end};
 use policy::Policy;
 use programs::{Daemon, owned_dir};
-use slot::account_step;
+use slot::{Slot, account_step};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -176,6 +175,17 @@ impl World {
     pub(crate) fn admin_raw(&self, method: &str, path: &str) -> (u16, String) {
         let words = curl(&self.admin_socket(), method, path, "");
         parse_curl(&run_to_end(Command::new("/usr/bin/curl").args(words), format!("root# curl {path}"), b""))
+    }
+
+    /// What is mounted in a container that this person starts now.
+    #[track_caller]
+    pub(crate) fn inspect_mounts(&self, user: &User<'_>) -> String {
+        user.sleeper("looked-at");
+        self.inspect(&user.engine_name("looked-at"), "{{json .Mounts}}")
+    }
+
+    pub(crate) fn uids(&self) -> std::ops::RangeInclusive<u32> {
+        self.slot.uids()
     }
 
     /// Where stages lie.

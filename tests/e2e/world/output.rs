@@ -118,7 +118,7 @@ impl std::fmt::Display for Output {
 pub(crate) struct Running {
     what: String,
     child: Child,
-    pub(crate) stdin: Option<ChildStdin>,
+    stdin: Option<ChildStdin>,
     stdout: Option<JoinHandle<Vec<u8>>>,
     stderr: Option<JoinHandle<Vec<u8>>>,
 }
@@ -133,24 +133,9 @@ impl Running {
         Self { what, stdin: child.stdin.take(), child, stdout, stderr }
     }
 
-    pub(crate) fn pid(&self) -> u32 {
-        self.child.id()
-    }
-
     pub(crate) fn signal(&self, signal: rustix::process::Signal) {
         let pid = rustix::process::Pid::from_child(&self.child);
         rustix::process::kill_process(pid, signal).unwrap();
-    }
-
-    pub(crate) fn has_ended(&mut self) -> bool {
-        self.child.try_wait().unwrap().is_some()
-    }
-
-    /// Writes to its standard input and leaves that open.
-    pub(crate) fn send(&mut self, bytes: &[u8]) {
-        let stdin = self.stdin.as_mut().unwrap();
-        stdin.write_all(bytes).unwrap();
-        stdin.flush().unwrap();
     }
 
     /// Closes its standard input and waits for its end.

@@ -49,6 +49,19 @@ impl World {
     }
 }
 
+impl World {
+    /// Gives the account another login, as when a uid is handed to somebody else.
+    pub(crate) fn rename_account(&self, user: &User<'_>, suffix: &str) {
+        let new = format!("{}{suffix}", user.login);
+        account_step(&["usermod", "--login", &new, &user.login]).unwrap();
+    }
+
+    pub(crate) fn rename_account_back(&self, user: &User<'_>, suffix: &str) {
+        let new = format!("{}{suffix}", user.login);
+        account_step(&["usermod", "--login", &user.login, &new]).unwrap();
+    }
+}
+
 impl User<'_> {
     /// `program` as this person would start it after logging in: own ids and groups, own home, nothing inherited.
     pub(crate) fn command(&self, program: impl AsRef<Path>, words: impl Words) -> Command {
@@ -89,6 +102,12 @@ impl User<'_> {
     #[track_caller]
     pub(crate) fn run_with_stdin(&self, words: impl Words, input: &[u8]) -> Output {
         self.finish(&mut self.client(words), input)
+    }
+
+    /// `ie-container …` from `/`, for when there is no home to stand in.
+    #[track_caller]
+    pub(crate) fn run_in_root(&self, words: impl Words) -> Output {
+        self.finish(self.client(words).current_dir("/"), b"")
     }
 
     /// A changed command, to its end.

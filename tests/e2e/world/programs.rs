@@ -44,10 +44,6 @@ impl Daemon {
         child.as_mut().is_none_or(|child| child.try_wait().is_ok_and(|status| status.is_some()))
     }
 
-    pub(crate) fn pid(&self) -> u32 {
-        self.child.lock().unwrap().as_ref().unwrap().id()
-    }
-
     pub(crate) fn signal(&self, signal: rustix::process::Signal) {
         let child = self.child.lock().unwrap();
         let pid = rustix::process::Pid::from_child(child.as_ref().unwrap());
@@ -78,7 +74,7 @@ impl World {
         self.mountd.start(&mut command)
     }
 
-    pub(super) fn start_gateway(&self) -> Result<(), String> {
+    pub(crate) fn start_gateway(&self) -> Result<(), String> {
         let uid = self.gateway_uid;
         let mut command = Command::new("setpriv");
         command
