@@ -1,6 +1,70 @@
-//! Placeholder room.
+//! `ie-containerd`, the gateway: knows the caller, applies the policy, builds every engine request itself.
+//!
+//! Data flows one way: [`listen`] → [`serve`] → [`peer`] → [`routes`] → a handler → [`engine`].
+
+mod account;
+mod admin;
+mod answer;
+mod audit;
+mod containers;
+mod create;
+mod engine;
+mod error;
+mod exec;
+mod extension;
+mod images;
+mod keep;
+mod listen;
+mod naming;
+mod options;
+mod peer;
+mod routes;
+mod serve;
+mod staging;
+mod state;
+mod system;
+
+use anyhow::Context;
+use clap::Parser;
+use options::Options;
+use state::Gateway;
+use std::process::ExitCode;
+use std::sync::Arc;
 
 /// Runs the program.
-pub fn main() -> std::process::ExitCode {
-    std::process::ExitCode::FAILURE
+pub fn main() -> ExitCode {
+    let options = Options::parse();
+    audit::start();
+    match run(options) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!("{error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(options: Options) -> anyhow::Result<()> {
+    anyhow::ensure!(
+        !nix::unistd::geteuid().is_root(),
+        "the gateway does not run as root, start it as its own user"
+    );
+    peer::in_initial_user_namespace().context("the gateway must see the callers' real uids")?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .context("cannot start the runtime")?;
+    runtime.block_on(async {
+        let gateway = Arc::new(Gateway::load(&options)?);
+        let sockets = listen::Sockets::bind(&options)?;
+        let keeper = tokio::spawn(keep::run(gateway.clone()));
+        let reloader = tokio::spawn(state::reload_on_hangup(gateway.clone()));
+        tracing::info!(socket = %options.user_socket().display(), "serving");
+        listen::say_ready();
+        serve::run(gateway, sockets, listen::shutdown()).await;
+        keeper.abort();
+        reloader.abort();
+        Ok(())
+    })
 }

@@ -1,6 +1,167 @@
-//! Placeholder room.
+//! `ie-mountd`: stages users' directories for the gateway to bind, and does nothing else.
+//!
+//! - [`confine`] is what it insists on at the start and gives up then; [`load`] and [`roots`] are what the policy allows.
+//! - [`serve`] hears the gateway, and [`verbs`] does what it asks.
+//! - [`open`] reaches the directory as the user, [`idmap`] makes the user's map, [`stage`] mounts, [`mountinfo`] checks.
+
+mod confine;
+mod error;
+mod idmap;
+mod load;
+mod mountinfo;
+mod open;
+mod roots;
+mod serve;
+mod stage;
+mod sys;
+mod verbs;
+
+use crate::protocol::place;
+use anyhow::{Context, ensure};
+use clap::Parser;
+use nix::sys::signal::{SigSet, Signal};
+use std::fs::{self, File, Permissions};
+use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixListener;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+/// Stage users' directories for ie-containerd.
+#[derive(Debug, Parser)]
+#[command(name = "ie-mountd", version)]
+struct Arguments {
+    /// The policy file
+    #[arg(long, value_name = "FILE", default_value = place::POLICY)]
+    policy: PathBuf,
+    /// Where the socket and the stages are, seen by the engine at this same path
+    #[arg(long, value_name = "DIR", default_value = place::MOUNTD_DIR)]
+    runtime_dir: PathBuf,
+    /// The user ie-containerd runs as, by name or number; no other is heard
+    #[arg(long, value_name = "USER", default_value = place::GATEWAY_USER)]
+    gateway_user: String,
+}
 
 /// Runs the program.
-pub fn main() -> std::process::ExitCode {
-    std::process::ExitCode::FAILURE
+pub fn main() -> ExitCode {
+    if std::env::args_os().nth(1).is_some_and(|word| word == idmap::HOLD) {
+        return idmap::hold();
+    }
+    match run(&Arguments::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            say(format_args!("{error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: &Arguments) -> anyhow::Result<()> {
+    confine::insist_on_root()?;
+    let gateway = uid_of(&arguments.gateway_user)?;
+    let policy = std::path::absolute(&arguments.policy)?;
+    let runtime = std::path::absolute(&arguments.runtime_dir)?;
+    confine::give_up_the_rest()?;
+    let signals = block_signals()?;
+
+    let roots = load::load(&policy)?;
+    let _alone = own(&runtime)?;
+    let stages = stage::Stages::below(&runtime.join(place::STAGE))?;
+    let mountd = Arc::new(verbs::Mountd::new(roots, stages));
+    let socket = Socket::open(&runtime)?;
+    start_serving(&mountd, socket.listener.try_clone()?, gateway)?;
+    sd_notify::notify(&[sd_notify::NotifyState::Ready]).context("telling systemd")?;
+
+    // Stages outlive the daemon: containers that run have them mounted.
+    while signals.wait()? == Signal::SIGHUP {
+        match load::load(&policy) {
+            Ok(roots) => mountd.replace_roots(roots),
+            Err(error) => say(format_args!("the roots in force stay: {error:#}")),
+        }
+    }
+    Ok(())
+}
+
+/// A line of the log. Where nobody reads it, nothing is lost.
+fn say(line: std::fmt::Arguments) {
+    let _ = writeln!(std::io::stderr().lock(), "ie-mountd: {line}");
+}
+
+fn uid_of(user: &str) -> anyhow::Result<u32> {
+    let uid = match user.parse() {
+        Ok(uid) => uid,
+        Err(_) => nix::unistd::User::from_name(user)?
+            .with_context(|| format!("there is no user {user}, name the one ie-containerd runs as"))?
+            .uid
+            .as_raw(),
+    };
+    ensure!(uid != 0, "the gateway's user must not be root");
+    Ok(uid)
+}
+
+/// Blocked here, before there is a second thread, and waited for at the end of the start.
+fn block_signals() -> anyhow::Result<SigSet> {
+    let signals = SigSet::from_iter([Signal::SIGHUP, Signal::SIGINT, Signal::SIGTERM]);
+    signals.thread_block()?;
+    Ok(signals)
+}
+
+/// Makes the runtime directory if need be and locks it: two daemons would undo each other's stages.
+fn own(runtime: &Path) -> anyhow::Result<File> {
+    let told = || format!("preparing {}", runtime.display());
+    match fs::create_dir(runtime) {
+        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => {
+            return Err(error).with_context(told);
+        }
+        _ => {}
+    }
+    open::open_roots_alone(runtime)?;
+    let dir = File::open(runtime).with_context(told)?;
+    // The gateway walks through it to the socket; the stages are closed to it.
+    dir.set_permissions(Permissions::from_mode(0o755)).with_context(told)?;
+    let lock = rustix::fs::flock(&dir, rustix::fs::FlockOperation::NonBlockingLockExclusive);
+    lock.with_context(|| format!("another ie-mountd serves {}", runtime.display()))?;
+    Ok(dir)
+}
+
+/// The listening socket, taken over from systemd or made.
+struct Socket {
+    listener: UnixListener,
+    /// Removed at the end if it was made here.
+    made: Option<PathBuf>,
+}
+
+impl Socket {
+    fn open(runtime: &Path) -> anyhow::Result<Self> {
+        if let Some(listener) = listenfd::ListenFd::from_env().take_unix_listener(0)? {
+            return Ok(Self { listener, made: None });
+        }
+        let path = runtime.join(place::MOUNTD_SOCKET);
+        let told = || format!("making {}", path.display());
+        if let Err(error) = fs::remove_file(&path)
+            && error.kind() != std::io::ErrorKind::NotFound
+        {
+            return Err(error).with_context(told);
+        }
+        let listener = UnixListener::bind(&path).with_context(told)?;
+        // Whoever may connect, only the gateway is heard.
+        fs::set_permissions(&path, Permissions::from_mode(0o666)).with_context(told)?;
+        Ok(Self { listener, made: Some(path) })
+    }
+}
+
+impl Drop for Socket {
+    fn drop(&mut self) {
+        if let Some(path) = &self.made {
+            let _ = fs::remove_file(path);
+        }
+    }
+}
+
+fn start_serving(mountd: &Arc<verbs::Mountd>, listener: UnixListener, gateway: u32) -> anyhow::Result<()> {
+    let mountd = Arc::clone(mountd);
+    let work = move || serve::serve(&mountd, &listener, gateway);
+    std::thread::Builder::new().name("accept".into()).spawn(work).context("starting a thread")?;
+    Ok(())
 }

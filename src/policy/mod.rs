@@ -1,1 +1,142 @@
-//! The policy: read whole or not at all.
+//! The policy: the admin's one file, read whole or not at all, and every decision taken from it.
+//!
+//! - [`trusted`] opens the file; [`table`] and [`file`] read it; [`problems`] is everything wrong with it at once.
+//! - [`Policy::limits`] lays the tables over each other for one caller; each value keeps its [`Source`].
+//! - [`Limits::admit`] turns an [`Ask`] and a [`Usage`] into an [`Allowance`] or a refusal that names the rule.
+//!
+//! Nothing here knows an engine, a socket, a user database or a clock: today's date is an argument.
+#![allow(
+    clippy::result_large_err,
+    reason = "a request is refused once; its words cross a socket right after"
+)]
+
+mod admit;
+mod allowance;
+mod ask;
+mod cap;
+mod file;
+mod gateway;
+mod images;
+mod layer;
+mod limits;
+mod mounts;
+mod node;
+mod paths;
+mod ports;
+mod problems;
+mod quota;
+mod refuse;
+mod setting;
+mod size;
+mod source;
+mod table;
+mod total;
+mod trusted;
+mod usage;
+
+#[cfg(test)]
+mod tests;
+
+pub use allowance::Allowance;
+pub use ask::{Ask, ImageAsk, MountAsk, PortAsk, Protocol, ProtocolError};
+pub use cap::{Amount, Cap};
+pub use gateway::{Gateway, HomeRoot, Pool, UidRange};
+pub use limits::{Limits, Value, Who};
+pub use mounts::MountGrant;
+pub use paths::PathFault;
+pub use ports::PortGrant;
+pub use problems::{Problem, Problems};
+pub use source::{Source, Sourced};
+pub use trusted::{Untrusted, open_trusted};
+pub use usage::{Usage, Used};
+
+use layer::Layer;
+use std::path::{Path, PathBuf};
+
+/// A policy file that was read whole: there is no way to hold half of one.
+///
+/// ```compile_fail,E0451
+/// let half = ie_container::policy::Policy { groups: Vec::new(), ..todo!() };
+/// ```
+#[derive(Debug, Clone)]
+pub struct Policy {
+    gateway: Gateway,
+    defaults: Layer,
+    groups: Vec<Layer>,
+    users: Vec<Layer>,
+}
+
+/// A directory that ie-mountd may stage from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StageRoot {
+    pub path: PathBuf,
+    pub kind: RootKind,
+    /// Whether a stage of it is idmapped; false only where the file says `idmap = "off"`.
+    pub idmap: bool,
+}
+
+/// Whose a directory below a root is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RootKind {
+    /// Homes lie below it: only what the user owns is staged.
+    Home,
+    /// A directory of the site's; `writable` when any table offers it so.
+    Shared { writable: bool },
+}
+
+impl Policy {
+    /// Reads the file at `path`, which root alone must be able to change.
+    pub fn load(path: &Path) -> Result<Self, Problems> {
+        let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy();
+        let text = open_trusted(path).map_err(|fault| Problems::of_file(&name, &fault))?;
+        Self::parse(&name, &text)
+    }
+
+    /// Reads the text of a policy file; `file_name` is what sources and problems call it.
+    pub fn parse(file_name: &str, text: &str) -> Result<Self, Problems> {
+        file::read(file_name, text)
+    }
+
+    pub fn gateway(&self) -> &Gateway {
+        &self.gateway
+    }
+
+    /// The groups the file has tables for, in its order.
+    pub fn groups(&self) -> impl Iterator<Item = &str> {
+        self.groups.iter().map(Layer::name)
+    }
+
+    /// The users the file has tables for, in its order.
+    pub fn users(&self) -> impl Iterator<Item = &str> {
+        self.users.iter().map(Layer::name)
+    }
+
+    /// Every directory that may be staged: the homes, then the `mounts` sources of all tables.
+    pub fn roots(&self) -> Vec<StageRoot> {
+        let home = |home: &HomeRoot| StageRoot {
+            path: home.path().to_owned(),
+            kind: RootKind::Home,
+            idmap: home.idmap(),
+        };
+        let mut roots: Vec<_> = self.gateway.homes().iter().map(home).collect();
+        roots.extend(mounts::roots(self.layers().flat_map(Layer::settings)));
+        roots
+    }
+
+    /// The limits of one caller: `defaults`, then the caller's groups as the file orders them, then the user.
+    pub fn limits(&self, who: &Who<'_>) -> Limits {
+        let mut limits = Limits::built_in(&self.gateway, who);
+        let theirs = self.groups.iter().filter(|group| who.groups.iter().any(|name| name == group.name()));
+        let own = self.users.iter().filter(|user| user.name() == who.login);
+        for layer in std::iter::once(&self.defaults).chain(theirs).chain(own) {
+            if layer.holds_on(who.today) {
+                limits.lay(layer.settings());
+            }
+        }
+        limits
+    }
+
+    fn layers(&self) -> impl Iterator<Item = &Layer> {
+        std::iter::once(&self.defaults).chain(&self.groups).chain(&self.users)
+    }
+}

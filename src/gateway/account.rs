@@ -1,0 +1,162 @@
+//! What the name service knows of a uid: login, home, shell, and the groups it may use.
+
+use nix::unistd::{Gid, Group, Uid, User};
+use std::path::{Path, PathBuf};
+
+/// Why the name service gave no account.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(super) enum LookupError {
+    #[error("the name service does not answer")]
+    TimedOut,
+    #[error("the name service failed: {0}")]
+    Failed(String),
+    #[error("uid {0} has no account")]
+    NoAccount(u32),
+    #[error("the login {0:?} of uid {1} holds characters that no account file can carry")]
+    OddLogin(String, u32),
+    #[error("the primary group of uid {0} is the host's own and never enters a container")]
+    ForbiddenGroup(u32),
+}
+
+/// Groups whose gid is worth a part of the host: no container gets them, whoever is a member.
+const NEVER: [&str; 20] = [
+    "root",
+    "docker",
+    "disk",
+    "kmem",
+    "shadow",
+    "video",
+    "render",
+    "sudo",
+    "wheel",
+    "adm",
+    "tty",
+    "tape",
+    "lxd",
+    "incus",
+    "libvirt",
+    "kvm",
+    "mem",
+    "staff",
+    "systemd-journal",
+    "ie-container",
+];
+
+/// One gid that enters containers, with its name for the generated `/etc/group`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Membership {
+    pub(super) gid: u32,
+    pub(super) name: String,
+}
+
+/// An account as it was when its connection was accepted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Account {
+    login: String,
+    home: PathBuf,
+    /// The groups that enter containers, the primary one first.
+    groups: Vec<Membership>,
+    /// Those of the policy's groups the caller is in.
+    policy_groups: Vec<String>,
+}
+
+impl Account {
+    /// `gids` are the caller's, the primary one first; `named` are the groups the policy mentions.
+    pub(super) fn look_up(uid: u32, gid: u32, gids: &[u32], named: &[String]) -> Result<Self, LookupError> {
+        let failed = |error: nix::Error| LookupError::Failed(error.to_string());
+        let user = User::from_uid(Uid::from_raw(uid)).map_err(failed)?.ok_or(LookupError::NoAccount(uid))?;
+        if !plain(&user.name) || !user.dir.to_str().is_some_and(|home| home.starts_with('/') && plain(home)) {
+            return Err(LookupError::OddLogin(user.name, uid));
+        }
+        let never = gids_of(&NEVER)?;
+        if gid == 0 || never.contains(&gid) {
+            return Err(LookupError::ForbiddenGroup(uid));
+        }
+        let mut groups = Vec::new();
+        for &gid in gids.iter().filter(|gid| **gid != 0 && !never.contains(gid)).take(MOST_GROUPS) {
+            let name = Group::from_gid(Gid::from_raw(gid)).map_err(failed)?.map(|group| group.name);
+            let name = name.filter(|name| plain(name)).unwrap_or_else(|| format!("g{gid}"));
+            groups.push(Membership { gid, name });
+        }
+        let policy_groups = named_among(named, gids)?;
+        Ok(Self { login: user.name, home: user.dir, groups, policy_groups })
+    }
+
+    pub(super) fn login(&self) -> &str {
+        &self.login
+    }
+
+    pub(super) fn home(&self) -> &Path {
+        &self.home
+    }
+
+    pub(super) fn groups(&self) -> &[Membership] {
+        &self.groups
+    }
+
+    pub(super) fn policy_groups(&self) -> &[String] {
+        &self.policy_groups
+    }
+
+    #[cfg(test)]
+    pub(super) fn fake(uid: u32, login: &str) -> Self {
+        Self {
+            login: login.to_owned(),
+            home: PathBuf::from(format!("/home/{login}")),
+            groups: vec![Membership { gid: uid, name: login.to_owned() }],
+            policy_groups: Vec::new(),
+        }
+    }
+}
+
+/// The identity map of a stage holds this many gids at the most.
+const MOST_GROUPS: usize = 32;
+
+/// Free of what separates fields and lines in passwd and group files.
+fn plain(word: &str) -> bool {
+    !word.is_empty() && !word.chars().any(|c| c == ':' || c.is_control())
+}
+
+fn gids_of(names: &[&str]) -> Result<Vec<u32>, LookupError> {
+    let mut gids = Vec::new();
+    for name in names {
+        let group = Group::from_name(name).map_err(|error| LookupError::Failed(error.to_string()))?;
+        gids.extend(group.map(|group| group.gid.as_raw()));
+    }
+    Ok(gids)
+}
+
+fn named_among(named: &[String], gids: &[u32]) -> Result<Vec<String>, LookupError> {
+    let mut found = Vec::new();
+    for name in named {
+        let group = Group::from_name(name).map_err(|error| LookupError::Failed(error.to_string()))?;
+        if group.is_some_and(|group| gids.contains(&group.gid.as_raw())) {
+            found.push(name.clone());
+        }
+    }
+    Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_uid_without_an_account_is_nobody() {
+        assert_eq!(Account::look_up(4_000_000_001, 7, &[7], &[]), Err(LookupError::NoAccount(4_000_000_001)));
+    }
+
+    #[test]
+    fn the_hosts_own_groups_stay_outside() {
+        let games = User::from_name("games").unwrap().unwrap();
+        let shadow = Group::from_name("shadow").unwrap().unwrap().gid.as_raw();
+        let (uid, gid) = (games.uid.as_raw(), games.gid.as_raw());
+        let account =
+            Account::look_up(uid, gid, &[gid, shadow, 0, 4242], &["shadow".into(), "nogroup".into()])
+                .unwrap();
+        let gids: Vec<u32> = account.groups().iter().map(|group| group.gid).collect();
+        assert_eq!(gids, [gid, 4242]);
+        assert_eq!(account.policy_groups(), ["shadow"]);
+        assert_eq!(Account::look_up(uid, shadow, &[shadow], &[]), Err(LookupError::ForbiddenGroup(uid)));
+    }
+}

@@ -1,0 +1,109 @@
+//! The admin socket's verbs: root's, over everybody's containers.
+
+use super::answer;
+use super::containers;
+use super::engine::{Owned, pick};
+use super::error::Error;
+use super::peer::{self, Refused};
+use super::routes::Word;
+use super::serve::Caller;
+use super::state::Gateway;
+use crate::protocol::name::ContainerRef;
+use crate::protocol::report::{Refusal, Reloaded};
+use axum::Json;
+use axum::extract::{FromRequestParts, Query, State};
+use axum::http::StatusCode;
+use axum::http::request::Parts;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use std::sync::Arc;
+use tokio::net::UnixStream;
+
+/// Root at the other end of the admin socket; made only from a connection to it.
+#[derive(Debug, Clone)]
+pub(super) struct Admin(());
+
+impl Admin {
+    pub(super) fn of(stream: &UnixStream) -> Result<Self, Refused> {
+        peer::root(stream).map(|()| Self(()))
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for Admin {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Error> {
+        match parts.extensions.get::<Caller>() {
+            Some(Caller::Admin(admin)) => Ok(admin.clone()),
+            Some(Caller::Refused(refused)) => Err(refused.clone().into()),
+            Some(Caller::User(_)) | None => Err(Refused::NotRoot.into()),
+        }
+    }
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct ListQuery {
+    all: answer::Flag,
+}
+
+/// Everybody's containers, each with its owner.
+pub(super) async fn list(
+    _: Admin,
+    State(gateway): State<Arc<Gateway>>,
+    Query(query): Query<ListQuery>,
+) -> Result<Json<Vec<Value>>, Error> {
+    let everyones = gateway.engine.everyones().await?;
+    let shown = everyones.iter().filter(|found| query.all.0 || found.running()).map(|found| {
+        let mut shown = answer::summary(found);
+        if let Some(fields) = shown.as_object_mut() {
+            fields.insert("Owner".into(), json!(found.labels().login));
+        }
+        shown
+    });
+    Ok(Json(shown.collect()))
+}
+
+/// One container of anybody's, by id, by the beginning of its id, or by its engine's name `ie-<uid>-<name>`.
+async fn anyones(gateway: &Gateway, admin: &Admin, word: &ContainerRef) -> Result<Owned, Error> {
+    let all: Vec<Owned> =
+        gateway.engine.everyones().await?.into_iter().map(|found| found.for_admin(admin)).collect();
+    match all.iter().find(|owned| owned.engine_name() == word.as_str()) {
+        Some(owned) => Ok(owned.clone()),
+        None => pick(all, word),
+    }
+}
+
+pub(super) async fn stop(
+    admin: Admin,
+    State(gateway): State<Arc<Gateway>>,
+    Word(word): Word,
+) -> Result<StatusCode, Error> {
+    let container = anyones(&gateway, &admin, &word).await?;
+    containers::stop_now(gateway, None, container, None).await
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct RemoveQuery {
+    force: answer::Flag,
+}
+
+pub(super) async fn remove(
+    admin: Admin,
+    State(gateway): State<Arc<Gateway>>,
+    Word(word): Word,
+    Query(query): Query<RemoveQuery>,
+) -> Result<StatusCode, Error> {
+    let container = anyones(&gateway, &admin, &word).await?;
+    containers::remove_now(gateway, None, container, query.force.0).await
+}
+
+/// The whole new policy, or the old one and everything that is wrong with the new.
+pub(super) async fn reload(_: Admin, State(gateway): State<Arc<Gateway>>) -> Result<Json<Reloaded>, Error> {
+    gateway.reload().map_err(|problems| {
+        Refusal::new("policy", format!("the old policy stays in force: {problems}"))
+            .hint("ie-container admin policy check says everything that is wrong with a file")
+    })?;
+    Ok(Json(Reloaded { warnings: Vec::new() }))
+}

@@ -1,0 +1,115 @@
+//! Docker's JSON as its owner sees it: short names, no labels of ours, host paths instead of stages.
+
+use super::engine::{Found, Labels, Owned, PREFIX};
+use axum::response::{IntoResponse, Response};
+use hyper::body::Incoming;
+use serde::{Deserialize, Deserializer};
+use serde_json::{Value, json};
+use std::collections::HashMap;
+
+/// A yes or no in a query, as Docker reads it: absent, "", "0", "no", "false" and "none" are no.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Flag(pub(super) bool);
+
+impl<'de> Deserialize<'de> for Flag {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let word = String::deserialize(deserializer)?;
+        let no = matches!(word.trim().to_ascii_lowercase().as_str(), "" | "0" | "no" | "false" | "none");
+        Ok(Self(!no))
+    }
+}
+
+impl Flag {
+    pub(super) fn word(self) -> &'static str {
+        if self.0 { "1" } else { "0" }
+    }
+}
+
+/// One line of `ps`.
+pub(super) fn summary(found: &Found) -> Value {
+    let mut summary = found.summary().clone();
+    let labels = found.labels();
+    if let Some(fields) = summary.as_object_mut() {
+        fields.insert("Names".into(), json!([format!("/{}", found.name())]));
+        fields.insert("IeContainer".into(), ours(labels));
+        strip_labels(fields.get_mut("Labels"));
+        show_mounts(fields.get_mut("Mounts"), labels);
+    }
+    summary
+}
+
+/// What Docker has no words for.
+fn ours(labels: &Labels) -> Value {
+    json!({
+        "Cpus": labels.cpus.to_string(),
+        "Memory": labels.memory.to_string(),
+        "Pids": labels.pids,
+        "Gpus": labels.gpus,
+    })
+}
+
+/// The answer of `inspect`.
+pub(super) fn details(mut details: Value, container: &Owned) -> Value {
+    let labels = container.labels();
+    if let Some(fields) = details.as_object_mut() {
+        fields.insert("Name".into(), json!(format!("/{}", container.name())));
+        fields.insert("IeContainer".into(), ours(labels));
+        show_mounts(fields.get_mut("Mounts"), labels);
+    }
+    strip_labels(details.pointer_mut("/Config/Labels"));
+    show_mounts(details.pointer_mut("/HostConfig/Mounts"), labels);
+    details
+}
+
+fn strip_labels(labels: Option<&mut Value>) {
+    if let Some(labels) = labels.and_then(Value::as_object_mut) {
+        labels.retain(|key, _| !key.to_ascii_lowercase().starts_with(PREFIX));
+    }
+}
+
+/// Leaves out the gateway's own files, and names a stage by the directory that is behind it.
+fn show_mounts(mounts: Option<&mut Value>, labels: &Labels) {
+    let Some(mounts) = mounts.and_then(Value::as_array_mut) else { return };
+    let paths: HashMap<&str, String> = labels
+        .stages
+        .iter()
+        .filter_map(|stage| Some((stage.target.to_str()?, stage.host_path().to_string_lossy().into_owned())))
+        .collect();
+    mounts.retain_mut(|mount| {
+        let target = mount.get("Destination").or_else(|| mount.get("Target")).and_then(Value::as_str);
+        let bind = mount.get("Type").and_then(Value::as_str) == Some("bind");
+        match target.and_then(|target| paths.get(target)) {
+            Some(path) => {
+                mount["Source"] = json!(path);
+                true
+            }
+            // A bind that is no stage is a file of the gateway's.
+            None => !bind,
+        }
+    });
+}
+
+/// Passes an engine's answer on: status, content type and body, without decoding.
+pub(super) fn pass(answer: hyper::Response<Incoming>) -> Response {
+    let (head, body) = answer.into_parts();
+    let mut response = axum::body::Body::new(body).into_response();
+    *response.status_mut() = head.status;
+    for name in ["content-type", "x-docker-container-path-stat"] {
+        if let Some(value) = head.headers.get(name) {
+            response.headers_mut().insert(name, value.clone());
+        }
+    }
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_flag_reads_as_dockers() {
+        let flag = |word: &str| serde_json::from_value::<Flag>(json!(word)).unwrap().0;
+        assert!(flag("1") && flag("true") && flag("True"));
+        assert!(!flag("0") && !flag("") && !flag("false"));
+    }
+}

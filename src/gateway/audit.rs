@@ -1,0 +1,36 @@
+//! One line a decision, as JSON on stderr: who, what, on which container, and the verdict.
+
+use super::error::Error;
+use super::peer::Peer;
+
+/// Sends events to stderr, which the journal keeps; a user's words are JSON strings there and forge no line.
+pub(super) fn start() {
+    let filter = tracing_subscriber::EnvFilter::try_from_env("IE_CONTAINER_LOG")
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
+    let log = tracing_subscriber::fmt().json().flatten_event(true).with_target(false).with_env_filter(filter);
+    // A second start is a test's: the first one's log goes on.
+    let _already = log.with_writer(std::io::stderr).try_init();
+}
+
+/// A decision that stands, before the engine acts on it.
+pub(super) fn allowed(peer: Option<&Peer>, verb: &str, container: &str) {
+    let uid = peer.map_or(0, Peer::uid);
+    let login = peer.map_or(Some("root"), Peer::login);
+    tracing::info!(uid, login, verb, container, verdict = "allowed", "decided");
+}
+
+/// A refusal, with the rule that says so.
+pub(super) fn refused(peer: &Peer, verb: &str, container: &str, error: &Error) {
+    let refusal = error.refusal();
+    tracing::info!(
+        uid = peer.uid(),
+        login = peer.login(),
+        verb,
+        container,
+        verdict = "refused",
+        code = refusal.code,
+        rule = refusal.rule,
+        reason = refusal.message,
+        "decided"
+    );
+}

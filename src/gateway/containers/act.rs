@@ -1,0 +1,235 @@
+//! What changes a container: start, stop, restart, kill, rename, rm.
+
+use super::create::{stage, unstage};
+use crate::gateway::answer::Flag;
+use crate::gateway::audit;
+use crate::gateway::create::{container_name, signal};
+use crate::gateway::engine::{Found, Owned};
+use crate::gateway::error::Error;
+use crate::gateway::peer::Peer;
+use crate::gateway::routes::Word;
+use crate::gateway::state::Gateway;
+use crate::protocol::stage::Token;
+use axum::extract::{Query, State};
+use axum::http::StatusCode;
+use hyper::Method;
+use serde::Deserialize;
+use std::sync::Arc;
+
+type Shared = State<Arc<Gateway>>;
+
+/// Runs in a task of its own, so that a caller who goes away does not leave it half done.
+async fn whole<T: Send + 'static>(
+    work: impl Future<Output = Result<T, Error>> + Send + 'static,
+) -> Result<T, Error> {
+    tokio::spawn(work).await.map_err(|error| Error::Internal(error.to_string()))?
+}
+
+pub(super) fn tokens(found: &Found) -> Vec<Token> {
+    found.labels().stages.iter().map(|stage| stage.token.clone()).collect()
+}
+
+pub(in crate::gateway) async fn start(
+    peer: Peer,
+    State(gateway): Shared,
+    Word(word): Word,
+) -> Result<StatusCode, Error> {
+    let container = gateway.engine.owned(&peer, &word).await?;
+    whole(async move {
+        let started = start_now(&gateway, &peer, &container).await;
+        if let Err(error) = &started {
+            audit::refused(&peer, "start", container.id().as_str(), error);
+        }
+        started
+    })
+    .await
+}
+
+/// Admitted again, staged again, then started: never with a stage that is missing.
+async fn start_now(gateway: &Gateway, peer: &Peer, container: &Owned) -> Result<StatusCode, Error> {
+    let limits = gateway.limits(peer.account()?);
+    let turn = gateway.engine.turn(peer.uid()).await;
+    let _lock = gateway.engine.lock(container.id()).await;
+    let used = turn.usage(peer, false).await?;
+    match used.containers.iter().find(|used| used.name == container.name().as_str()) {
+        Some(used) if used.running => return Ok(StatusCode::NOT_MODIFIED),
+        Some(_) => limits.readmit(&used, &container.used())?,
+        None => return Err(Error::NoContainer(container.name().to_string())),
+    }
+    audit::allowed(Some(peer), "start", container.id().as_str());
+    let _hold = gateway.stager.hold(tokens(container.found()));
+    gateway.engine.ensure_network(peer.uid(), gateway.policy().gateway()).await?;
+    stage(gateway, peer, &container.labels().stages).await?;
+    let answer = gateway.engine.call(Method::POST, container.target("/start")).await?;
+    Ok(answer.status())
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(in crate::gateway) struct StopQuery {
+    t: Option<i64>,
+    signal: String,
+}
+
+/// Seconds between the polite signal and the other one; Docker's -1, for ever, is not served.
+fn grace(t: Option<i64>) -> Result<Option<i64>, Error> {
+    match t {
+        Some(seconds) if !(0..=600).contains(&seconds) => {
+            Err(Error::Bad(format!("a container has 0 to 600 seconds to stop, not {seconds}")))
+        }
+        t => Ok(t),
+    }
+}
+
+pub(in crate::gateway) async fn stop(
+    peer: Peer,
+    State(gateway): Shared,
+    Word(word): Word,
+    Query(query): Query<StopQuery>,
+) -> Result<StatusCode, Error> {
+    let seconds = grace(query.t)?;
+    let container = gateway.engine.owned(&peer, &word).await?;
+    if !query.signal.is_empty() {
+        signal("signal", &query.signal)?;
+        audit::allowed(Some(&peer), "kill", container.id().as_str());
+        let target = container.target("/kill").with("signal", &query.signal);
+        match gateway.engine.call(Method::POST, target).await {
+            Err(error) if !error.is_conflict() => return Err(error.into()),
+            _ => {}
+        }
+    }
+    stop_now(gateway, Some(peer), container, seconds).await
+}
+
+pub(in crate::gateway) async fn stop_now(
+    gateway: Arc<Gateway>,
+    peer: Option<Peer>,
+    container: Owned,
+    seconds: Option<i64>,
+) -> Result<StatusCode, Error> {
+    audit::allowed(peer.as_ref(), "stop", container.id().as_str());
+    whole(async move { Ok(stop_in_engine(&gateway, &container, seconds).await?) }).await
+}
+
+async fn stop_in_engine(
+    gateway: &Gateway,
+    container: &Owned,
+    seconds: Option<i64>,
+) -> Result<StatusCode, crate::gateway::engine::EngineError> {
+    let mut target = container.target("/stop");
+    if let Some(seconds) = seconds {
+        target = target.with("t", &seconds.to_string());
+    }
+    Ok(gateway.engine.call(Method::POST, target).await?.status())
+}
+
+/// A stop and a start: the engine's own restart would not look at the stages.
+pub(in crate::gateway) async fn restart(
+    peer: Peer,
+    State(gateway): Shared,
+    Word(word): Word,
+    Query(query): Query<StopQuery>,
+) -> Result<StatusCode, Error> {
+    let seconds = grace(query.t)?;
+    // Asked before the stop: a caller who could not start again keeps a running container.
+    peer.account()?;
+    let container = gateway.engine.owned(&peer, &word).await?;
+    whole(async move {
+        audit::allowed(Some(&peer), "restart", container.id().as_str());
+        let _hold = gateway.stager.hold(tokens(container.found()));
+        stop_in_engine(&gateway, &container, seconds).await?;
+        start_now(&gateway, &peer, &container).await?;
+        Ok(StatusCode::NO_CONTENT)
+    })
+    .await
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(in crate::gateway) struct KillQuery {
+    signal: String,
+}
+
+pub(in crate::gateway) async fn kill(
+    peer: Peer,
+    State(gateway): Shared,
+    Word(word): Word,
+    Query(query): Query<KillQuery>,
+) -> Result<StatusCode, Error> {
+    let container = gateway.engine.owned(&peer, &word).await?;
+    let name = if query.signal.is_empty() { "KILL" } else { &query.signal };
+    signal("signal", name)?;
+    audit::allowed(Some(&peer), "kill", container.id().as_str());
+    Ok(gateway.engine.call(Method::POST, container.target("/kill").with("signal", name)).await?.status())
+}
+
+#[derive(Debug, Deserialize)]
+pub(in crate::gateway) struct RenameQuery {
+    name: String,
+}
+
+pub(in crate::gateway) async fn rename(
+    peer: Peer,
+    State(gateway): Shared,
+    Word(word): Word,
+    Query(query): Query<RenameQuery>,
+) -> Result<StatusCode, Error> {
+    let name = container_name(&query.name)?;
+    let container = gateway.engine.owned(&peer, &word).await?;
+    whole(async move {
+        let turn = gateway.engine.turn(peer.uid()).await;
+        if gateway.engine.own(&peer, false).await?.iter().any(|owned| *owned.name() == name) {
+            return Err(Error::Conflict(format!("the name {name} is in use by one of your containers")));
+        }
+        audit::allowed(Some(&peer), "rename", container.id().as_str());
+        turn.rename(&container, &name).await?;
+        Ok(StatusCode::NO_CONTENT)
+    })
+    .await
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(in crate::gateway) struct RemoveQuery {
+    force: Flag,
+    /// Anonymous volumes go with their container, asked or not.
+    #[serde(rename = "v")]
+    _v: Flag,
+    link: Flag,
+}
+
+pub(in crate::gateway) async fn remove(
+    peer: Peer,
+    State(gateway): Shared,
+    Word(word): Word,
+    Query(query): Query<RemoveQuery>,
+) -> Result<StatusCode, Error> {
+    if query.link.0 {
+        return Err(Error::not_allowed("link", "containers have no links here"));
+    }
+    let container = gateway.engine.owned(&peer, &word).await?;
+    if container.running() && !query.force.0 {
+        let name = container.name();
+        return Err(Error::Conflict(format!(
+            "{name} is running; stop it first (ie-container stop {name}) or use rm -f"
+        )));
+    }
+    remove_now(gateway, Some(peer), container, query.force.0).await
+}
+
+pub(in crate::gateway) async fn remove_now(
+    gateway: Arc<Gateway>,
+    peer: Option<Peer>,
+    container: Owned,
+    force: bool,
+) -> Result<StatusCode, Error> {
+    audit::allowed(peer.as_ref(), "rm", container.id().as_str());
+    whole(async move {
+        let _lock = gateway.engine.lock(container.id()).await;
+        let target = container.target("").with("v", "1").with("force", if force { "1" } else { "0" });
+        let status = gateway.engine.call(Method::DELETE, target).await?.status();
+        unstage(&gateway, &tokens(container.found())).await;
+        Ok(status)
+    })
+    .await
+}

@@ -1,0 +1,239 @@
+//! `POST /containers/create`: wish, admission, stages, body; each step undone if a later one fails.
+
+use crate::gateway::create::{Settings, Wish, parse};
+use crate::gateway::engine::{Grant, StageLabel, Turn};
+use crate::gateway::error::Error;
+use crate::gateway::images;
+use crate::gateway::peer::Peer;
+use crate::gateway::staging::Staged;
+use crate::gateway::state::Gateway;
+use crate::gateway::{audit, naming};
+use crate::policy::{Allowance, Ask, MountGrant, Usage};
+use crate::protocol::name::ContainerName;
+use crate::protocol::stage::Token;
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::{Query, State};
+use axum::http::StatusCode;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use std::sync::Arc;
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(in crate::gateway) struct CreateQuery {
+    name: Option<String>,
+    platform: String,
+}
+
+/// The largest body that is read.
+const LARGEST: usize = 1 << 20;
+
+/// Reads a JSON body of a bounded size, whatever its content type says: some clients send none.
+pub(in crate::gateway) fn json_body(body: &Bytes) -> Result<Value, Error> {
+    if body.len() > LARGEST {
+        return Err(Error::Bad(format!("the body has {} bytes, the most is {LARGEST}", body.len())));
+    }
+    serde_json::from_slice(body).map_err(|error| Error::Bad(format!("the body is not JSON: {error}")))
+}
+
+/// Makes a container; a caller who goes away meanwhile leaves a whole one or none.
+pub(in crate::gateway) async fn create(
+    peer: Peer,
+    State(gateway): State<Arc<Gateway>>,
+    Query(query): Query<CreateQuery>,
+    body: Bytes,
+) -> Result<(StatusCode, Json<Value>), Error> {
+    let wish = wish(&peer, &query, &body)?;
+    let made = tokio::spawn(async move {
+        let name = wish.name.clone().map(|name| name.to_string()).unwrap_or_default();
+        let made = admit_and_create(&gateway, &peer, wish).await;
+        if let Err(error) = &made {
+            audit::refused(&peer, "create", &name, error);
+        }
+        made
+    });
+    let id = made.await.map_err(|error| Error::Internal(error.to_string()))??;
+    Ok((StatusCode::CREATED, Json(json!({ "Id": id, "Warnings": [] }))))
+}
+
+fn wish(peer: &Peer, query: &CreateQuery, body: &Bytes) -> Result<Wish, Error> {
+    if !query.platform.is_empty() {
+        return Err(Error::not_allowed("platform", "images run as they are"));
+    }
+    parse(query.name.as_deref(), json_body(body)?, peer)
+}
+
+/// What would be granted, without making anything.
+pub(in crate::gateway) async fn plan(
+    gateway: &Gateway,
+    peer: &Peer,
+    name: Option<String>,
+    body: &Bytes,
+) -> Result<Value, Error> {
+    let wish = wish(peer, &CreateQuery { name, platform: String::new() }, body)?;
+    let image = images::admit(gateway, peer, &wish.image).await?;
+    let turn = gateway.engine.turn(peer.uid()).await;
+    let (name, allowance) = admit(gateway, peer, &turn, &wish, &image).await?;
+    let mounts = allowance.mounts().iter().map(|mount| {
+        json!({ "Source": mount.root.join(&mount.relative), "Target": mount.target, "Mode": mount.access })
+    });
+    let ports = allowance.ports().iter().map(|port| {
+        json!({ "Container": format!("{}/{}", port.container, port.protocol), "Host": port.host, "Address": port.address })
+    });
+    Ok(json!({
+        "Name": name,
+        "Image": image.shown,
+        "Cpus": allowance.cpus().to_string(),
+        "Memory": allowance.memory().to_string(),
+        "Pids": allowance.pids(),
+        "Shm": allowance.shm().to_string(),
+        "Mounts": mounts.collect::<Vec<_>>(),
+        "Ports": ports.collect::<Vec<_>>(),
+    }))
+}
+
+async fn admit_and_create(gateway: &Gateway, peer: &Peer, wish: Wish) -> Result<String, Error> {
+    let image = images::admit(gateway, peer, &wish.image).await?;
+    let turn = gateway.engine.turn(peer.uid()).await;
+    let (name, allowance) = admit(gateway, peer, &turn, &wish, &image).await?;
+    audit::allowed(Some(peer), "create", name.as_str());
+    if wish.settings.networked {
+        gateway.engine.ensure_network(peer.uid(), gateway.policy().gateway()).await?;
+    }
+    let stages = stage_labels(allowance.mounts())?;
+    let tokens: Vec<Token> = stages.iter().map(|stage| stage.token.clone()).collect();
+    let hold = gateway.stager.hold(tokens.clone());
+    let made = stage_and_create(gateway, peer, &turn, (name, image, allowance, stages, wish.settings)).await;
+    drop(hold);
+    if made.is_err() {
+        unstage(gateway, &tokens).await;
+    }
+    made
+}
+
+type Parts = (ContainerName, images::Admitted, Allowance, Vec<StageLabel>, Settings);
+
+async fn stage_and_create(
+    gateway: &Gateway,
+    peer: &Peer,
+    turn: &Turn<'_>,
+    parts: Parts,
+) -> Result<String, Error> {
+    let (name, image, allowance, stages, settings) = parts;
+    let account = peer.account()?;
+    let staged = stage(gateway, peer, &stages).await?;
+    let files =
+        gateway.files(peer, account).map_err(|error| Error::Internal(format!("account files: {error}")))?;
+    let home = account.home().to_string_lossy().into_owned();
+    let homed = stages.iter().any(|stage| stage.target == account.home());
+    let grant = Grant {
+        name,
+        image: image.shown,
+        image_labels: image.labels,
+        uid: peer.uid(),
+        gids: account.groups().iter().map(|group| group.gid).collect(),
+        login: account.login().to_owned(),
+        home: homed.then_some(home),
+        allowance,
+        staged,
+        stages,
+        settings,
+        files,
+    };
+    Ok(turn.create(&grant).await?.to_string())
+}
+
+async fn admit(
+    gateway: &Gateway,
+    peer: &Peer,
+    turn: &Turn<'_>,
+    wish: &Wish,
+    image: &images::Admitted,
+) -> Result<(ContainerName, Allowance), Error> {
+    let limits = gateway.limits(peer.account()?);
+    let usage = turn.usage(peer, !wish.ports.is_empty()).await?;
+    let name = free_name(&usage, wish.name.as_ref())?;
+    let ask = Ask {
+        image: image.ask.clone(),
+        cpus: wish.cpus,
+        memory: wish.memory,
+        pids: wish.pids,
+        shm: wish.shm,
+        ports: wish.ports.clone(),
+        mounts: wish.mounts.clone(),
+        gpus: 0,
+    };
+    Ok((name, limits.admit(&usage, &ask)?))
+}
+
+/// The wished name if it is free among the caller's, or a new one of two words.
+fn free_name(usage: &Usage, wished: Option<&ContainerName>) -> Result<ContainerName, Error> {
+    let taken = |name: &str| usage.containers.iter().any(|used| used.name == name);
+    match wished {
+        Some(name) if taken(name.as_str()) => Err(Error::Conflict(format!(
+            "the name {name} is in use by one of your containers; remove it (ie-container rm {name}) or choose another"
+        ))),
+        Some(name) => Ok(name.clone()),
+        None => naming::fresh(taken, random).ok_or_else(|| Error::Internal("no free name was found".into())),
+    }
+}
+
+fn random() -> u64 {
+    let mut bytes = [0u8; 8];
+    // Names need no secrecy: without randomness the tries run out and say so.
+    let _filled = rustix::rand::getrandom(&mut bytes, rustix::rand::GetRandomFlags::empty());
+    u64::from_ne_bytes(bytes)
+}
+
+fn stage_labels(mounts: &[MountGrant]) -> Result<Vec<StageLabel>, Error> {
+    let label = |mount: &MountGrant| {
+        let mut bytes = [0u8; 16];
+        rustix::rand::getrandom(&mut bytes, rustix::rand::GetRandomFlags::empty())
+            .map_err(|error| Error::Internal(format!("no randomness: {error}")))?;
+        Ok(StageLabel {
+            token: Token::from_bytes(bytes),
+            root: mount.root.clone(),
+            relative: mount.relative.clone(),
+            target: mount.target.clone(),
+            access: mount.access,
+        })
+    };
+    mounts.iter().map(label).collect()
+}
+
+/// Has every directory staged or confirmed, one after the other.
+pub(super) async fn stage(
+    gateway: &Gateway,
+    peer: &Peer,
+    stages: &[StageLabel],
+) -> Result<Vec<Staged>, Error> {
+    let gids: Vec<u32> = peer.account()?.groups().iter().map(|group| group.gid).collect();
+    let mut staged = Vec::with_capacity(stages.len());
+    for stage in stages {
+        let request = stage.request(peer.uid(), gids.clone());
+        staged.push(gateway.stager.stage(request, stage.target.clone()).await?);
+    }
+    Ok(staged)
+}
+
+/// Takes stages away; what fails is tidied by the next sweep.
+pub(super) async fn unstage(gateway: &Gateway, tokens: &[Token]) {
+    for token in tokens {
+        if let Err(error) = gateway.stager.unstage(token).await {
+            tracing::warn!("a stage is left for the next sweep: {error}");
+        }
+    }
+}
+
+impl From<crate::gateway::engine::NetworkError> for Error {
+    fn from(error: crate::gateway::engine::NetworkError) -> Self {
+        use crate::gateway::engine::NetworkError;
+        match error {
+            NetworkError::Engine(error) => Self::Engine(error),
+            NetworkError::PoolEmpty(..) => crate::protocol::report::Refusal::new("quota", error.to_string())
+                    .rule("gateway.networks")
+                    .hint("use --network none, or ask the admin for a larger pool").into(),
+        }
+    }
+}

@@ -1,0 +1,199 @@
+//! `--filter`: the same key again is OR, different keys are AND; a caller's text never reaches an engine filter.
+
+use crate::gateway::engine::{Owned, pick};
+use crate::gateway::error::Error;
+use crate::gateway::images;
+use crate::protocol::name::ContainerRef;
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+const KEYS: [&str; 13] = [
+    "ancestor", "before", "exited", "expose", "health", "id", "label", "name", "network", "publish", "since",
+    "status", "volume",
+];
+
+/// The filters of one request, by key.
+#[derive(Debug, Default)]
+pub(super) struct Filters(BTreeMap<String, Vec<String>>);
+
+impl Filters {
+    /// Docker sends `{"key": ["value"]}`; old clients `{"key": {"value": true}}`.
+    pub(super) fn parse(text: &str) -> Result<Self, Error> {
+        if text.is_empty() {
+            return Ok(Self::default());
+        }
+        let raw: BTreeMap<String, Value> =
+            serde_json::from_str(text).map_err(|error| Error::Bad(format!("filters: {error}")))?;
+        let mut filters = BTreeMap::new();
+        for (key, values) in raw {
+            let values: Vec<String> = match values {
+                Value::Array(values) => values.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
+                Value::Object(values) => {
+                    values.into_iter().filter(|(_, on)| on == true).map(|(word, _)| word).collect()
+                }
+                _ => return Err(Error::Bad(format!("filters: {key:?} has no list of values"))),
+            };
+            check(&key, &values)?;
+            filters.insert(key, values);
+        }
+        Ok(Self(filters))
+    }
+
+    /// `status=` and `exited=` speak of containers that do not run.
+    pub(super) fn wants_stopped(&self) -> bool {
+        ["status", "exited"].iter().any(|key| self.0.contains_key(*key))
+    }
+
+    /// What is left of the caller's containers, in the engine's order: newest first.
+    pub(super) fn keep(&self, own: Vec<Owned>) -> Result<Vec<Owned>, Error> {
+        let since = self.bound("since", &own)?;
+        let before = self.bound("before", &own)?;
+        let kept = own.iter().filter(|owned| {
+            let created = owned.found().created();
+            since.is_none_or(|bound| created > bound)
+                && before.is_none_or(|bound| created < bound)
+                && self.0.iter().all(|(key, values)| any_matches(owned, key, values))
+        });
+        Ok(kept.cloned().collect())
+    }
+
+    /// The creation time of the container that `since` or `before` names.
+    fn bound(&self, key: &str, own: &[Owned]) -> Result<Option<i64>, Error> {
+        let Some(word) = self.0.get(key).and_then(|words| words.first()) else { return Ok(None) };
+        let word = ContainerRef::try_from(word.clone()).map_err(|_| Error::NoContainer(word.clone()))?;
+        Ok(Some(pick(own.to_vec(), &word)?.found().created()))
+    }
+}
+
+fn check(key: &str, values: &[String]) -> Result<(), Error> {
+    if !KEYS.contains(&key) {
+        return Err(Error::Bad(format!("invalid filter {key:?}, the filters are {}", KEYS.join(" "))));
+    }
+    let known: &[&str] = match key {
+        "status" => &["created", "restarting", "running", "removing", "paused", "exited", "dead"],
+        "health" => &["starting", "healthy", "unhealthy", "none"],
+        "exited" if values.iter().any(|value| value.parse::<i32>().is_err()) => {
+            return Err(Error::Bad("the filter exited takes an exit code".into()));
+        }
+        _ => return Ok(()),
+    };
+    match values.iter().find(|value| !known.contains(&value.as_str())) {
+        None => Ok(()),
+        Some(value) => {
+            Err(Error::Bad(format!("invalid filter {key}={value:?}, it is one of {}", known.join(" "))))
+        }
+    }
+}
+
+/// Labels are the one key whose repetition is AND, in Docker too.
+fn any_matches(owned: &Owned, key: &str, values: &[String]) -> bool {
+    if key == "label" {
+        return values.iter().all(|value| has_label(owned, value));
+    }
+    values.iter().any(|value| matches(owned, key, value))
+}
+
+fn matches(owned: &Owned, key: &str, value: &str) -> bool {
+    let summary = owned.found().summary();
+    let text = |key: &str| summary.get(key).and_then(Value::as_str).unwrap_or_default();
+    match key {
+        "id" => owned.id().as_str().starts_with(&value.to_ascii_lowercase()),
+        "name" => owned.name().as_str().contains(value.trim_start_matches('/')),
+        "status" => owned.found().state() == value,
+        "exited" => exit_code(text("Status")) == Some(value),
+        "ancestor" => is_ancestor(text("Image"), text("ImageID"), value),
+        "volume" => mounts(summary).any(|(source, target)| source == value || target == value),
+        "network" => networks(summary)
+            .any(|network| network == value || (value == "own" && network.starts_with("ie-"))),
+        "publish" => ports(summary).any(|port| port_matches(port, "PublicPort", value)),
+        "expose" => ports(summary).any(|port| port_matches(port, "PrivatePort", value)),
+        "health" => health(text("Status")) == value,
+        // since and before were looked at already.
+        _ => true,
+    }
+}
+
+fn has_label(owned: &Owned, value: &str) -> bool {
+    let labels = owned.found().summary().get("Labels").and_then(Value::as_object);
+    let (key, wanted) = value.split_once('=').map_or((value, None), |(key, wanted)| (key, Some(wanted)));
+    let ours = key.starts_with(crate::gateway::engine::PREFIX);
+    let found = labels.and_then(|labels| labels.get(key)).and_then(Value::as_str);
+    !ours && found.is_some_and(|found| wanted.is_none_or(|wanted| wanted == found))
+}
+
+/// `Exited (137) 2 minutes ago` → `137`.
+fn exit_code(status: &str) -> Option<&str> {
+    status.strip_prefix("Exited (")?.split(')').next()
+}
+
+fn health(status: &str) -> &'static str {
+    match status {
+        status if status.contains("(healthy)") => "healthy",
+        status if status.contains("(unhealthy)") => "unhealthy",
+        status if status.contains("(health: starting)") => "starting",
+        _ => "none",
+    }
+}
+
+fn is_ancestor(image: &str, id: &str, value: &str) -> bool {
+    let bare = id.strip_prefix("sha256:").unwrap_or(id);
+    let by_id = value.len() >= 6 && (bare.starts_with(value) || id == value);
+    by_id
+        || image == value
+        || images::full(image).is_ok_and(|image| images::full(value).is_ok_and(|value| value == image))
+}
+
+fn mounts(summary: &Value) -> impl Iterator<Item = (&str, &str)> {
+    let mounts = summary.get("Mounts").and_then(Value::as_array).into_iter().flatten();
+    mounts.map(|mount| {
+        let text = |key: &str| mount.get(key).and_then(Value::as_str).unwrap_or_default();
+        (text("Name"), text("Destination"))
+    })
+}
+
+fn networks(summary: &Value) -> impl Iterator<Item = &str> {
+    let networks = summary.pointer("/NetworkSettings/Networks").and_then(Value::as_object);
+    networks.into_iter().flat_map(|networks| networks.keys().map(String::as_str))
+}
+
+fn ports(summary: &Value) -> impl Iterator<Item = &Value> {
+    summary.get("Ports").and_then(Value::as_array).into_iter().flatten()
+}
+
+/// `80`, `80/tcp` or `80-90/tcp`.
+fn port_matches(port: &Value, field: &str, wanted: &str) -> bool {
+    let (range, protocol) = wanted.split_once('/').unwrap_or((wanted, "tcp"));
+    let (first, last) = range.split_once('-').unwrap_or((range, range));
+    let number = port.get(field).and_then(Value::as_u64);
+    let within = |number: u64| {
+        first.parse::<u64>().is_ok_and(|first| first <= number)
+            && last.parse::<u64>().is_ok_and(|last| number <= last)
+    };
+    port.get("Type").and_then(Value::as_str) == Some(protocol) && number.is_some_and(within)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_shapes_parse_and_unknown_keys_are_errors() {
+        assert_eq!(Filters::parse(r#"{"status":["exited"]}"#).unwrap().0["status"], ["exited"]);
+        assert_eq!(Filters::parse(r#"{"status":{"exited":true}}"#).unwrap().0["status"], ["exited"]);
+        for bad in [r#"{"uid":["0"]}"#, r#"{"status":["odd"]}"#, r#"{"exited":["x"]}"#, "[]", r#"{"id":1}"#] {
+            assert!(Filters::parse(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn words_of_docker_are_read() {
+        assert_eq!(exit_code("Exited (137) 2 minutes ago"), Some("137"));
+        assert_eq!(exit_code("Up 2 minutes"), None);
+        assert!(is_ancestor("busybox:demo", "sha256:abcdef0123", "docker.io/library/busybox:demo"));
+        assert!(is_ancestor("busybox:demo", "sha256:abcdef0123", "abcdef"));
+        assert!(!is_ancestor("busybox:demo", "sha256:abcdef0123", "busybox:other"));
+        let port = serde_json::json!({"PublicPort": 40080, "PrivatePort": 80, "Type": "tcp"});
+        assert!(port_matches(&port, "PublicPort", "40000-40100/tcp"));
+        assert!(!port_matches(&port, "PrivatePort", "80/udp"));
+    }
+}

@@ -1,0 +1,12 @@
+//! The handlers below `/containers`: look up and authorise in one step, note the decision, act.
+
+mod act;
+mod create;
+mod filter;
+mod list;
+mod stream;
+
+pub(super) use act::{kill, remove, remove_now, rename, restart, start, stop, stop_now};
+pub(super) use create::{create, json_body, plan};
+pub(super) use list::{inspect, list};
+pub(super) use stream::{attach, join, logs, resize, stats, top, wait};

@@ -1,0 +1,248 @@
+//! What flows from a container: attach, logs, wait, stats, top; authorised, then passed through.
+
+use crate::gateway::answer::{self, Flag};
+use crate::gateway::audit;
+use crate::gateway::create::detach_keys;
+use crate::gateway::engine::{Owned, read_lines, splice};
+use crate::gateway::error::Error;
+use crate::gateway::peer::Peer;
+use crate::gateway::routes::Word;
+use crate::gateway::state::Gateway;
+use axum::Json;
+use axum::extract::{Query, Request, State};
+use axum::http::header::{CONNECTION, CONTENT_TYPE, HeaderValue, UPGRADE};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use futures_util::TryStreamExt;
+use hyper::Method;
+use hyper::body::Incoming;
+use serde::Deserialize;
+use serde_json::Value;
+use std::sync::Arc;
+
+type Shared = State<Arc<Gateway>>;
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(in crate::gateway) struct AttachQuery {
+    logs: Flag,
+    stream: Flag,
+    stdin: Flag,
+    stdout: Flag,
+    stderr: Flag,
+    #[serde(rename = "detachKeys")]
+    detach_keys: String,
+}
+
+pub(in crate::gateway) async fn attach(
+    peer: Peer,
+    State(gateway): Shared,
+    Word(word): Word,
+    Query(query): Query<AttachQuery>,
+    request: Request,
+) -> Result<Response, Error> {
+    let keys = detach_keys(query.detach_keys)?;
+    let container = gateway.engine.owned(&peer, &word).await?;
+    audit::allowed(Some(&peer), "attach", container.id().as_str());
+    let mut target = container.target("/attach");
+    for (name, flag) in [
+        ("logs", query.logs),
+        ("stream", query.stream),
+        ("stdin", query.stdin),
+        ("stdout", query.stdout),
+        ("stderr", query.stderr),
+    ] {
+        target = target.with(name, flag.word());
+    }
+    if let Some(keys) = keys {
+        target = target.with("detachKeys", &keys);
+    }
+    let answer = gateway.engine.attach(target).await?;
+    Ok(join(request, answer))
+}
+
+/// Joins a caller's raw connection to the engine's; one that asks for no upgrade gets the output as a body.
+pub(in crate::gateway) fn join(mut request: Request, mut answer: hyper::Response<Incoming>) -> Response {
+    let content_type = answer.headers().get(CONTENT_TYPE).cloned();
+    let upgrades =
+        request.headers().contains_key(UPGRADE) && answer.status() == StatusCode::SWITCHING_PROTOCOLS;
+    if !upgrades {
+        return answer::pass(answer);
+    }
+    let caller = hyper::upgrade::on(&mut request);
+    let engine = hyper::upgrade::on(&mut answer);
+    tokio::spawn(async move {
+        if let Err(error) = splice(caller, engine).await {
+            tracing::debug!("a raw stream ended: {error}");
+        }
+    });
+    let mut response = StatusCode::SWITCHING_PROTOCOLS.into_response();
+    let headers = response.headers_mut();
+    headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
+    headers.insert(UPGRADE, HeaderValue::from_static("tcp"));
+    headers.insert(CONTENT_TYPE, content_type.unwrap_or_else(|| HeaderValue::from_static(RAW)));
+    response
+}
+
+const RAW: &str = "application/vnd.docker.raw-stream";
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(in crate::gateway) struct LogsQuery {
+    follow: Flag,
+    stdout: Flag,
+    stderr: Flag,
+    timestamps: Flag,
+    details: Flag,
+    since: String,
+    until: String,
+    tail: String,
+}
+
+/// A point in time: seconds since 1970 with a fraction, or an RFC 3339 date.
+fn is_time(word: &str) -> bool {
+    word.len() <= 64 && word.bytes().all(|b| b.is_ascii_digit() || b"-+.:TZ".contains(&b))
+}
+
+pub(in crate::gateway) async fn logs(
+    peer: Peer,
+    State(gateway): Shared,
+    Word(word): Word,
+    Query(query): Query<LogsQuery>,
+) -> Result<Response, Error> {
+    if !is_time(&query.since) || !is_time(&query.until) {
+        return Err(Error::Bad("since and until are seconds since 1970, or RFC 3339 dates".into()));
+    }
+    if !matches!(query.tail.as_str(), "" | "all") && query.tail.parse::<u64>().is_err() {
+        return Err(Error::Bad(format!("tail is a number of lines or all, not {:?}", query.tail)));
+    }
+    if query.details.0 {
+        return Err(Error::not_allowed("details", "logs carry no labels"));
+    }
+    let container = gateway.engine.owned(&peer, &word).await?;
+    let mut target = container.target("/logs");
+    for (name, flag) in [
+        ("follow", query.follow),
+        ("stdout", query.stdout),
+        ("stderr", query.stderr),
+        ("timestamps", query.timestamps),
+    ] {
+        target = target.with(name, flag.word());
+    }
+    for (name, word) in [("since", &query.since), ("until", &query.until), ("tail", &query.tail)] {
+        if !word.is_empty() {
+            target = target.with(name, word);
+        }
+    }
+    Ok(answer::pass(gateway.engine.call(Method::GET, target).await?))
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(in crate::gateway) struct WaitQuery {
+    condition: String,
+}
+
+pub(in crate::gateway) async fn wait(
+    peer: Peer,
+    State(gateway): Shared,
+    Word(word): Word,
+    Query(query): Query<WaitQuery>,
+) -> Result<Response, Error> {
+    let condition = match query.condition.as_str() {
+        "" => "not-running",
+        known @ ("not-running" | "next-exit" | "removed") => known,
+        _ => return Err(Error::Bad("condition is not-running, next-exit or removed".into())),
+    };
+    let container = gateway.engine.owned(&peer, &word).await?;
+    let target = container.target("/wait").with("condition", condition);
+    Ok(answer::pass(gateway.engine.call(Method::POST, target).await?))
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(in crate::gateway) struct SizeQuery {
+    h: u16,
+    w: u16,
+}
+
+pub(in crate::gateway) async fn resize(
+    peer: Peer,
+    State(gateway): Shared,
+    Word(word): Word,
+    Query(size): Query<SizeQuery>,
+) -> Result<StatusCode, Error> {
+    let container = gateway.engine.owned(&peer, &word).await?;
+    let target = container.target("/resize").with("h", &size.h.to_string()).with("w", &size.w.to_string());
+    Ok(gateway.engine.call(Method::POST, target).await?.status())
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(in crate::gateway) struct TopQuery {
+    ps_args: String,
+}
+
+/// The engine runs the host's `ps` with these words: letters and commas only.
+pub(in crate::gateway) async fn top(
+    peer: Peer,
+    State(gateway): Shared,
+    Word(word): Word,
+    Query(query): Query<TopQuery>,
+) -> Result<Json<Value>, Error> {
+    let plain = |b: u8| b.is_ascii_alphabetic() || b"-, %".contains(&b);
+    if query.ps_args.len() > 128 || !query.ps_args.bytes().all(plain) {
+        return Err(Error::Bad("ps_args holds letters, '-', '%', ',' and spaces only".into()));
+    }
+    let container = gateway.engine.owned(&peer, &word).await?;
+    let mut target = container.target("/top");
+    if !query.ps_args.is_empty() {
+        target = target.with("ps_args", &query.ps_args);
+    }
+    Ok(Json(gateway.engine.get(target).await?))
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(default)]
+pub(in crate::gateway) struct StatsQuery {
+    stream: Flag,
+    #[serde(rename = "one-shot")]
+    one_shot: Flag,
+}
+
+impl Default for StatsQuery {
+    fn default() -> Self {
+        // Docker streams unless told otherwise.
+        Self { stream: Flag(true), one_shot: Flag(false) }
+    }
+}
+
+/// One JSON object a line, each with the container's short name.
+pub(in crate::gateway) async fn stats(
+    peer: Peer,
+    State(gateway): Shared,
+    Word(word): Word,
+    Query(query): Query<StatsQuery>,
+) -> Result<Response, Error> {
+    let container = gateway.engine.owned(&peer, &word).await?;
+    let mut target = container.target("/stats").with("stream", query.stream.word());
+    if query.one_shot.0 {
+        target = target.with("one-shot", "1");
+    }
+    let answer = gateway.engine.call(Method::GET, target).await?;
+    let mut headers = HeaderMap::new();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    let lines = read_lines(answer.into_body()).map_ok(move |line| short_name(line, &container));
+    Ok((headers, axum::body::Body::from_stream(lines)).into_response())
+}
+
+fn short_name(line: Bytes, container: &Owned) -> Bytes {
+    let Ok(mut stats) = serde_json::from_slice::<Value>(&line) else { return line };
+    if let Some(name) = stats.get_mut("name") {
+        *name = Value::String(format!("/{}", container.name()));
+    }
+    let mut text = stats.to_string();
+    text.push('\n');
+    Bytes::from(text)
+}

@@ -1,0 +1,133 @@
+//! Holds that every field of Docker's create and exec models is classified: read, or known to be zero only.
+
+use super::{body, exec, host};
+use serde::Deserialize;
+use serde::de::{self, Deserializer, Visitor};
+
+/// Catches the field names that a derived `Deserialize` asks for.
+struct FieldNames<'a>(&'a mut &'static [&'static str]);
+
+impl<'de> Deserializer<'de> for FieldNames<'_> {
+    type Error = de::value::Error;
+
+    fn deserialize_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        fields: &'static [&'static str],
+        _: V,
+    ) -> Result<V::Value, Self::Error> {
+        *self.0 = fields;
+        Err(de::Error::custom("seen"))
+    }
+
+    fn deserialize_any<V: Visitor<'de>>(self, _: V) -> Result<V::Value, Self::Error> {
+        Err(de::Error::custom("not a struct"))
+    }
+
+    serde::forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf option unit unit_struct
+        newtype_struct seq tuple tuple_struct map enum identifier ignored_any
+    }
+}
+
+fn fields_of<T: for<'de> Deserialize<'de>>() -> &'static [&'static str] {
+    let mut names: &'static [&'static str] = &[];
+    assert!(T::deserialize(FieldNames(&mut names)).is_err());
+    assert!(!names.is_empty(), "the model shows no fields");
+    names
+}
+
+/// Known to Docker, never served: each must be at its zero value.
+const CONFIG_ZERO: &[&str] =
+    &["ArgsEscaped", "Domainname", "MacAddress", "NetworkDisabled", "OnBuild", "Shell", "Volumes"];
+
+const HOST_ZERO: &[&str] = &[
+    "Annotations",
+    "BlkioDeviceReadBps",
+    "BlkioDeviceReadIOps",
+    "BlkioDeviceWriteBps",
+    "BlkioDeviceWriteIOps",
+    "BlkioWeight",
+    "BlkioWeightDevice",
+    "CapAdd",
+    "Cgroup",
+    "CgroupParent",
+    "CgroupnsMode",
+    "CpuCount",
+    "CpuPercent",
+    "CpuPeriod",
+    "CpuQuota",
+    "CpuRealtimePeriod",
+    "CpuRealtimeRuntime",
+    "CpuShares",
+    "CpusetCpus",
+    "CpusetMems",
+    "DeviceCgroupRules",
+    "DeviceRequests",
+    "Devices",
+    "Dns",
+    "DnsOptions",
+    "DnsSearch",
+    "ExtraHosts",
+    "GroupAdd",
+    "IOMaximumBandwidth",
+    "IOMaximumIOps",
+    "IpcMode",
+    "Isolation",
+    "KernelMemoryTCP",
+    "Links",
+    "MaskedPaths",
+    "MemoryReservation",
+    "MemorySwappiness",
+    "OomKillDisable",
+    "OomScoreAdj",
+    "PidMode",
+    "Privileged",
+    "PublishAllPorts",
+    "ReadonlyPaths",
+    "Runtime",
+    "StorageOpt",
+    "Sysctls",
+    "UTSMode",
+    "UsernsMode",
+    "VolumeDriver",
+    "VolumesFrom",
+];
+
+const ENDPOINT_ZERO: &[&str] = &[
+    "DNSNames",
+    "DriverOpts",
+    "EndpointID",
+    "Gateway",
+    "GlobalIPv6Address",
+    "GlobalIPv6PrefixLen",
+    "GwPriority",
+    "IPAMConfig",
+    "IPAddress",
+    "IPPrefixLen",
+    "IPv6Gateway",
+    "Links",
+    "MacAddress",
+    "NetworkID",
+];
+
+const EXEC_ZERO: &[&str] = &["Privileged"];
+
+fn every_field_is_classified<T: for<'de> Deserialize<'de>>(served: &[&str], zero: &[&str]) {
+    for field in fields_of::<T>() {
+        let classes = usize::from(served.contains(field)) + usize::from(zero.contains(field));
+        assert_eq!(classes, 1, "{field} is in {classes} classes, it belongs in exactly one");
+    }
+}
+
+#[test]
+fn create_and_exec_are_classified() {
+    use bollard_stubs::models::{
+        ContainerCreateBody, EndpointSettings, ExecConfig, HostConfig, NetworkingConfig,
+    };
+    every_field_is_classified::<ContainerCreateBody>(body::SERVED, CONFIG_ZERO);
+    every_field_is_classified::<HostConfig>(host::SERVED, HOST_ZERO);
+    every_field_is_classified::<NetworkingConfig>(body::NETWORKING_SERVED, &[]);
+    every_field_is_classified::<EndpointSettings>(body::ENDPOINT_SERVED, ENDPOINT_ZERO);
+    every_field_is_classified::<ExecConfig>(exec::SERVED, EXEC_ZERO);
+}

@@ -1,0 +1,53 @@
+//! One JSON object of a caller's, taken apart field by field until only zero values are left.
+
+use super::zero::{is_documented_default, is_zero, reason};
+use crate::gateway::error::Error;
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+
+/// The fields of one object that were not read yet.
+pub(super) struct Fields {
+    /// What stands before a field's name in a message: "" or "HostConfig.".
+    section: String,
+    map: Map<String, Value>,
+    /// The names this parser reads, for the test that every name of Docker's is classified.
+    served: &'static [&'static str],
+}
+
+impl Fields {
+    pub(super) fn of(section: &str, value: Value, served: &'static [&'static str]) -> Result<Self, Error> {
+        let section = if section.is_empty() { String::new() } else { format!("{section}.") };
+        match value {
+            Value::Null => Ok(Self { section, map: Map::new(), served }),
+            Value::Object(map) => Ok(Self { section, map, served }),
+            _ => Err(Error::Bad(format!("{} is not an object", section.trim_end_matches('.')))),
+        }
+    }
+
+    /// Takes a field; absent and null are the type's default.
+    pub(super) fn take<T: DeserializeOwned + Default>(&mut self, key: &str) -> Result<T, Error> {
+        debug_assert!(self.served.contains(&key), "{}{key} is read but not listed", self.section);
+        match self.map.remove(key) {
+            None | Some(Value::Null) => Ok(T::default()),
+            Some(value) => serde_json::from_value(value)
+                .map_err(|error| Error::Bad(format!("{}{key}: {error}", self.section))),
+        }
+    }
+
+    /// Takes a field of any shape.
+    pub(super) fn raw(&mut self, key: &str) -> Value {
+        debug_assert!(self.served.contains(&key), "{}{key} is read but not listed", self.section);
+        self.map.remove(key).unwrap_or(Value::Null)
+    }
+
+    /// Holds the zero-value rule over whatever was not taken.
+    pub(super) fn rest_is_zero(self) -> Result<(), Error> {
+        for (key, value) in &self.map {
+            let path = format!("{}{key}", self.section);
+            if !is_zero(value) && !is_documented_default(&path, value) {
+                return Err(Error::not_allowed(&crate::protocol::escape::escape_line(&path), reason(&path)));
+            }
+        }
+        Ok(())
+    }
+}

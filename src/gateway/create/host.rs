@@ -1,0 +1,222 @@
+//! `HostConfig`: what is read of it, and what it says about limits, mounts and ports.
+
+use super::body::Ulimit;
+use super::fields::Fields;
+use super::mounts::{self, Tmpfs};
+use super::ports;
+use super::zero::reason;
+use crate::gateway::error::Error;
+use crate::policy::{MountAsk, PortAsk};
+use crate::protocol::amount::{Bytes, Cpus};
+use serde::Deserialize;
+use serde_json::Value;
+
+/// The fields of `HostConfig` that are read; every other one must be at its zero value.
+pub(super) const SERVED: &[&str] = &[
+    "AutoRemove",
+    "Binds",
+    "CapDrop",
+    "ConsoleSize",
+    "ContainerIDFile",
+    "Init",
+    "LogConfig",
+    "Memory",
+    "MemorySwap",
+    "Mounts",
+    "NanoCpus",
+    "NetworkMode",
+    "PidsLimit",
+    "PortBindings",
+    "ReadonlyRootfs",
+    "RestartPolicy",
+    "SecurityOpt",
+    "ShmSize",
+    "Tmpfs",
+    "Ulimits",
+];
+
+/// What a caller asks of the host.
+#[derive(Debug, Default)]
+pub(super) struct Host {
+    pub(super) memory: Option<Bytes>,
+    pub(super) cpus: Option<Cpus>,
+    pub(super) pids: Option<u64>,
+    pub(super) shm: Option<Bytes>,
+    pub(super) ports: Vec<PortAsk>,
+    pub(super) mounts: Vec<MountAsk>,
+    pub(super) tmpfs: Vec<Tmpfs>,
+    pub(super) ulimits: Vec<Ulimit>,
+    pub(super) network: String,
+    pub(super) auto_remove: bool,
+    pub(super) init: bool,
+    pub(super) read_only: bool,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "PascalCase")]
+struct Restart {
+    name: String,
+    maximum_retry_count: i64,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "PascalCase")]
+struct Log {
+    r#type: String,
+    config: Option<std::collections::BTreeMap<String, String>>,
+}
+
+pub(super) fn parse(value: Value) -> Result<Host, Error> {
+    let mut fields = Fields::of("HostConfig", value, SERVED)?;
+    let memory: i64 = fields.take("Memory")?;
+    swap(memory, fields.take("MemorySwap")?)?;
+    restart(fields.take("RestartPolicy")?)?;
+    log(fields.take("LogConfig")?)?;
+    security(fields.take("SecurityOpt")?)?;
+    // All capabilities are dropped anyhow; the console's size comes again by resize; the id file is the client's.
+    let _: (Option<Vec<String>>, Value, String) =
+        (fields.take("CapDrop")?, fields.raw("ConsoleSize"), fields.take("ContainerIDFile")?);
+    let (mounts, tmpfs) = mounts::all(fields.take("Binds")?, fields.take("Mounts")?, fields.take("Tmpfs")?)?;
+    let host = Host {
+        memory: positive("HostConfig.Memory", memory)?.map(Bytes),
+        cpus: positive("HostConfig.NanoCpus", fields.take("NanoCpus")?)?.map(Cpus),
+        pids: pids(fields.take("PidsLimit")?)?,
+        shm: positive("HostConfig.ShmSize", fields.take("ShmSize")?)?.map(Bytes),
+        ports: ports::asks(fields.take("PortBindings")?)?,
+        mounts,
+        tmpfs,
+        ulimits: ulimits(fields.take("Ulimits")?)?,
+        network: fields.take("NetworkMode")?,
+        auto_remove: fields.take("AutoRemove")?,
+        init: fields.take::<Option<bool>>("Init")?.unwrap_or(true),
+        read_only: fields.take("ReadonlyRootfs")?,
+    };
+    fields.rest_is_zero()?;
+    Ok(host)
+}
+
+fn positive(field: &str, number: i64) -> Result<Option<u64>, Error> {
+    match u64::try_from(number) {
+        Ok(0) => Ok(None),
+        Ok(number) => Ok(Some(number)),
+        Err(_) => Err(Error::not_allowed(field, "a limit is a positive number")),
+    }
+}
+
+/// Docker's -1 means no limit, which nobody gets.
+fn pids(limit: i64) -> Result<Option<u64>, Error> {
+    positive("HostConfig.PidsLimit", limit)
+}
+
+/// Memory and swap together are always as much as memory alone.
+fn swap(memory: i64, swap: i64) -> Result<(), Error> {
+    if swap == 0 || swap == memory {
+        return Ok(());
+    }
+    Err(Error::not_allowed("HostConfig.MemorySwap", "containers get no swap"))
+}
+
+fn restart(policy: Restart) -> Result<(), Error> {
+    if matches!(policy.name.as_str(), "" | "no") && policy.maximum_retry_count == 0 {
+        return Ok(());
+    }
+    Err(Error::not_allowed("HostConfig.RestartPolicy", reason("HostConfig.RestartPolicy")))
+}
+
+fn log(log: Log) -> Result<(), Error> {
+    if log.r#type.is_empty() && log.config.is_none_or(|config| config.is_empty()) {
+        return Ok(());
+    }
+    Err(Error::not_allowed("HostConfig.LogConfig", reason("HostConfig.LogConfig")))
+}
+
+/// Only what every container has anyhow may be asked for.
+fn security(options: Vec<String>) -> Result<(), Error> {
+    let harmless = ["no-new-privileges", "no-new-privileges:true", "no-new-privileges=true"];
+    match options.iter().find(|option| !harmless.contains(&option.as_str())) {
+        None => Ok(()),
+        Some(_) => Err(Error::not_allowed("HostConfig.SecurityOpt", reason("HostConfig.SecurityOpt"))),
+    }
+}
+
+/// The limits a process may have raised or lowered, with the most each may be.
+const ULIMITS: [(&str, i64); 8] = [
+    ("core", i64::MAX),
+    ("cpu", i64::MAX),
+    ("data", i64::MAX),
+    ("fsize", i64::MAX),
+    ("nofile", 1 << 20),
+    ("nproc", 1 << 22),
+    ("stack", i64::MAX),
+    ("memlock", i64::MAX),
+];
+
+fn ulimits(asked: Vec<Ulimit>) -> Result<Vec<Ulimit>, Error> {
+    for ulimit in &asked {
+        let most = ULIMITS.iter().find(|(name, _)| *name == ulimit.name).map(|(_, most)| *most);
+        let Some(most) = most else {
+            return Err(Error::Bad(format!(
+                "HostConfig.Ulimits: {:?} is not a limit that can be set",
+                ulimit.name
+            )));
+        };
+        if ulimit.soft > ulimit.hard && ulimit.hard >= 0
+            || ulimit.hard > most
+            || ulimit.hard < 0 && most < i64::MAX
+        {
+            return Err(Error::Bad(format!(
+                "HostConfig.Ulimits: {} goes up to {most}, soft up to hard",
+                ulimit.name
+            )));
+        }
+    }
+    Ok(asked)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn limits_are_read() {
+        let host =
+            parse(json!({"Memory": 1 << 30, "NanoCpus": 500_000_000, "PidsLimit": 10, "AutoRemove": true}))
+                .unwrap();
+        assert_eq!(
+            (host.memory, host.cpus, host.pids),
+            (Some(Bytes(1 << 30)), Some(Cpus(500_000_000)), Some(10))
+        );
+        assert!(host.auto_remove && host.init);
+    }
+
+    #[test]
+    fn what_escapes_a_container_is_refused_by_name() {
+        for (field, value) in [
+            ("Privileged", json!(true)),
+            ("CapAdd", json!(["SYS_ADMIN"])),
+            ("Devices", json!([{"PathOnHost": "/dev/sda"}])),
+            ("PidMode", json!("host")),
+            ("IpcMode", json!("container:abc")),
+            ("UsernsMode", json!("host")),
+            ("CgroupParent", json!("/x")),
+            ("Runtime", json!("nvidia")),
+            ("SecurityOpt", json!(["seccomp=unconfined"])),
+            ("VolumesFrom", json!(["web"])),
+            ("MaskedPaths", json!(["/x"])),
+            ("DeviceRequests", json!([{"Count": -1}])),
+            ("MemorySwap", json!(-1)),
+            ("PidsLimit", json!(-1)),
+            ("RestartPolicy", json!({"Name": "always"})),
+            ("LogConfig", json!({"Type": "syslog"})),
+            ("NoSuchField", json!(1)),
+            ("privileged", json!(true)),
+        ] {
+            let error = parse(json!({ field: value })).unwrap_err();
+            assert!(
+                error.to_string().contains(&format!("HostConfig.{field} is not allowed here")),
+                "{error}"
+            );
+        }
+    }
+}

@@ -1,0 +1,20 @@
+//! A create body becomes a [`Wish`]: known fields are read, every other one must be at its zero value.
+
+mod body;
+mod env;
+mod exec;
+mod fields;
+mod host;
+mod mounts;
+mod ports;
+mod words;
+mod zero;
+
+#[cfg(test)]
+mod classified;
+
+pub(super) use body::{Settings, Wish, container_name, parse};
+pub(super) use env::VISIBLE_DEVICES;
+pub(super) use exec::{ExecWish, detach_keys, parse_exec};
+pub(super) use mounts::Tmpfs;
+pub(super) use words::signal;

@@ -1,0 +1,200 @@
+//! Mounts as Docker writes them, in `Binds`, `Mounts` and `Tmpfs`.
+
+use super::fields::Fields;
+use super::words::inner_path;
+use crate::gateway::error::Error;
+use crate::policy::MountAsk;
+use crate::protocol::amount::Bytes;
+use crate::protocol::stage::Access;
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::path::{Component, Path, PathBuf};
+
+/// A file system in memory, at a path of the container's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::gateway) struct Tmpfs {
+    pub(in crate::gateway) target: String,
+    pub(in crate::gateway) size: Option<u64>,
+    pub(in crate::gateway) mode: u32,
+    pub(in crate::gateway) exec: bool,
+}
+
+const SERVED: &[&str] =
+    &["Type", "Source", "Target", "ReadOnly", "Consistency", "BindOptions", "TmpfsOptions"];
+const BIND_SERVED: &[&str] = &["Propagation", "CreateMountpoint", "NonRecursive"];
+const TMPFS_SERVED: &[&str] = &["SizeBytes", "Mode"];
+
+/// Everything that is mounted: directories of the host's, and file systems in memory.
+pub(super) fn all(
+    binds: Vec<String>,
+    mounts: Vec<Value>,
+    tmpfs: BTreeMap<String, String>,
+) -> Result<(Vec<MountAsk>, Vec<Tmpfs>), Error> {
+    let mut directories = binds.iter().map(|bind| from_bind(bind)).collect::<Result<Vec<_>, _>>()?;
+    let mut memory =
+        tmpfs.iter().map(|(target, options)| from_options(target, options)).collect::<Result<Vec<_>, _>>()?;
+    for mount in mounts {
+        let mut fields = Fields::of("HostConfig.Mounts[]", mount, SERVED)?;
+        let target: String = fields.take("Target")?;
+        let kind: String = fields.take("Type")?;
+        match kind.as_str() {
+            "bind" => directories.push(bind(&mut fields, &target)?),
+            "tmpfs" => memory.push(in_memory(&mut fields, &target)?),
+            "volume" => {
+                return Err(Error::not_allowed(
+                    "HostConfig.Mounts[].Type volume",
+                    "mount a directory of yours",
+                ));
+            }
+            _ => {
+                return Err(Error::Bad(format!(
+                    "HostConfig.Mounts[].Type {kind:?} is neither bind nor tmpfs"
+                )));
+            }
+        }
+        fields.rest_is_zero()?;
+    }
+    Ok((directories, memory))
+}
+
+/// `SOURCE:TARGET[:ro|rw]`.
+fn from_bind(bind: &str) -> Result<MountAsk, Error> {
+    let parts: Vec<&str> = bind.split(':').collect();
+    let (source, target, options) = match parts.as_slice() {
+        [source, target] => (source, target, ""),
+        [source, target, options] => (source, target, *options),
+        _ => return Err(Error::Bad(format!("HostConfig.Binds: {bind:?} is not SOURCE:TARGET[:ro]"))),
+    };
+    let mut access = Access::ReadWrite;
+    for option in options.split(',').filter(|option| !option.is_empty()) {
+        match option {
+            "ro" => access = Access::ReadOnly,
+            // The consistency words are for desktops; the rest is what a stage is anyhow.
+            "rw" | "rprivate" | "cached" | "delegated" | "consistent" => {}
+            _ => {
+                return Err(Error::not_allowed(
+                    &format!("HostConfig.Binds option {option}"),
+                    "only ro and rw are served",
+                ));
+            }
+        }
+    }
+    ask(source, target, access)
+}
+
+fn bind(fields: &mut Fields, target: &str) -> Result<MountAsk, Error> {
+    let source: String = fields.take("Source")?;
+    let read_only: bool = fields.take("ReadOnly")?;
+    fields.raw("Consistency");
+    let mut options = Fields::of("HostConfig.Mounts[].BindOptions", fields.raw("BindOptions"), BIND_SERVED)?;
+    let propagation: String = options.take("Propagation")?;
+    if !matches!(propagation.as_str(), "" | "rprivate" | "private") {
+        return Err(Error::not_allowed(
+            "HostConfig.Mounts[].BindOptions.Propagation",
+            "mounts stay inside the container",
+        ));
+    }
+    // A missing source is an error here, and a stage never carries inner mounts along.
+    let _: (bool, bool) = (options.take("CreateMountpoint")?, options.take("NonRecursive")?);
+    options.rest_is_zero()?;
+    ask(&source, target, if read_only { Access::ReadOnly } else { Access::ReadWrite })
+}
+
+fn ask(source: &str, target: &str, access: Access) -> Result<MountAsk, Error> {
+    if !source.starts_with('/') {
+        return Err(Error::not_allowed(
+            &format!("the volume {source:?}"),
+            "volumes are not served, name a directory of yours by its full path",
+        ));
+    }
+    Ok(MountAsk { source: plain_path(source)?, target: plain_path(target)?, access })
+}
+
+/// An absolute path without `..`; `.` and doubled or trailing slashes are left out.
+fn plain_path(word: &str) -> Result<PathBuf, Error> {
+    let path = Path::new(word);
+    let odd = !path.is_absolute()
+        || word.contains('\0')
+        || path.components().any(|part| part == Component::ParentDir);
+    if odd {
+        return Err(Error::Bad(format!("{word:?} is not an absolute path without '..'")));
+    }
+    Ok(path.components().collect())
+}
+
+fn in_memory(fields: &mut Fields, target: &str) -> Result<Tmpfs, Error> {
+    inner_path("HostConfig.Mounts[].Target", target)?;
+    fields.raw("Consistency");
+    if !fields.take::<String>("Source")?.is_empty() || fields.take::<bool>("ReadOnly")? {
+        return Err(Error::Bad("a tmpfs has no source and can be written".into()));
+    }
+    let mut options =
+        Fields::of("HostConfig.Mounts[].TmpfsOptions", fields.raw("TmpfsOptions"), TMPFS_SERVED)?;
+    let size: u64 = options.take("SizeBytes")?;
+    let mode: u32 = options.take("Mode")?;
+    options.rest_is_zero()?;
+    let mode = if mode == 0 { 0o1777 } else { mode & 0o1777 };
+    Ok(Tmpfs { target: target.to_owned(), size: (size > 0).then_some(size), mode, exec: false })
+}
+
+/// `--tmpfs TARGET[:size=…,mode=…,exec,…]`.
+fn from_options(target: &str, options: &str) -> Result<Tmpfs, Error> {
+    inner_path("HostConfig.Tmpfs", target)?;
+    let mut tmpfs = Tmpfs { target: target.to_owned(), size: None, mode: 0o1777, exec: false };
+    for option in options.split(',').filter(|option| !option.is_empty()) {
+        let bad = || {
+            Error::Bad(format!(
+                "HostConfig.Tmpfs option {option:?} is not served, size=, mode=, exec and noexec are"
+            ))
+        };
+        match option.split_once('=') {
+            Some(("size", size)) => tmpfs.size = Some(size.parse::<Bytes>().map_err(|_| bad())?.0),
+            Some(("mode", mode)) => tmpfs.mode = u32::from_str_radix(mode, 8).map_err(|_| bad())? & 0o1777,
+            None if option == "exec" => tmpfs.exec = true,
+            None if matches!(option, "rw" | "noexec" | "nosuid" | "nodev") => {}
+            _ => return Err(bad()),
+        }
+    }
+    Ok(tmpfs)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_bind_is_source_target_and_mode() {
+        let asked = from_bind("/home/ann//x/.:/w/:ro").unwrap();
+        assert_eq!(
+            (asked.source, asked.target, asked.access),
+            ("/home/ann/x".into(), "/w".into(), Access::ReadOnly)
+        );
+        for bad in
+            ["data:/w", "/a:/b:shared", "/a:/b:ro,rshared", "/a", "/a/../b:/c", "/a:b", "/a:/b:z", "/a:/b:U"]
+        {
+            assert!(from_bind(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn volume_drivers_and_propagation_are_refused() {
+        for bad in [
+            json!({"Type": "volume", "Source": "x", "Target": "/x"}),
+            json!({"Type": "bind", "Source": "/a", "Target": "/x", "VolumeOptions": {"DriverConfig": {"Name": "local"}}}),
+            json!({"Type": "bind", "Source": "/a", "Target": "/x", "BindOptions": {"Propagation": "rshared"}}),
+            json!({"Type": "npipe", "Source": "/a", "Target": "/x"}),
+            json!({"Type": "tmpfs", "Target": "/proc/x"}),
+        ] {
+            assert!(all(vec![], vec![bad.clone()], BTreeMap::new()).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_tmpfs_takes_size_and_mode() {
+        let tmpfs = from_options("/t", "size=64m,mode=0700,exec").unwrap();
+        assert_eq!((tmpfs.size, tmpfs.mode, tmpfs.exec), (Some(64 << 20), 0o700, true));
+        assert!(from_options("/t", "suid").is_err());
+        assert!(from_options("/t", "uid=0").is_err());
+    }
+}

@@ -1,0 +1,48 @@
+//! Published ports as Docker writes them: `{"80/tcp": [{"HostIp": "", "HostPort": "40080"}]}`.
+
+use crate::gateway::error::Error;
+use crate::policy::{PortAsk, Protocol};
+use serde::Deserialize;
+use std::collections::BTreeMap;
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "PascalCase")]
+pub(super) struct Binding {
+    host_ip: String,
+    host_port: String,
+}
+
+/// A container's port: `80/tcp`, `53/udp` or `80`.
+pub(super) fn container_port(word: &str) -> Result<(u16, Protocol), Error> {
+    let (number, protocol) = word.split_once('/').unwrap_or((word, "tcp"));
+    let protocol = match protocol {
+        "tcp" => Protocol::Tcp,
+        "udp" => Protocol::Udp,
+        _ => return Err(Error::Bad(format!("port {word:?} is neither tcp nor udp"))),
+    };
+    match number.parse() {
+        Ok(number) if number > 0 => Ok((number, protocol)),
+        _ => Err(Error::Bad(format!("{word:?} is not a port"))),
+    }
+}
+
+pub(super) fn asks(bindings: BTreeMap<String, Option<Vec<Binding>>>) -> Result<Vec<PortAsk>, Error> {
+    let mut asks = Vec::new();
+    for (port, bindings) in bindings {
+        let (container, protocol) = container_port(&port)?;
+        let bindings =
+            bindings.filter(|bindings| !bindings.is_empty()).unwrap_or_else(|| vec![Binding::default()]);
+        for binding in bindings {
+            let host = match binding.host_port.as_str() {
+                "" | "0" => None,
+                word => Some(word.parse().map_err(|_| Error::Bad(format!("{word:?} is not a host port")))?),
+            };
+            let address = match binding.host_ip.as_str() {
+                "" => None,
+                word => Some(word.parse().map_err(|_| Error::Bad(format!("{word:?} is not an address")))?),
+            };
+            asks.push(PortAsk { container, protocol, host, address });
+        }
+    }
+    Ok(asks)
+}

@@ -1,0 +1,75 @@
+//! Words of a caller's that go into a body of ours, each checked for what it may be.
+
+use crate::gateway::error::Error;
+use serde::Deserialize;
+
+/// A command: Docker takes a list, or one string.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(untagged)]
+pub(super) enum Words {
+    List(Vec<String>),
+    One(String),
+}
+
+impl Words {
+    fn into_list(self) -> Vec<String> {
+        match self {
+            Self::List(list) => list,
+            Self::One(word) => vec![word],
+        }
+    }
+}
+
+/// The most bytes a command line or an environment may hold together; the kernel's own limit is 2 MiB.
+const MOST_BYTES: usize = 128 << 10;
+const MOST_WORDS: usize = 4096;
+
+/// A command line, of bounded size and without NUL. An empty list is as good as none.
+pub(super) fn command(field: &str, words: Option<Words>) -> Result<Option<Vec<String>>, Error> {
+    let Some(words) = words.map(Words::into_list).filter(|words| !words.is_empty()) else { return Ok(None) };
+    let bytes: usize = words.iter().map(String::len).sum();
+    if bytes > MOST_BYTES || words.len() > MOST_WORDS {
+        return Err(Error::Bad(format!(
+            "{field} has {} words of {bytes} bytes, the most is {MOST_WORDS} words and {MOST_BYTES} bytes",
+            words.len()
+        )));
+    }
+    if words.iter().any(|word| word.contains('\0')) {
+        return Err(Error::Bad(format!("{field} holds a NUL character")));
+    }
+    Ok(Some(words))
+}
+
+/// An absolute path inside the container, without `..`, and not in a kernel file system.
+pub(super) fn inner_path(field: &str, path: &str) -> Result<(), Error> {
+    let normal = path.starts_with('/') && !path.split('/').any(|part| part == "..") && !path.contains('\0');
+    if !normal || path.len() > 4096 {
+        return Err(Error::Bad(format!("{field}: {path:?} is not an absolute path without '..'")));
+    }
+    let first = path.split('/').find(|part| !part.is_empty() && *part != ".").unwrap_or_default();
+    if matches!(first, "proc" | "sys" | "dev") {
+        return Err(Error::not_allowed(field, "/proc, /sys and /dev are the kernel's"));
+    }
+    Ok(())
+}
+
+/// A host name of letters, digits, dots and dashes.
+pub(super) fn hostname(field: &str, name: &str) -> Result<(), Error> {
+    let good = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'.';
+    if name.len() > 63 || !name.bytes().all(good) || name.starts_with(['-', '.']) {
+        return Err(Error::Bad(format!(
+            "{field}: {name:?} is not a host name of up to 63 letters, digits, '-' and '.'"
+        )));
+    }
+    Ok(())
+}
+
+/// A signal by name or number, as Docker takes it.
+pub(in crate::gateway) fn signal(field: &str, word: &str) -> Result<(), Error> {
+    let bare = word.strip_prefix("SIG").unwrap_or(word);
+    let number = bare.parse::<u8>().is_ok_and(|number| (1..=64).contains(&number));
+    let name = bare.starts_with(|c: char| c.is_ascii_alphabetic())
+        && bare.len() <= 12
+        && bare.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'+' || b == b'-');
+    if number || name { Ok(()) } else { Err(Error::Bad(format!("{field}: {word:?} is not a signal"))) }
+}

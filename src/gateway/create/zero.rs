@@ -1,0 +1,89 @@
+//! The zero-value rule: what a field that is not served may hold.
+
+use serde_json::Value;
+
+/// Docker's clients send every field; one that asks for nothing is null, false, 0, "", [], {} or an object of such.
+pub(super) fn is_zero(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::Bool(set) => !set,
+        Value::Number(number) => number.as_f64() == Some(0.0),
+        Value::String(text) => text.is_empty(),
+        Value::Array(items) => items.is_empty(),
+        Value::Object(fields) => fields.values().all(is_zero),
+    }
+}
+
+/// Fields whose "nothing asked" is another value, as Docker documents it.
+pub(super) fn is_documented_default(path: &str, value: &Value) -> bool {
+    match path {
+        "HostConfig.MemorySwappiness" => value.as_i64() == Some(-1),
+        "HostConfig.ConsoleSize" => value.as_array().is_some_and(|sizes| sizes.iter().all(Value::is_u64)),
+        "HostConfig.Isolation" | "HostConfig.UsernsMode" => value == "default",
+        "HostConfig.IpcMode" | "HostConfig.CgroupnsMode" => value == "private",
+        _ => false,
+    }
+}
+
+/// Why a field is not served, where more can be said than that.
+pub(super) fn reason(path: &str) -> &'static str {
+    match path {
+        "HostConfig.Privileged" => "a privileged container is root on the host",
+        "HostConfig.CapAdd" => "containers run without capabilities",
+        "HostConfig.Devices" | "HostConfig.DeviceCgroupRules" => "containers get no devices of the host's",
+        "HostConfig.DeviceRequests" => "this version grants no gpus",
+        "HostConfig.PidMode"
+        | "HostConfig.IpcMode"
+        | "HostConfig.UTSMode"
+        | "HostConfig.UsernsMode"
+        | "HostConfig.CgroupnsMode" => "each container has namespaces of its own",
+        "HostConfig.SecurityOpt" => "the walls around a container are the same for everyone",
+        "HostConfig.VolumesFrom" | "HostConfig.VolumeDriver" | "Volumes" => {
+            "volumes are not served, mount a directory of yours with -v"
+        }
+        "HostConfig.GroupAdd" => "a container has its owner's groups",
+        "HostConfig.Runtime" => "the runtime is the gateway's choice",
+        "HostConfig.LogConfig" => "logs are kept by the engine, with a limit on their size",
+        "HostConfig.PublishAllPorts" => "publish the ports you need with -p",
+        "HostConfig.Links" => "your containers find each other by name",
+        "HostConfig.RestartPolicy" => "the engine starts no container behind the gateway's back",
+        "HostConfig.Dns" | "HostConfig.DnsSearch" | "HostConfig.DnsOptions" | "HostConfig.ExtraHosts" => {
+            "names are looked up as on the host"
+        }
+        "HostConfig.CpuShares" | "HostConfig.CpuQuota" | "HostConfig.CpuPeriod" | "HostConfig.CpusetCpus" => {
+            "ask for cpus with --cpus"
+        }
+        "HostConfig.StorageOpt"
+        | "HostConfig.Sysctls"
+        | "HostConfig.CgroupParent"
+        | "HostConfig.OomScoreAdj" => "it is the host's to set",
+        _ => "it is not served",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn zero_is_what_asks_for_nothing() {
+        for zero in [
+            json!(null),
+            json!(false),
+            json!(0),
+            json!(0.0),
+            json!(""),
+            json!([]),
+            json!({}),
+            json!({"a": {"b": ""}}),
+        ] {
+            assert!(is_zero(&zero), "{zero}");
+        }
+        for set in
+            [json!(true), json!(1), json!(-1), json!("x"), json!([null]), json!([0]), json!({"a": [""]})]
+        {
+            assert!(!is_zero(&set), "{set}");
+        }
+    }
+}

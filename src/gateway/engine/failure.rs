@@ -1,0 +1,125 @@
+//! What goes wrong at the engine, said without its jargon.
+
+use crate::protocol::report::Refusal;
+use hyper::StatusCode;
+use std::path::PathBuf;
+
+/// Why the engine did not do it.
+#[derive(Debug, thiserror::Error)]
+pub(in crate::gateway) enum EngineError {
+    #[error("the container engine does not answer on {}", .0.display())]
+    Away(PathBuf, #[source] std::io::Error),
+    #[error("the connection to the container engine broke: {0}")]
+    Broken(#[from] hyper::Error),
+    #[error("the container engine gave an answer that makes no sense: {0}")]
+    Odd(String),
+    /// The engine's own sentence.
+    #[error("{}", plain(.message))]
+    Said { status: StatusCode, message: String },
+}
+
+impl EngineError {
+    pub(in crate::gateway) fn is_not_found(&self) -> bool {
+        matches!(self, Self::Said { status: StatusCode::NOT_FOUND, .. })
+    }
+
+    pub(in crate::gateway) fn is_conflict(&self) -> bool {
+        matches!(self, Self::Said { status: StatusCode::CONFLICT, .. })
+    }
+
+    pub(in crate::gateway) fn status(&self) -> StatusCode {
+        match self {
+            Self::Away(..) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Broken(_) | Self::Odd(_) => StatusCode::BAD_GATEWAY,
+            Self::Said { status, .. } => *status,
+        }
+    }
+
+    pub(in crate::gateway) fn refusal(&self, message: String) -> Refusal {
+        match self {
+            Self::Away(..) => Refusal::new("engine", message).hint(
+                "ask the admin: `systemctl status docker` says why; running containers may go on without it",
+            ),
+            Self::Broken(_) | Self::Odd(_) => {
+                Refusal::new("engine", message).hint("try again, or ask the admin")
+            }
+            Self::Said { message: said, .. } => Refusal::new(code(said), message),
+        }
+    }
+}
+
+/// What scripts may tell apart in an engine's sentence.
+fn code(said: &str) -> &'static str {
+    let has = |part| said.contains(part);
+    if has("executable file not found") || has("no such file or directory: unknown") {
+        "command-not-found"
+    } else if has("permission denied: unknown") || has("is a directory: unknown") || has("exec format error")
+    {
+        "command-not-invokable"
+    } else if has("no space left on device") {
+        "disk-full"
+    } else {
+        "engine"
+    }
+}
+
+/// The engine's sentence without the names of the layers it came through.
+fn plain(said: &str) -> String {
+    const LAYERS: [&str; 9] = [
+        "Error response from daemon: ",
+        "failed to create shim task: ",
+        "failed to create task for container: ",
+        "OCI runtime create failed: ",
+        "OCI runtime exec failed: ",
+        "runc create failed: ",
+        "exec failed: ",
+        "unable to start container process: ",
+        "Cannot start container: ",
+    ];
+    if let Some(said) = known(said) {
+        return said.to_owned();
+    }
+    let mut rest = said.trim().trim_end_matches(": unknown");
+    while let Some(shorter) = LAYERS.iter().find_map(|layer| rest.strip_prefix(layer)) {
+        rest = shorter;
+    }
+    let mut letters = rest.chars();
+    match letters.next() {
+        // "OCI", "I/O" and the like stay as they are.
+        Some(first) if letters.clone().next().is_some_and(char::is_lowercase) => {
+            first.to_lowercase().chain(letters).collect()
+        }
+        _ => rest.to_owned(),
+    }
+}
+
+/// Sentences of the engine's that say nothing to a user.
+fn known(said: &str) -> Option<&'static str> {
+    if said.contains("value too large for defined data type") {
+        Some(
+            "the working directory, or a path that a mount needs, does not exist in the home, and the engine may not \
+             make it there: make it first",
+        )
+    } else if said.contains("bind source path does not exist") {
+        Some("the engine does not see the staged directories: nothing was started")
+    } else if said.contains("no space left on device") {
+        Some("no space left on the engine's disk")
+    } else {
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn layers_are_left_out() {
+        let said = "failed to create shim task: OCI runtime create failed: runc create failed: unable to start \
+                    container process: exec: \"nope\": executable file not found in $PATH: unknown";
+        assert_eq!(plain(said), "exec: \"nope\": executable file not found in $PATH");
+        assert_eq!(code(said), "command-not-found");
+        assert_eq!(plain("Container abc is not running"), "container abc is not running");
+        assert_eq!(plain("OCI thing"), "OCI thing");
+    }
+}

@@ -1,0 +1,162 @@
+//! The labels under `io.ie-container.`: written at create, read back as the record of what was granted.
+
+use crate::policy::Used;
+use crate::protocol::amount::{Bytes, Cpus};
+use crate::protocol::name::ContainerName;
+use crate::protocol::stage::{Access, Stage, Token};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+/// What all our labels start with; users' and images' labels under it never survive.
+pub(in crate::gateway) const PREFIX: &str = "io.ie-container.";
+
+/// The label an engine filter finds one user's containers by.
+pub(super) const UID: &str = "io.ie-container.uid";
+
+/// One staged directory, as it must be made again before each start.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(in crate::gateway) struct StageLabel {
+    pub(in crate::gateway) token: Token,
+    pub(in crate::gateway) root: PathBuf,
+    pub(in crate::gateway) relative: PathBuf,
+    pub(in crate::gateway) target: PathBuf,
+    pub(in crate::gateway) access: Access,
+}
+
+impl StageLabel {
+    /// The directory on the host.
+    pub(in crate::gateway) fn host_path(&self) -> PathBuf {
+        if self.relative.as_os_str().is_empty() { self.root.clone() } else { self.root.join(&self.relative) }
+    }
+
+    pub(in crate::gateway) fn request(&self, uid: u32, gids: Vec<u32>) -> Stage {
+        Stage {
+            token: self.token.clone(),
+            uid,
+            gids,
+            root: self.root.clone(),
+            relative: self.relative.clone(),
+            access: self.access,
+        }
+    }
+}
+
+/// Everything that is written beside a container in the engine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::gateway) struct Labels {
+    pub(in crate::gateway) uid: u32,
+    pub(in crate::gateway) login: String,
+    pub(in crate::gateway) cpus: Cpus,
+    pub(in crate::gateway) memory: Bytes,
+    pub(in crate::gateway) pids: u64,
+    pub(in crate::gateway) gpus: u32,
+    pub(in crate::gateway) ports: Vec<u16>,
+    pub(in crate::gateway) stages: Vec<StageLabel>,
+    /// Removed by the engine when it ends; one that was never started is tidied away.
+    pub(in crate::gateway) auto_remove: bool,
+}
+
+impl Labels {
+    /// As the engine stores them: always every key, because an image's LABEL would fill a gap.
+    pub(super) fn write(&self) -> Result<BTreeMap<String, String>, serde_json::Error> {
+        let ports: Vec<String> = self.ports.iter().map(u16::to_string).collect();
+        Ok([
+            ("uid", self.uid.to_string()),
+            ("login", self.login.clone()),
+            ("version", env!("CARGO_PKG_VERSION").to_owned()),
+            ("cpus", self.cpus.0.to_string()),
+            ("memory", self.memory.0.to_string()),
+            ("pids", self.pids.to_string()),
+            ("gpus", self.gpus.to_string()),
+            ("ports", ports.join(",")),
+            ("stages", serde_json::to_string(&self.stages)?),
+            ("rm", self.auto_remove.to_string()),
+        ]
+        .into_iter()
+        .map(|(key, value)| (format!("{PREFIX}{key}"), value))
+        .collect())
+    }
+
+    /// Nothing if a key is missing or does not parse: such a container is nobody's.
+    pub(super) fn read(labels: &BTreeMap<String, String>) -> Option<Self> {
+        let get = |key: &str| labels.get(&format!("{PREFIX}{key}")).map(String::as_str);
+        let ports = get("ports")?;
+        Some(Self {
+            uid: get("uid")?.parse().ok()?,
+            login: get("login")?.to_owned(),
+            cpus: Cpus(get("cpus")?.parse().ok()?),
+            memory: Bytes(get("memory")?.parse().ok()?),
+            pids: get("pids")?.parse().ok()?,
+            gpus: get("gpus")?.parse().ok()?,
+            ports: ports
+                .split(',')
+                .filter(|port| !port.is_empty())
+                .map(str::parse)
+                .collect::<Result<_, _>>()
+                .ok()?,
+            stages: serde_json::from_str(get("stages")?).ok()?,
+            auto_remove: get("rm")?.parse().ok()?,
+        })
+    }
+
+    /// What the container counts for in its owner's usage.
+    pub(super) fn used(&self, name: &ContainerName, running: bool) -> Used {
+        Used {
+            name: name.to_string(),
+            running,
+            cpus: self.cpus,
+            memory: self.memory,
+            pids: self.pids,
+            gpus: self.gpus,
+            ports: self.ports.clone(),
+        }
+    }
+}
+
+/// The tokens in a `stages` label, as the engine's events carry it.
+pub(in crate::gateway) fn stage_tokens(label: &str) -> Option<Vec<Token>> {
+    let stages: Vec<StageLabel> = serde_json::from_str(label).ok()?;
+    Some(stages.into_iter().map(|stage| stage.token).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn labels() -> Labels {
+        Labels {
+            uid: 1000,
+            login: "ann".into(),
+            cpus: Cpus(2_000_000_000),
+            memory: Bytes(4 << 30),
+            pids: 512,
+            gpus: 0,
+            ports: vec![40000, 40001],
+            stages: vec![StageLabel {
+                token: Token::from_bytes([1; 16]),
+                root: "/home".into(),
+                relative: "ann".into(),
+                target: "/home/ann".into(),
+                access: Access::ReadWrite,
+            }],
+            auto_remove: true,
+        }
+    }
+
+    #[test]
+    fn what_is_written_is_read() {
+        assert_eq!(Labels::read(&labels().write().unwrap()), Some(labels()));
+    }
+
+    #[test]
+    fn a_missing_label_makes_it_nobodys() {
+        let written = labels().write().unwrap();
+        for key in written.keys().filter(|key| !key.ends_with(".version")) {
+            let mut fewer = written.clone();
+            fewer.remove(key);
+            assert_eq!(Labels::read(&fewer), None, "{key}");
+        }
+    }
+}

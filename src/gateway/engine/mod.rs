@@ -1,0 +1,190 @@
+//! The only code that speaks to the engine: look-ups that prove ownership, and acts that take the proof.
+
+mod failure;
+mod forward;
+mod id;
+mod label;
+mod line;
+mod network;
+mod owned;
+mod spec;
+mod turn;
+mod wire;
+
+pub(super) use failure::EngineError;
+pub(super) use forward::splice;
+pub(super) use id::{ContainerId, ExecId};
+pub(super) use label::{Labels, PREFIX, StageLabel, stage_tokens};
+pub(super) use line::read_lines;
+pub(super) use network::NetworkError;
+pub(super) use owned::{Found, Owned, pick};
+pub(super) use spec::{Files, Grant, exec_body};
+pub(super) use turn::Turn;
+pub(super) use wire::{Body, Target, read};
+
+use hyper::body::Incoming;
+use hyper::{Method, Response};
+use serde::Deserialize;
+use serde_json::Value;
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio::sync::OnceCell;
+
+/// The API version this gateway was written for: nothing newer is spoken, whatever the engine offers.
+const KNOWN: (u32, u32) = (1, 51);
+
+/// The Docker Engine behind the gateway.
+#[derive(Debug)]
+pub(super) struct Engine {
+    wire: wire::Wire,
+    /// `/v1.NN`, agreed with the engine at the first call.
+    prefix: OnceCell<String>,
+    /// A lock per uid, held from counting to creating.
+    turns: Mutex<HashMap<u32, Arc<tokio::sync::Mutex<()>>>>,
+    /// A lock per container: start, stop, copy and tidying do not overlap.
+    locks: Mutex<HashMap<ContainerId, Arc<tokio::sync::Mutex<()>>>>,
+    /// Networks are numbered one at a time.
+    networks: tokio::sync::Mutex<()>,
+}
+
+/// `GET /version`, as far as it matters here.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct Version {
+    pub(super) api_version: String,
+}
+
+fn parse_version(word: &str) -> Option<(u32, u32)> {
+    let (major, minor) = word.split_once('.')?;
+    Some((major.parse().ok()?, minor.parse().ok()?))
+}
+
+impl Engine {
+    pub(super) fn new(socket: &Path) -> Self {
+        Self {
+            wire: wire::Wire::new(socket),
+            prefix: OnceCell::new(),
+            turns: Mutex::default(),
+            locks: Mutex::default(),
+            networks: tokio::sync::Mutex::default(),
+        }
+    }
+
+    /// The version spoken with the engine: its own, capped at what this gateway knows.
+    pub(super) async fn api_version(&self) -> Result<&str, EngineError> {
+        Ok(self.prefix().await?.trim_start_matches("/v"))
+    }
+
+    async fn prefix(&self) -> Result<&str, EngineError> {
+        let agree = || async {
+            let version: Version =
+                read(self.wire.call(Method::GET, "", Target::new("/version")).await?).await?;
+            let theirs = parse_version(&version.api_version)
+                .ok_or_else(|| EngineError::Odd(format!("API version {:?}", version.api_version)))?;
+            let (major, minor) = theirs.min(KNOWN);
+            Ok::<_, EngineError>(format!("/v{major}.{minor}"))
+        };
+        Ok(self.prefix.get_or_try_init(agree).await?)
+    }
+
+    /// A call without a body, its path built by the gateway.
+    pub(super) async fn call(
+        &self,
+        method: Method,
+        target: Target,
+    ) -> Result<Response<Incoming>, EngineError> {
+        self.wire.call(method, self.prefix().await?, target).await
+    }
+
+    /// A call with a body that [`spec`] or [`network`] wrote.
+    async fn call_with(
+        &self,
+        method: Method,
+        target: Target,
+        body: &Value,
+    ) -> Result<Response<Incoming>, EngineError> {
+        self.wire.call_with(method, self.prefix().await?, target, body).await
+    }
+
+    pub(super) async fn get(&self, target: Target) -> Result<Value, EngineError> {
+        read(self.call(Method::GET, target).await?).await
+    }
+
+    /// Inspects an image by a reference the policy has allowed.
+    pub(super) async fn image(&self, reference: &str) -> Result<Value, EngineError> {
+        self.get(Target::new(format!("/images/{}/json", encode_reference(reference)))).await
+    }
+
+    /// Makes an exec instance of a body that [`exec_body`] wrote.
+    pub(super) async fn exec_create(&self, container: &Owned, body: &Value) -> Result<ExecId, EngineError> {
+        #[derive(Deserialize)]
+        struct Made {
+            #[serde(rename = "Id")]
+            id: String,
+        }
+        let target = container.target("/exec");
+        let made: Made = read(self.call_with(Method::POST, target, body).await?).await?;
+        ExecId::parse(&made.id).ok_or_else(|| EngineError::Odd(format!("exec id {:?}", made.id)))
+    }
+
+    /// Starts an exec instance detached, or with its streams on the raw connection.
+    pub(super) async fn exec_start(
+        &self,
+        exec: &ExecId,
+        detach: bool,
+        tty: bool,
+    ) -> Result<Response<Incoming>, EngineError> {
+        let body = serde_json::json!({ "Detach": detach, "Tty": tty });
+        let target = Target::new(format!("/exec/{}/start", exec.as_str()));
+        if detach {
+            return self.call_with(Method::POST, target, &body).await;
+        }
+        self.wire.hijack(self.prefix().await?, target, Some(&body)).await
+    }
+
+    pub(super) async fn exec_inspect(&self, exec: &ExecId) -> Result<Value, EngineError> {
+        self.get(Target::new(format!("/exec/{}/json", exec.as_str()))).await
+    }
+
+    /// Asks for a container's raw streams.
+    pub(super) async fn attach(&self, target: Target) -> Result<Response<Incoming>, EngineError> {
+        self.wire.hijack(self.prefix().await?, target, None).await
+    }
+
+    /// Sends a tar into a container that does not run.
+    pub(super) async fn put_archive(
+        &self,
+        container: &Owned,
+        path: &str,
+        tar: Body,
+    ) -> Result<Response<Incoming>, EngineError> {
+        let target = container.target("/archive").with("path", path).with("noOverwriteDirNonDir", "true");
+        let request = wire::Wire::request(Method::PUT, self.prefix().await?, target, tar)?;
+        wire::good(self.wire.send(request).await?).await
+    }
+
+    /// The lock of one container: whoever starts, copies or tidies holds it.
+    pub(super) async fn lock(&self, id: &ContainerId) -> tokio::sync::OwnedMutexGuard<()> {
+        let lock = {
+            let mut locks = self.locks.lock().unwrap_or_else(PoisonError::into_inner);
+            // Locks nobody holds or waits for are only in the map.
+            locks.retain(|_, lock| Arc::strong_count(lock) > 1);
+            locks.entry(id.clone()).or_default().clone()
+        };
+        lock.lock_owned().await
+    }
+}
+
+/// A reference for an engine's path: everything but unreserved characters, `/` and `:` is escaped.
+fn encode_reference(reference: &str) -> String {
+    let mut out = String::new();
+    for byte in reference.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._/:@".contains(&byte) {
+            out.push(char::from(byte));
+        } else {
+            out.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    out
+}

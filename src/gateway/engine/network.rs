@@ -1,0 +1,140 @@
+//! Each user's own network: made on demand out of the policy's pool, removed when idle.
+
+use super::label::UID;
+use super::{Engine, EngineError, Target, read};
+use crate::policy::{Gateway, Pool};
+use hyper::Method;
+use serde_json::{Value, json};
+use std::net::Ipv4Addr;
+
+/// Why a user has no network.
+#[derive(Debug, thiserror::Error)]
+pub(in crate::gateway) enum NetworkError {
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    #[error("gateway.networks: all networks of the pool {0} are in use")]
+    PoolEmpty(String),
+}
+
+/// The engine's name of a user's network.
+pub(in crate::gateway) fn network_name(uid: u32) -> String {
+    format!("ie-{uid}")
+}
+
+/// An IPv4 block as first and last address.
+type Block = (u32, u32);
+
+fn span(pool: Pool) -> Block {
+    let first = u32::from(pool.network());
+    (first, first | u32::MAX.checked_shr(u32::from(pool.prefix())).unwrap_or(0))
+}
+
+fn block(cidr: &str) -> Option<Block> {
+    let (address, length) = cidr.split_once('/')?;
+    let address = u32::from(address.parse::<Ipv4Addr>().ok()?);
+    let length: u32 = length.parse().ok().filter(|length| *length <= 32)?;
+    let host_bits = u32::MAX.checked_shr(length).unwrap_or(0);
+    Some((address & !host_bits, address | host_bits))
+}
+
+impl Engine {
+    /// Makes the user's network if there is none yet.
+    pub(in crate::gateway) async fn ensure_network(
+        &self,
+        uid: u32,
+        site: &Gateway,
+    ) -> Result<(), NetworkError> {
+        if self.own_network(uid).await?.is_some() {
+            return Ok(());
+        }
+        let _one_at_a_time = self.networks.lock().await;
+        if self.own_network(uid).await?.is_some() {
+            return Ok(());
+        }
+        let taken = self.taken_blocks().await?;
+        let (pool, size) = (site.networks(), site.network_size());
+        let free = (0..).map_while(|index| pool.subnet(index, size)).find(|subnet| {
+            let (first, last) = span(*subnet);
+            !taken.iter().any(|(from, to)| first <= *to && *from <= last)
+        });
+        let subnet = free.ok_or_else(|| NetworkError::PoolEmpty(pool.to_string()))?;
+        self.call_with(Method::POST, Target::new("/networks/create"), &body(uid, &subnet.to_string()))
+            .await?;
+        Ok(())
+    }
+
+    /// The id of the user's network: the name alone proves nothing, the label must agree.
+    async fn own_network(&self, uid: u32) -> Result<Option<String>, EngineError> {
+        let filters = json!({ "label": [format!("{UID}={uid}")] }).to_string();
+        let listed: Vec<Value> =
+            read(self.call(Method::GET, Target::new("/networks").with("filters", &filters)).await?).await?;
+        let named =
+            |network: &&Value| network.get("Name").and_then(Value::as_str) == Some(&network_name(uid));
+        let id = listed.iter().find(named).and_then(|network| network.get("Id")).and_then(Value::as_str);
+        Ok(id.map(str::to_owned))
+    }
+
+    /// The blocks of all networks the engine has, whoever made them.
+    async fn taken_blocks(&self) -> Result<Vec<Block>, EngineError> {
+        let listed: Vec<Value> = read(self.call(Method::GET, Target::new("/networks")).await?).await?;
+        let configs =
+            listed.iter().filter_map(|network| network.pointer("/IPAM/Config")?.as_array()).flatten();
+        Ok(configs.filter_map(|config| block(config.get("Subnet")?.as_str()?)).collect())
+    }
+
+    /// Removes the user's network; one that is in use or gone is left as it is.
+    pub(super) async fn remove_network(&self, uid: u32) -> Result<(), EngineError> {
+        let Some(id) = self.own_network(uid).await? else { return Ok(()) };
+        if !id.bytes().all(|b| b.is_ascii_hexdigit()) {
+            return Err(EngineError::Odd(format!("network id {id:?}")));
+        }
+        match self.call(Method::DELETE, Target::new(format!("/networks/{id}"))).await {
+            Err(error) if !error.is_not_found() && !error.is_conflict() && !in_use(&error) => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    /// The uids that have a network.
+    pub(in crate::gateway) async fn networked(&self) -> Result<Vec<u32>, EngineError> {
+        let filters = json!({ "label": [UID] }).to_string();
+        let listed: Vec<Value> =
+            read(self.call(Method::GET, Target::new("/networks").with("filters", &filters)).await?).await?;
+        let uid = |network: &Value| network.get("Labels")?.get(UID)?.as_str()?.parse().ok();
+        Ok(listed.iter().filter_map(uid).collect())
+    }
+}
+
+fn in_use(error: &EngineError) -> bool {
+    matches!(error, EngineError::Said { message, .. } if message.contains("has active endpoints"))
+}
+
+fn body(uid: u32, subnet: &str) -> Value {
+    json!({
+        "Name": network_name(uid),
+        // Docker allows two networks of one name: refuse instead.
+        "CheckDuplicate": true,
+        "Driver": "bridge",
+        "IPAM": { "Driver": "default", "Config": [{ "Subnet": subnet }] },
+        "Options": {
+            // The interface is named by uid, so that an admin's firewall rules can name it.
+            "com.docker.network.bridge.name": format!("ie{uid}"),
+            // A port published without an address stays on the host itself.
+            "com.docker.network.bridge.host_binding_ipv4": "127.0.0.1",
+        },
+        "Labels": { UID: uid.to_string() },
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn blocks_are_first_and_last_address() {
+        assert_eq!(block("10.0.0.5/30"), Some((0x0a00_0004, 0x0a00_0007)));
+        assert_eq!(block("0.0.0.0/0"), Some((0, u32::MAX)));
+        assert_eq!(block("10.0.0.1/32"), Some((0x0a00_0001, 0x0a00_0001)));
+        assert_eq!(block("fd00::/64"), None);
+        assert_eq!(block("10.0.0.1/33"), None);
+    }
+}

@@ -1,0 +1,264 @@
+//! Looking a container up and proving whose it is, in one step.
+
+use super::label::{Labels, UID};
+use super::{ContainerId, Engine, EngineError, Target, read};
+use crate::gateway::error::Error;
+use crate::gateway::peer::Peer;
+use crate::policy::Used;
+use crate::protocol::name::{ContainerName, ContainerRef};
+use hyper::Method;
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+/// A container as the engine lists it, with our labels and a name of ours; whose it is remains to be proved.
+#[derive(Debug, Clone)]
+pub(in crate::gateway) struct Found {
+    id: ContainerId,
+    owner: u32,
+    name: ContainerName,
+    running: bool,
+    state: String,
+    labels: Labels,
+    summary: Value,
+}
+
+/// A caller's own container: the only way to hold one is to look it up as its owner.
+///
+/// ```compile_fail,E0603
+/// use ie_container::gateway::engine::Owned;
+/// ```
+#[derive(Debug, Clone)]
+pub(in crate::gateway) struct Owned {
+    found: Found,
+}
+
+/// The engine's name of a container: digits cannot hold the separator, so no two (uid, name) pairs meet.
+pub(super) fn engine_name(uid: u32, name: &ContainerName) -> String {
+    format!("ie-{uid}-{name}")
+}
+
+fn split_engine_name(name: &str) -> Option<(u32, ContainerName)> {
+    let (uid, name) = name.strip_prefix("/ie-")?.split_once('-')?;
+    // "007" would be a second spelling of 7.
+    let plain = uid == "0" || !uid.starts_with('0');
+    let uid = uid.bytes().all(|b| b.is_ascii_digit()).then(|| uid.parse().ok())??;
+    Some((plain.then_some(uid)?, ContainerName::try_from(name.to_owned()).ok()?))
+}
+
+impl Found {
+    /// Nothing for a container that is not one of ours, or whose name and labels disagree.
+    fn parse(summary: Value) -> Option<Self> {
+        let text = |key: &str| summary.get(key).and_then(Value::as_str);
+        let id = ContainerId::parse(text("Id")?)?;
+        let names = summary.get("Names")?.as_array()?;
+        // Names with a second slash are links of the legacy kind.
+        let mut own = names.iter().filter_map(Value::as_str).filter_map(split_engine_name);
+        let (owner, name) = own.next()?;
+        let labels: BTreeMap<String, String> = serde_json::from_value(summary.get("Labels")?.clone()).ok()?;
+        let labels = Labels::read(&labels)?;
+        let state = text("State").unwrap_or_default().to_owned();
+        let running = matches!(state.as_str(), "running" | "paused" | "restarting");
+        (labels.uid == owner).then_some(Self { id, owner, name, running, state, labels, summary })
+    }
+
+    fn named_for(&self, peer: &Peer) -> bool {
+        self.owner == peer.uid()
+    }
+
+    /// A reused uid has another login and inherits nothing. While the name service is away the uid alone decides:
+    /// then nothing can be created, started or executed.
+    fn labelled_for(&self, peer: &Peer) -> bool {
+        self.labels.uid == peer.uid() && peer.login().is_none_or(|login| login == self.labels.login)
+    }
+
+    fn claim(self, peer: &Peer) -> Option<Owned> {
+        (self.named_for(peer) && self.labelled_for(peer)).then_some(Owned { found: self })
+    }
+
+    pub(in crate::gateway) fn id(&self) -> &ContainerId {
+        &self.id
+    }
+
+    pub(in crate::gateway) fn owner(&self) -> u32 {
+        self.owner
+    }
+
+    pub(in crate::gateway) fn state(&self) -> &str {
+        &self.state
+    }
+
+    pub(in crate::gateway) fn running(&self) -> bool {
+        self.running
+    }
+
+    pub(in crate::gateway) fn labels(&self) -> &Labels {
+        &self.labels
+    }
+
+    pub(in crate::gateway) fn name(&self) -> &ContainerName {
+        &self.name
+    }
+
+    /// When it was created, in seconds since 1970.
+    pub(in crate::gateway) fn created(&self) -> i64 {
+        self.summary.get("Created").and_then(Value::as_i64).unwrap_or_default()
+    }
+
+    pub(in crate::gateway) fn summary(&self) -> &Value {
+        &self.summary
+    }
+
+    /// For the admin socket, which root alone reaches.
+    pub(in crate::gateway) fn for_admin(self, _: &crate::gateway::admin::Admin) -> Owned {
+        Owned { found: self }
+    }
+}
+
+impl Owned {
+    pub(in crate::gateway) fn id(&self) -> &ContainerId {
+        &self.found.id
+    }
+
+    pub(in crate::gateway) fn name(&self) -> &ContainerName {
+        &self.found.name
+    }
+
+    pub(in crate::gateway) fn running(&self) -> bool {
+        self.found.running
+    }
+
+    pub(in crate::gateway) fn labels(&self) -> &Labels {
+        &self.found.labels
+    }
+
+    pub(in crate::gateway) fn found(&self) -> &Found {
+        &self.found
+    }
+
+    pub(in crate::gateway) fn used(&self) -> Used {
+        self.found.labels.used(&self.found.name, self.found.running)
+    }
+
+    /// The engine's path of this container, and `tail` after it.
+    pub(in crate::gateway) fn target(&self, tail: &str) -> Target {
+        Target::new(format!("/containers/{}{tail}", self.found.id))
+    }
+
+    /// The word Docker's answers use for it in the engine.
+    pub(in crate::gateway) fn engine_name(&self) -> String {
+        engine_name(self.found.owner, &self.found.name)
+    }
+}
+
+impl Engine {
+    /// The caller's own containers, stopped ones included.
+    pub(in crate::gateway) async fn own(&self, peer: &Peer, size: bool) -> Result<Vec<Owned>, EngineError> {
+        let filter = format!("{UID}={}", peer.uid());
+        Ok(self.list(&filter, size).await?.into_iter().filter_map(|found| found.claim(peer)).collect())
+    }
+
+    /// Everybody's containers: for tidying, port numbers, and the admin.
+    pub(in crate::gateway) async fn everyones(&self) -> Result<Vec<Found>, EngineError> {
+        self.list(UID, false).await
+    }
+
+    async fn list(&self, label: &str, size: bool) -> Result<Vec<Found>, EngineError> {
+        let filters = serde_json::json!({ "label": [label] }).to_string();
+        let mut target = Target::new("/containers/json").with("all", "1").with("filters", &filters);
+        if size {
+            target = target.with("size", "1");
+        }
+        let listed: Vec<Value> = read(self.call(Method::GET, target).await?).await?;
+        Ok(listed.into_iter().filter_map(Found::parse).collect())
+    }
+
+    /// The only way to hold a container: by the word its owner uses for it.
+    pub(in crate::gateway) async fn owned(&self, peer: &Peer, word: &ContainerRef) -> Result<Owned, Error> {
+        pick(self.own(peer, false).await?, word)
+    }
+
+    /// The caller's container of this id, which the engine named as an exec's.
+    pub(in crate::gateway) async fn owned_by_id(
+        &self,
+        peer: &Peer,
+        id: &ContainerId,
+    ) -> Result<Option<Owned>, Error> {
+        Ok(self.own(peer, false).await?.into_iter().find(|owned| owned.id() == id))
+    }
+}
+
+/// A name first, then a full id, then the beginning of exactly one id.
+pub(in crate::gateway) fn pick(own: Vec<Owned>, word: &ContainerRef) -> Result<Owned, Error> {
+    let word = word.as_str();
+    if let Some(named) = own.iter().find(|owned| owned.name().as_str() == word) {
+        return Ok(named.clone());
+    }
+    let mut matching = own.into_iter().filter(|owned| owned.id().as_str().starts_with(word));
+    match (matching.next(), matching.next()) {
+        (Some(one), None) => Ok(one),
+        (None, _) => Err(Error::NoContainer(word.to_owned())),
+        (Some(_), Some(_)) => Err(Error::Bad(format!("several of your containers' ids begin with {word}"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    fn summary(name: &str, uid: u32, login: &str, id: char) -> Value {
+        let labels = Labels {
+            uid,
+            login: login.into(),
+            cpus: Default::default(),
+            memory: Default::default(),
+            pids: 1,
+            gpus: 0,
+            ports: vec![],
+            stages: vec![],
+            auto_remove: false,
+        };
+        json!({ "Id": id.to_string().repeat(64), "Names": [name], "Labels": labels.write().unwrap(), "State": "running" })
+    }
+
+    fn claimed(name: &str, uid: u32, login: &str) -> bool {
+        let ann = Peer::fake(1000, "ann");
+        Found::parse(summary(name, uid, login, 'a')).and_then(|found| found.claim(&ann)).is_some()
+    }
+
+    #[test]
+    fn name_and_labels_must_both_be_the_callers() {
+        assert!(claimed("/ie-1000-web", 1000, "ann"));
+        assert!(!claimed("/ie-1001-web", 1000, "ann"), "another's name");
+        assert!(!claimed("/ie-1000-web", 1001, "ann"), "another's label");
+        assert!(!claimed("/ie-1000-web", 1000, "bob"), "the uid had another login");
+        assert!(!claimed("/ie-01000-web", 1000, "ann"), "a second spelling of the uid");
+        assert!(!claimed("/web", 1000, "ann"), "made by hand");
+        assert!(!claimed("/ie-1000-", 1000, "ann"));
+    }
+
+    #[test]
+    fn a_word_finds_a_name_before_an_id() {
+        let ann = Peer::fake(1000, "ann");
+        let own = |name, id| Found::parse(summary(name, 1000, "ann", id)).unwrap().claim(&ann).unwrap();
+        let all = vec![own("/ie-1000-web", 'a'), own("/ie-1000-aa", 'b')];
+        let found =
+            |word: &str| pick(all.clone(), &word.parse().unwrap()).map(|owned| owned.name().to_string());
+        assert_eq!(found("web").unwrap(), "web");
+        assert_eq!(found("aa").unwrap(), "aa");
+        assert_eq!(found("aaa").unwrap(), "web");
+        assert!(matches!(found("c"), Err(Error::NoContainer(_))));
+    }
+
+    proptest! {
+        #[test]
+        fn no_two_names_meet(a in any::<u32>(), b in any::<u32>(), x in "[a-z0-9][a-z0-9_.-]{0,20}", y in "[a-z0-9][a-z0-9_.-]{0,20}") {
+            if let (Ok(x), Ok(y)) = (ContainerName::try_from(x), ContainerName::try_from(y)) {
+                prop_assert_eq!(engine_name(a, &x) == engine_name(b, &y), a == b && x == y);
+                let slashed = format!("/{}", engine_name(a, &x));
+                prop_assert_eq!(split_engine_name(&slashed), Some((a, x)));
+            }
+        }
+    }
+}

@@ -1,0 +1,266 @@
+//! The one place that writes bodies for the engine, out of what was granted.
+
+use super::label::{Labels, StageLabel};
+use super::network::network_name;
+use super::{EngineError, PREFIX};
+use crate::gateway::create::{ExecWish, Settings, Tmpfs, VISIBLE_DEVICES};
+use crate::gateway::peer::Peer;
+use crate::gateway::staging::Staged;
+use crate::policy::Allowance;
+use crate::protocol::name::ContainerName;
+use crate::protocol::place;
+use crate::protocol::stage::Access;
+use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// What the policy allowed and ie-mountd staged: everything a container is made of.
+#[derive(Debug)]
+pub(in crate::gateway) struct Grant {
+    pub(in crate::gateway) name: ContainerName,
+    /// The allowed image, in the words Docker shows.
+    pub(in crate::gateway) image: String,
+    /// The image's own labels: those under our prefix are blanked.
+    pub(in crate::gateway) image_labels: Vec<String>,
+    pub(in crate::gateway) uid: u32,
+    pub(in crate::gateway) gids: Vec<u32>,
+    pub(in crate::gateway) login: String,
+    /// The home inside the container, where one is mounted.
+    pub(in crate::gateway) home: Option<String>,
+    pub(in crate::gateway) allowance: Allowance,
+    pub(in crate::gateway) staged: Vec<Staged>,
+    pub(in crate::gateway) stages: Vec<StageLabel>,
+    pub(in crate::gateway) settings: Settings,
+    pub(in crate::gateway) files: Files,
+}
+
+/// Files of the gateway's that every container gets, read-only.
+#[derive(Debug, Clone)]
+pub(in crate::gateway) struct Files {
+    pub(in crate::gateway) passwd: PathBuf,
+    pub(in crate::gateway) group: PathBuf,
+    pub(in crate::gateway) copy_helper: PathBuf,
+}
+
+/// The most one container's log holds on disk: `LOG_FILES` files of this many bytes.
+const LOG_SIZE: &str = "10m";
+const LOG_FILES: &str = "3";
+/// A tmpfs without a size would be half of the host's memory in name; its pages count as the container's memory.
+const TMPFS_SIZE: u64 = 64 << 20;
+
+impl Grant {
+    pub(in crate::gateway) fn name(&self) -> &ContainerName {
+        &self.name
+    }
+
+    pub(in crate::gateway) fn labels(&self) -> Labels {
+        Labels {
+            uid: self.uid,
+            login: self.login.clone(),
+            cpus: self.allowance.cpus(),
+            memory: self.allowance.memory(),
+            pids: self.allowance.pids(),
+            gpus: self.allowance.gpus(),
+            ports: self.allowance.ports().iter().map(|port| port.host).collect(),
+            stages: self.stages.clone(),
+            auto_remove: self.settings.auto_remove,
+        }
+    }
+
+    /// The body of the engine's create.
+    pub(super) fn body(&self) -> Result<Value, EngineError> {
+        let settings = &self.settings;
+        let [stdin, stdout, stderr] = settings.attach;
+        let mut body = json!({
+            "Image": self.image,
+            // Numeric: an image's passwd could make a name mean root.
+            "User": self.user(),
+            "Hostname": settings.hostname.clone().unwrap_or_default(),
+            "Env": self.env(),
+            "Labels": self.all_labels()?,
+            // Fixed: an image's WORKDIR could point through /proc.
+            "WorkingDir": self.working_dir(),
+            "Tty": settings.tty,
+            "OpenStdin": settings.open_stdin,
+            "StdinOnce": settings.stdin_once,
+            "AttachStdin": stdin,
+            "AttachStdout": stdout,
+            "AttachStderr": stderr,
+            "ExposedPorts": self.exposed(),
+            // An image's health check is a process of its choice, for ever.
+            "Healthcheck": settings.health.as_ref().map_or_else(|| json!({ "Test": ["NONE"] }), |health| json!(health)),
+            "HostConfig": self.host_config(),
+            "NetworkingConfig": self.networking(),
+        });
+        let optional = [
+            ("Cmd", settings.command.as_ref().map(|words| json!(words))),
+            ("Entrypoint", settings.entrypoint.as_ref().map(|words| json!(words))),
+            ("StopSignal", settings.stop_signal.as_ref().map(|word| json!(word))),
+            ("StopTimeout", settings.stop_timeout.map(|seconds| json!(seconds))),
+        ];
+        for (key, value) in optional {
+            if let (Some(value), Some(body)) = (value, body.as_object_mut()) {
+                body.insert(key.to_owned(), value);
+            }
+        }
+        Ok(body)
+    }
+
+    fn user(&self) -> String {
+        let gid = self.gids.first().copied().unwrap_or(self.uid);
+        format!("{}:{gid}", self.uid)
+    }
+
+    fn working_dir(&self) -> String {
+        let wanted = self.settings.working_dir.clone().or_else(|| self.home.clone());
+        wanted.unwrap_or_else(|| "/".to_owned())
+    }
+
+    /// The account's variables first, then the caller's, then what nobody may change.
+    fn env(&self) -> Vec<String> {
+        let home = self.home.as_deref().unwrap_or("/");
+        let own = [
+            format!("HOME={home}"),
+            format!("USER={}", self.login),
+            format!("LOGNAME={}", self.login),
+            "SHELL=/bin/sh".to_owned(),
+        ];
+        let asked = |variable: &String| self.settings.env.iter().any(|env| key(env) == key(variable));
+        let mut env: Vec<String> = own.into_iter().filter(|variable| !asked(variable)).collect();
+        env.extend(self.settings.env.iter().cloned());
+        env.push(format!("{VISIBLE_DEVICES}=void"));
+        env
+    }
+
+    /// The caller's labels, blanks over whatever the image says under our prefix, and ours.
+    fn all_labels(&self) -> Result<BTreeMap<String, String>, EngineError> {
+        let mut labels = self.settings.labels.clone();
+        let spoofed = self.image_labels.iter().filter(|key| key.to_ascii_lowercase().starts_with(PREFIX));
+        labels.extend(spoofed.map(|key| (key.clone(), String::new())));
+        labels.extend(self.labels().write().map_err(|error| EngineError::Odd(error.to_string()))?);
+        Ok(labels)
+    }
+
+    fn exposed(&self) -> Map<String, Value> {
+        let published =
+            self.allowance.ports().iter().map(|port| format!("{}/{}", port.container, port.protocol));
+        published.chain(self.settings.exposed.iter().cloned()).map(|port| (port, json!({}))).collect()
+    }
+
+    fn host_config(&self) -> Value {
+        let (allowance, settings) = (&self.allowance, &self.settings);
+        json!({
+            "NetworkMode": if settings.networked { network_name(self.uid) } else { "none".to_owned() },
+            "AutoRemove": settings.auto_remove,
+            // The engine must not start a container whose stage may be missing.
+            "RestartPolicy": { "Name": "no" },
+            "Init": settings.init,
+            // Named, so that a default runtime that hands out GPUs is not used.
+            "Runtime": "runc",
+            "CapDrop": ["ALL"],
+            "SecurityOpt": ["no-new-privileges"],
+            "Privileged": false,
+            "ReadonlyRootfs": settings.read_only,
+            "IpcMode": "private",
+            "CgroupnsMode": "private",
+            "PublishAllPorts": false,
+            "GroupAdd": self.gids.iter().skip(1).map(u32::to_string).collect::<Vec<_>>(),
+            "Memory": allowance.memory().0,
+            // As much as Memory: no swap.
+            "MemorySwap": allowance.memory().0,
+            "NanoCpus": allowance.cpus().0,
+            "PidsLimit": allowance.pids(),
+            "ShmSize": allowance.shm().0,
+            "Ulimits": self.ulimits(),
+            "LogConfig": { "Type": "json-file", "Config": { "max-size": LOG_SIZE, "max-file": LOG_FILES } },
+            "PortBindings": self.port_bindings(),
+            "Mounts": self.mounts(),
+            "Tmpfs": settings.tmpfs.iter().map(tmpfs).collect::<Map<_, _>>(),
+        })
+    }
+
+    /// Core dumps of a container would land where the host puts its own.
+    fn ulimits(&self) -> Value {
+        let asked = &self.settings.ulimits;
+        let defaults = [("nofile", 65536), ("core", 0)];
+        let missing =
+            defaults.into_iter().filter(|(name, _)| !asked.iter().any(|ulimit| ulimit.name == *name));
+        let mut all: Vec<Value> =
+            missing.map(|(name, most)| json!({ "Name": name, "Soft": most, "Hard": most })).collect();
+        all.extend(asked.iter().map(|ulimit| json!(ulimit)));
+        Value::Array(all)
+    }
+
+    fn port_bindings(&self) -> BTreeMap<String, Vec<Value>> {
+        let mut bindings: BTreeMap<String, Vec<Value>> = BTreeMap::new();
+        for port in self.allowance.ports() {
+            let binding = json!({ "HostIp": port.address.to_string(), "HostPort": port.host.to_string() });
+            bindings.entry(format!("{}/{}", port.container, port.protocol)).or_default().push(binding);
+        }
+        bindings
+    }
+
+    /// `Mounts`, never `Binds`: a missing source must be an error, not a new directory of root's.
+    fn mounts(&self) -> Vec<Value> {
+        let staged = self
+            .staged
+            .iter()
+            .map(|staged| bind(staged.source(), staged.target(), staged.access() == Access::ReadOnly));
+        let files = [
+            (&self.files.passwd, "/etc/passwd"),
+            (&self.files.group, "/etc/group"),
+            (&self.files.copy_helper, place::COPY_IN_CONTAINER),
+        ];
+        staged
+            .chain(files.into_iter().map(|(source, target)| bind(source, Path::new(target), true)))
+            .collect()
+    }
+
+    fn networking(&self) -> Value {
+        if !self.settings.networked {
+            return json!({});
+        }
+        let mut aliases = vec![self.name.to_string()];
+        aliases.extend(self.settings.aliases.iter().cloned());
+        json!({ "EndpointsConfig": { network_name(self.uid): { "Aliases": aliases } } })
+    }
+}
+
+fn key(variable: &str) -> &str {
+    variable.split('=').next().unwrap_or_default()
+}
+
+fn bind(source: &Path, target: &Path, read_only: bool) -> Value {
+    json!({
+        "Type": "bind",
+        "Source": source,
+        "Target": target,
+        "ReadOnly": read_only,
+        "BindOptions": { "Propagation": "rprivate" },
+    })
+}
+
+fn tmpfs(tmpfs: &Tmpfs) -> (String, Value) {
+    let exec = if tmpfs.exec { "exec" } else { "noexec" };
+    let size = tmpfs.size.unwrap_or(TMPFS_SIZE);
+    (tmpfs.target.clone(), json!(format!("rw,nosuid,nodev,{exec},size={size},mode={:o}", tmpfs.mode)))
+}
+
+/// The body of the engine's exec create: as the owner, whatever was asked.
+pub(in crate::gateway) fn exec_body(peer: &Peer, wish: &ExecWish) -> Value {
+    let [stdin, stdout, stderr] = wish.attach;
+    let mut env = wish.env.clone();
+    env.push(format!("{VISIBLE_DEVICES}=void"));
+    json!({
+        "User": format!("{}:{}", peer.uid(), peer.gid()),
+        "Privileged": false,
+        "Tty": wish.tty,
+        "AttachStdin": stdin,
+        "AttachStdout": stdout,
+        "AttachStderr": stderr,
+        "DetachKeys": wish.detach_keys.clone().unwrap_or_default(),
+        "Env": env,
+        "WorkingDir": wish.working_dir.clone().unwrap_or_default(),
+        "Cmd": wish.command,
+    })
+}

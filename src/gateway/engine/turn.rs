@@ -1,0 +1,86 @@
+//! Counting and creating as one step: whoever holds the turn, and nobody else, does either.
+
+use super::label::UID;
+use super::owned::engine_name;
+use super::spec::Grant;
+use super::{ContainerId, Engine, EngineError, Owned, Target, read};
+use crate::gateway::peer::Peer;
+use crate::policy::Usage;
+use crate::protocol::name::ContainerName;
+use hyper::Method;
+use serde::Deserialize;
+use std::sync::PoisonError;
+use tokio::sync::OwnedMutexGuard;
+
+/// One user's right to count and create, held until it is dropped.
+///
+/// Quotas are each user's own, so one lock per uid is enough, and nobody waits for somebody else's slow create.
+pub(in crate::gateway) struct Turn<'a> {
+    engine: &'a Engine,
+    uid: u32,
+    _guard: OwnedMutexGuard<()>,
+}
+
+/// What the engine answers to a create.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Created {
+    id: String,
+}
+
+impl Engine {
+    /// Waits for the caller's turn.
+    pub(in crate::gateway) async fn turn(&self, uid: u32) -> Turn<'_> {
+        let lock = {
+            let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
+            turns.entry(uid).or_default().clone()
+        };
+        Turn { engine: self, uid, _guard: lock.lock_owned().await }
+    }
+}
+
+impl Turn<'_> {
+    /// What the caller's containers hold, and, where ports are asked for, which host ports anybody's hold.
+    pub(in crate::gateway) async fn usage(&self, peer: &Peer, ports: bool) -> Result<Usage, EngineError> {
+        debug_assert_eq!(peer.uid(), self.uid);
+        let containers = self.engine.own(peer, false).await?.iter().map(Owned::used).collect();
+        let taken_ports = if ports {
+            self.engine.everyones().await?.iter().flat_map(|found| found.labels().ports.clone()).collect()
+        } else {
+            Default::default()
+        };
+        Ok(Usage { containers, taken_ports })
+    }
+
+    /// Makes what was granted.
+    pub(in crate::gateway) async fn create(&self, grant: &Grant) -> Result<ContainerId, EngineError> {
+        let target = Target::new("/containers/create").with("name", &engine_name(self.uid, grant.name()));
+        let made: Created = read(self.engine.call_with(Method::POST, target, &grant.body()?).await?).await?;
+        ContainerId::parse(&made.id).ok_or_else(|| EngineError::Odd(format!("container id {:?}", made.id)))
+    }
+
+    /// Gives a container another short name.
+    pub(in crate::gateway) async fn rename(
+        &self,
+        container: &Owned,
+        name: &ContainerName,
+    ) -> Result<(), EngineError> {
+        let target = container.target("/rename").with("name", &engine_name(self.uid, name));
+        self.engine.call(Method::POST, target).await.map(drop)
+    }
+
+    /// Removes the user's network when no container of the user's is left.
+    pub(in crate::gateway) async fn tidy_network(&self) -> Result<(), EngineError> {
+        let left = self.engine.list_ids(&format!("{UID}={}", self.uid)).await?;
+        if left == 0 { self.engine.remove_network(self.uid).await } else { Ok(()) }
+    }
+}
+
+impl Engine {
+    async fn list_ids(&self, label: &str) -> Result<usize, EngineError> {
+        let filters = serde_json::json!({ "label": [label] }).to_string();
+        let target = Target::new("/containers/json").with("all", "1").with("filters", &filters);
+        let listed: Vec<serde_json::Value> = read(self.call(Method::GET, target).await?).await?;
+        Ok(listed.len())
+    }
+}

@@ -1,0 +1,107 @@
+//! What can go wrong, and what each of it reveals to the caller.
+
+use super::account::LookupError;
+use super::engine::EngineError;
+use super::peer::Refused;
+use super::staging::StageError;
+use crate::protocol::report::Refusal;
+use axum::Json;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+
+/// The reason a request was not carried out.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Error {
+    /// The connection's caller is served nothing.
+    #[error(transparent)]
+    Peer(#[from] Refused),
+    /// Method and path are not in the route table.
+    #[error("{0} is not served here")]
+    NotServed(String),
+    /// The policy, or a wall that no policy moves, says no.
+    #[error("{}", .0.message)]
+    Refused(Box<Refusal>),
+    /// The request does not parse.
+    #[error("{0}")]
+    Bad(String),
+    /// No container of the caller's answers to this word: somebody else's container gives the same.
+    #[error("no such container: {0}")]
+    NoContainer(String),
+    #[error("no such exec instance: {0}")]
+    NoExec(String),
+    #[error("no such image: {0}")]
+    NoImage(String),
+    /// The state of things forbids it just now.
+    #[error("{0}")]
+    Conflict(String),
+    #[error(transparent)]
+    Account(#[from] LookupError),
+    #[error(transparent)]
+    Stage(#[from] StageError),
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    #[error("{0}")]
+    Internal(String),
+}
+
+impl From<Refusal> for Error {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(Box::new(refusal))
+    }
+}
+
+impl Error {
+    /// A refusal of something no policy can allow: the field and the reason.
+    pub(super) fn not_allowed(field: &str, reason: &str) -> Self {
+        Refusal::new("forbidden", format!("{field} is not allowed here: {reason}")).rule(field).into()
+    }
+
+    /// No wildcard: a new error must choose what it reveals.
+    fn status(&self) -> StatusCode {
+        match self {
+            Self::Peer(Refused::TooMany(..)) => StatusCode::TOO_MANY_REQUESTS,
+            Self::Refused(refusal) if refusal.code == "conflict" => StatusCode::CONFLICT,
+            Self::Peer(_) | Self::NotServed(_) | Self::Refused(_) => StatusCode::FORBIDDEN,
+            Self::Bad(_) => StatusCode::BAD_REQUEST,
+            Self::NoContainer(_) | Self::NoExec(_) | Self::NoImage(_) => StatusCode::NOT_FOUND,
+            Self::Conflict(_) => StatusCode::CONFLICT,
+            Self::Account(LookupError::TimedOut | LookupError::Failed(_)) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Account(_) => StatusCode::FORBIDDEN,
+            Self::Stage(error) => error.status(),
+            Self::Engine(error) => error.status(),
+            Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    /// The answer's body: Docker's `message` and our fields beside it.
+    pub(super) fn refusal(&self) -> Refusal {
+        let message = self.to_string();
+        match self {
+            Self::Peer(refused) => Refusal::new("peer", message).hint(refused.hint()),
+            Self::NotServed(_) => Refusal::new("not-served", message),
+            Self::Refused(refusal) => (**refusal).clone(),
+            Self::Bad(_) => Refusal::new("bad-request", message),
+            Self::NoContainer(_) => {
+                Refusal::new("no-such-container", message).hint("ie-container ps -a lists yours")
+            }
+            Self::NoExec(_) => Refusal::new("no-such-exec", message),
+            Self::NoImage(image) => {
+                Refusal::new("no-such-image", message).hint(format!("ie-container pull {image}"))
+            }
+            Self::Conflict(_) => Refusal::new("conflict", message),
+            Self::Account(_) => Refusal::new("account", message)
+                .hint("ps, logs, stop and rm still work; try again later, or ask the admin"),
+            Self::Stage(error) => error.refusal(message),
+            Self::Engine(error) => error.refusal(message),
+            Self::Internal(_) => {
+                Refusal::new("internal", message).hint("the gateway's log says more: ask the admin")
+            }
+        }
+    }
+}
+
+impl IntoResponse for Error {
+    fn into_response(self) -> Response {
+        (self.status(), Json(self.refusal())).into_response()
+    }
+}

@@ -1,0 +1,112 @@
+//! Processes in a running container: always as its owner.
+
+use super::audit;
+use super::containers;
+use super::create::parse_exec;
+use super::engine::{ContainerId, ExecId, Owned, exec_body};
+use super::error::Error;
+use super::peer::Peer;
+use super::routes::Word;
+use super::state::Gateway;
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::{Path, Query, Request, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use http_body_util::{BodyExt, Limited};
+use hyper::Method;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use std::sync::Arc;
+
+type Shared = State<Arc<Gateway>>;
+
+pub(super) async fn create(
+    peer: Peer,
+    State(gateway): Shared,
+    Word(word): Word,
+    body: Bytes,
+) -> Result<(StatusCode, Json<Value>), Error> {
+    // While the name service is away nothing is executed.
+    peer.account()?;
+    let wish = parse_exec(containers::json_body(&body)?, &peer)?;
+    let container = gateway.engine.owned(&peer, &word).await?;
+    audit::allowed(Some(&peer), "exec", container.id().as_str());
+    let exec = gateway.engine.exec_create(&container, &exec_body(&peer, &wish)).await?;
+    Ok((StatusCode::CREATED, Json(json!({ "Id": exec.as_str() }))))
+}
+
+/// The caller's exec instance, and what the engine says of it.
+async fn own(gateway: &Gateway, peer: &Peer, word: &str) -> Result<(ExecId, Owned, Value), Error> {
+    let missing = || Error::NoExec(crate::protocol::escape::escape_line(word).chars().take(200).collect());
+    let id = ExecId::parse(word).ok_or_else(missing)?;
+    let details = match gateway.engine.exec_inspect(&id).await {
+        Err(error) if error.is_not_found() => return Err(missing()),
+        details => details?,
+    };
+    let container = details.get("ContainerID").and_then(Value::as_str).and_then(ContainerId::parse);
+    let container = container.ok_or_else(missing)?;
+    match gateway.engine.owned_by_id(peer, &container).await? {
+        Some(owned) => Ok((id, owned, details)),
+        None => Err(missing()),
+    }
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+struct StartBody {
+    detach: bool,
+    tty: bool,
+}
+
+pub(super) async fn start(
+    peer: Peer,
+    State(gateway): Shared,
+    Path(id): Path<String>,
+    request: Request,
+) -> Result<Response, Error> {
+    peer.account()?;
+    let (head, body) = request.into_parts();
+    let bytes =
+        Limited::new(body, 4096).collect().await.map_err(|error| Error::Bad(error.to_string()))?.to_bytes();
+    let body: StartBody = if bytes.is_empty() {
+        StartBody::default()
+    } else {
+        serde_json::from_slice(&bytes).map_err(|error| Error::Bad(error.to_string()))?
+    };
+    let (exec, _, _) = own(&gateway, &peer, &id).await?;
+    let answer = gateway.engine.exec_start(&exec, body.detach, body.tty).await?;
+    if body.detach {
+        return Ok(StatusCode::OK.into_response());
+    }
+    Ok(containers::join(Request::from_parts(head, axum::body::Body::empty()), answer))
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct SizeQuery {
+    h: u16,
+    w: u16,
+}
+
+pub(super) async fn resize(
+    peer: Peer,
+    State(gateway): Shared,
+    Path(id): Path<String>,
+    Query(size): Query<SizeQuery>,
+) -> Result<StatusCode, Error> {
+    let (exec, _, _) = own(&gateway, &peer, &id).await?;
+    let target = super::engine::Target::new(format!("/exec/{}/resize", exec.as_str()))
+        .with("h", &size.h.to_string())
+        .with("w", &size.w.to_string());
+    Ok(gateway.engine.call(Method::POST, target).await?.status())
+}
+
+pub(super) async fn inspect(
+    peer: Peer,
+    State(gateway): Shared,
+    Path(id): Path<String>,
+) -> Result<Json<Value>, Error> {
+    let (_, _, details) = own(&gateway, &peer, &id).await?;
+    Ok(Json(details))
+}

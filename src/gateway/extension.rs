@@ -1,0 +1,37 @@
+//! `/ie/v1`: what Docker has no words for.
+
+use super::containers;
+use super::error::Error;
+use super::peer::Peer;
+use super::state::Gateway;
+use crate::protocol::report::Quota;
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::{Query, State};
+use serde::Deserialize;
+use serde_json::Value;
+use std::sync::Arc;
+
+/// The caller's limits, who set them, what is in use and what is left.
+pub(super) async fn quota(peer: Peer, State(gateway): State<Arc<Gateway>>) -> Result<Json<Quota>, Error> {
+    let account = peer.account()?;
+    let limits = gateway.limits(account);
+    let usage = gateway.engine.turn(peer.uid()).await.usage(&peer, false).await?;
+    Ok(Json(limits.quota(account.login(), peer.uid(), &usage)))
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct DryRunQuery {
+    name: Option<String>,
+}
+
+/// The grant a create would get, or its refusal; nothing is made.
+pub(super) async fn dry_run(
+    peer: Peer,
+    State(gateway): State<Arc<Gateway>>,
+    Query(query): Query<DryRunQuery>,
+    body: Bytes,
+) -> Result<Json<Value>, Error> {
+    containers::plan(&gateway, &peer, query.name, &body).await.map(Json)
+}

@@ -1,0 +1,115 @@
+//! Keeping the house: what ended, vanished or was never started leaves no stage and no network behind.
+
+use super::engine::{ContainerId, EngineError, Found, Target, read_lines, stage_tokens};
+use super::state::Gateway;
+use crate::protocol::stage::Token;
+use futures_util::StreamExt;
+use hyper::Method;
+use serde_json::Value;
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// Sweeps come this often, and at once when the engine's events break off.
+const SWEEP: Duration = Duration::from_secs(60);
+/// A container of `run --rm` that was never started is its dead client's: it is given this long.
+const NEVER_STARTED: i64 = 120;
+
+/// Runs for ever: a sweep, then the engine's events until they break off or a sweep is due.
+pub(super) async fn run(gateway: Arc<Gateway>) {
+    loop {
+        if let Err(error) = sweep(&gateway).await {
+            tracing::warn!("a sweep was not finished: {error}");
+            tokio::time::sleep(Duration::from_secs(2)).await;
+        }
+        if let Ok(Err(error)) = tokio::time::timeout(SWEEP, follow(&gateway)).await {
+            tracing::warn!("the engine's events broke off: {error}");
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+    }
+}
+
+/// Compares what is there with what should be: the engine's containers are the truth.
+async fn sweep(gateway: &Gateway) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    // Held before listed: a create that ends between the two is in one of them.
+    let held = gateway.stager.held();
+    let everyones = gateway.engine.everyones().await?;
+    let wanted: HashSet<Token> =
+        everyones.iter().filter(|found| needs_stages(found)).flat_map(stages).chain(held).collect();
+    let gone = gateway.stager.keep(wanted).await?;
+    if gone > 0 {
+        tracing::info!(gone, "stages without a container were taken away");
+    }
+    for found in everyones.iter().filter(|found| was_abandoned(found)) {
+        tracing::info!(
+            container = found.id().as_str(),
+            "a container of run --rm that was never started is removed"
+        );
+        remove(gateway, found).await?;
+    }
+    for uid in gateway.engine.networked().await? {
+        if !everyones.iter().any(|found| found.owner() == uid) {
+            gateway.engine.turn(uid).await.tidy_network().await?;
+        }
+    }
+    Ok(())
+}
+
+/// A container that ended is staged anew when it is started.
+fn needs_stages(found: &Found) -> bool {
+    !matches!(found.state(), "exited" | "dead" | "removing")
+}
+
+fn stages(found: &Found) -> impl Iterator<Item = Token> + '_ {
+    found.labels().stages.iter().map(|stage| stage.token.clone())
+}
+
+fn was_abandoned(found: &Found) -> bool {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_secs());
+    let age = i64::try_from(now).unwrap_or_default() - found.created();
+    found.state() == "created" && found.labels().auto_remove && age > NEVER_STARTED
+}
+
+async fn remove(gateway: &Gateway, found: &Found) -> Result<(), EngineError> {
+    let _lock = gateway.engine.lock(found.id()).await;
+    let target = Target::new(format!("/containers/{}", found.id())).with("v", "1");
+    match gateway.engine.call(Method::DELETE, target).await {
+        // Started meanwhile, or gone.
+        Err(error) if error.is_conflict() || error.is_not_found() => Ok(()),
+        ended => ended.map(drop),
+    }
+}
+
+/// Follows the engine's events: an ended container's stages go at once.
+async fn follow(gateway: &Gateway) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    let filters = serde_json::json!({ "type": ["container"], "event": ["die", "destroy"] }).to_string();
+    let answer = gateway.engine.call(Method::GET, Target::new("/events").with("filters", &filters)).await?;
+    let mut events = Box::pin(read_lines(answer.into_body()));
+    while let Some(line) = events.next().await {
+        let event: Value = serde_json::from_slice(&line?)?;
+        if let Some(id) = event.pointer("/Actor/ID").and_then(Value::as_str) {
+            ended(gateway, id, &event).await;
+        }
+    }
+    Err("the engine closed them".into())
+}
+
+/// Takes the stages of a container that ended, unless it was started again meanwhile.
+async fn ended(gateway: &Gateway, id: &str, event: &Value) {
+    let label = event.pointer("/Actor/Attributes/io.ie-container.stages").and_then(Value::as_str);
+    let Some(stages) = label.and_then(stage_tokens) else { return };
+    let Some(id) = ContainerId::parse(id) else { return };
+    let _lock = gateway.engine.lock(&id).await;
+    let running = match gateway.engine.get(Target::new(format!("/containers/{id}/json"))).await {
+        Ok(details) => details.pointer("/State/Running").and_then(Value::as_bool).unwrap_or(true),
+        Err(error) => !error.is_not_found(),
+    };
+    if running {
+        return;
+    }
+    for token in stages {
+        if let Err(error) = gateway.stager.unstage(&token).await {
+            tracing::warn!("a stage is left for the next sweep: {error}");
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! The two sockets: inherited from systemd, or bound here; and the signals that end or reload the gateway.
+
+use super::options::Options;
+use anyhow::Context;
+use listenfd::ListenFd;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::os::unix::net::UnixListener as StdListener;
+use std::path::Path;
+use tokio::net::UnixListener;
+use tokio::signal::unix::{SignalKind, signal};
+
+/// The user socket, open to everyone, and the admin socket, behind a directory that only root can pass.
+pub(super) struct Sockets {
+    pub(super) user: UnixListener,
+    pub(super) admin: UnixListener,
+}
+
+impl Sockets {
+    /// systemd hands over the user socket first and the admin socket second; without systemd both are bound here.
+    pub(super) fn bind(options: &Options) -> anyhow::Result<Self> {
+        let mut inherited = ListenFd::from_env();
+        let user =
+            inherited.take_unix_listener(0).context("the first inherited descriptor is no Unix socket")?;
+        let admin =
+            inherited.take_unix_listener(1).context("the second inherited descriptor is no Unix socket")?;
+        let user = match user {
+            Some(listener) => listener,
+            None => bind(&options.user_socket(), 0o666)?,
+        };
+        let admin = match admin {
+            Some(listener) => listener,
+            None => {
+                make_admin_dir(options)?;
+                bind(&options.admin_socket(), 0o600)?
+            }
+        };
+        Ok(Self { user: listening(user)?, admin: listening(admin)? })
+    }
+}
+
+fn make_admin_dir(options: &Options) -> anyhow::Result<()> {
+    let dir = options.runtime_dir.join("admin");
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(&dir)
+        .and_then(|()| fs::set_permissions(&dir, Permissions::from_mode(0o700)))
+        .with_context(|| format!("cannot make {}", dir.display()))
+}
+
+/// A socket left by a gateway that was killed is replaced; one that still answers is another gateway's.
+fn bind(path: &Path, mode: u32) -> anyhow::Result<StdListener> {
+    if std::os::unix::net::UnixStream::connect(path).is_ok() {
+        anyhow::bail!("another gateway serves {}", path.display());
+    }
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            return Err(error).with_context(|| format!("cannot replace {}", path.display()));
+        }
+        _ => {}
+    }
+    let listener = StdListener::bind(path).with_context(|| format!("cannot bind {}", path.display()))?;
+    fs::set_permissions(path, Permissions::from_mode(mode))
+        .with_context(|| format!("cannot set the mode of {}", path.display()))?;
+    Ok(listener)
+}
+
+fn listening(listener: StdListener) -> anyhow::Result<UnixListener> {
+    // 128 waiting connections, the default, were filled by one uid; more are taken in and judged.
+    rustix::net::listen(&listener, 1024).context("cannot listen")?;
+    listener.set_nonblocking(true).context("cannot make a socket non-blocking")?;
+    UnixListener::from_std(listener).context("cannot watch a socket")
+}
+
+/// Tells systemd, where there is one.
+pub(super) fn say_ready() {
+    if let Err(error) = sd_notify::notify(&[sd_notify::NotifyState::Ready]) {
+        tracing::warn!("cannot tell systemd that the gateway is ready: {error}");
+    }
+}
+
+/// Completes on SIGTERM or SIGINT.
+pub(super) async fn shutdown() {
+    let mut streams: Vec<_> = [SignalKind::terminate(), SignalKind::interrupt()]
+        .into_iter()
+        .filter_map(|kind| signal(kind).ok())
+        .collect();
+    futures_util::future::select_all(streams.iter_mut().map(|s| Box::pin(s.recv()))).await;
+}

@@ -1,0 +1,35 @@
+//! The gateway's command line.
+
+use crate::protocol::place;
+use std::path::PathBuf;
+
+/// The gateway of ie-container: the Docker Engine API for people who may touch only what is theirs.
+#[derive(Debug, Clone, clap::Parser)]
+#[command(name = "ie-containerd", version)]
+pub(super) struct Options {
+    /// The policy file, owned by root and writable by no one else
+    #[arg(long, value_name = "FILE", default_value = place::POLICY)]
+    pub(super) policy: PathBuf,
+    /// The directory of user.sock and admin/admin.sock
+    #[arg(long, value_name = "DIR", default_value = place::RUNTIME_DIR)]
+    pub(super) runtime_dir: PathBuf,
+    /// The directory of generated account files
+    #[arg(long, value_name = "DIR", default_value = place::STATE_DIR)]
+    pub(super) state_dir: PathBuf,
+    /// The directory of ie-mountd's socket and stage
+    #[arg(long, value_name = "DIR", default_value = place::MOUNTD_DIR)]
+    pub(super) mountd_dir: PathBuf,
+    /// The static helper bound read-only into each container
+    #[arg(long, value_name = "FILE", default_value = place::COPY_HELPER)]
+    pub(super) copy_helper: PathBuf,
+}
+
+impl Options {
+    pub(super) fn user_socket(&self) -> PathBuf {
+        self.runtime_dir.join("user.sock")
+    }
+
+    pub(super) fn admin_socket(&self) -> PathBuf {
+        self.runtime_dir.join("admin/admin.sock")
+    }
+}

@@ -1,0 +1,128 @@
+//! The user at the other end of a connection, as the kernel reports it.
+
+use super::account::{Account, LookupError};
+use crate::policy::UidRange;
+use rustix::net::sockopt::socket_peercred;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::UnixStream;
+
+/// Why a connection is served by nothing but this sentence.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(super) enum Refused {
+    #[error("the kernel does not say who is calling")]
+    Unknown,
+    #[error("root does not use the user socket")]
+    Root,
+    #[error("uid {0} may not use containers here")]
+    OutOfRange(u32),
+    #[error("uid {0} has {1} connections open, the most that are served at once")]
+    TooMany(u32, usize),
+    #[error("only root uses the admin socket")]
+    NotRoot,
+}
+
+impl Refused {
+    pub(super) fn hint(&self) -> &'static str {
+        match self {
+            Self::Unknown => "connect again",
+            Self::Root => {
+                "run this as an ordinary user, or use `ie-container admin` for everybody's containers"
+            }
+            Self::OutOfRange(_) => "ask the admin; `gateway.uids` in the policy says who may connect",
+            Self::TooMany(..) => {
+                "end other clients of yours first; `gateway.connections` in the policy is the limit"
+            }
+            Self::NotRoot => "use the user socket, or sudo",
+        }
+    }
+}
+
+/// A caller whose uid the kernel vouches for; made only from a connected socket.
+///
+/// It is cheap to clone: a connection's requests share it.
+#[derive(Debug, Clone)]
+pub(super) struct Peer {
+    uid: u32,
+    gid: u32,
+    account: Result<Arc<Account>, LookupError>,
+}
+
+/// How long the name service may take before a caller counts as unknown to it.
+const LOOKUP: Duration = Duration::from_secs(5);
+
+impl Peer {
+    /// Reads the credentials the kernel noted when the socket was connected, and looks up the account.
+    ///
+    /// The look-up may block on LDAP: it runs on a thread of its own, with a time limit.
+    pub(super) async fn of(
+        stream: &UnixStream,
+        uids: UidRange,
+        groups: Vec<String>,
+    ) -> Result<Self, Refused> {
+        let (uid, gid) = credentials(stream)?;
+        if uid == 0 {
+            return Err(Refused::Root);
+        }
+        if !uids.contains(uid) {
+            return Err(Refused::OutOfRange(uid));
+        }
+        let numeric = peer_groups(stream, gid);
+        let look_up = tokio::task::spawn_blocking(move || Account::look_up(uid, gid, &numeric, &groups));
+        let account = match tokio::time::timeout(LOOKUP, look_up).await {
+            Ok(Ok(found)) => found.map(Arc::new),
+            Ok(Err(_)) | Err(_) => Err(LookupError::TimedOut),
+        };
+        Ok(Self { uid, gid, account })
+    }
+
+    pub(super) fn uid(&self) -> u32 {
+        self.uid
+    }
+
+    pub(super) fn gid(&self) -> u32 {
+        self.gid
+    }
+
+    /// The account, or why the name service could not give it: then nothing is granted.
+    pub(super) fn account(&self) -> Result<&Account, LookupError> {
+        self.account.as_deref().map_err(Clone::clone)
+    }
+
+    /// The login, where it is known.
+    pub(super) fn login(&self) -> Option<&str> {
+        self.account().ok().map(Account::login)
+    }
+
+    #[cfg(test)]
+    pub(super) fn fake(uid: u32, login: &str) -> Self {
+        Self { uid, gid: uid, account: Ok(Arc::new(Account::fake(uid, login))) }
+    }
+}
+
+/// Root, and root alone, on the admin socket.
+pub(super) fn root(stream: &UnixStream) -> Result<(), Refused> {
+    match credentials(stream)? {
+        (0, _) => Ok(()),
+        _ => Err(Refused::NotRoot),
+    }
+}
+
+pub(super) fn credentials(stream: &UnixStream) -> Result<(u32, u32), Refused> {
+    let credentials = socket_peercred(stream).map_err(|_| Refused::Unknown)?;
+    Ok((credentials.uid.as_raw(), credentials.gid.as_raw()))
+}
+
+/// The peer's gids when it connected, the primary one first. Without them only the primary one counts.
+fn peer_groups(stream: &UnixStream, gid: u32) -> Vec<u32> {
+    let more = crate::sys::peer_groups(stream).unwrap_or_default();
+    std::iter::once(gid).chain(more.into_iter().filter(|more| *more != gid)).collect()
+}
+
+/// In a user namespace every foreign uid reads as 65534, and nobody could be told apart.
+pub(super) fn in_initial_user_namespace() -> anyhow::Result<()> {
+    let map = std::fs::read_to_string("/proc/self/uid_map")?;
+    let fields: Vec<&str> = map.split_whitespace().collect();
+    anyhow::ensure!(fields == ["0", "0", "4294967295"], "this is not the initial user namespace");
+    Ok(())
+}

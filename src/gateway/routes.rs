@@ -1,0 +1,128 @@
+//! The route table: every method and path that is served, and the one answer to everything else.
+
+use super::error::Error;
+use super::peer::Peer;
+use super::serve::Caller;
+use super::state::Gateway;
+use super::{admin, containers, exec, extension, images, system};
+use crate::protocol::escape::escape_line;
+use crate::protocol::name::ContainerRef;
+use axum::Router;
+use axum::extract::{FromRequestParts, Path, Request};
+use axum::http::Uri;
+use axum::http::request::Parts;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{any, delete, get, post};
+use std::sync::Arc;
+
+/// What the user socket serves.
+pub(super) fn user(gateway: Arc<Gateway>) -> Router {
+    Router::new()
+        .route("/_ping", get(system::ping))
+        .route("/version", get(system::version))
+        .route("/info", get(system::info))
+        .route("/containers/json", get(containers::list))
+        .route("/containers/create", post(containers::create))
+        .route("/containers/{word}/json", get(containers::inspect))
+        .route("/containers/{word}/start", post(containers::start))
+        .route("/containers/{word}/stop", post(containers::stop))
+        .route("/containers/{word}/restart", post(containers::restart))
+        .route("/containers/{word}/kill", post(containers::kill))
+        .route("/containers/{word}/rename", post(containers::rename))
+        .route("/containers/{word}/wait", post(containers::wait))
+        .route("/containers/{word}/attach", post(containers::attach))
+        .route("/containers/{word}/resize", post(containers::resize))
+        .route("/containers/{word}/logs", get(containers::logs))
+        .route("/containers/{word}/top", get(containers::top))
+        .route("/containers/{word}/stats", get(containers::stats))
+        .route("/containers/{word}", delete(containers::remove))
+        .route("/containers/{word}/exec", post(exec::create))
+        .route("/exec/{id}/start", post(exec::start))
+        .route("/exec/{id}/resize", post(exec::resize))
+        .route("/exec/{id}/json", get(exec::inspect))
+        .route("/images/json", get(images::list))
+        .route("/images/create", post(images::pull))
+        .route("/images/{*rest}", get(images::inspect))
+        .route("/ie/v1/quota", get(extension::quota))
+        .route("/ie/v1/dry-run", post(extension::dry_run))
+        .fallback(not_served)
+        .method_not_allowed_fallback(not_served)
+        .with_state(gateway)
+}
+
+/// What the admin socket serves.
+pub(super) fn admin(gateway: Arc<Gateway>) -> Router {
+    Router::new()
+        .route("/_ping", get(system::ping))
+        .route("/ie/v1/admin/containers", get(admin::list))
+        .route("/ie/v1/admin/containers/{word}/stop", post(admin::stop))
+        .route("/ie/v1/admin/containers/{word}", delete(admin::remove))
+        .route("/ie/v1/admin/reload", post(admin::reload))
+        .fallback(any(not_served))
+        .method_not_allowed_fallback(not_served)
+        .with_state(gateway)
+}
+
+/// The one answer to what is not in the table.
+async fn not_served(caller: Option<axum::Extension<Caller>>, request: Request) -> Error {
+    if let Some(axum::Extension(Caller::Refused(refused))) = caller {
+        return refused.into();
+    }
+    let asked = format!("{} {}", request.method(), request.uri().path());
+    Error::NotServed(escape_line(&asked).chars().take(200).collect())
+}
+
+/// Paths are served with and without `/v1.NN`; what comes out has none.
+pub(super) fn unversioned(mut request: Request) -> Result<Request, Box<Response>> {
+    let path = request.uri().path();
+    let Some((version, rest)) = path.strip_prefix("/v").and_then(|path| path.split_once('/')) else {
+        return Ok(request);
+    };
+    let Some((major, minor)) = version.split_once('.') else { return Ok(request) };
+    let (Ok(major), Ok(minor)) = (major.parse::<u32>(), minor.parse::<u32>()) else { return Ok(request) };
+    if (major, minor) < OLDEST {
+        let message =
+            format!("client version {version} is too old, the minimum supported API version is 1.24");
+        return Err(Box::new(Error::Bad(message).into_response()));
+    }
+    let query = request.uri().query().map(|query| format!("?{query}")).unwrap_or_default();
+    let uri: Result<Uri, _> = format!("/{rest}{query}").parse();
+    match uri {
+        Ok(uri) => {
+            *request.uri_mut() = uri;
+            Ok(request)
+        }
+        Err(error) => Err(Box::new(Error::Bad(error.to_string()).into_response())),
+    }
+}
+
+const OLDEST: (u32, u32) = (1, 24);
+
+/// A handler that takes a [`Peer`] is only reached by an accepted user.
+impl<S: Sync> FromRequestParts<S> for Peer {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Error> {
+        match parts.extensions.get::<Caller>() {
+            Some(Caller::User(peer)) => Ok(peer.clone()),
+            Some(Caller::Refused(refused)) => Err(refused.clone().into()),
+            Some(Caller::Admin(_)) | None => Err(super::peer::Refused::Unknown.into()),
+        }
+    }
+}
+
+/// The `{word}` of a path; one that could name no container names none.
+pub(super) struct Word(pub(super) ContainerRef);
+
+impl<S: Send + Sync> FromRequestParts<S> for Word {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Error> {
+        let Path(word) = Path::<String>::from_request_parts(parts, state)
+            .await
+            .map_err(|_| Error::NoContainer("(unreadable)".into()))?;
+        ContainerRef::try_from(word.clone())
+            .map(Word)
+            .map_err(|_| Error::NoContainer(escape_line(&word).chars().take(200).collect()))
+    }
+}

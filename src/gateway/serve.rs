@@ -1,0 +1,153 @@
+//! Accepting: who is it, how many connections has it, and then HTTP until it ends.
+
+use super::admin::Admin;
+use super::listen::Sockets;
+use super::peer::{self, Peer, Refused};
+use super::routes;
+use super::state::Gateway;
+use axum::Router;
+use axum::extract::Request;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use std::collections::HashMap;
+use std::future::Future;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::net::{UnixListener, UnixStream};
+use tower_service::Service;
+
+/// How long a caller may take over a request's head, and stay silent between two requests.
+const HEAD: Duration = Duration::from_secs(30);
+/// After `shutdown`, requests under way are given this long.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// The caller of a request: everything a handler knows of the connection.
+#[derive(Clone)]
+pub(super) enum Caller {
+    User(Peer),
+    Admin(Admin),
+    Refused(Refused),
+}
+
+/// Connections open per uid.
+#[derive(Debug, Default)]
+struct Open(Mutex<HashMap<u32, usize>>);
+
+/// One connection's place in the count.
+struct Place {
+    open: Arc<Open>,
+    uid: u32,
+}
+
+impl Open {
+    fn enter(self: &Arc<Self>, uid: u32) -> (Place, usize) {
+        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = counts.entry(uid).or_default();
+        *count += 1;
+        (Place { open: self.clone(), uid }, *count)
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut counts = self.open.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = counts.get_mut(&self.uid) {
+            *count -= 1;
+            if *count == 0 {
+                counts.remove(&self.uid);
+            }
+        }
+    }
+}
+
+/// Serves both sockets until `shutdown` completes.
+pub(super) async fn run(gateway: Arc<Gateway>, sockets: Sockets, shutdown: impl Future<Output = ()>) {
+    let open = Arc::new(Open::default());
+    let user = accept(sockets.user, |stream| {
+        tokio::spawn(serve_user(gateway.clone(), open.clone(), stream));
+    });
+    let admin = accept(sockets.admin, |stream| {
+        tokio::spawn(serve_admin(gateway.clone(), stream));
+    });
+    tokio::select! {
+        () = user => {}
+        () = admin => {}
+        () = shutdown => {
+            tracing::info!("ending");
+            // Creates and removals under way run in tasks of their own: let them finish.
+            tokio::time::sleep(GRACE.min(Duration::from_millis(200))).await;
+        }
+    }
+}
+
+/// Accepts for ever; nothing a peer can stall belongs in here.
+async fn accept(listener: UnixListener, serve: impl Fn(UnixStream)) {
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => serve(stream),
+            Err(error) => {
+                // Out of descriptors, most likely: wait for some to be closed.
+                tracing::warn!("cannot accept: {error}");
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        }
+    }
+}
+
+async fn serve_user(gateway: Arc<Gateway>, open: Arc<Open>, stream: UnixStream) {
+    let Ok((uid, _)) = peer::credentials(&stream) else { return };
+    let (place, count) = open.enter(uid);
+    let policy = gateway.policy();
+    let most = usize::try_from(policy.gateway().connections()).unwrap_or(usize::MAX);
+    let caller = if count > most {
+        // Far above the limit there is not even an answer: a flood must cost less than it asks for.
+        if count > most.saturating_mul(2) {
+            return;
+        }
+        Caller::Refused(Refused::TooMany(uid, most))
+    } else {
+        let groups = policy.groups().map(str::to_owned).collect();
+        match Peer::of(&stream, policy.gateway().uids(), groups).await {
+            Ok(peer) => Caller::User(peer),
+            Err(refused) => Caller::Refused(refused),
+        }
+    };
+    drop(policy);
+    speak(routes::user(gateway), caller, stream).await;
+    drop(place);
+}
+
+async fn serve_admin(gateway: Arc<Gateway>, stream: UnixStream) {
+    let caller = match Admin::of(&stream) {
+        Ok(admin) => Caller::Admin(admin),
+        Err(refused) => Caller::Refused(refused),
+    };
+    speak(routes::admin(gateway), caller, stream).await;
+}
+
+/// HTTP/1.1 on one connection; an upgraded one ends here and goes on in its own task.
+async fn speak(router: Router, caller: Caller, stream: UnixStream) {
+    let service = hyper::service::service_fn(move |request: hyper::Request<Incoming>| {
+        let mut request: Request = request.map(axum::body::Body::new);
+        request.extensions_mut().insert(caller.clone());
+        let mut router = router.clone();
+        async move {
+            match routes::unversioned(request) {
+                Ok(request) => router.call(request).await,
+                Err(answer) => Ok(*answer),
+            }
+        }
+    });
+    let served = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD)
+        .max_buf_size(64 << 10)
+        .max_headers(64)
+        .serve_connection(TokioIo::new(stream), service)
+        .with_upgrades()
+        .await;
+    if let Err(error) = served {
+        tracing::debug!("a connection ended: {error}");
+    }
+}

@@ -1,0 +1,174 @@
+//! Asking ie-mountd for a user's directories; only its answer makes a [`Staged`].
+
+use crate::protocol::report::Refusal;
+use crate::protocol::stage::{Access, Answer, LONGEST, Reason, Request, Stage, Token};
+use axum::http::StatusCode;
+use std::collections::{HashMap, HashSet};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::UnixStream;
+
+/// Why a directory could not be staged.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum StageError {
+    #[error("{1}")]
+    Refused(Reason, String),
+    #[error("the mount helper does not answer on {}: {error}", socket.display())]
+    Away { socket: PathBuf, error: std::io::Error },
+    #[error("the mount helper gave an answer that makes no sense: {0}")]
+    Odd(String),
+}
+
+impl StageError {
+    pub(super) fn status(&self) -> StatusCode {
+        match self {
+            Self::Refused(Reason::Missing, _) => StatusCode::NOT_FOUND,
+            Self::Refused(Reason::NotAllowed | Reason::NoIdmap, _) => StatusCode::FORBIDDEN,
+            Self::Refused(Reason::BadRequest, _) => StatusCode::BAD_REQUEST,
+            Self::Refused(Reason::System, _) | Self::Odd(_) => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::Away { .. } => StatusCode::SERVICE_UNAVAILABLE,
+        }
+    }
+
+    pub(super) fn refusal(&self, message: String) -> Refusal {
+        let refusal = Refusal::new("stage", message);
+        match self {
+            Self::Refused(Reason::NoIdmap, _) => refusal
+                .rule("gateway.homes")
+                .hint("ask the admin: `idmap = \"off\"` for that root in the policy allows it"),
+            Self::Refused(..) => refusal,
+            Self::Away { .. } | Self::Odd(_) => refusal
+                .hint("ask the admin: `systemctl status ie-mountd` says why; nothing is bound without it"),
+        }
+    }
+}
+
+/// A directory that ie-mountd has staged and confirmed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Staged {
+    path: PathBuf,
+    target: PathBuf,
+    access: Access,
+}
+
+impl Staged {
+    /// Where the engine finds the directory.
+    pub(super) fn source(&self) -> &Path {
+        &self.path
+    }
+
+    /// Where the container sees it.
+    pub(super) fn target(&self) -> &Path {
+        &self.target
+    }
+
+    pub(super) fn access(&self) -> Access {
+        self.access
+    }
+}
+
+/// The gateway's end of ie-mountd's socket, and the tokens that a create, start or copy under way relies on.
+#[derive(Debug)]
+pub(super) struct Stager {
+    socket: PathBuf,
+    held: Arc<Mutex<HashMap<Token, usize>>>,
+}
+
+/// Keeps stages from being tidied away while something relies on them.
+#[derive(Debug)]
+pub(super) struct Hold {
+    tokens: Vec<Token>,
+    held: Arc<Mutex<HashMap<Token, usize>>>,
+}
+
+impl Drop for Hold {
+    fn drop(&mut self) {
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        for token in &self.tokens {
+            if let Some(count) = held.get_mut(token) {
+                *count = count.saturating_sub(1);
+                if *count == 0 {
+                    held.remove(token);
+                }
+            }
+        }
+    }
+}
+
+/// ie-mountd answers in milliseconds; a home on a server that hangs must not hold a request for ever.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+impl Stager {
+    pub(super) fn new(socket: PathBuf) -> Self {
+        Self { socket, held: Arc::default() }
+    }
+
+    /// Keeps these tokens' stages until the hold is dropped.
+    pub(super) fn hold(&self, tokens: Vec<Token>) -> Hold {
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        for token in &tokens {
+            *held.entry(token.clone()).or_default() += 1;
+        }
+        Hold { tokens, held: self.held.clone() }
+    }
+
+    /// Makes or confirms one stage.
+    pub(super) async fn stage(&self, stage: Stage, target: PathBuf) -> Result<Staged, StageError> {
+        let access = stage.access;
+        match self.ask(&Request::Stage(stage)).await? {
+            Answer::Staged { path } => Ok(Staged { path, target, access }),
+            Answer::Refused { reason, message } => Err(StageError::Refused(reason, message)),
+            Answer::Unstaged { .. } => Err(StageError::Odd("unstaged".into())),
+        }
+    }
+
+    /// Takes a stage away unless something relies on it.
+    pub(super) async fn unstage(&self, token: &Token) -> Result<(), StageError> {
+        if self.held.lock().unwrap_or_else(PoisonError::into_inner).contains_key(token) {
+            return Ok(());
+        }
+        match self.ask(&Request::Unstage { token: token.clone() }).await? {
+            Answer::Refused { reason, message } => Err(StageError::Refused(reason, message)),
+            Answer::Staged { .. } | Answer::Unstaged { .. } => Ok(()),
+        }
+    }
+
+    /// The tokens something under way relies on.
+    pub(super) fn held(&self) -> HashSet<Token> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner).keys().cloned().collect()
+    }
+
+    /// Takes away every stage but these.
+    pub(super) async fn keep(&self, tokens: HashSet<Token>) -> Result<usize, StageError> {
+        match self.ask(&Request::Keep { tokens: tokens.into_iter().collect() }).await? {
+            Answer::Unstaged { count } => Ok(count),
+            Answer::Refused { reason, message } => Err(StageError::Refused(reason, message)),
+            Answer::Staged { .. } => Err(StageError::Odd("staged".into())),
+        }
+    }
+
+    async fn ask(&self, request: &Request) -> Result<Answer, StageError> {
+        let away = |error| StageError::Away { socket: self.socket.clone(), error };
+        let talk = async {
+            let body = serde_json::to_vec(request).map_err(std::io::Error::other)?;
+            let length = u32::try_from(body.len()).map_err(std::io::Error::other)?;
+            let mut stream = UnixStream::connect(&self.socket).await?;
+            stream.write_all(&length.to_be_bytes()).await?;
+            stream.write_all(&body).await?;
+            let length = stream.read_u32().await?;
+            if length > LONGEST {
+                return Err(std::io::Error::other("the answer is too long"));
+            }
+            let mut answer = vec![0; usize::try_from(length).map_err(std::io::Error::other)?];
+            stream.read_exact(&mut answer).await?;
+            Ok(answer)
+        };
+        let answer = tokio::time::timeout(PATIENCE, talk)
+            .await
+            .unwrap_or_else(|_| Err(std::io::ErrorKind::TimedOut.into()))
+            .map_err(away)?;
+        serde_json::from_slice(&answer).map_err(|error| StageError::Odd(error.to_string()))
+    }
+}

@@ -1,0 +1,74 @@
+//! What the engine is, as far as a caller needs to know.
+
+use super::engine::Target;
+use super::error::Error;
+use super::peer::Peer;
+use super::serve::Caller;
+use super::state::Gateway;
+use axum::extract::State;
+use axum::http::HeaderMap;
+use axum::http::header::{CACHE_CONTROL, HeaderName, HeaderValue};
+use axum::{Extension, Json};
+use serde_json::{Value, json};
+use std::sync::Arc;
+
+/// Docker's clients ask this first, and speak the version it names.
+pub(super) async fn ping(
+    caller: Extension<Caller>,
+    State(gateway): State<Arc<Gateway>>,
+) -> Result<(HeaderMap, &'static str), Error> {
+    if let Caller::Refused(refused) = caller.0 {
+        return Err(refused.into());
+    }
+    let version = gateway.engine.api_version().await?;
+    let mut headers = HeaderMap::new();
+    let value = HeaderValue::from_str(version).map_err(|error| Error::Internal(error.to_string()))?;
+    headers.insert(HeaderName::from_static("api-version"), value);
+    headers.insert(HeaderName::from_static("ostype"), HeaderValue::from_static("linux"));
+    headers.insert(HeaderName::from_static("docker-experimental"), HeaderValue::from_static("false"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache, no-store, must-revalidate"));
+    Ok((headers, "OK"))
+}
+
+/// The engine's version, capped at what the gateway knows, and the gateway's own.
+pub(super) async fn version(_: Peer, State(gateway): State<Arc<Gateway>>) -> Result<Json<Value>, Error> {
+    let api = gateway.engine.api_version().await?.to_owned();
+    let mut version = gateway.engine.get(Target::new("/version")).await?;
+    if let Some(fields) = version.as_object_mut() {
+        fields.insert("ApiVersion".into(), json!(api));
+        let own = json!({ "Name": "ie-containerd", "Version": env!("CARGO_PKG_VERSION"), "Details": {} });
+        if let Some(components) = fields.get_mut("Components").and_then(Value::as_array_mut) {
+            components.insert(0, own);
+        }
+    }
+    Ok(Json(version))
+}
+
+/// What clients look at in `info`: the engine's kind and size, and the caller's own counts.
+pub(super) async fn info(peer: Peer, State(gateway): State<Arc<Gateway>>) -> Result<Json<Value>, Error> {
+    let info = gateway.engine.get(Target::new("/info")).await?;
+    let own = gateway.engine.own(&peer, false).await?;
+    let running = own.iter().filter(|owned| owned.running()).count();
+    let mut shown = json!({ "Containers": own.len(), "ContainersRunning": running,
+        "ContainersPaused": 0, "ContainersStopped": own.len() - running });
+    for key in [
+        "ServerVersion",
+        "OperatingSystem",
+        "OSType",
+        "Architecture",
+        "KernelVersion",
+        "NCPU",
+        "MemTotal",
+        "Driver",
+        "CgroupDriver",
+        "CgroupVersion",
+        "DefaultRuntime",
+        "SystemTime",
+        "Name",
+    ] {
+        if let (Some(fields), Some(value)) = (shown.as_object_mut(), info.get(key)) {
+            fields.insert(key.to_owned(), value.clone());
+        }
+    }
+    Ok(Json(shown))
+}

@@ -1,0 +1,90 @@
+//! User namespaces in which a user's ids map to themselves and no other id maps at all.
+
+use super::error::Error;
+use std::collections::{BTreeSet, HashMap};
+use std::fs::File;
+use std::io::{Read, Write};
+use std::os::fd::OwnedFd;
+use std::process::{Child, Command, ExitCode, Stdio};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// The hidden option by which ie-mountd starts itself to hold a new user namespace.
+pub(super) const HOLD: &str = "--hold-namespace";
+/// How many namespaces are kept for the next stage; each is an open file.
+const MOST_KEPT: usize = 256;
+
+/// A uid and the gids that go with it.
+type Ids = (u32, BTreeSet<u32>);
+
+/// The namespaces made so far.
+#[derive(Debug, Default)]
+pub(super) struct Maps {
+    kept: Mutex<HashMap<Ids, Arc<OwnedFd>>>,
+}
+
+impl Maps {
+    /// The namespace in which `uid` and each of `gids` map to themselves.
+    pub(super) fn of(&self, uid: u32, gids: &[u32]) -> Result<Arc<OwnedFd>, Error> {
+        let ids: Ids = (uid, gids.iter().copied().collect());
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(map) = kept.get(&ids) {
+            return Ok(Arc::clone(map));
+        }
+        let map = Arc::new(make(&ids).map_err(Error::system("making a user namespace"))?);
+        if kept.len() >= MOST_KEPT {
+            kept.clear();
+        }
+        kept.insert(ids, Arc::clone(&map));
+        Ok(map)
+    }
+}
+
+fn make((uid, gids): &Ids) -> std::io::Result<OwnedFd> {
+    let mut holder = Holder::start()?;
+    holder.wait_until_ready()?;
+    holder.write("uid_map", &format!("{uid} {uid} 1\n"))?;
+    let lines: String = gids.iter().map(|gid| format!("{gid} {gid} 1\n")).collect();
+    holder.write("gid_map", &lines)?;
+    Ok(File::open(holder.proc("ns/user"))?.into())
+}
+
+/// A child in a user namespace of its own: `unshare` wants a process with one thread. Ended when dropped.
+struct Holder(Child);
+
+impl Holder {
+    fn start() -> std::io::Result<Self> {
+        let mut command = Command::new("/proc/self/exe");
+        command.arg(HOLD).env_clear().stdin(Stdio::piped()).stdout(Stdio::piped());
+        command.spawn().map(Self)
+    }
+
+    fn wait_until_ready(&mut self) -> std::io::Result<()> {
+        let out = self.0.stdout.as_mut().ok_or(std::io::ErrorKind::BrokenPipe)?;
+        out.read_exact(&mut [0])
+    }
+
+    fn proc(&self, file: &str) -> String {
+        format!("/proc/{}/{file}", self.0.id())
+    }
+
+    /// The kernel takes a map in one write, once.
+    fn write(&self, file: &str, map: &str) -> std::io::Result<()> {
+        File::options().write(true).open(self.proc(file))?.write_all(map.as_bytes())
+    }
+}
+
+impl Drop for Holder {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// What the child does: enters a new user namespace, says so with one byte, and stays until its standard input ends.
+pub(super) fn hold() -> ExitCode {
+    let held = nix::sched::unshare(nix::sched::CloneFlags::CLONE_NEWUSER).is_ok()
+        && std::io::stdout().write_all(b"!").is_ok()
+        && std::io::stdout().flush().is_ok()
+        && std::io::stdin().read_to_end(&mut Vec::new()).is_ok();
+    if held { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}

@@ -1,0 +1,202 @@
+//! Opens the directory to stage: down to the root as root, and from there as the user.
+
+use super::error::Error;
+use super::mountinfo::mounts;
+use super::roots::{Admitted, Kind};
+use nix::unistd::{Gid, Uid, setfsgid, setfsuid};
+use rustix::fs::{AtFlags, Mode, OFlags, ResolveFlags, Stat, StatxFlags, fstat, open, openat2, statx};
+use std::collections::HashMap;
+use std::ffi::OsStr;
+use std::os::fd::OwnedFd;
+use std::path::{Component, Path, PathBuf};
+use std::sync::mpsc::sync_channel;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+/// How long a file system may take to open a directory.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// How many opens may hang for one user (a dead NFS server) before the next is refused at once.
+const MOST_HANGING: usize = 8;
+
+/// An open directory that the user may have staged; from here on the path is not looked at again.
+#[derive(Debug)]
+pub(super) struct Opened {
+    pub(super) dir: OwnedFd,
+    pub(super) device: u64,
+    pub(super) inode: u64,
+    /// The type of the file system it lies on, for messages.
+    pub(super) kind: String,
+}
+
+/// Opens directories, each in a thread of its own that may hang without holding up anyone else.
+#[derive(Debug, Default)]
+pub(super) struct Opener {
+    hanging: Arc<Mutex<HashMap<u32, usize>>>,
+}
+
+impl Opener {
+    pub(super) fn open(&self, ask: &Arc<Admitted>) -> Result<Opened, Error> {
+        let place = Place::take(&self.hanging, ask)?;
+        let (send, receive) = sync_channel(1);
+        let theirs = Arc::clone(ask);
+        let work = move || {
+            let _place = place;
+            // Nobody listens any more when the patience is over.
+            let _ = send.send(walk(&theirs));
+        };
+        thread::Builder::new().name("open".into()).spawn(work).map_err(Error::system("starting a thread"))?;
+        receive.recv_timeout(PATIENCE).unwrap_or_else(|_| Err(Error::NoAnswer(ask.path())))
+    }
+}
+
+/// One of a user's places among the opens under way; given back when the open has ended, not when it is given up.
+struct Place {
+    hanging: Arc<Mutex<HashMap<u32, usize>>>,
+    uid: u32,
+}
+
+impl Place {
+    fn take(hanging: &Arc<Mutex<HashMap<u32, usize>>>, ask: &Admitted) -> Result<Self, Error> {
+        let mut counts = hanging.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = counts.entry(ask.uid()).or_default();
+        if *count >= MOST_HANGING {
+            return Err(Error::NoAnswer(ask.path()));
+        }
+        *count += 1;
+        Ok(Self { hanging: Arc::clone(hanging), uid: ask.uid() })
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut counts = self.hanging.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = counts.get_mut(&self.uid) {
+            *count -= 1;
+        }
+        counts.retain(|_, count| *count > 0);
+    }
+}
+
+/// The thread's work: nothing after `become_user` happens with root's rights over files.
+fn walk(ask: &Admitted) -> Result<Opened, Error> {
+    let root = open_root(ask)?;
+    become_user(ask.uid(), ask.gids())?;
+    let (dir, ground) = descend(root, ask)?;
+    let stat = look(&dir, &ask.path())?;
+    if ask.root().kind == Kind::Home && stat.st_uid != ask.uid() {
+        return Err(Error::NotYours(ask.path()));
+    }
+    Ok(Opened { dir, device: stat.st_dev, inode: stat.st_ino, kind: ground.kind })
+}
+
+fn open_root(ask: &Admitted) -> Result<OwnedFd, Error> {
+    let path = &ask.root().path;
+    match ask.root().kind {
+        Kind::Home => open_roots_alone(path),
+        Kind::Shared { .. } => {
+            // The admin may give the directory itself to anyone, but nobody may move another one into its place.
+            let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
+                return Err(Error::NotARoot(path.clone()));
+            };
+            step(&open_roots_alone(parent)?, name, ResolveFlags::empty()).map_err(|e| Error::opening(path, e))
+        }
+    }
+}
+
+/// Opens an absolute path, every directory of which, `/` included, is root's and written to by nobody else.
+pub(super) fn open_roots_alone(path: &Path) -> Result<OwnedFd, Error> {
+    let mut so_far = PathBuf::from("/");
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let mut here = open("/", flags, Mode::empty()).map_err(|e| Error::opening(&so_far, e))?;
+    for part in path.components() {
+        match part {
+            Component::RootDir => {}
+            Component::Normal(name) => {
+                so_far.push(name);
+                here = step(&here, name, ResolveFlags::empty()).map_err(|e| Error::opening(&so_far, e))?;
+            }
+            _ => return Err(Error::NotARoot(path.to_owned())),
+        }
+        if !is_roots_alone(&look(&here, &so_far)?) {
+            return Err(Error::NotRootsAlone(so_far));
+        }
+    }
+    Ok(here)
+}
+
+/// Gives this thread the user's rights over files, and takes root's away from it.
+fn become_user(uid: u32, gids: &[u32]) -> Result<(), Error> {
+    let failed = || Error::system("taking on the user's ids");
+    let groups: Vec<_> = gids.iter().map(|gid| rustix::thread::Gid::from_raw(*gid)).collect();
+    rustix::thread::set_thread_groups(&groups).map_err(failed())?;
+    let primary = Gid::from_raw(gids.first().copied().unwrap_or(u32::MAX));
+    setfsgid(primary);
+    setfsuid(Uid::from_raw(uid));
+    // Neither call can say that it failed; asking for what is no id tells what holds.
+    let nobody = u32::MAX;
+    if setfsgid(Gid::from_raw(nobody)) != primary || setfsuid(Uid::from_raw(nobody)).as_raw() != uid {
+        return Err(failed()(rustix::io::Errno::PERM));
+    }
+    Ok(())
+}
+
+/// Walks from the root to the directory. Mounts are crossed only as long as every directory so far is root's alone:
+/// there the admin mounts (automounted homes, data sets); below it users can, and what they mount is not staged.
+fn descend(root: OwnedFd, ask: &Admitted) -> Result<(OwnedFd, Ground), Error> {
+    let mut path = ask.root().path.clone();
+    let mut here = root;
+    let mut ground = Ground::below(&here, &path, None)?;
+    let mut admins = is_roots_alone(&look(&here, &path)?);
+    if ask.relative().as_os_str().is_empty() {
+        // A root the user may not enter is not the user's to have mounted either.
+        here = step(&here, OsStr::new("."), ResolveFlags::NO_XDEV).map_err(|e| Error::opening(&path, e))?;
+    }
+    for name in ask.relative() {
+        path.push(name);
+        let crossing = if admins { ResolveFlags::empty() } else { ResolveFlags::NO_XDEV };
+        here = step(&here, name, crossing).map_err(|e| Error::opening(&path, e))?;
+        ground = Ground::below(&here, &path, Some(ground))?;
+        admins = admins && is_roots_alone(&look(&here, &path)?);
+    }
+    Ok((here, ground))
+}
+
+/// The mount a directory lies on.
+struct Ground {
+    id: u64,
+    kind: String,
+}
+
+impl Ground {
+    /// Finds it without asking the file system, so that a user's own is refused before its server hears of it.
+    fn below(dir: &OwnedFd, path: &Path, before: Option<Self>) -> Result<Self, Error> {
+        let flags = AtFlags::EMPTY_PATH | AtFlags::STATX_DONT_SYNC;
+        let id = statx(dir, "", flags, StatxFlags::MNT_ID).map_err(|e| Error::opening(path, e))?.stx_mnt_id;
+        if let Some(same) = before.filter(|before| before.id == id) {
+            return Ok(same);
+        }
+        let failed = || Error::system("finding the mount of the directory");
+        let mount = mounts().map_err(failed())?.into_iter().find(|mount| mount.id == id);
+        let mount = mount.ok_or_else(|| failed()(std::io::Error::from(std::io::ErrorKind::NotFound)))?;
+        if mount.is_a_users() {
+            return Err(Error::UsersMount { path: path.to_owned(), kind: mount.kind });
+        }
+        Ok(Self { id, kind: mount.kind })
+    }
+}
+
+/// One step down. `OFlags::NOFOLLOW` is left out on purpose: with it a link would be opened, without it is refused.
+fn step(dir: &OwnedFd, name: &OsStr, more: ResolveFlags) -> rustix::io::Result<OwnedFd> {
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS | more;
+    openat2(dir, name, flags, Mode::empty(), resolve)
+}
+
+fn look(dir: &OwnedFd, path: &Path) -> Result<Stat, Error> {
+    fstat(dir).map_err(|e| Error::opening(path, e))
+}
+
+fn is_roots_alone(stat: &Stat) -> bool {
+    stat.st_uid == 0 && stat.st_mode & 0o022 == 0
+}

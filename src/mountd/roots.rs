@@ -1,0 +1,220 @@
+//! The directories below which ie-mountd stages, and for whom.
+
+use super::error::Error;
+use crate::protocol::stage::{Access, Stage};
+use std::collections::BTreeSet;
+use std::ops::RangeInclusive;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Component, Path, PathBuf};
+
+/// Nobody: what the kernel shows for an id it has no word for.
+const OVERFLOW_UID: u32 = 65534;
+/// The most gids one stage maps.
+const MOST_GIDS: usize = 64;
+
+/// What lies below a root.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// Homes: a user gets only directories of the user's own.
+    Home,
+    /// A directory the admin offers to several users.
+    Shared { writable: bool },
+}
+
+/// One directory of the policy's below which stages may be made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Root {
+    pub(super) path: PathBuf,
+    pub(super) kind: Kind,
+    /// False only where the policy says `idmap = "off"`.
+    pub(super) idmap: bool,
+}
+
+/// All roots, and the uids that stages may be made for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Roots {
+    uids: RangeInclusive<u32>,
+    list: Vec<Root>,
+}
+
+/// A stage that the policy allows, as far as the request's words go; made only by [`Roots::admit`].
+#[derive(Debug, Clone)]
+pub(super) struct Admitted {
+    uid: u32,
+    gids: Vec<u32>,
+    root: Root,
+    relative: PathBuf,
+    access: Access,
+}
+
+impl Roots {
+    pub(super) fn new(uids: RangeInclusive<u32>, list: Vec<Root>) -> Self {
+        Self { uids, list }
+    }
+
+    /// Decides on a request's words; what they name is looked at when it is opened.
+    pub(super) fn admit(&self, ask: &Stage) -> Result<Admitted, Error> {
+        if [0, OVERFLOW_UID, u32::MAX].contains(&ask.uid) || !self.uids.contains(&ask.uid) {
+            return Err(Error::Uid(ask.uid));
+        }
+        let gids = plain_gids(&ask.gids)?;
+        let root = self.named(&ask.root)?.clone();
+        let relative = plain_path(&ask.relative)?;
+        match (root.kind, ask.access) {
+            (Kind::Home, _) if relative.as_os_str().is_empty() => return Err(Error::RootOfHomes(root.path)),
+            (Kind::Shared { writable: false }, Access::ReadWrite) => {
+                return Err(Error::ReadOnlyRoot(root.path));
+            }
+            _ => {}
+        }
+        Ok(Admitted { uid: ask.uid, gids, root, relative, access: ask.access })
+    }
+
+    fn named(&self, path: &Path) -> Result<&Root, Error> {
+        // Byte by byte: `Path` would take `/home/` for `/home`.
+        let same = |root: &&Root| root.path.as_os_str() == path.as_os_str();
+        self.list.iter().find(same).ok_or_else(|| Error::NotARoot(path.to_owned()))
+    }
+}
+
+impl Admitted {
+    pub(super) fn uid(&self) -> u32 {
+        self.uid
+    }
+
+    /// Each once, the primary one first; never 0.
+    pub(super) fn gids(&self) -> &[u32] {
+        &self.gids
+    }
+
+    pub(super) fn root(&self) -> &Root {
+        &self.root
+    }
+
+    pub(super) fn relative(&self) -> &Path {
+        &self.relative
+    }
+
+    pub(super) fn access(&self) -> Access {
+        self.access
+    }
+
+    /// The whole path, for messages.
+    pub(super) fn path(&self) -> PathBuf {
+        self.root.path.join(&self.relative)
+    }
+}
+
+fn plain_gids(gids: &[u32]) -> Result<Vec<u32>, Error> {
+    if gids.is_empty() || gids.len() > MOST_GIDS {
+        return Err(Error::BadRequest(format!("a stage has 1 to {MOST_GIDS} gids, not {}", gids.len())));
+    }
+    if let Some(bad) = gids.iter().find(|gid| [0, u32::MAX].contains(*gid)) {
+        return Err(Error::BadRequest(format!("gid {bad} is never mapped")));
+    }
+    let mut seen = BTreeSet::new();
+    Ok(gids.iter().copied().filter(|gid| seen.insert(*gid)).collect())
+}
+
+fn plain_path(path: &Path) -> Result<PathBuf, Error> {
+    let bytes = path.as_os_str().as_bytes();
+    let plain = path.components().all(|part| matches!(part, Component::Normal(_))) && !bytes.contains(&0);
+    // `components` swallows `a/./b` and `a//b`: what was asked must be what is opened.
+    let exact = path.components().collect::<PathBuf>().as_os_str() == path.as_os_str();
+    if plain && exact {
+        Ok(path.to_owned())
+    } else {
+        Err(Error::BadRequest(format!(
+            "{} is not a plain path below a root",
+            path.to_string_lossy().escape_debug()
+        )))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::stage::{Reason, Token};
+
+    fn roots() -> Roots {
+        let root = |path: &str, kind| Root { path: path.into(), kind, idmap: true };
+        Roots::new(
+            1000..=59999,
+            vec![
+                root("/home", Kind::Home),
+                root("/data", Kind::Shared { writable: false }),
+                root("/scratch", Kind::Shared { writable: true }),
+            ],
+        )
+    }
+
+    fn ask(root: &str, relative: &str) -> Stage {
+        Stage {
+            token: Token::from_bytes([7; 16]),
+            uid: 5001,
+            gids: vec![5001, 6000],
+            root: root.into(),
+            relative: relative.into(),
+            access: Access::ReadOnly,
+        }
+    }
+
+    fn verdict(ask: &Stage) -> Option<Reason> {
+        match roots().admit(ask).err()?.answer() {
+            crate::protocol::stage::Answer::Refused { reason, .. } => Some(reason),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn what_the_policy_names_is_admitted() {
+        for (root, relative) in [("/home", "ann"), ("/home", "ann/a b/…"), ("/data", ""), ("/scratch", "x")]
+        {
+            assert_eq!(verdict(&ask(root, relative)), None, "{root} {relative}");
+        }
+        let twice = Stage { gids: vec![6000, 5001, 6000], ..ask("/home", "ann") };
+        assert_eq!(roots().admit(&twice).unwrap().gids(), [6000, 5001]);
+    }
+
+    #[test]
+    fn only_users_of_the_policy_have_stages() {
+        for uid in [0, 999, 60000, 65534, u32::MAX, 1 << 31] {
+            assert_eq!(verdict(&Stage { uid, ..ask("/home", "ann") }), Some(Reason::NotAllowed), "{uid}");
+        }
+        let wide = Roots::new(0..=u32::MAX, roots().list);
+        for uid in [0, 65534, u32::MAX] {
+            assert!(matches!(wide.admit(&Stage { uid, ..ask("/home", "ann") }), Err(Error::Uid(_))), "{uid}");
+        }
+    }
+
+    #[test]
+    fn the_root_group_is_never_mapped() {
+        for gids in [vec![], vec![0], vec![5001, 0], vec![u32::MAX], (1..66).collect()] {
+            assert_eq!(verdict(&Stage { gids, ..ask("/home", "ann") }), Some(Reason::BadRequest));
+        }
+    }
+
+    #[test]
+    fn a_root_is_named_exactly() {
+        for root in ["/home/", "/home/.", "//home", "/", "", "home", "/home/ann", "/etc", "/HOME"] {
+            assert_eq!(verdict(&ask(root, "ann")), Some(Reason::NotAllowed), "{root}");
+        }
+    }
+
+    #[test]
+    fn a_path_stays_below_its_root() {
+        for path in
+            ["..", "ann/..", "ann/../bob", ".", "./ann", "ann/.", "ann/./x", "ann//x", "ann/", "/ann", "a\0b"]
+        {
+            assert_eq!(verdict(&ask("/home", path)), Some(Reason::BadRequest), "{path:?}");
+        }
+        assert_eq!(verdict(&ask("/home", "")), Some(Reason::NotAllowed));
+    }
+
+    #[test]
+    fn a_root_offered_read_only_stays_so() {
+        let write = |root: &str| verdict(&Stage { access: Access::ReadWrite, ..ask(root, "x") });
+        assert_eq!(write("/data"), Some(Reason::NotAllowed));
+        assert_eq!(write("/scratch"), None);
+    }
+}

@@ -1,0 +1,74 @@
+//! What ie-mountd does for a request.
+
+use super::error::Error;
+use super::idmap::Maps;
+use super::open::Opener;
+use super::roots::Roots;
+use super::say;
+use super::stage::{Made, Stages, Wish};
+use crate::protocol::stage::{Answer, Request, Stage, Token};
+use std::os::fd::AsFd;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// The daemon's whole state. All that must outlive it is in the kernel's table of mounts.
+#[derive(Debug)]
+pub(super) struct Mountd {
+    roots: Mutex<Arc<Roots>>,
+    stages: Stages,
+    opener: Opener,
+    maps: Maps,
+}
+
+impl Mountd {
+    pub(super) fn new(roots: Roots, stages: Stages) -> Self {
+        Self { roots: Mutex::new(Arc::new(roots)), stages, opener: Opener::default(), maps: Maps::default() }
+    }
+
+    /// Puts other roots in force; requests under way keep those they began with.
+    pub(super) fn replace_roots(&self, roots: Roots) {
+        *self.roots.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(roots);
+    }
+
+    pub(super) fn answer(&self, request: &Request) -> Answer {
+        let done = match request {
+            Request::Stage(ask) => self.stage(ask),
+            Request::Unstage { token } => self.unstage(token),
+            Request::Keep { tokens } => self.keep(tokens),
+        };
+        done.unwrap_or_else(|error| {
+            say(format_args!("refused: {error}"));
+            error.answer()
+        })
+    }
+
+    fn stage(&self, ask: &Stage) -> Result<Answer, Error> {
+        let roots = Arc::clone(&self.roots.lock().unwrap_or_else(PoisonError::into_inner));
+        let admitted = Arc::new(roots.admit(ask)?);
+        let opened = self.opener.open(&admitted)?;
+        let map = match admitted.root().idmap {
+            true => Some(self.maps.of(admitted.uid(), admitted.gids())?),
+            false => None,
+        };
+        let wish = Wish { ask: &admitted, opened: &opened, map: map.as_ref().map(|map| map.as_fd()) };
+        let Made { path, anew } = self.stages.stage(&ask.token, &wish)?;
+        if anew {
+            let (token, from) = (ask.token.as_str(), admitted.path());
+            say(format_args!("staged {token}: {from:?} for uid {}, {:?}", admitted.uid(), admitted.access()));
+        }
+        Ok(Answer::Staged { path })
+    }
+
+    fn unstage(&self, token: &Token) -> Result<Answer, Error> {
+        let count = usize::from(self.stages.unstage(token)?);
+        if count > 0 {
+            say(format_args!("unstaged {}", token.as_str()));
+        }
+        Ok(Answer::Unstaged { count })
+    }
+
+    fn keep(&self, tokens: &[Token]) -> Result<Answer, Error> {
+        let count = self.stages.keep(tokens)?;
+        say(format_args!("kept {} stages, unstaged {count}", tokens.len()));
+        Ok(Answer::Unstaged { count })
+    }
+}

@@ -1,0 +1,61 @@
+//! What the policy grants: the proof that an ask was admitted, and its terms.
+
+use super::mounts::MountGrant;
+use super::ports::PortGrant;
+use super::size::Size;
+use crate::protocol::amount::{Bytes, Cpus};
+
+/// The terms of one container, made by [`admit`](super::Limits::admit) alone.
+///
+/// Every amount is above zero (an engine reads zero as "no limit") and fits a signed 64-bit number.
+///
+/// ```
+/// use ie_container::policy::Allowance;
+/// ```
+/// ```compile_fail,E0451
+/// let made_up = ie_container::policy::Allowance { gpus: 8, ..todo!() };
+/// ```
+#[must_use]
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Allowance {
+    size: Size,
+    gpus: u32,
+    ports: Vec<PortGrant>,
+    mounts: Vec<MountGrant>,
+}
+
+impl Allowance {
+    pub(super) fn new(size: Size, gpus: u32, ports: Vec<PortGrant>, mounts: Vec<MountGrant>) -> Self {
+        Self { size, gpus, ports, mounts }
+    }
+
+    pub fn cpus(&self) -> Cpus {
+        self.size.cpus
+    }
+
+    pub fn memory(&self) -> Bytes {
+        self.size.memory
+    }
+
+    pub fn pids(&self) -> u64 {
+        self.size.pids
+    }
+
+    pub fn shm(&self) -> Bytes {
+        self.size.shm
+    }
+
+    pub fn gpus(&self) -> u32 {
+        self.gpus
+    }
+
+    /// In the order they were asked for.
+    pub fn ports(&self) -> &[PortGrant] {
+        &self.ports
+    }
+
+    /// The home first, unless the policy gives none; then what is always mounted, then what was asked for.
+    pub fn mounts(&self) -> &[MountGrant] {
+        &self.mounts
+    }
+}

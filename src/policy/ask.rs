@@ -1,0 +1,82 @@
+//! What a caller asks for, in the policy's words; the gateway fills it from a request.
+
+use crate::protocol::amount::{Bytes, Cpus};
+use crate::protocol::stage::Access;
+use std::fmt;
+use std::net::IpAddr;
+use std::path::PathBuf;
+
+/// One container as asked for. An amount that is absent, or 0 as Docker's clients send it, takes the default.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Ask {
+    pub image: ImageAsk,
+    pub cpus: Option<Cpus>,
+    pub memory: Option<Bytes>,
+    pub pids: Option<u64>,
+    pub shm: Option<Bytes>,
+    pub ports: Vec<PortAsk>,
+    pub mounts: Vec<MountAsk>,
+    pub gpus: u32,
+}
+
+/// An image and every full name it goes by.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ImageAsk {
+    /// What the caller typed.
+    pub shown: String,
+    /// Full references (`docker.io/library/ubuntu:24.04`); one of them must be allowed.
+    pub references: Vec<String>,
+    /// Whether the caller made this image here.
+    pub own: bool,
+}
+
+/// A container's port to publish on the host.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PortAsk {
+    pub container: u16,
+    pub protocol: Protocol,
+    /// Absent: the lowest free port of the caller's range.
+    pub host: Option<u16>,
+    /// Absent or unspecified (`0.0.0.0`, `::`): the policy's address.
+    pub address: Option<IpAddr>,
+}
+
+/// A host directory to mount at `target`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MountAsk {
+    pub source: PathBuf,
+    pub target: PathBuf,
+    pub access: Access,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Protocol {
+    Tcp,
+    Udp,
+}
+
+/// Why a word is no protocol.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("a port is published over tcp or udp, not {0:?}")]
+pub struct ProtocolError(String);
+
+impl std::str::FromStr for Protocol {
+    type Err = ProtocolError;
+
+    fn from_str(word: &str) -> Result<Self, ProtocolError> {
+        match word {
+            "tcp" => Ok(Self::Tcp),
+            "udp" => Ok(Self::Udp),
+            _ => Err(ProtocolError(word.to_owned())),
+        }
+    }
+}
+
+impl fmt::Display for Protocol {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Tcp => "tcp",
+            Self::Udp => "udp",
+        })
+    }
+}

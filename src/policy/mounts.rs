@@ -1,0 +1,246 @@
+//! Which host directories enter a container, and where.
+
+use super::ask::MountAsk;
+use super::gateway::HomeRoot;
+use super::limits::Limits;
+use super::paths::{below, is_root, overlap, plain};
+use super::refuse::{FORBIDDEN, refusal};
+use super::setting::Setting;
+use super::source::Source;
+use super::{RootKind, StageRoot};
+use crate::protocol::escape::escape_line;
+use crate::protocol::place;
+use crate::protocol::report::Refusal;
+use crate::protocol::stage::Access;
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+/// One entry of `mounts`: a directory of the site's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Offer {
+    pub(super) source: PathBuf,
+    pub(super) access: Access,
+    /// Mounted without being asked for, at this path.
+    pub(super) always: Option<PathBuf>,
+    pub(super) idmap: bool,
+}
+
+impl fmt::Display for Offer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({}", self.source.display(), word(self.access))?;
+        match &self.always {
+            Some(target) => write!(f, ", always at {})", target.display()),
+            None => f.write_str(")"),
+        }
+    }
+}
+
+pub(super) fn word(access: Access) -> &'static str {
+    match access {
+        Access::ReadOnly => "ro",
+        Access::ReadWrite => "rw",
+    }
+}
+
+/// One directory that enters the container: `relative` below `root`, which is one of [`roots`](super::Policy::roots).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MountGrant {
+    pub root: PathBuf,
+    /// Empty for the root itself.
+    pub relative: PathBuf,
+    pub target: PathBuf,
+    pub access: Access,
+}
+
+/// Each becomes a mount that root makes, so there is an end to them.
+const MOST: usize = 32;
+
+/// Nothing is mounted at, below or above these: the kernel's, the engine's and what the gateway puts there itself.
+const KEPT: [&str; 10] = [
+    "/proc",
+    "/sys",
+    "/dev",
+    place::RUNTIME_DIR,
+    place::COPY_IN_CONTAINER,
+    "/etc/passwd",
+    "/etc/group",
+    "/etc/hosts",
+    "/etc/hostname",
+    "/etc/resolv.conf",
+];
+
+/// Nothing is mounted at or below these: NVIDIA's runtime reads the names of such mounts as GPUs to hand out.
+const NAMES_GPUS: [&str; 2] = ["/var/run/nvidia-container-devices", "/run/nvidia-container-devices"];
+
+/// The path as a place in a container, or why it is none.
+pub(super) fn target(path: &Path) -> Result<PathBuf, String> {
+    let path = plain(path).map_err(|fault| fault.to_string())?;
+    let kept = KEPT.iter().any(|kept| overlap(&path, Path::new(kept)));
+    let named = NAMES_GPUS.iter().any(|names| path.starts_with(names));
+    if is_root(&path) || kept || named {
+        return Err("is not a place to mount at".to_owned());
+    }
+    Ok(path)
+}
+
+/// What a site may not offer: the kernel's trees, sockets, and the gateway's own state.
+const NEVER_OFFERED: [&str; 6] = ["/proc", "/sys", "/dev", "/run", "/var/run", place::STATE_DIR];
+
+/// The path as a directory of the host that stages are made from, or why it is none.
+pub(super) fn offered(path: &Path) -> Result<PathBuf, String> {
+    let path = plain(path).map_err(|fault| fault.to_string())?;
+    if is_root(&path) || NEVER_OFFERED.iter().any(|never| overlap(&path, Path::new(never))) {
+        return Err("is not a directory to hand out".to_owned());
+    }
+    Ok(path)
+}
+
+/// The directories that these settings offer, each once; writable when one of them says so.
+pub(super) fn roots<'s>(settings: impl Iterator<Item = &'s Setting>) -> Vec<StageRoot> {
+    let mut roots: Vec<StageRoot> = Vec::new();
+    for offer in settings.flat_map(offers) {
+        let writable = offer.access == Access::ReadWrite;
+        match roots.iter_mut().find(|root| root.path == offer.source) {
+            Some(known) if writable => known.kind = RootKind::Shared { writable },
+            Some(_) => {}
+            None => roots.push(StageRoot {
+                path: offer.source.clone(),
+                kind: RootKind::Shared { writable },
+                idmap: offer.idmap,
+            }),
+        }
+    }
+    roots
+}
+
+fn offers(setting: &Setting) -> &[Offer] {
+    match setting {
+        Setting::Mounts(list) => &list.value,
+        _ => &[],
+    }
+}
+
+/// What a directory of the caller's asking lies in: a root, how it may be mounted, and which rule says so.
+struct Place<'a> {
+    root: &'a Path,
+    relative: PathBuf,
+    most: Access,
+    rule: &'static str,
+    source: &'a Source,
+}
+
+impl Limits {
+    /// The home first, then what is always mounted, then what was asked for; no two at the same target.
+    pub(super) fn grant_mounts(&self, asks: &[MountAsk]) -> Result<Vec<MountGrant>, Refusal> {
+        let mut grants = Vec::new();
+        grants.extend(self.home_grant()?);
+        for offer in &self.mounts.value {
+            let always = |target: &PathBuf| self.grant_always(&grants, offer, target);
+            let grant = offer.always.as_ref().map(always).transpose()?;
+            grants.extend(grant);
+        }
+        for ask in asks {
+            let grant = self.grant_asked(&grants, ask)?;
+            grants.push(grant);
+        }
+        if grants.len() > MOST {
+            let what = format!("asked {}, one container may have {MOST}", grants.len());
+            let no = refusal(FORBIDDEN, "mounts", &Source::BuiltIn, &what);
+            return Err(no.hint("mount a directory above them instead"));
+        }
+        Ok(grants)
+    }
+
+    fn home_grant(&self) -> Result<Option<MountGrant>, Refusal> {
+        let Some(access) = self.home.value else { return Ok(None) };
+        let (root, home) = self.home_place()?;
+        let relative = below(&home, root.path()).unwrap_or(Path::new("")).to_owned();
+        let root = root.path().to_owned();
+        Ok(Some(MountGrant { root, relative, target: home, access }))
+    }
+
+    /// The caller's home and the root it lies below. A root itself is nobody's home.
+    fn home_place(&self) -> Result<(&HomeRoot, PathBuf), Refusal> {
+        let no = |what: &str| {
+            let shown = escape_line(&self.home_path.to_string_lossy());
+            let what = format!("your home {shown} {what}");
+            refusal(FORBIDDEN, "gateway.homes", &self.homes.source, &what)
+                .hint("an admin can add its parent to `homes`, or say `home = \"none\"`")
+        };
+        let home = plain(&self.home_path).map_err(|fault| no(&fault.to_string()))?;
+        target(&home).map_err(|fault| no(&fault))?;
+        let under = self.homes.value.iter().filter(|root| root.path != home && home.starts_with(&root.path));
+        let root = under.max_by_key(|root| root.path.components().count());
+        root.map(|root| (root, home)).ok_or_else(|| no("lies below none of the directories for homes"))
+    }
+
+    fn grant_always(&self, before: &[MountGrant], offer: &Offer, at: &Path) -> Result<MountGrant, Refusal> {
+        let root = offer.source.clone();
+        let grant =
+            MountGrant { root, relative: PathBuf::new(), target: at.to_owned(), access: offer.access };
+        match before.iter().any(|other| other.target == grant.target) {
+            true => {
+                let what = format!("two mounts at {} for everyone", at.display());
+                Err(refusal(FORBIDDEN, "mounts", &self.mounts.source, &what)
+                    .hint("an admin can give one of them another `target`"))
+            }
+            false => Ok(grant),
+        }
+    }
+
+    fn grant_asked(&self, before: &[MountGrant], ask: &MountAsk) -> Result<MountGrant, Refusal> {
+        let at = |what: &str| {
+            let shown = escape_line(&ask.target.to_string_lossy());
+            refusal(FORBIDDEN, "mounts.target", &Source::BuiltIn, &format!("{shown} {what}"))
+        };
+        let target =
+            target(&ask.target).map_err(|fault| at(&fault).hint("choose another path in the container"))?;
+        if before.iter().any(|other| other.target == target) {
+            return Err(
+                at("is mounted already").hint("leave this `-v` out, or choose another path in the container")
+            );
+        }
+        let place = self.place(ask)?;
+        if ask.access == Access::ReadWrite && place.most == Access::ReadOnly {
+            let shown = escape_line(&ask.source.to_string_lossy());
+            let mut no =
+                refusal(FORBIDDEN, place.rule, place.source, &format!("{shown} is offered read-only"));
+            (no.asked, no.limit) = (Some("rw".to_owned()), Some("ro".to_owned()));
+            return Err(no.hint("add `:ro` to the mount"));
+        }
+        let root = place.root.to_owned();
+        Ok(MountGrant { root, relative: place.relative, target, access: ask.access })
+    }
+
+    /// Where the asked directory lies: the caller's home, or else the nearest directory offered.
+    fn place(&self, ask: &MountAsk) -> Result<Place<'_>, Refusal> {
+        let no = |rule, source, what: &str| {
+            let shown = escape_line(&ask.source.to_string_lossy());
+            let mut no = refusal(FORBIDDEN, rule, source, &format!("{shown} {what}"));
+            no.asked = Some(shown);
+            no.hint("`ie-container quota` shows the directories you may mount")
+        };
+        let list = &self.mounts;
+        let path = plain(&ask.source).map_err(|fault| no("mounts", &list.source, &fault.to_string()))?;
+        if let Some((root, relative)) = self.in_home(&path) {
+            let source = &self.home.source;
+            let none = || no("home", source, "lies in your home, which is not mounted here");
+            let most = self.home.value.ok_or_else(none)?;
+            return Ok(Place { root, relative, most, rule: "home", source });
+        }
+        let around = list.value.iter().filter(|offer| path.starts_with(&offer.source));
+        let Some(offer) = around.max_by_key(|offer| offer.source.components().count()) else {
+            return Err(no("mounts", &list.source, "is not among the directories you may mount"));
+        };
+        let relative = below(&path, &offer.source).unwrap_or(Path::new("")).to_owned();
+        let (root, most) = (offer.source.as_path(), offer.access);
+        Ok(Place { root, relative, most, rule: "mounts", source: &list.source })
+    }
+
+    /// The root of the caller's home and the path below it; nothing for a path outside the home.
+    fn in_home(&self, path: &Path) -> Option<(&Path, PathBuf)> {
+        let (root, home) = self.home_place().ok()?;
+        below(path, &home)?;
+        Some((root.path(), below(path, root.path())?.to_owned()))
+    }
+}

@@ -1,0 +1,149 @@
+//! Which ports are published where.
+
+use super::ask::{PortAsk, Protocol};
+use super::limits::Limits;
+use super::refuse::{CONFLICT, FORBIDDEN, refusal};
+use super::source::Source;
+use super::total::Total;
+use super::usage::Usage;
+use crate::protocol::report::Refusal;
+use std::collections::BTreeSet;
+use std::fmt;
+use std::net::IpAddr;
+use std::str::FromStr;
+
+/// One port as it will be published.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PortGrant {
+    pub container: u16,
+    pub protocol: Protocol,
+    pub host: u16,
+    pub address: IpAddr,
+}
+
+/// The host ports a caller may publish; none below 1024.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct PortRange {
+    first: u16,
+    last: u16,
+}
+
+impl PortRange {
+    fn contains(self, port: u16) -> bool {
+        (self.first..=self.last).contains(&port)
+    }
+}
+
+impl fmt::Display for PortRange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{}", self.first, self.last)
+    }
+}
+
+impl FromStr for PortRange {
+    type Err = String;
+
+    fn from_str(word: &str) -> Result<Self, String> {
+        let wrong = || format!("{word:?} is not a range of ports such as 40000-49999");
+        let port = |digits: &str| {
+            let plain = digits.bytes().all(|byte| byte.is_ascii_digit());
+            plain.then(|| digits.parse().ok()).flatten().ok_or_else(wrong)
+        };
+        let (first, last) = word.split_once('-').ok_or_else(wrong)?;
+        let (first, last) = (port(first)?, port(last)?);
+        if first < 1024 || first > last {
+            return Err(format!("{word:?} must go upwards, from 1024 at least"));
+        }
+        Ok(Self { first, last })
+    }
+}
+
+/// The ports being granted: what may be taken, and what is gone.
+struct Picking<'a> {
+    range: PortRange,
+    source: &'a Source,
+    taken: &'a BTreeSet<u16>,
+    /// One number may serve tcp and udp of the same container.
+    chosen: BTreeSet<(u16, Protocol)>,
+}
+
+impl Picking<'_> {
+    fn named(&mut self, ask: &PortAsk, port: u16) -> Result<u16, Refusal> {
+        let no = |code, what: String| {
+            let mut no = refusal(code, "ports.range", self.source, &what);
+            no.asked = Some(port.to_string());
+            no.limit = Some(self.range.to_string());
+            no.hint(format!("`-p {}` takes a free port of {}", ask.container, self.range))
+        };
+        if !self.range.contains(port) {
+            return Err(no(FORBIDDEN, format!("host port {port} is not in {}", self.range)));
+        }
+        if self.taken.contains(&port) || !self.chosen.insert((port, ask.protocol)) {
+            return Err(no(CONFLICT, format!("host port {port} is in use")));
+        }
+        Ok(port)
+    }
+
+    fn lowest_free(&mut self, ask: &PortAsk) -> Result<u16, Refusal> {
+        let chosen = |port| [Protocol::Tcp, Protocol::Udp].iter().any(|p| self.chosen.contains(&(port, *p)));
+        let free =
+            (self.range.first..=self.range.last).find(|port| !self.taken.contains(port) && !chosen(*port));
+        let Some(port) = free else {
+            let what = format!("no host port of {} is free", self.range);
+            let no = refusal(CONFLICT, "ports.range", self.source, &what);
+            return Err(no.hint("`ie-container ps -a` shows the ports you hold"));
+        };
+        self.chosen.insert((port, ask.protocol));
+        Ok(port)
+    }
+}
+
+impl Limits {
+    /// A host port for each ask, in its order. Those that name one come first, so that a free one is not theirs.
+    pub(super) fn grant_ports(&self, used: &Usage, asks: &[PortAsk]) -> Result<Vec<PortGrant>, Refusal> {
+        if asks.is_empty() {
+            return Ok(Vec::new());
+        }
+        let Some(range) = self.ports.range.value else {
+            let no = refusal(FORBIDDEN, "ports", &self.ports.range.source, "no port may be published");
+            return Err(no.hint("leave `-p` out, your own containers reach each other by name"));
+        };
+        let asked = u64::try_from(asks.len()).unwrap_or(u64::MAX);
+        self.published(used).take(asked, None)?;
+        let source = &self.ports.range.source;
+        let mut picking = Picking { range, source, taken: &used.taken_ports, chosen: BTreeSet::new() };
+        let mut grants: Vec<Option<PortGrant>> = Vec::new();
+        for ask in asks {
+            let host = ask.host.map(|port| picking.named(ask, port)).transpose()?;
+            grants.push(host.map(|host| self.port_grant(ask, host)).transpose()?);
+        }
+        let pick = |(ask, named): (&PortAsk, Option<PortGrant>)| match named {
+            Some(grant) => Ok(grant),
+            None => self.port_grant(ask, picking.lowest_free(ask)?),
+        };
+        asks.iter().zip(grants).map(pick).collect()
+    }
+
+    fn port_grant(&self, ask: &PortAsk, host: u16) -> Result<PortGrant, Refusal> {
+        let own = &self.ports.address;
+        if let Some(other) = ask.address.filter(|asked| !asked.is_unspecified() && *asked != own.value) {
+            let what = format!("asked {other}, ports are published on {}", own.value);
+            let mut no = refusal(FORBIDDEN, "ports.address", &own.source, &what);
+            no.asked = Some(other.to_string());
+            no.limit = Some(own.value.to_string());
+            return Err(no.hint(format!("`-p {host}:{}` without an address", ask.container)));
+        }
+        if ask.container == 0 {
+            let no = refusal(FORBIDDEN, "ports", &self.ports.range.source, "a container has no port 0");
+            return Err(no.hint("give the port that the program in the container listens on"));
+        }
+        Ok(PortGrant { container: ask.container, protocol: ask.protocol, host, address: own.value })
+    }
+
+    /// `ports.max`, counted over all of the caller's containers: a stopped one takes its ports again when started.
+    pub(super) fn published<'a>(&'a self, used: &'a Usage) -> Total<'a, u64> {
+        let count = |ports: &[u16]| u64::try_from(ports.len()).unwrap_or(u64::MAX);
+        let used = used.containers.iter().map(|c| (c.name.as_str(), count(&c.ports))).collect();
+        Total { rule: "ports.max", limit: &self.ports.max, used, frees: "rm" }
+    }
+}

@@ -1,0 +1,18 @@
+//! How the policy says no: the rule, the numbers and where the rule is set.
+
+use super::source::Source;
+use crate::protocol::report::Refusal;
+
+/// An amount is used up or too large.
+pub(super) const QUOTA: &str = "quota";
+/// A list does not hold what was asked for.
+pub(super) const FORBIDDEN: &str = "forbidden";
+/// It could be granted, but somebody holds it.
+pub(super) const CONFLICT: &str = "conflict";
+
+/// A refusal by `rule`; `what` says it in one lower-case sentence.
+pub(super) fn refusal(code: &str, rule: &str, source: &Source, what: &str) -> Refusal {
+    let mut no = Refusal::new(code, format!("{rule}: {what} ({source})")).rule(rule);
+    no.source = Some(source.to_string());
+    no
+}

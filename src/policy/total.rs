@@ -1,0 +1,137 @@
+//! What all of a user's containers may have together.
+
+use super::cap::{Amount, Cap, shown, sum};
+use super::limits::Limits;
+use super::refuse::{QUOTA, refusal};
+use super::size::Size;
+use super::source::Sourced;
+use super::usage::{Usage, Used};
+use crate::protocol::amount::{Bytes, Cpus};
+use crate::protocol::report::{QuotaLine, Refusal};
+
+/// One rule over several containers: the limit, and what each of them takes of it.
+pub(super) struct Total<'a, T> {
+    pub(super) rule: &'static str,
+    pub(super) limit: &'a Sourced<Cap<T>>,
+    pub(super) used: Vec<(&'a str, T)>,
+    /// What gives some of it back: `stop` or `rm`.
+    pub(super) frees: &'static str,
+}
+
+impl<T: Amount> Total<'_, T> {
+    /// Whether `asked` more fits. `flag` is what the caller could ask less with, if anything.
+    pub(super) fn take(&self, asked: T, flag: Option<&str>) -> Result<(), Refusal> {
+        let used = self.sum();
+        let after = used + u128::from(asked.raw());
+        // Who asks for none is not held up by being over already, after a limit was lowered.
+        if asked.raw() == 0 || self.limit.value.allows(after) {
+            return Ok(());
+        }
+        let (limit, left) = (self.limit.value, self.limit.value.left(used));
+        let what = format!("asked {asked}, {left} of {limit} free");
+        let mut no = refusal(QUOTA, self.rule, &self.limit.source, &what);
+        no.asked = Some(asked.to_string());
+        no.used = Some(self.holders());
+        no.limit = Some(limit.to_string());
+        Err(no.hint(self.way_out(after, left, flag)))
+    }
+
+    pub(super) fn line(&self) -> QuotaLine {
+        let used = self.sum();
+        QuotaLine {
+            rule: self.rule.to_owned(),
+            used: shown::<T>(used),
+            limit: self.limit.value.to_string(),
+            left: self.limit.value.left(used).to_string(),
+            source: self.limit.source.to_string(),
+        }
+    }
+
+    fn sum(&self) -> u128 {
+        sum(self.used.iter().map(|(_, amount)| *amount))
+    }
+
+    /// `31g by train-1 (16g), web (15g)`, the largest first.
+    fn holders(&self) -> String {
+        let mut holding: Vec<_> = self.used.iter().filter(|(_, amount)| amount.raw() > 0).collect();
+        holding.sort_by_key(|(name, amount)| (std::cmp::Reverse(*amount), *name));
+        let total = shown::<T>(self.sum());
+        if holding.is_empty() {
+            return total;
+        }
+        let names: Vec<_> = holding.iter().map(|(name, amount)| format!("{name} ({amount})")).collect();
+        format!("{total} by {}", names.join(", "))
+    }
+
+    fn way_out(&self, after: u128, left: Cap<T>, flag: Option<&str>) -> String {
+        let over = match self.limit.value {
+            Cap::Unlimited => 0,
+            Cap::Most(most) => after.saturating_sub(u128::from(most.raw())),
+        };
+        let free = self.worth_freeing(over).map(|name| format!("`ie-container {} {name}`", self.frees));
+        let less = match (left, flag) {
+            (Cap::Most(left), Some(flag)) if left.raw() > 0 => {
+                Some(format!("ask for at most `{flag} {left}`"))
+            }
+            _ => None,
+        };
+        match (free, less) {
+            (Some(free), Some(less)) => format!("{free}, or {less}"),
+            (Some(only), None) | (None, Some(only)) => only,
+            (None, None) => "`ie-container quota` shows what you may have".to_owned(),
+        }
+    }
+
+    /// The smallest container that gives back enough alone, or else the largest.
+    fn worth_freeing(&self, over: u128) -> Option<&str> {
+        let holding = || self.used.iter().filter(|(_, amount)| amount.raw() > 0);
+        let enough =
+            holding().filter(|(_, amount)| u128::from(amount.raw()) >= over).min_by_key(|held| held.1);
+        enough.or_else(|| holding().max_by_key(|held| held.1)).map(|(name, _)| *name)
+    }
+}
+
+impl Limits {
+    pub(super) fn cpus<'a>(&'a self, used: &'a Usage) -> Total<'a, Cpus> {
+        running("total.cpus", &self.total.cpus, used, |container| container.cpus)
+    }
+
+    pub(super) fn memory<'a>(&'a self, used: &'a Usage) -> Total<'a, Bytes> {
+        running("total.memory", &self.total.memory, used, |container| container.memory)
+    }
+
+    pub(super) fn pids<'a>(&'a self, used: &'a Usage) -> Total<'a, u64> {
+        running("total.pids", &self.total.pids, used, |container| container.pids)
+    }
+
+    pub(super) fn gpus<'a>(&'a self, used: &'a Usage) -> Total<'a, u64> {
+        running("total.gpus", &self.total.gpus, used, |container| u64::from(container.gpus))
+    }
+
+    /// Whether a container of this size can run beside what runs already.
+    pub(super) fn room_for(&self, used: &Usage, size: &Size, gpus: u32) -> Result<(), Refusal> {
+        self.cpus(used).take(size.cpus, Some("--cpus"))?;
+        self.memory(used).take(size.memory, Some("--memory"))?;
+        self.pids(used).take(size.pids, Some("--pids-limit"))?;
+        self.gpus(used).take(u64::from(gpus), Some("--gpus"))
+    }
+
+    /// The same for a container that exists: its amounts are what they are.
+    pub(super) fn room_for_existing(&self, used: &Usage, container: &Used) -> Result<(), Refusal> {
+        self.cpus(used).take(container.cpus, None)?;
+        self.memory(used).take(container.memory, None)?;
+        self.pids(used).take(container.pids, None)?;
+        self.gpus(used).take(u64::from(container.gpus), None)
+    }
+}
+
+/// A rule that counts running containers.
+fn running<'a, T: Amount>(
+    rule: &'static str,
+    limit: &'a Sourced<Cap<T>>,
+    used: &'a Usage,
+    amount: impl Fn(&Used) -> T,
+) -> Total<'a, T> {
+    let used = used.running().map(|container| (container.name.as_str(), amount(container))).collect();
+    Total { rule, limit, used, frees: "stop" }
+}

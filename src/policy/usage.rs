@@ -1,0 +1,38 @@
+//! What a caller has already, as the gateway counts it from the engine's labels.
+
+use crate::protocol::amount::{Bytes, Cpus};
+use std::collections::BTreeSet;
+
+/// One of the caller's containers and what it was granted.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Used {
+    /// The short name.
+    pub name: String,
+    pub running: bool,
+    pub cpus: Cpus,
+    pub memory: Bytes,
+    pub pids: u64,
+    pub gpus: u32,
+    /// Host ports it publishes, or will publish when started again.
+    pub ports: Vec<u16>,
+}
+
+/// All of the caller's containers, and the host ports that anybody's containers hold.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Usage {
+    pub containers: Vec<Used>,
+    pub taken_ports: BTreeSet<u16>,
+}
+
+impl Usage {
+    pub(super) fn running(&self) -> impl Iterator<Item = &Used> {
+        self.containers.iter().filter(|container| container.running)
+    }
+
+    /// The same usage without one container, so that starting it does not count it twice.
+    pub(super) fn without(&self, name: &str) -> Self {
+        let mut rest = self.clone();
+        rest.containers.retain(|container| container.name != name);
+        rest
+    }
+}
