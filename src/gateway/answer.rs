@@ -80,7 +80,9 @@ fn show_mounts(mounts: Option<&mut Value>, labels: &Labels) {
         let bind = mount.get("Type").and_then(Value::as_str) == Some("bind");
         match target.and_then(|target| paths.get(target)) {
             Some(path) => {
-                mount["Source"] = json!(path);
+                if let Some(fields) = mount.as_object_mut() {
+                    fields.insert("Source".into(), json!(path));
+                }
                 true
             }
             // A bind that is no stage is a file of the gateway's.

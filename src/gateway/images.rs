@@ -137,7 +137,7 @@ pub(super) async fn list(
         if tags.is_empty() {
             return None;
         }
-        image["RepoTags"] = tags.into();
+        image.as_object_mut()?.insert("RepoTags".into(), tags.into());
         Some(image)
     });
     Ok(Json(kept.collect()))

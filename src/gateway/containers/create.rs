@@ -232,8 +232,9 @@ impl From<crate::gateway::engine::NetworkError> for Error {
         match error {
             NetworkError::Engine(error) => Self::Engine(error),
             NetworkError::PoolEmpty(..) => crate::protocol::report::Refusal::new("quota", error.to_string())
-                    .rule("gateway.networks")
-                    .hint("use --network none, or ask the admin for a larger pool").into(),
+                .rule("gateway.networks")
+                .hint("use --network none, or ask the admin for a larger pool")
+                .into(),
         }
     }
 }

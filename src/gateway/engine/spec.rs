@@ -179,16 +179,13 @@ impl Grant {
         })
     }
 
-    /// Core dumps of a container would land where the host puts its own.
+    /// Core dumps of a container would land where the host puts its own: none, unless asked for. Open files are
+    /// the engine's own limit, which a container cannot raise.
     fn ulimits(&self) -> Value {
         let asked = &self.settings.ulimits;
-        let defaults = [("nofile", 65536), ("core", 0)];
-        let missing =
-            defaults.into_iter().filter(|(name, _)| !asked.iter().any(|ulimit| ulimit.name == *name));
-        let mut all: Vec<Value> =
-            missing.map(|(name, most)| json!({ "Name": name, "Soft": most, "Hard": most })).collect();
-        all.extend(asked.iter().map(|ulimit| json!(ulimit)));
-        Value::Array(all)
+        let core = (!asked.iter().any(|ulimit| ulimit.name == "core"))
+            .then(|| json!({ "Name": "core", "Soft": 0, "Hard": 0 }));
+        Value::Array(core.into_iter().chain(asked.iter().map(|ulimit| json!(ulimit))).collect())
     }
 
     fn port_bindings(&self) -> BTreeMap<String, Vec<Value>> {
