@@ -1,0 +1,72 @@
+# `make help` says what can be made.
+
+PREFIX  ?= /usr/local
+DESTDIR ?=
+CARGO   ?= cargo
+
+# The end-to-end tests make users and mounts: without root, cargo starts the test programs through sudo.
+ifneq ($(shell id -u),0)
+export CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUNNER  = sudo --preserve-env
+export CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUNNER = sudo --preserve-env
+endif
+
+PROGRAMS := ie-container ie-containerd ie-mountd
+COPY_SOURCES := $(wildcard src/copy/*.rs src/protocol/*.rs) src/bin/ie-copy.rs src/lib.rs Cargo.toml Cargo.lock
+
+.PHONY: all build check test demo demo-down bench install clean help
+
+all: build
+
+help:
+	@echo 'make build      the three programs in target/release, and target/ie-copy'
+	@echo 'make check      format, lints, documentation, dependencies'
+	@echo 'make test       every test, with a Docker Engine and users of its own (root, or sudo)'
+	@echo 'make demo       a private engine with two users on this machine, shown step by step (root, or sudo)'
+	@echo 'make demo-down  takes the demo away'
+	@echo 'make bench      speed and memory against the plain docker client (root, or sudo)'
+	@echo 'make install    puts everything below $$DESTDIR$$PREFIX, default $(PREFIX)'
+	@echo 'make clean      removes target/'
+
+build: target/ie-copy
+	$(CARGO) build --release $(foreach program,$(PROGRAMS),--bin $(program))
+
+# Static, as it runs inside images that have no library at all. It is copied out of cargo's way: a plain `cargo build`
+# puts the usual, dynamic one in the same place.
+target/ie-copy: $(COPY_SOURCES)
+	$(CARGO) rustc --release --bin ie-copy -- -C target-feature=+crt-static
+	install -m 0755 target/release/ie-copy $@
+
+check:
+	$(CARGO) fmt --check
+	$(CARGO) clippy --all-targets --locked -- -D warnings
+	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --no-deps --document-private-items --locked
+	scripts/deny
+
+test: target/ie-copy
+	scripts/packages test
+	$(CARGO) test --locked
+
+demo: build
+	demo/up
+
+demo-down:
+	demo/down
+
+bench: build
+	benches/run
+
+install: build
+	install -D -m 0755 -t $(DESTDIR)$(PREFIX)/bin target/release/ie-container
+	install -D -m 0755 -t $(DESTDIR)$(PREFIX)/sbin target/release/ie-containerd target/release/ie-mountd
+	install -D -m 0755 -t $(DESTDIR)$(PREFIX)/libexec/ie-container target/ie-copy
+	install -D -m 0644 -t $(DESTDIR)$(PREFIX)/lib/sysusers.d packaging/sysusers.d/ie-container.conf
+	install -D -m 0644 -t $(DESTDIR)$(PREFIX)/lib/tmpfiles.d packaging/tmpfiles.d/ie-container.conf
+	for unit in ie-containerd.service ie-containerd.socket ie-containerd-admin.socket ie-mountd.service; do \
+	    install -d $(DESTDIR)$(PREFIX)/lib/systemd/system && \
+	    sed 's|@PREFIX@|$(PREFIX)|g' packaging/systemd/$$unit > $(DESTDIR)$(PREFIX)/lib/systemd/system/$$unit || exit 1; \
+	done
+	test -e $(DESTDIR)/etc/ie-container/policy.toml || \
+	    install -D -m 0644 config/policy.toml $(DESTDIR)/etc/ie-container/policy.toml
+
+clean:
+	$(CARGO) clean

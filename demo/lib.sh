@@ -1,0 +1,221 @@
+# A private place with users, programs and perhaps an engine: what demo/up, demo/down and benches/run share.
+# Sourced with $place set; everything made is called after it and written down, so that it can be taken away again.
+
+lib=/var/lib/$place
+run=/run/$place
+bin=$lib/bin
+made=$lib/made
+gateway_login=ie-container
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+export PATH=$PATH:/usr/sbin:/sbin
+
+say() { printf '\n\033[1m%s\033[0m\n' "$*"; }
+die() { printf '%s: %s\n' "$place" "$*" >&2 && exit 1; }
+
+need_root() { [ "$(id -u)" = 0 ] || exec sudo "$0" "$@"; }
+
+# Something that was made here and will be taken away.
+record() { grep -qxF "$*" "$made" 2>/dev/null || echo "$*" >>"$made"; }
+recorded() { grep -qxF "$*" "$made" 2>/dev/null; }
+recorded_of() { sed -n "s/^$1 //p" "$made" 2>/dev/null || true; }
+
+make_place() {
+    install -d -m 0755 "$lib" "$lib/log" "$lib/home" "$bin" "$run" "$run/mountd"
+    touch "$made"
+}
+
+# The account is written down before it is made: a script that is interrupted leaves nothing unknown behind.
+make_user() {
+    local login=$1 home=$lib/home/$1
+    if ! id "$login" >/dev/null 2>&1; then
+        record user "$login"
+        useradd --no-create-home --home-dir "$home" --shell /bin/bash --user-group "$login"
+    elif ! recorded user "$login"; then
+        die "there is a user $login on this machine already, and it is not the demo's"
+    fi
+    install -d -m 0700 -o "$login" -g "$login" "$home"
+    printf 'export PATH=%s:$PATH\nexport IE_CONTAINER_SOCKET=%s\nexport LANG=C.UTF-8\n' "$bin" "$run/gateway/user.sock" \
+        >"$home/.profile"
+}
+
+make_gateway_user() {
+    id "$gateway_login" >/dev/null 2>&1 && return
+    record user "$gateway_login"
+    useradd --system --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin --user-group "$gateway_login"
+}
+
+docker() { /usr/bin/docker --host "unix://$engine" "$@"; }
+
+# $engine: the host's own if it answers, otherwise a private one.
+choose_engine() {
+    engine=/run/docker.sock
+    if ! recorded engine private && [ -S $engine ] && docker version >/dev/null 2>&1; then
+        record engine host
+    else
+        start_engine
+    fi
+}
+
+find_engine() {
+    engine=/run/docker.sock
+    if recorded engine private; then engine=$run/docker.sock; fi
+}
+
+# An engine with a network namespace of its own, so that none of its rules, bridges and routes is the host's.
+start_engine() {
+    record engine private
+    engine=$run/docker.sock
+    docker version >/dev/null 2>&1 && return
+    getent group "$place" >/dev/null || groupadd --system "$place"
+    record group "$place"
+    ip netns list | grep -qw "^$place" || ip netns add "$place"
+    record netns "$place"
+    ip -netns "$place" link set lo up
+    echo '{}' >"$lib/daemon.json"
+    # Not `ip netns exec`: that mounts a /sys of its own, in which the control groups are missing.
+    setsid nsenter --net="/run/netns/$place" dockerd --config-file "$lib/daemon.json" --data-root "$lib/engine" \
+        --exec-root "$run/exec" --pidfile "$run/docker.pid" --host "unix://$engine" --group "$place" \
+        --cgroup-parent "/$place" --exec-opt native.cgroupdriver=cgroupfs \
+        >>"$lib/log/dockerd" 2>&1 </dev/null &
+    for _ in $(seq 300); do
+        docker version >/dev/null 2>&1 && return
+        sleep 0.1
+    done
+    tail -n 20 "$lib/log/dockerd" >&2
+    die "the private engine does not come up, see $lib/log/dockerd"
+}
+
+# An image out of Debian's static busybox, without any registry.
+make_image() {
+    local name=$1 tree
+    docker image inspect "$name" >/dev/null 2>&1 && return
+    tree=$(mktemp -d)
+    install -d -m 0755 "$tree" "$tree/bin" "$tree/etc"
+    install -d -m 1777 "$tree/tmp"
+    cp /bin/busybox "$tree/bin/busybox"
+    /bin/busybox --list | grep -vx busybox | while read -r applet; do ln "$tree/bin/busybox" "$tree/bin/$applet"; done
+    record image "$name"
+    tar --numeric-owner --owner=0 --group=0 -C "$tree" -c . | docker import --change 'CMD ["sh"]' - "$name" >/dev/null
+    rm -rf "$tree"
+}
+
+# Users must be able to execute the client, and nobody but root to change it.
+install_programs() {
+    install -m 0755 -t "$bin" "$root"/target/release/ie-container "$root"/target/release/ie-containerd \
+        "$root"/target/release/ie-mountd "$root"/target/ie-copy
+}
+
+# The daemons get the privileges that packaging/systemd gives them.
+start_daemons() {
+    local uid gid
+    uid=$(id -u "$gateway_login") gid=$(id -g "$gateway_login")
+    install -d -m 0755 -o "$uid" -g "$gid" "$run/gateway"
+    install -d -m 0700 -o "$uid" -g "$gid" "$lib/state"
+    start ie-mountd "$run/mountd/mountd.sock" setpriv --no-new-privs --inh-caps=-all \
+        --bounding-set=-all,+sys_admin,+dac_read_search,+setuid,+setgid -- \
+        "$bin/ie-mountd" --policy "$lib/policy.toml" --runtime-dir "$run/mountd" --gateway-user "$gateway_login"
+    start ie-containerd "$run/gateway/user.sock" setpriv --reuid="$uid" --regid="$gid" \
+        --groups="$(stat -Lc %g "$engine")" --no-new-privs --inh-caps=-all --bounding-set=-all -- \
+        "$bin/ie-containerd" --policy "$lib/policy.toml" --runtime-dir "$run/gateway" --state-dir "$lib/state" \
+        --mountd-dir "$run/mountd" --copy-helper "$bin/ie-copy"
+}
+
+start() {
+    local name=$1 socket=$2 pid
+    shift 2
+    setsid "$@" >>"$lib/log/$name" 2>&1 </dev/null &
+    pid=$!
+    echo "$pid" >"$run/$name.pid"
+    for _ in $(seq 200); do
+        [ -d "/proc/$pid" ] || break
+        connects "$socket" && return
+        sleep 0.1
+    done
+    tail -n 20 "$lib/log/$name" >&2
+    die "$name does not come up, see $lib/log/$name"
+}
+
+# Whether somebody listens, whatever is answered.
+connects() {
+    local code=0
+    curl -s -o /dev/null --max-time 1 --unix-socket "$1" http://d/_ping || code=$?
+    [ $code != 7 ]
+}
+
+# Ends a program of ours: by the number it left, and only while that number is still this program.
+end() {
+    local name=$1 program=$2 pid
+    pid=$(cat "$run/$name.pid" 2>/dev/null) || return 0
+    if [ "$(readlink "/proc/$pid/exe" 2>/dev/null)" = "$program" ]; then
+        kill "$pid" && for _ in $(seq 200); do [ -d "/proc/$pid" ] || break; sleep 0.1; done
+    fi
+    rm -f "$run/$name.pid"
+}
+
+stop_daemons() {
+    end ie-containerd "$bin/ie-containerd"
+    end ie-mountd "$bin/ie-mountd"
+}
+
+# `as LOGIN COMMAND`: as that user would have it after logging in. The command is shown before it is done.
+as() {
+    printf '\033[36m%s$\033[0m %s\n' "$1" "$2"
+    quietly_as "$1" "$2"
+}
+
+quietly_as() {
+    (cd "$lib/home/$1" && exec setpriv --reuid="$1" --regid="$1" --init-groups --inh-caps=-all --reset-env -- \
+        /bin/bash -lc "$2")
+}
+
+# The same, for a command that must end with this code.
+as_expecting() {
+    local wanted=$1 code=0
+    as "$2" "$3" || code=$?
+    [ "$code" = "$wanted" ] || die "that ended with code $code, and should have with $wanted"
+}
+
+remove_containers() {
+    local login uid found
+    for login in $(recorded_of user); do
+        uid=$(id -u "$login" 2>/dev/null) || continue
+        found=$(docker ps -aq --filter "name=^/ie-$uid-" 2>/dev/null) || continue
+        # shellcheck disable=SC2086 # one word an id
+        [ -z "$found" ] || docker rm -fv $found >/dev/null
+    done
+}
+
+mounts_below() { awk -v lib="$lib/" -v run="$run/" 'index($5, lib) == 1 || index($5, run) == 1 {print $5}' /proc/self/mountinfo; }
+
+take_down() {
+    [ -d "$lib" ] || return 0
+    local name uid
+    find_engine
+    remove_containers
+    stop_daemons
+    for name in $(recorded_of user); do
+        uid=$(id -u "$name" 2>/dev/null) || continue
+        docker network rm "ie-$uid" >/dev/null 2>&1 || true
+    done
+    for name in $(recorded_of image); do docker rmi "$name" >/dev/null 2>&1 || true; done
+    if recorded engine private; then stop_engine; fi
+    # Stages and what a killed engine may have left.
+    mounts_below | sort -r | while read -r point; do umount -l "$point"; done
+    for name in $(recorded_of netns); do ip netns delete "$name" 2>/dev/null || true; done
+    for name in $(recorded_of user); do userdel "$name" 2>/dev/null || true; done
+    for name in $(recorded_of group); do groupdel "$name" 2>/dev/null || true; done
+    if [ -n "$(mounts_below)" ]; then die "something is still mounted below $lib or $run"; fi
+    rm -rf --one-file-system "$run" "$lib"
+}
+
+stop_engine() {
+    local pid found
+    pid=$(cat "$run/docker.pid" 2>/dev/null) || return 0
+    grep -qF "$run/docker.sock" "/proc/$pid/cmdline" 2>/dev/null || return 0
+    found=$(docker ps -aq 2>/dev/null) || true
+    # shellcheck disable=SC2086 # one word an id
+    [ -z "$found" ] || docker rm -fv $found >/dev/null 2>&1 || true
+    kill "$pid"
+    for _ in $(seq 300); do [ -d "/proc/$pid" ] || break; sleep 0.1; done
+    rmdir /sys/fs/cgroup/*/"$place" /sys/fs/cgroup/"$place" 2>/dev/null || true
+}

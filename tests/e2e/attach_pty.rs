@@ -1,0 +1,173 @@
+//! Terminals: `run -it`, `exec -it` and `attach` on a real pseudo-terminal.
+
+use crate::suite::{tests, world};
+use rustix::process::Signal;
+
+tests![
+    a_shell_on_a_terminal,
+    the_size_follows_the_terminal,
+    detaching_leaves_it_running,
+    a_lone_ctrl_p_reaches_the_shell,
+    ctrl_c_ends_the_foreground_program_alone,
+    exec_has_a_terminal_of_its_own,
+    other_detach_keys,
+    the_terminal_is_put_right_after_a_signal,
+    a_terminal_needs_a_terminal,
+    attach_without_a_terminal,
+];
+
+const CTRL_C: &str = "\x03";
+const CTRL_P: &str = "\x10";
+const CTRL_Q: &str = "\x11";
+
+fn a_shell_on_a_terminal() {
+    let world = world();
+    let ann = world.newcomer("ann");
+    let mut pty = ann.pty("run -it --rm busybox:test sh");
+    pty.expect("$ ");
+    assert!(!pty.is_cooked(), "the terminal is not raw while the shell has it");
+    pty.send("tty; echo mark-$((20+3))\n");
+    pty.expect("/dev/pts/");
+    pty.expect("mark-23");
+    pty.send("exit 9\n");
+    assert_eq!(pty.finish(), 9);
+    assert!(pty.is_cooked(), "the terminal was left raw");
+}
+
+fn the_size_follows_the_terminal() {
+    let world = world();
+    let ann = world.newcomer("ann");
+    let mut pty = ann.pty("run -it --rm busybox:test sh");
+    pty.expect("$ ");
+    pty.send("stty size\n");
+    pty.expect("24 80");
+    pty.resize(41, 133);
+    pty.send("sleep 1; stty size\n");
+    pty.expect("41 133");
+    pty.send("exit\n");
+    assert_eq!(pty.finish(), 0);
+}
+
+fn detaching_leaves_it_running() {
+    let world = world();
+    let ann = world.newcomer("ann");
+    let mut pty = ann.pty("run -it --name shell busybox:test sh");
+    pty.expect("$ ");
+    pty.send("mine=kept\n");
+    pty.expect("$ ");
+    pty.send(CTRL_P);
+    pty.send(CTRL_Q);
+    assert_eq!(pty.finish(), 0);
+    assert!(pty.is_cooked());
+    assert_eq!(world.inspect(&ann.engine_name("shell"), "{{.State.Running}}"), "true");
+
+    let mut pty = ann.pty("attach shell");
+    pty.send("echo still-$mine\n");
+    pty.expect("still-kept");
+    pty.send("\x10\x11");
+    pty.expect("read escape sequence");
+    assert_eq!(pty.finish(), 1);
+
+    let mut pty = ann.pty("attach shell");
+    pty.send("exit 4\n");
+    assert_eq!(pty.finish(), 4);
+}
+
+fn a_lone_ctrl_p_reaches_the_shell() {
+    let world = world();
+    let ann = world.newcomer("ann");
+    let mut pty = ann.pty("run -it --rm busybox:test sh");
+    pty.expect("$ ");
+    pty.send("echo once-$((1+1))\n");
+    pty.expect("once-2");
+    pty.expect("$ ");
+    pty.send(CTRL_P);
+    // The shell shows the line of before, without another key being typed.
+    pty.expect("echo once-$((1+1))");
+    pty.send("\n");
+    pty.expect("once-2");
+    pty.send("exit\n");
+    assert_eq!(pty.finish(), 0);
+}
+
+fn ctrl_c_ends_the_foreground_program_alone() {
+    let world = world();
+    let ann = world.newcomer("ann");
+    let mut pty = ann.pty("run -it --rm busybox:test sh");
+    pty.expect("$ ");
+    pty.send("echo about-to-sleep; sleep 1000\n");
+    pty.expect("about-to-sleep\r\n");
+    std::thread::sleep(std::time::Duration::from_millis(300));
+    pty.send(CTRL_C);
+    pty.expect("$ ");
+    pty.send("echo code-$?; exit\n");
+    pty.expect("code-130");
+    pty.finish();
+}
+
+fn exec_has_a_terminal_of_its_own() {
+    let world = world();
+    let ann = world.newcomer("ann");
+    ann.sleeper("box");
+    let mut pty = ann.pty("exec -it box sh");
+    pty.expect("$ ");
+    pty.resize(30, 100);
+    pty.send("sleep 1; stty size; exit 6\n");
+    pty.expect("30 100");
+    assert_eq!(pty.finish(), 6);
+    assert!(pty.is_cooked());
+}
+
+fn other_detach_keys() {
+    let world = world();
+    let ann = world.newcomer("ann");
+    let mut pty = ann.pty("run -it --name shell --detach-keys ctrl-x,x busybox:test sh");
+    pty.expect("$ ");
+    pty.send("\x18x");
+    assert_eq!(pty.finish(), 0);
+    assert_eq!(world.inspect(&ann.engine_name("shell"), "{{.State.Running}}"), "true");
+}
+
+fn the_terminal_is_put_right_after_a_signal() {
+    let world = world();
+    let ann = world.newcomer("ann");
+    for signal in [Signal::TERM, Signal::HUP] {
+        let mut pty = ann.pty("run -it --rm busybox:test sh");
+        pty.expect("$ ");
+        pty.signal(signal);
+        assert_eq!(pty.finish(), 128 + signal.as_raw());
+        assert!(pty.is_cooked(), "left raw by {signal:?}");
+    }
+}
+
+fn a_terminal_needs_a_terminal() {
+    let world = world();
+    let ann = world.newcomer("ann");
+    ann.sleeper("box");
+    for words in ["run -it --rm busybox:test true", "exec -it box true"] {
+        let output = ann.run(words);
+        output.says(&["the input device is not a TTY"]);
+        assert_ne!(output.code, 0);
+    }
+    assert_eq!(ann.run("ps -aq").ok().lines().count(), 1, "the refused run left a container");
+}
+
+fn attach_without_a_terminal() {
+    let world = world();
+    let ann = world.newcomer("ann");
+    ann.run([
+        "run",
+        "-d",
+        "-i",
+        "--name",
+        "echo",
+        "busybox:test",
+        "sh",
+        "-c",
+        "read line; echo got $line; exit 3",
+    ])
+    .ok();
+    let output = ann.run_with_stdin("attach echo", b"this\n");
+    assert_eq!(output.stdout(), "got this\n");
+    output.exits(3);
+}

@@ -1,0 +1,48 @@
+//! The end-to-end tests: real users with the real programs on a real engine. One world serves all of them.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stderr,
+    reason = "a test fails by panicking"
+)]
+
+mod attach_pty;
+mod cp;
+mod docker_cli;
+mod exec;
+mod harness;
+mod network;
+mod ownership;
+mod policy;
+mod ps;
+mod refusals;
+mod restart;
+mod run;
+mod staging;
+mod suite;
+mod world;
+
+use libtest_mimic::Arguments;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let arguments = Arguments::from_args();
+    let trials = vec![
+        harness::tests(),
+        run::tests(),
+        ps::tests(),
+        exec::tests(),
+        attach_pty::tests(),
+        cp::tests(),
+        staging::tests(),
+        network::tests(),
+        policy::tests(),
+        ownership::tests(),
+        refusals::tests(),
+        docker_cli::tests(),
+        restart::tests(),
+    ];
+    suite::run(&arguments, trials)
+}

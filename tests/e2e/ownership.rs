@@ -1,0 +1,259 @@
+//! Whose container it is: names, ids, labels and sockets tried by somebody else.
+
+use crate::suite::{tests, world};
+use crate::world::User;
+
+tests![
+    every_verb_answers_as_if_it_were_missing,
+    the_api_answers_as_if_it_were_missing,
+    foreign_containers_are_not_listed,
+    labels_alone_are_nothing,
+    a_name_alone_is_nothing,
+    a_name_never_shadows_an_id,
+    own_words_all_work,
+    a_reused_uid_inherits_nothing,
+    the_identity_is_the_kernels,
+    rename_stays_in_the_family,
+    several_operands_go_on_past_a_failure,
+];
+
+const VERBS: [&str; 16] = [
+    "start {}",
+    "stop {}",
+    "restart {}",
+    "kill {}",
+    "rm {}",
+    "rm -f {}",
+    "attach {}",
+    "exec {} true",
+    "logs {}",
+    "inspect {}",
+    "wait {}",
+    "top {}",
+    "port {}",
+    "stats --no-stream {}",
+    "rename {} mine",
+    "cp {}:/etc/passwd stolen",
+];
+
+/// The words by which somebody else might reach a container.
+fn words_for(owner: &User<'_>, name: &str, id: &str) -> Vec<String> {
+    vec![
+        name.to_owned(),
+        id.to_owned(),
+        id[..12].to_owned(),
+        id[..4].to_owned(),
+        owner.engine_name(name),
+        format!("/{name}"),
+    ]
+}
+
+fn every_verb_answers_as_if_it_were_missing() {
+    let world = world();
+    let (ann, bob) = (world.newcomer("ann"), world.newcomer("b-o.b"));
+    let id = ann.sleeper("box");
+    let before = world.inspect(&id, "{{.State.StartedAt}} {{.State.Pid}} {{.Name}}");
+    for verb in VERBS {
+        for word in words_for(&ann, "box", &id) {
+            // The same kind of word, of which nobody has a container.
+            let nobodys: String = word
+                .chars()
+                .map(|c| if c == 'x' || c.is_ascii_hexdigit() && word.len() > 10 { '0' } else { c })
+                .collect();
+            let nobodys = if nobodys == word { format!("{word}0") } else { nobodys };
+            let foreign = bob.run(verb.replace("{}", &word));
+            let missing = bob.run(verb.replace("{}", &nobodys));
+            assert_eq!(foreign.code, missing.code, "{foreign}\n{missing}");
+            assert_eq!(
+                foreign.stderr.replace(&word, "WORD"),
+                missing.stderr.replace(&nobodys, "WORD"),
+                "{verb}"
+            );
+            assert_eq!(
+                foreign.stdout().replace(&word, "WORD"),
+                missing.stdout().replace(&nobodys, "WORD"),
+                "{verb}"
+            );
+        }
+    }
+    assert_eq!(world.inspect(&id, "{{.State.StartedAt}} {{.State.Pid}} {{.Name}}"), before);
+}
+
+fn the_api_answers_as_if_it_were_missing() {
+    let world = world();
+    let (ann, bob) = (world.newcomer("ann"), world.newcomer("b-o.b"));
+    let id = ann.sleeper("box");
+    let engine_name = ann.engine_name("box");
+    for (method, path, body) in [
+        ("GET", "/v1.41/containers/{}/json", ""),
+        ("GET", "/containers/{}/json", ""),
+        ("GET", "/v1.41/containers/{}/logs?stdout=1", ""),
+        ("GET", "/v1.41/containers/{}/top", ""),
+        ("GET", "/v1.41/containers/{}/stats?stream=0", ""),
+        ("POST", "/v1.41/containers/{}/start", ""),
+        ("POST", "/v1.41/containers/{}/stop?t=0", ""),
+        ("POST", "/v1.41/containers/{}/kill", ""),
+        ("POST", "/v1.41/containers/{}/restart?t=0", ""),
+        ("POST", "/v1.41/containers/{}/rename?name=mine", ""),
+        ("POST", "/v1.41/containers/{}/exec", r#"{"Cmd":["true"]}"#),
+        ("POST", "/v1.41/containers/{}/attach?stream=1&stdout=1", ""),
+        ("GET", "/v1.41/containers/{}/archive?path=/etc/passwd", ""),
+        ("DELETE", "/v1.41/containers/{}?force=1", ""),
+    ] {
+        let missing = bob.raw(method, &path.replace("{}", "nobodys"), body);
+        assert_eq!(missing.0, 404, "{method} {path}: {}", missing.1);
+        for word in [id.as_str(), &id[..12], "box", &engine_name] {
+            let foreign = bob.raw(method, &path.replace("{}", word), body);
+            assert_eq!(foreign.0, 404, "{method} {path} for {word}: {}", foreign.1);
+            assert_eq!(
+                foreign.1.replace(word, "WORD"),
+                missing.1.replace("nobodys", "WORD"),
+                "{method} {path}"
+            );
+        }
+    }
+    assert_eq!(world.inspect(&id, "{{.State.Running}}"), "true");
+    // An exec of ann's is ann's alone, too.
+    let (_, made) = ann.raw("POST", "/v1.41/containers/box/exec", r#"{"Cmd":["true"],"AttachStdout":true}"#);
+    let exec: serde_json::Value = serde_json::from_str(&made).unwrap();
+    let path = format!("/v1.41/exec/{}", exec["Id"].as_str().unwrap());
+    assert_eq!(ann.raw("GET", &format!("{path}/json"), "").0, 200);
+    assert_eq!(bob.raw("GET", &format!("{path}/json"), "").0, 404);
+    assert_eq!(bob.raw("POST", &format!("{path}/start"), r#"{"Detach":true}"#).0, 404);
+    assert_eq!(bob.raw("POST", &format!("{path}/resize?h=1&w=1"), "").0, 404);
+}
+
+fn foreign_containers_are_not_listed() {
+    let world = world();
+    let (ann, bob) = (world.newcomer("ann"), world.newcomer("b-o.b"));
+    let id = ann.sleeper("secret-project");
+    for path in [
+        "/v1.41/containers/json?all=1",
+        "/v1.41/containers/json?all=1&size=1",
+        r#"/v1.41/containers/json?all=1&filters={"name":["secret"]}"#,
+        r#"/v1.41/containers/json?all=1&filters={"name":[".*"]}"#,
+        r#"/v1.41/containers/json?all=1&filters={"label":["io.ie-container.uid"]}"#,
+    ] {
+        let (_, body) = bob.raw("GET", path, "");
+        assert!(!body.contains(&id) && !body.contains("secret"), "{path}: {body}");
+    }
+    for path in
+        ["/v1.41/networks", "/v1.41/volumes", "/v1.41/system/df", "/v1.41/info", "/v1.41/images/json?all=1"]
+    {
+        let (_, body) = bob.raw("GET", path, "");
+        assert!(!body.contains(&ann.uid.to_string()) && !body.contains(&ann.login), "{path}: {body}");
+    }
+}
+
+/// Root makes a container by hand with all the labels of ann's, under a name that is not hers.
+fn labels_alone_are_nothing() {
+    let world = world();
+    let ann = world.newcomer("ann");
+    ann.sleeper("real");
+    let labels =
+        world.inspect(&ann.engine_name("real"), "{{range $k, $v := .Config.Labels}}{{$k}}={{$v}} {{end}}");
+    let mut words =
+        vec!["create".to_owned(), "--network=none".to_owned(), format!("--name=spoof-{}", ann.uid)];
+    words.extend(labels.split_whitespace().map(|label| format!("--label={label}")));
+    words.extend(["busybox:test", "true"].map(str::to_owned));
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let id = world.docker(words.as_slice()).line();
+    assert_eq!(ann.run(["ps", "-a", "--format", "{{.Names}}"]).ok(), "real\n");
+    ann.run(format!("rm -f {id}"));
+    ann.run(format!("start {id}")).fails(1);
+    assert_eq!(world.docker(format!("rm {id}")).line(), id);
+}
+
+/// And one with a name like ann's, with no label, or with the labels of an image's author.
+fn a_name_alone_is_nothing() {
+    let world = world();
+    let ann = world.newcomer("ann");
+    for (name, image) in [("plain", "busybox:test"), ("spoofed", "hostile:test")] {
+        let id = world
+            .docker(["create", "--network=none", "--name", &ann.engine_name(name), image, "true"])
+            .line();
+        assert_eq!(ann.run("ps -aq").ok(), "");
+        ann.run(format!("start {name}")).fails(1);
+        ann.run(format!("inspect {id}")).fails(1);
+    }
+}
+
+fn a_name_never_shadows_an_id() {
+    let world = world();
+    let (ann, bob) = (world.newcomer("ann"), world.newcomer("b-o.b"));
+    let id = ann.sleeper("box");
+    // Bob's container bears the beginning of ann's id as its name.
+    bob.sleeper(&id[..8]);
+    bob.run(format!("kill {}", &id[..8])).ok();
+    assert_eq!(world.inspect(&id, "{{.State.Running}}"), "true");
+    assert_eq!(ann.run(["inspect", "--format", "{{.Name}}", &id[..8]]).line(), "/box");
+}
+
+fn own_words_all_work() {
+    let world = world();
+    let ann = world.newcomer("ann");
+    let id = ann.sleeper("box");
+    for word in ["box", "/box", &id, &id[..12], &id[..6], &id[..12].to_uppercase()] {
+        assert_eq!(ann.run(["inspect", "--format", "{{.Id}}", word]).line(), id, "{word}");
+    }
+    ann.run(format!("inspect {}", ann.engine_name("box"))).fails(1);
+}
+
+fn a_reused_uid_inherits_nothing() {
+    let world = world();
+    let ann = world.newcomer("ann");
+    let id = ann.sleeper("box");
+    world.rename_account(&ann, "new");
+    ann.run("inspect box").fails(1);
+    ann.run(format!("rm -f {id}"));
+    let listed = ann.run("ps -aq");
+    world.rename_account_back(&ann, "new");
+    assert_eq!(listed.ok(), "");
+    assert_eq!(world.inspect(&id, "{{.State.Running}}"), "true");
+    ann.run("inspect box").ok();
+}
+
+fn the_identity_is_the_kernels() {
+    let world = world();
+    let ann = world.newcomer("ann");
+    let id = ann.sleeper("box");
+    for wrapper in ["unshare --user", "unshare --user --map-root-user"] {
+        let script = format!("{wrapper} {} ps -q --no-trunc", world.program("ie-container").display());
+        let output = ann.sh(&script);
+        // A machine may forbid user namespaces to its users; then there is nothing to try.
+        if !output.stderr.contains("unshare failed") {
+            assert_eq!(output.line(), id, "{wrapper}");
+        }
+    }
+    let mut command = ann.client("ps -q --no-trunc");
+    command.env("USER", "root").env("LOGNAME", "root").env("HOME", "/root").env("SUDO_UID", "0");
+    assert_eq!(ann.finish(&mut command, b"").line(), id);
+}
+
+fn rename_stays_in_the_family() {
+    let world = world();
+    let ann = world.newcomer("ann");
+    let id = ann.sleeper("old");
+    ann.sleeper("other");
+    ann.run("rename old new").ok();
+    assert_eq!(world.inspect(&id, "{{.Name}}"), format!("/{}", ann.engine_name("new")));
+    ann.run("rename new other").fails(1);
+    ann.run("rename new ../evil").fails(1);
+    assert_eq!(
+        ann.run(["ps", "--no-trunc", "--format", "{{.Names}}", "--filter", &format!("id={id}")]).line(),
+        "new"
+    );
+}
+
+fn several_operands_go_on_past_a_failure() {
+    let world = world();
+    let ann = world.newcomer("ann");
+    for name in ["one", "two"] {
+        ann.run(format!("run --name {name} busybox:test true")).ok();
+    }
+    let output = ann.run("rm one missing two");
+    assert_eq!(output.stdout(), "one\ntwo\n");
+    output.says(&["missing"]).fails(1);
+    ann.run("rm -f missing").exits(0);
+    assert_eq!(ann.run("ps -aq").ok(), "");
+}

@@ -1,0 +1,244 @@
+//! The policy: limits, allow-lists, reloads, and refusals that say how to go on.
+
+use crate::suite::{tests, world, world_alone};
+use crate::world::tools::wait_until;
+use rustix::process::Signal;
+use std::time::Duration;
+
+tests![
+    the_number_of_containers_is_limited,
+    one_container_is_limited,
+    all_running_ones_together_are_limited,
+    images_are_chosen_by_the_policy,
+    ports_are_chosen_by_the_policy,
+    quota_counts_what_is_there,
+    a_refusal_is_data_too,
+    no_list_means_no_image,
+    a_race_never_exceeds_the_limit,
+    a_reload_takes_the_whole_new_policy,
+    a_broken_policy_leaves_the_old_one,
+    a_writable_policy_is_refused,
+    root_uses_the_admin_socket,
+    the_uid_range_is_closed,
+];
+
+fn the_number_of_containers_is_limited() {
+    let world = world();
+    let ann = world.newcomer("ann");
+    world.limit(&ann, "containers = 2");
+    ann.sleeper("one");
+    ann.run("run --name two busybox:test true").ok();
+    let refused = ann.run("run -d busybox:test sleep 1000");
+    refused.says(&["containers", "2", &format!("[users.\"{}\"]", ann.login)]).fails(125);
+    refused.says(&["ie-container rm"]);
+    assert_eq!(ann.run("ps -aq").ok().lines().count(), 2);
+    ann.run("rm two").ok();
+    ann.run("run --rm busybox:test true").ok();
+}
+
+fn one_container_is_limited() {
+    let world = world();
+    let ann = world.newcomer("ann");
+    for (option, rule) in
+        [("--memory 257m", "max.memory"), ("--cpus 2.1", "max.cpus"), ("--pids-limit 257", "max.pids")]
+    {
+        ann.run(format!("run --rm {option} busybox:test true")).says(&[rule, "policy.toml:"]).fails(125);
+    }
+    ann.run("run --rm --memory 256m --pids-limit 256 busybox:test true").ok();
+}
+
+fn all_running_ones_together_are_limited() {
+    let world = world();
+    let ann = world.newcomer("ann");
+    world.limit(&ann, "total = { memory = \"100m\", cpus = 1, pids = 128 }");
+    ann.sleeper("first");
+    let refused = ann.run("run -d --name second busybox:test sleep 1000");
+    refused.says(&["total.memory", "64m", "100m", "first"]).fails(125);
+    ann.run("run --rm --memory 36m --pids-limit 64 busybox:test true").ok();
+    ann.run("run --rm --memory 20m --cpus 0.6 busybox:test true").says(&["total.cpus"]).fails(125);
+    ann.run("run --rm --memory 20m --pids-limit 65 busybox:test true").says(&["total.pids"]).fails(125);
+    ann.run("stop -t 0 first").ok();
+    ann.sleeper("second");
+    ann.run("start first").says(&["total.memory"]).fails(1);
+    assert_eq!(world.inspect(&ann.engine_name("first"), "{{.State.Running}}"), "false");
+}
+
+fn images_are_chosen_by_the_policy() {
+    let world = world();
+    let ann = world.newcomer("ann");
+    ann.run("run --rm forbidden/tool:test true").says(&["forbidden/tool", "images"]).fails(125);
+    ann.run("run --rm docker.io/library/busybox:test true").ok();
+    let id = world.inspect("forbidden/tool:test", "{{.Id}}");
+    ann.run(format!("run --rm {id} true")).fails(125);
+    ann.run(format!("run --rm {} true", &id["sha256:".len()..][..12])).fails(125);
+    let allowed = world.inspect("busybox:test", "{{.Id}}");
+    ann.run(format!("run --rm {allowed} true")).ok();
+    ann.run("images").says(&["busybox"]).hides(&["forbidden"]);
+    ann.run("pull forbidden/tool:other").says(&["forbidden/tool"]).fails(1);
+}
+
+fn ports_are_chosen_by_the_policy() {
+    let world = world();
+    let ann = world.newcomer("ann");
+    for bad in ["22:80", "39999:80", "41000:80", "0.0.0.0:40001:80", "[::]:40001:80"] {
+        ann.run(format!("run --rm -p {bad} busybox:test true")).fails(125);
+    }
+    let base = 40000 + (ann.uid % 300) * 3;
+    let three = format!("run --rm -p {base}:80 -p {}:81 -p {}:82 busybox:test true", base + 1, base + 2);
+    ann.run(three).says(&["ports"]).fails(125);
+    ann.run(format!("run -d --name served -p {base}:80 busybox:test sleep 1000")).ok();
+    assert_eq!(ann.run("port served").line(), format!("80/tcp -> 127.0.0.1:{base}"));
+}
+
+fn quota_counts_what_is_there() {
+    let world = world();
+    let ann = world.newcomer("ann");
+    ann.sleeper("one");
+    ann.run("run --name over busybox:test true").ok();
+    let text = ann.run("quota").ok();
+    let line = |rule: &str| {
+        let row = text.lines().find(|line| line.split_whitespace().next() == Some(rule));
+        row.unwrap_or_else(|| panic!("{rule} is not in {text}"))
+            .split_whitespace()
+            .map(str::to_owned)
+            .collect::<Vec<_>>()
+    };
+    for (rule, used, limit) in [
+        ("containers", "2", "6"),
+        ("total.memory", "64m", "512m"),
+        ("total.cpus", "0.5", "4"),
+        ("total.pids", "64", "1024"),
+    ] {
+        let row = line(rule);
+        assert!(row.contains(&used.to_owned()) && row.contains(&limit.to_owned()), "{rule}: {row:?}");
+    }
+    let (status, body) = ann.raw("GET", "/ie/v1/quota", "");
+    let json: serde_json::Value = serde_json::from_str(&body).unwrap();
+    assert_eq!(
+        (status, json["uid"].as_u64(), json["login"].as_str()),
+        (200, Some(ann.uid.into()), Some(ann.login.as_str()))
+    );
+}
+
+fn a_refusal_is_data_too() {
+    let world = world();
+    let ann = world.newcomer("ann");
+    world.limit(&ann, "containers = 1");
+    ann.sleeper("one");
+    let (status, body) =
+        ann.raw("POST", "/v1.41/containers/create", r#"{"Image":"busybox:test","Cmd":["true"]}"#);
+    assert_eq!(status, 403, "{body}");
+    let json: serde_json::Value = serde_json::from_str(&body).unwrap();
+    for (field, value) in [("code", "quota"), ("rule", "containers"), ("used", "1"), ("limit", "1")] {
+        assert_eq!(json[field], value, "{field} of {json}");
+    }
+    for field in ["message", "source", "hint"] {
+        assert!(json[field].as_str().is_some_and(|text| !text.is_empty()), "{field} of {json}");
+    }
+}
+
+fn no_list_means_no_image() {
+    let world = world();
+    let ann = world.newcomer("ann");
+    world.limit(&ann, "images = []");
+    ann.run("run --rm busybox:test true").says(&["images"]).fails(125);
+}
+
+fn a_race_never_exceeds_the_limit() {
+    let world = world();
+    let ann = world.newcomer("ann");
+    world.limit(&ann, "containers = 2");
+    for _ in 0..3 {
+        let clients: Vec<_> = (0..8).map(|_| ann.spawn("run -d busybox:test sleep 1000")).collect();
+        let codes: Vec<_> = clients.into_iter().map(|client| client.finish().code).collect();
+        assert_eq!(codes.iter().filter(|code| **code == 0).count(), 2, "{codes:?}");
+        assert_eq!(world.docker(format!("ps -aq --filter name=ie-{}-", ann.uid)).ok().lines().count(), 2);
+        let names = ann.run("ps -aq").ok();
+        ann.run(format!("rm -f {names}")).ok();
+    }
+}
+
+fn a_reload_takes_the_whole_new_policy() {
+    let world = world();
+    let ann = world.newcomer("ann");
+    ann.run("run --rm --memory 200m busybox:test true").ok();
+    world.limit(&ann, "max = { memory = \"100m\" }");
+    ann.run("run --rm --memory 200m busybox:test true").says(&["max.memory", "100m"]).fails(125);
+    world.admin("admin reload").exits(0);
+    ann.run("run --rm --memory 200m busybox:test true").fails(125);
+}
+
+fn a_broken_policy_leaves_the_old_one() {
+    let world = world_alone();
+    let ann = world.newcomer("ann");
+    for text in
+        ["[gateway", "[gateway]\nenginne = \"unix:///x\"\n", "[defaults]\ncontainers = \"many\"\n", ""]
+    {
+        world.spoil_policy(text);
+        let (status, body) = world.admin_raw("POST", "/ie/v1/admin/reload");
+        assert!(status >= 400, "{text:?}: {status} {body}");
+        world.gateway.signal(Signal::HUP);
+        ann.run("run --rm busybox:test true").ok();
+    }
+    world.spoil_policy("[gateway]\nenginne = \"unix:///x\"\n");
+    let (_, body) = world.admin_raw("POST", "/ie/v1/admin/reload");
+    assert!(body.contains("enginne") && body.contains("engine") && body.contains('2'), "{body}");
+
+    // A gateway that starts has no older policy to keep.
+    world.gateway.kill();
+    assert!(world.start_gateway().is_err());
+    world.mend_policy();
+    world.start_gateway().unwrap();
+    let text = std::fs::read_to_string(world.policy_file()).unwrap();
+    world.spoil_policy(&text.replace("containers = 6", "containers = 0"));
+    world.gateway.signal(Signal::HUP);
+    assert!(wait_until(Duration::from_secs(10), || ann.run("run --rm busybox:test true").code == 125));
+}
+
+fn a_writable_policy_is_refused() {
+    use std::os::unix::fs::{PermissionsExt, chown};
+    let world = world_alone();
+    let file = world.policy_file();
+    let mode = |bits| std::fs::set_permissions(&file, std::fs::Permissions::from_mode(bits)).unwrap();
+    let reload = || world.admin_raw("POST", "/ie/v1/admin/reload").0;
+    assert_eq!(reload(), 200);
+    for bits in [0o664, 0o646, 0o666] {
+        mode(bits);
+        assert!(reload() >= 400, "{bits:o}");
+    }
+    mode(0o644);
+    chown(&file, Some(20_000), None).unwrap();
+    assert!(reload() >= 400, "not root's");
+    chown(&file, Some(0), Some(0)).unwrap();
+    assert_eq!(reload(), 200);
+}
+
+fn root_uses_the_admin_socket() {
+    let world = world();
+    let ann = world.newcomer("ann");
+    let refused = world.admin("ps");
+    refused.says(&["admin"]);
+    assert_ne!(refused.code, 0);
+    let socket = world.admin_socket();
+    ann.sh(&format!("curl -s --unix-socket {} http://d/ie/v1/admin/reload -X POST", socket.display()))
+        .exits(7);
+    let (status, _) = ann.raw("POST", "/ie/v1/admin/reload", "");
+    assert!(status == 403 || status == 404, "{status}");
+}
+
+fn the_uid_range_is_closed() {
+    let world = world();
+    let uid = *world.uids().end() - 50;
+    let mut command = std::process::Command::new("setpriv");
+    command.args([
+        format!("--reuid={uid}"),
+        format!("--regid={uid}"),
+        "--clear-groups".to_owned(),
+        "--".to_owned(),
+    ]);
+    command.arg(world.program("ie-container")).arg("ps").env_clear().env("HOME", "/");
+    command.env("IE_CONTAINER_SOCKET", world.user_socket());
+    let output = crate::world::output::run_to_end(&mut command, "nobody$ ie-container ps".to_owned(), b"");
+    assert_ne!(output.code, 0, "{output}");
+    assert_ne!(output.stderr, "");
+}

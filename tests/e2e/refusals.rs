@@ -1,0 +1,220 @@
+//! What the API does not do: every option nobody classified, every path nobody serves.
+
+use crate::suite::{tests, world};
+
+tests![
+    options_outside_the_grant_are_named,
+    exec_options_outside_the_grant_are_named,
+    paths_that_are_not_served,
+    paths_that_only_look_served,
+    nonsense_is_answered,
+    too_many_connections_are_dropped,
+];
+
+/// The part of a create body, and the word that the refusal must name.
+const CREATE: [(&str, &str); 40] = [
+    (r#""HostConfig":{"Privileged":true}"#, "Privileged"),
+    (r#""HostConfig":{"CapAdd":["MKNOD"]}"#, "CapAdd"),
+    (
+        r#""HostConfig":{"Devices":[{"PathOnHost":"/dev/sda","PathInContainer":"/dev/sda","CgroupPermissions":"rwm"}]}"#,
+        "Devices",
+    ),
+    (r#""HostConfig":{"DeviceCgroupRules":["a *:* rwm"]}"#, "DeviceCgroupRules"),
+    (r#""HostConfig":{"DeviceRequests":[{"Driver":"nvidia","Count":-1}]}"#, "gpus"),
+    (r#""HostConfig":{"Binds":["/:/host"]}"#, "/"),
+    (r#""HostConfig":{"Binds":["/etc:/host:ro"]}"#, "/etc"),
+    (r#""HostConfig":{"Mounts":[{"Type":"bind","Source":"/","Target":"/host"}]}"#, "/"),
+    (r#""HostConfig":{"Mounts":[{"Type":"volume","Source":"x","Target":"/x"}]}"#, "volume"),
+    (
+        r#""HostConfig":{"Mounts":[{"Type":"volume","Target":"/x","VolumeOptions":{"DriverConfig":{"Name":"local","Options":{"type":"none","o":"bind","device":"/"}}}}]}"#,
+        "olume",
+    ),
+    (r#""HostConfig":{"VolumesFrom":["other"]}"#, "VolumesFrom"),
+    (r#""HostConfig":{"VolumeDriver":"evil"}"#, "VolumeDriver"),
+    (r#""HostConfig":{"Links":["other:other"]}"#, "Links"),
+    (r#""HostConfig":{"NetworkMode":"host"}"#, "NetworkMode"),
+    (r#""HostConfig":{"NetworkMode":"container:other"}"#, "NetworkMode"),
+    (r#""HostConfig":{"NetworkMode":"bridge"}"#, "NetworkMode"),
+    (r#""HostConfig":{"PidMode":"host"}"#, "PidMode"),
+    (r#""HostConfig":{"PidMode":"container:other"}"#, "PidMode"),
+    (r#""HostConfig":{"IpcMode":"host"}"#, "IpcMode"),
+    (r#""HostConfig":{"UTSMode":"host"}"#, "UTSMode"),
+    (r#""HostConfig":{"UsernsMode":"host"}"#, "UsernsMode"),
+    (r#""HostConfig":{"CgroupnsMode":"host"}"#, "CgroupnsMode"),
+    (r#""HostConfig":{"CgroupParent":"/"}"#, "CgroupParent"),
+    (r#""HostConfig":{"Runtime":"evil"}"#, "Runtime"),
+    (r#""HostConfig":{"SecurityOpt":["seccomp=unconfined"]}"#, "SecurityOpt"),
+    (r#""HostConfig":{"SecurityOpt":["no-new-privileges:false"]}"#, "SecurityOpt"),
+    (r#""HostConfig":{"Sysctls":{"net.ipv4.ip_forward":"1"}}"#, "Sysctls"),
+    (r#""HostConfig":{"OomScoreAdj":-1000}"#, "OomScoreAdj"),
+    (r#""HostConfig":{"OomKillDisable":true}"#, "OomKillDisable"),
+    (
+        r#""HostConfig":{"LogConfig":{"Type":"syslog","Config":{"syslog-address":"tcp://1.2.3.4:5"}}}"#,
+        "LogConfig",
+    ),
+    (r#""HostConfig":{"RestartPolicy":{"Name":"always"}}"#, "RestartPolicy"),
+    (r#""HostConfig":{"StorageOpt":{"size":"1t"}}"#, "StorageOpt"),
+    (r#""HostConfig":{"GroupAdd":["0"]}"#, "GroupAdd"),
+    (r#""HostConfig":{"PublishAllPorts":true}"#, "PublishAllPorts"),
+    (r#""HostConfig":{"MaskedPaths":["/none"]}"#, "MaskedPaths"),
+    (r#""HostConfig":{"ExtraHosts":["a:1.2.3.4"]}"#, "ExtraHosts"),
+    (r#""HostConfig":{"NobodyHasHeardOfThis":1}"#, "NobodyHasHeardOfThis"),
+    (r#""User":"0:0""#, "User"),
+    (r#""Labels":{"io.ie-container.uid":"0"}"#, "io.ie-container."),
+    (r#""NobodyHasHeardOfThis":1"#, "NobodyHasHeardOfThis"),
+];
+
+fn options_outside_the_grant_are_named() {
+    let world = world();
+    let ann = world.newcomer("ann");
+    for (part, word) in CREATE {
+        let body = format!(r#"{{"Image":"busybox:test","Cmd":["true"],{part}}}"#);
+        let (status, answer) = ann.raw("POST", "/v1.41/containers/create", &body);
+        assert!(status == 403 || status == 400, "{part}: {status} {answer}");
+        assert!(answer.contains("\"message\"") && answer.contains(word), "{part}: {answer}");
+    }
+    assert!(world.docker(format!("ps -aq --filter name=ie-{}-", ann.uid)).ok().is_empty());
+    for option in [
+        "--privileged",
+        "--cap-add=ALL",
+        "--device=/dev/null",
+        "--pid=host",
+        "--ipc=host",
+        "--uts=host",
+        "--user=0",
+    ] {
+        ann.run(["run", "--rm", option, "busybox:test", "true"]).says(&["not allowed here"]).fails(125);
+    }
+}
+
+fn exec_options_outside_the_grant_are_named() {
+    let world = world();
+    let ann = world.newcomer("ann");
+    ann.sleeper("box");
+    for (part, word) in [
+        (r#""Privileged":true"#, "Privileged"),
+        (r#""User":"0""#, "User"),
+        (r#""NobodyHasHeardOfThis":1"#, "NobodyHasHeardOfThis"),
+    ] {
+        let (status, answer) =
+            ann.raw("POST", "/v1.41/containers/box/exec", &format!(r#"{{"Cmd":["true"],{part}}}"#));
+        assert_eq!(status, 403, "{part}: {answer}");
+        assert!(answer.contains(word), "{part}: {answer}");
+    }
+}
+
+fn paths_that_are_not_served() {
+    let world = world();
+    let ann = world.newcomer("ann");
+    ann.sleeper("box");
+    for (method, path) in [
+        ("POST", "/v1.41/build"),
+        ("POST", "/v1.41/commit?container=box"),
+        ("POST", "/v1.41/images/load"),
+        ("POST", "/v1.41/images/create?fromSrc=-"),
+        ("GET", "/v1.41/images/get?names=busybox:test"),
+        ("DELETE", "/v1.41/images/busybox:test"),
+        ("POST", "/v1.41/images/busybox:test/tag?repo=x"),
+        ("POST", "/v1.41/images/busybox:test/push"),
+        ("POST", "/v1.41/volumes/create"),
+        ("POST", "/v1.41/networks/create"),
+        ("POST", "/v1.41/networks/x/connect"),
+        ("POST", "/v1.41/containers/box/update"),
+        ("GET", "/v1.41/containers/box/export"),
+        ("GET", "/v1.41/containers/box/changes"),
+        ("POST", "/v1.41/containers/prune"),
+        ("POST", "/v1.41/swarm/init"),
+        ("GET", "/v1.41/secrets"),
+        ("GET", "/v1.41/plugins"),
+        ("POST", "/v1.41/plugins/pull?remote=x"),
+        ("POST", "/v1.41/session"),
+        ("POST", "/grpc"),
+        ("GET", "/"),
+    ] {
+        let (status, body) = ann.raw(method, path, "");
+        assert!((400..500).contains(&status), "{method} {path}: {status} {body}");
+        assert!(body.contains("\"message\""), "{method} {path}: {body}");
+    }
+    world.docker("image inspect busybox:test").exits(0);
+}
+
+fn paths_that_only_look_served() {
+    let world = world();
+    let (ann, bob) = (world.newcomer("ann"), world.newcomer("b-o.b"));
+    let id = ann.sleeper("box");
+    bob.sleeper("box");
+    for path in [
+        format!("/v1.41/containers/../containers/{id}/json"),
+        format!("/v1.41/containers/%2e%2e/containers/{id}/json"),
+        format!("/v1.41/containers/x%2f..%2f{id}/json"),
+        "/v1.41/containers/..%2fimages%2fjson/json".to_owned(),
+        format!("//v1.41/containers/{id}/json"),
+        format!("/v1.41/v1.41/containers/{id}/json"),
+        format!("/v1.41/containers/box%00{id}/json"),
+        format!("/v1.41/containers/{id}%3fx=/json"),
+    ] {
+        let (status, body) = bob.raw("GET", &path, "");
+        assert!(
+            (300..500).contains(&status) && !body.contains(&ann.uid.to_string()),
+            "{path}: {status} {body}"
+        );
+    }
+    let (status, body) =
+        bob.raw("POST", &format!("/v1.41/containers/{id}%2fkill%3fsignal=KILL&x=/start"), "");
+    assert!((400..500).contains(&status), "{status} {body}");
+    assert_eq!(world.inspect(&id, "{{.State.Running}}"), "true");
+}
+
+fn nonsense_is_answered() {
+    let world = world();
+    let ann = world.newcomer("ann");
+    for body in [
+        "{",
+        "[]",
+        "null",
+        "7",
+        r#"{"Image":7}"#,
+        r#"{"Image":"busybox:test","HostConfig":[]}"#,
+        "{\"Image\":\"\"}",
+    ] {
+        let (status, answer) = ann.raw("POST", "/v1.41/containers/create", body);
+        assert!((400..500).contains(&status), "{body}: {status} {answer}");
+    }
+    let deep = format!(r#"{{"Image":"busybox:test","Cmd":{}{}}}"#, "[".repeat(10_000), "]".repeat(10_000));
+    assert!((400..500).contains(&ann.raw("POST", "/v1.41/containers/create", &deep).0));
+    ann.sh("head -c 9000000 /dev/zero | tr '\\0' a > big").ok();
+    let socket = world.user_socket();
+    let script = format!(
+        "curl -s -o /dev/null -w '%{{http_code}}' --unix-socket {} -X POST --data-binary @big http://d/v1.41/containers/create",
+        socket.display()
+    );
+    let status: u32 = ann.sh(&script).stdout().parse().unwrap();
+    assert!((400..500).contains(&status), "{status}");
+    ann.run("ps").ok();
+}
+
+fn too_many_connections_are_dropped() {
+    use std::os::unix::net::UnixStream;
+    let world = world();
+    let (ann, bob) = (world.newcomer("ann"), world.newcomer("b-o.b"));
+    // Ann's connections must be made by ann: a shell holds them open.
+    let script = format!(
+        "for i in $(seq 100); do curl -s --max-time 30 --unix-socket {} http://d/v1.41/events & done; sleep 3; kill $(jobs -p)",
+        world.user_socket().display()
+    );
+    let shell = std::thread::scope(|scope| {
+        let greedy = scope.spawn(|| ann.sh(&script));
+        std::thread::sleep(std::time::Duration::from_millis(1500));
+        let begun = std::time::Instant::now();
+        bob.run("ps").ok();
+        assert!(
+            begun.elapsed() < std::time::Duration::from_secs(2),
+            "another user waited {:?}",
+            begun.elapsed()
+        );
+        greedy.join().unwrap()
+    });
+    drop(shell);
+    assert!(UnixStream::connect(world.user_socket()).is_ok());
+    assert!(crate::world::tools::wait_until(std::time::Duration::from_secs(10), || ann.run("ps").code == 0));
+}

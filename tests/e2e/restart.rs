@@ -1,0 +1,160 @@
+//! Every daemon may be killed at any time: containers live on, and nothing is ever bound plainly instead.
+
+use crate::suite::{tests, world_alone};
+use crate::world::tools::wait_until;
+use crate::world::{User, World};
+use std::fs;
+use std::process::Command;
+use std::time::Duration;
+
+tests![
+    the_gateway_is_killed,
+    an_attached_client_says_how_to_come_back,
+    the_mount_helper_is_killed,
+    without_the_mount_helper_nothing_new_starts,
+    the_engine_is_killed,
+    stages_are_made_again_at_start,
+    a_stage_that_cannot_be_made_stops_the_start,
+    without_a_gateway_the_client_says_what_to_look_at,
+    stages_nobody_needs_are_taken_away,
+];
+
+fn running(world: &World, user: &User<'_>, name: &str) -> bool {
+    world.inspect(&user.engine_name(name), "{{.State.Running}}") == "true"
+}
+
+fn the_gateway_is_killed() {
+    let world = world_alone();
+    let ann = world.newcomer("ann");
+    world.limit(&ann, "containers = 1");
+    let id = ann.sleeper("box");
+    world.restart_gateway();
+    assert!(running(&world, &ann, "box"));
+    assert_eq!(ann.run("ps -q --no-trunc").line(), id);
+    ann.run("run --rm busybox:test true").says(&["containers"]).fails(125);
+    ann.run("exec box true").ok();
+    ann.run("rm -f box").ok();
+    ann.run("run --rm busybox:test true").ok();
+}
+
+fn an_attached_client_says_how_to_come_back() {
+    let world = world_alone();
+    let ann = world.newcomer("ann");
+    let mut pty = ann.pty("run -it --name shell busybox:test sh");
+    pty.expect("$ ");
+    world.restart_gateway();
+    assert_eq!(pty.finish(), 125);
+    assert!(pty.text().contains("ie-container attach shell"), "{}", pty.text());
+    assert!(pty.is_cooked());
+    assert!(running(&world, &ann, "shell"));
+    let mut pty = ann.pty("attach shell");
+    pty.send("exit 5\n");
+    assert_eq!(pty.finish(), 5);
+}
+
+fn the_mount_helper_is_killed() {
+    let world = world_alone();
+    let ann = world.newcomer("ann");
+    ann.sleeper("box");
+    world.restart_mountd();
+    assert!(running(&world, &ann, "box"));
+    ann.run("exec box touch after-the-restart").ok();
+    assert!(ann.home.join("after-the-restart").exists());
+    ann.run("restart -t 0 box").ok();
+    ann.run("exec box touch once-more").ok();
+    assert!(ann.home.join("once-more").exists());
+    ann.run("run --rm busybox:test touch and-a-new-one").ok();
+}
+
+fn without_the_mount_helper_nothing_new_starts() {
+    let world = world_alone();
+    let ann = world.newcomer("ann");
+    ann.sleeper("box");
+    ann.run("run --name over busybox:test true").ok();
+    world.mountd.kill();
+    ann.run("run --rm busybox:test true").fails(125);
+    ann.run("start over").fails(1);
+    ann.run("ps -a").says(&["box", "over"]).exits(0);
+    ann.run("exec box true").ok();
+    ann.run("stop -t 0 box").ok();
+    ann.run("rm box").ok();
+    assert_eq!(ann.run("ps -aq").ok().lines().count(), 1, "the refused run left a container");
+}
+
+fn the_engine_is_killed() {
+    let world = world_alone();
+    let ann = world.newcomer("ann");
+    let id = ann.sleeper("box");
+    world.engine.kill();
+    let output = ann.run("ps");
+    output.says(&["engine"]).fails(1);
+    ann.run("run --rm busybox:test true").fails(125);
+    world.engine.revive();
+    assert!(wait_until(Duration::from_secs(20), || ann.run("ps -q --no-trunc").stdout().trim() == id));
+    assert!(running(&world, &ann, "box"));
+    ann.run("exec box true").ok();
+    ann.run("run --rm busybox:test true").ok();
+}
+
+/// After a reboot the stage is empty; here it is emptied by hand.
+fn stages_are_made_again_at_start() {
+    let world = world_alone();
+    let ann = world.newcomer("ann");
+    ann.run(["run", "--name", "job", "busybox:test", "sh", "-c", "echo ran >> log"]).ok();
+    world.gateway.kill();
+    world.mountd.kill();
+    unmount_stages(&world);
+    world.recover();
+    ann.run("start -a job").ok();
+    assert_eq!(ann.read("log"), "ran\nran\n");
+}
+
+fn unmount_stages(world: &World) {
+    for stage in world.stages() {
+        Command::new("umount").arg("--lazy").arg(&stage).output().unwrap();
+        fs::remove_dir(&stage).ok();
+    }
+}
+
+fn a_stage_that_cannot_be_made_stops_the_start() {
+    let world = world_alone();
+    let ann = world.newcomer("ann");
+    ann.run(["run", "--name", "job", "busybox:test", "sh", "-c", "echo ran >> log"]).ok();
+    unmount_stages(&world);
+    let aside = ann.home.with_extension("aside");
+    fs::rename(&ann.home, &aside).unwrap();
+    // Not there at all, then somebody else's, then a link to somewhere else.
+    ann.run_in_root("start job").says(&[ann.home.to_str().unwrap()]).fails(1);
+    fs::create_dir(&ann.home).unwrap();
+    ann.run_in_root("start job").fails(1);
+    fs::remove_dir(&ann.home).unwrap();
+    std::os::unix::fs::symlink("/etc", &ann.home).unwrap();
+    ann.run_in_root("start job").fails(1);
+    ann.run_in_root("run --rm busybox:test true").fails(125);
+    fs::remove_file(&ann.home).unwrap();
+    fs::rename(&aside, &ann.home).unwrap();
+    assert_eq!(ann.read("log"), "ran\n");
+    ann.run("start -a job").ok();
+    assert_eq!(ann.read("log"), "ran\nran\n");
+}
+
+fn without_a_gateway_the_client_says_what_to_look_at() {
+    let world = world_alone();
+    let ann = world.newcomer("ann");
+    world.gateway.kill();
+    ann.run("run --rm busybox:test true").says(&["systemctl status ie-containerd"]).fails(125);
+    ann.run("ps").says(&["systemctl status ie-containerd"]).fails(1);
+}
+
+fn stages_nobody_needs_are_taken_away() {
+    let world = world_alone();
+    let ann = world.newcomer("ann");
+    let before = world.stages().len();
+    ann.sleeper("box");
+    assert!(world.stages().len() > before);
+    // Removed behind the gateway's back, while it is not there to see it.
+    world.gateway.kill();
+    world.docker(["rm", "-f", &ann.engine_name("box")]).ok();
+    world.recover();
+    assert!(wait_until(Duration::from_secs(20), || world.stages().len() <= before), "{:?}", world.stages());
+}

@@ -1,0 +1,100 @@
+//! How the tests reach their one world, and how it is taken down whatever becomes of them.
+
+use crate::world::World;
+use libtest_mimic::{Arguments, Failed, Trial};
+use std::cell::RefCell;
+use std::ops::Deref;
+use std::panic;
+use std::process::ExitCode;
+use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+/// Read by tests that share the world, written by those that want it alone, emptied at the end.
+static WORLD: RwLock<Option<World>> = RwLock::new(None);
+
+thread_local! {
+    /// What the panic of this thread's test said, and where.
+    static COMPLAINT: RefCell<String> = const { RefCell::new(String::new()) };
+}
+
+/// The world as it is: nobody stops a daemon while this is held.
+pub(crate) struct Shared(RwLockReadGuard<'static, Option<World>>);
+
+/// The world for one test, which may stop and start its daemons.
+pub(crate) struct Alone(RwLockWriteGuard<'static, Option<World>>);
+
+/// The world, shared with other tests.
+pub(crate) fn world() -> Shared {
+    Shared(WORLD.read().unwrap_or_else(PoisonError::into_inner))
+}
+
+/// The world, once no other test uses it; its daemons run again when it is given back.
+pub(crate) fn world_alone() -> Alone {
+    Alone(WORLD.write().unwrap_or_else(PoisonError::into_inner))
+}
+
+impl Deref for Shared {
+    type Target = World;
+
+    fn deref(&self) -> &World {
+        self.0.as_ref().unwrap()
+    }
+}
+
+impl Deref for Alone {
+    type Target = World;
+
+    fn deref(&self) -> &World {
+        self.0.as_ref().unwrap()
+    }
+}
+
+impl Drop for Alone {
+    fn drop(&mut self) {
+        self.recover();
+    }
+}
+
+/// The functions of a module as tests, named `module::function`.
+macro_rules! tests {
+    ($($name:ident),* $(,)?) => {
+        pub(crate) fn tests() -> Vec<libtest_mimic::Trial> {
+            let module = module_path!().rsplit("::").next().unwrap();
+            vec![$($crate::suite::trial(format!("{module}::{}", stringify!($name)), $name)),*]
+        }
+    };
+}
+pub(crate) use tests;
+
+pub(crate) fn trial(name: String, test: fn()) -> Trial {
+    Trial::test(name, move || {
+        panic::catch_unwind(test).map_err(|_| {
+            let complaint = COMPLAINT.with(RefCell::take);
+            let words = world().last_words();
+            Failed::from(format!("{complaint}\n{words}"))
+        })
+    })
+}
+
+/// Makes the world, runs the tests, takes the world down.
+pub(crate) fn run(arguments: &Arguments, trials: Vec<Vec<Trial>>) -> ExitCode {
+    panic::set_hook(Box::new(|info| COMPLAINT.with(|cell| *cell.borrow_mut() = info.to_string())));
+    let trials = trials.into_iter().flatten().collect();
+    if arguments.list {
+        libtest_mimic::run(arguments, trials).exit();
+    }
+    match World::new() {
+        Ok(world) => *WORLD.write().unwrap() = Some(world),
+        Err(why) => {
+            eprintln!("the end-to-end tests have no world to run in: {why}");
+            return ExitCode::FAILURE;
+        }
+    }
+    let conclusion = libtest_mimic::run(arguments, trials);
+    let world = WORLD.write().unwrap_or_else(PoisonError::into_inner).take();
+    let left = world.map(World::take_down).unwrap_or_default();
+    if left.is_empty() {
+        return conclusion.exit_code();
+    }
+    eprintln!("the tests' world left behind:\n{}", left.join("\n"));
+    ExitCode::FAILURE
+}

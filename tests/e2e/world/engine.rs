@@ -1,0 +1,118 @@
+//! A Docker Engine of the world's own: nothing of the host's engine, network or configuration is touched.
+
+use super::slot::{Slot, account_step};
+use super::tools::{step, wait_until};
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::Mutex;
+use std::time::Duration;
+
+/// The private dockerd and where its parts lie.
+pub(crate) struct Engine {
+    name: String,
+    group: String,
+    lib: PathBuf,
+    run: PathBuf,
+    child: Mutex<Option<Child>>,
+}
+
+impl Engine {
+    /// Makes the namespace and the socket's group, and starts the engine.
+    pub(crate) fn start(slot: &Slot) -> Result<Self, String> {
+        let (name, group) = (slot.name(), format!("{}eng", slot.login_prefix()));
+        account_step(&["groupadd", "--gid", &slot.uids().end().to_string(), &group])?;
+        step(Command::new("ip").args(["netns", "add", &name]))?;
+        step(Command::new("ip").args(["-netns", &name, "link", "set", "lo", "up"]))?;
+        let engine = Self { name, group, lib: slot.lib(), run: slot.run(), child: Mutex::new(None) };
+        fs::write(engine.config(), r#"{"live-restore": true}"#).map_err(|e| e.to_string())?;
+        engine.spawn()?;
+        Ok(engine)
+    }
+
+    pub(crate) fn socket(&self) -> PathBuf {
+        self.run.join("docker.sock")
+    }
+
+    pub(crate) fn log(&self) -> PathBuf {
+        self.lib.join("log/dockerd")
+    }
+
+    fn config(&self) -> PathBuf {
+        self.lib.join("daemon.json")
+    }
+
+    fn spawn(&self) -> Result<(), String> {
+        let log = File::options().create(true).append(true).open(self.log()).map_err(|e| e.to_string())?;
+        let path = |option: &str, path: &Path| format!("{option}={}", path.display());
+        // Not `ip netns exec`: that mounts a /sys of its own, in which the control groups are missing.
+        let mut command = Command::new("nsenter");
+        command
+            .arg(format!("--net=/run/netns/{}", self.name))
+            .arg("dockerd")
+            .args([
+                path("--config-file", &self.config()),
+                path("--data-root", &self.lib.join("engine")),
+                path("--exec-root", &self.run.join("exec")),
+                path("--pidfile", &self.run.join("docker.pid")),
+                format!("--host=unix://{}", self.socket().display()),
+                format!("--group={}", self.group),
+                format!("--cgroup-parent=/{}", self.name),
+                "--exec-opt=native.cgroupdriver=cgroupfs".to_owned(),
+                "--bridge=none".to_owned(),
+            ])
+            .env_clear()
+            .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
+            .stdin(Stdio::null())
+            .stdout(log.try_clone().map_err(|e| e.to_string())?)
+            .stderr(log);
+        let child = command.spawn().map_err(|e| format!("dockerd does not start: {e}"))?;
+        *self.child.lock().unwrap() = Some(child);
+        if wait_until(Duration::from_secs(60), || self.answers() || self.has_ended()) && !self.has_ended() {
+            Ok(())
+        } else {
+            Err(format!("dockerd does not come up:\n{}", super::tail(&self.log(), 20)))
+        }
+    }
+
+    fn answers(&self) -> bool {
+        self.docker(&["version"]).output().is_ok_and(|output| output.status.success())
+    }
+
+    pub(crate) fn has_ended(&self) -> bool {
+        let mut child = self.child.lock().unwrap();
+        child.as_mut().is_none_or(|child| child.try_wait().is_ok_and(|status| status.is_some()))
+    }
+
+    /// The plain docker client, as root, on this engine.
+    pub(crate) fn docker(&self, words: &[&str]) -> Command {
+        let mut command = Command::new("/usr/bin/docker");
+        command
+            .env_clear()
+            .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
+            .env("DOCKER_HOST", format!("unix://{}", self.socket().display()))
+            .env("DOCKER_CONFIG", self.lib.join("docker-config"))
+            .args(words);
+        command
+    }
+
+    /// A program in the engine's network namespace, where published ports are.
+    pub(crate) fn inside_network(&self, words: &[&str]) -> Command {
+        let mut command = Command::new("nsenter");
+        command.arg(format!("--net=/run/netns/{}", self.name)).args(words);
+        command
+    }
+
+    /// Kills the engine; its containers live on.
+    pub(crate) fn kill(&self) {
+        if let Some(mut child) = self.child.lock().unwrap().take() {
+            child.kill().unwrap();
+            child.wait().unwrap();
+        }
+    }
+
+    /// Starts it again.
+    pub(crate) fn revive(&self) {
+        self.spawn().unwrap();
+    }
+}

@@ -1,0 +1,80 @@
+//! The world's policy file: small limits, and a table for whoever a test gives one.
+
+use super::World;
+use super::people::User;
+use super::slot::Slot;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// The file's text, the part all share and the tables of single users.
+pub(crate) struct Policy {
+    common: String,
+    tables: Vec<String>,
+}
+
+impl Policy {
+    pub(super) fn new(engine: &Path, slot: &Slot) -> Self {
+        let lib = slot.lib();
+        let common = format!(
+            r#"[gateway]
+engine = "unix://{engine}"
+uids = "{first}-{last}"
+homes = ["{lib}/home"]
+connections = 64
+networks = "10.200.0.0/16"
+network_size = 28
+
+[defaults]
+containers = 6
+each = {{ cpus = 0.5, memory = "64m", pids = 64 }}
+max = {{ cpus = 2, memory = "256m", pids = 256 }}
+total = {{ cpus = 4, memory = "512m", pids = 1024 }}
+images = ["docker.io/library/*"]
+ports = {{ range = "40000-40999", max = 2, address = "127.0.0.1" }}
+home = "rw"
+mounts = [{{ source = "{lib}/shared", mode = "ro" }}]
+"#,
+            engine = engine.display(),
+            first = slot.uids().start(),
+            last = slot.uids().end() - 100,
+            lib = lib.display(),
+        );
+        Self { common, tables: Vec::new() }
+    }
+
+    fn text(&self) -> String {
+        format!("{}\n{}", self.common, self.tables.join("\n"))
+    }
+}
+
+impl World {
+    pub(crate) fn policy_file(&self) -> PathBuf {
+        self.slot.lib().join("policy.toml")
+    }
+
+    pub(super) fn write_policy(&self) -> Result<(), String> {
+        let text = self.policy.lock().unwrap().text();
+        fs::write(self.policy_file(), text).map_err(|e| e.to_string())
+    }
+
+    /// Gives one person limits of their own, in force when this returns. Nobody else's change.
+    #[track_caller]
+    pub(crate) fn limit(&self, user: &User<'_>, keys: &str) {
+        let mut policy = self.policy.lock().unwrap();
+        policy.tables.push(format!("[users.\"{}\"]\n{keys}\n", user.login));
+        fs::write(self.policy_file(), policy.text()).unwrap();
+        // Under the lock: two reloads of two tests must not overtake each other.
+        let (status, body) = self.admin_raw("POST", "/ie/v1/admin/reload");
+        assert_eq!(status, 200, "reload: {body}");
+    }
+
+    /// Puts any text in the policy's place, without a reload.
+    pub(crate) fn spoil_policy(&self, text: &str) {
+        fs::write(self.policy_file(), text).unwrap();
+    }
+
+    /// Puts the right text back, without a reload.
+    pub(crate) fn mend_policy(&self) {
+        self.write_policy().unwrap();
+    }
+}

@@ -1,0 +1,149 @@
+//! The three programs, started with the privileges their units give them and no others.
+
+use super::World;
+use super::tools::wait_until;
+use std::fs::{self, File};
+use std::os::unix::fs::{PermissionsExt, chown};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::Mutex;
+use std::time::Duration;
+
+/// A program of ours that is kept running.
+pub(crate) struct Daemon {
+    name: &'static str,
+    log: PathBuf,
+    socket: PathBuf,
+    child: Mutex<Option<Child>>,
+}
+
+impl Daemon {
+    pub(crate) fn new(name: &'static str, log: PathBuf, socket: PathBuf) -> Self {
+        Self { name, log, socket, child: Mutex::new(None) }
+    }
+
+    /// Starts it and waits until its socket answers.
+    pub(crate) fn start(&self, command: &mut Command) -> Result<(), String> {
+        let log = File::options().create(true).append(true).open(&self.log).map_err(|e| e.to_string())?;
+        let log_too = log.try_clone().map_err(|e| e.to_string())?;
+        command.env_clear().env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").env("RUST_BACKTRACE", "1");
+        command.current_dir("/").stdin(Stdio::null()).stdout(log).stderr(log_too);
+        let child = command.spawn().map_err(|e| format!("{}: {e}", self.name))?;
+        *self.child.lock().unwrap() = Some(child);
+        let up = || UnixStream::connect(&self.socket).is_ok();
+        if wait_until(Duration::from_secs(20), || up() || self.has_ended()) && !self.has_ended() {
+            Ok(())
+        } else {
+            Err(format!("{} does not come up:\n{}", self.name, super::tail(&self.log, 20)))
+        }
+    }
+
+    pub(crate) fn has_ended(&self) -> bool {
+        let mut child = self.child.lock().unwrap();
+        child.as_mut().is_none_or(|child| child.try_wait().is_ok_and(|status| status.is_some()))
+    }
+
+    pub(crate) fn signal(&self, signal: rustix::process::Signal) {
+        let child = self.child.lock().unwrap();
+        let pid = rustix::process::Pid::from_child(child.as_ref().unwrap());
+        rustix::process::kill_process(pid, signal).unwrap();
+    }
+
+    /// Ends it without a warning.
+    pub(crate) fn kill(&self) {
+        if let Some(mut child) = self.child.lock().unwrap().take() {
+            child.kill().unwrap();
+            child.wait().unwrap();
+        }
+    }
+}
+
+impl World {
+    pub(super) fn start_mountd(&self) -> Result<(), String> {
+        let mut command = Command::new("setpriv");
+        command
+            .arg("--bounding-set=-all,+sys_admin,+dac_read_search,+setuid,+setgid")
+            .args(["--inh-caps=-all", "--no-new-privs", "--"])
+            .arg(self.program("ie-mountd"))
+            .arg("--policy")
+            .arg(self.policy_file())
+            .arg("--runtime-dir")
+            .arg(self.mountd_dir())
+            .args(["--gateway-user", &self.gateway_login]);
+        self.mountd.start(&mut command)
+    }
+
+    pub(crate) fn start_gateway(&self) -> Result<(), String> {
+        let uid = self.gateway_uid;
+        let mut command = Command::new("setpriv");
+        command
+            .args([
+                format!("--reuid={uid}"),
+                format!("--regid={uid}"),
+                format!("--groups={}", self.engine_gid()),
+            ])
+            .args(["--bounding-set=-all", "--inh-caps=-all", "--no-new-privs", "--"])
+            .arg(self.program("ie-containerd"))
+            .arg("--policy")
+            .arg(self.policy_file())
+            .arg("--runtime-dir")
+            .arg(self.gateway_dir())
+            .arg("--state-dir")
+            .arg(self.state_dir())
+            .arg("--mountd-dir")
+            .arg(self.mountd_dir())
+            .arg("--copy-helper")
+            .arg(self.program("ie-copy"));
+        self.gateway.start(&mut command)
+    }
+
+    pub(crate) fn restart_gateway(&self) {
+        self.gateway.kill();
+        self.start_gateway().unwrap();
+    }
+
+    pub(crate) fn restart_mountd(&self) {
+        self.mountd.kill();
+        self.start_mountd().unwrap();
+    }
+
+    /// Copies the built programs to where every user of the world may execute them, but change nothing.
+    pub(super) fn install_programs(&self) -> Result<(), String> {
+        let built = [
+            ("ie-container", PathBuf::from(env!("CARGO_BIN_EXE_ie-container"))),
+            ("ie-containerd", PathBuf::from(env!("CARGO_BIN_EXE_ie-containerd"))),
+            ("ie-mountd", PathBuf::from(env!("CARGO_BIN_EXE_ie-mountd"))),
+            ("ie-copy", copy_helper()?),
+        ];
+        for (name, from) in built {
+            let to = self.program(name);
+            fs::copy(&from, &to).map_err(|e| format!("{}: {e}", from.display()))?;
+            fs::set_permissions(&to, fs::Permissions::from_mode(0o755)).map_err(|e| e.to_string())?;
+        }
+        Ok(())
+    }
+}
+
+/// The static `ie-copy`: it must run in images that have no library at all, so the one cargo builds beside the tests
+/// will not do.
+fn copy_helper() -> Result<PathBuf, String> {
+    let target = Path::new(env!("CARGO_BIN_EXE_ie-copy")).ancestors().nth(2).map(|dir| dir.join("ie-copy"));
+    let path = std::env::var_os("IE_COPY_HELPER").map(PathBuf::from).or(target).unwrap_or_default();
+    if path.is_file() {
+        Ok(path)
+    } else {
+        Err(format!(
+            "{} is missing: make it with `make target/ie-copy`, or run all with `make test`",
+            path.display()
+        ))
+    }
+}
+
+/// A directory of the gateway's user.
+pub(super) fn owned_dir(path: &Path, owner: u32, mode: u32) -> Result<(), String> {
+    fs::create_dir_all(path)
+        .and_then(|()| chown(path, Some(owner), Some(owner)))
+        .and_then(|()| fs::set_permissions(path, fs::Permissions::from_mode(mode)))
+        .map_err(|e| format!("{}: {e}", path.display()))
+}
