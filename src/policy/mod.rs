@@ -25,6 +25,7 @@ mod paths;
 mod ports;
 mod problems;
 mod quota;
+mod reference;
 mod refuse;
 mod setting;
 mod size;

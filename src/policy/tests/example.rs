@@ -1,0 +1,53 @@
+//! The example that is installed: it is a policy, and it shows every key.
+
+use super::*;
+
+const EXAMPLE: &str = include_str!("../../../config/policy.toml");
+
+#[test]
+fn the_example_is_a_policy() {
+    let policy = Policy::parse("policy.toml", EXAMPLE).unwrap_or_else(|wrong| panic!("{wrong}"));
+    let who = Who { login: "bob", groups: &[], home: Path::new("/home/bob"), today: TODAY };
+    let bob = policy.limits(&who);
+    assert_eq!(told(bob.admit(&Usage::default(), &ubuntu())), "yes");
+    assert_eq!(policy.gateway().engine(), Path::new("/run/docker.sock"));
+    assert!(policy.gateway().uids().contains(1000) && !policy.gateway().uids().contains(999));
+    assert!(policy.gateway().homes()[0].idmap() && !policy.gateway().homes()[1].idmap());
+}
+
+#[test]
+fn the_numbers_of_the_example_are_the_built_in_ones() {
+    let example = Policy::parse("policy.toml", EXAMPLE).unwrap();
+    let who = Who { login: "bob", groups: &[], home: Path::new("/home/bob"), today: TODAY };
+    let (written, built_in) = (example.limits(&who), policy("").limits(&who));
+    let lists = ["total.gpus", "images", "ports.range", "home", "mounts"];
+    for (one, other) in written.values().iter().zip(built_in.values()) {
+        assert_eq!(one.value == other.value, !lists.contains(&one.rule), "{}", one.rule);
+    }
+    let bare = policy("");
+    let (one, other) = (example.gateway(), bare.gateway());
+    assert_eq!((one.engine(), one.connections()), (other.engine(), other.connections()));
+    assert_eq!((one.networks(), one.network_size()), (other.networks(), other.network_size()));
+}
+
+/// Asks each table for its keys by way of one that no table has.
+#[test]
+fn every_key_appears_in_the_example() {
+    let asked = "zzzzzzzzzzzz = 1\n[gateway]\nuids = '1-9'\nzzzzzzzzzzzz = 1\nhomes = [{ path = '/h', zzzzzzzzzzzz = 1 }]
+[defaults]\nzzzzzzzzzzzz = 1\neach.zzzzzzzzzzzz = 1\nmax.zzzzzzzzzzzz = 1\ntotal.zzzzzzzzzzzz = 1\nports.zzzzzzzzzzzz = 1
+mounts = [{ source = '/d', mode = 'ro', zzzzzzzzzzzz = 1 }]\n[users.a]\nzzzzzzzzzzzz = 1\n";
+    let told = problems(asked);
+    let keys: Vec<_> = told
+        .iter()
+        .filter_map(|line| line.split_once("the keys are "))
+        .flat_map(|(_, keys)| keys.split(", "))
+        .collect();
+    assert_eq!(told.len(), 10, "{told:?}");
+    assert!(keys.len() > 40, "{keys:?}");
+    for key in keys {
+        let shown = EXAMPLE.lines().map(|line| line.split('#').next().unwrap()).any(|line| {
+            line.split(['[', '{', ',', '.', ']']).any(|part| part.split('=').next().unwrap().trim() == key)
+        });
+        assert!(shown, "{key} is not in the example");
+    }
+}

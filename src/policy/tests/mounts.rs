@@ -1,0 +1,204 @@
+//! Which directories enter a container, rule by rule.
+
+use super::*;
+use Access::{ReadOnly, ReadWrite};
+
+const OFFERS: &str = "[defaults]
+images = ['**']
+home = 'rw'
+mounts = [{ source = '/data', mode = 'ro' }, { source = '/data/sets', mode = 'rw' }, { source = '/srv/lic', mode = 'ro', always = true, target = '/opt/lic' }]
+";
+
+/// What ann gets, each as `root + relative at target access`; or the sentence of the refusal.
+fn got(limits: &Limits, asks: &[MountAsk]) -> Vec<String> {
+    let shown = |grant: &MountGrant| {
+        let access = if grant.access == ReadOnly { "ro" } else { "rw" };
+        format!(
+            "{} + {} at {} {access}",
+            grant.root.display(),
+            grant.relative.display(),
+            grant.target.display()
+        )
+    };
+    match limits.admit(&Usage::default(), &Ask { mounts: asks.to_vec(), ..ubuntu() }) {
+        Ok(allowance) => allowance.mounts().iter().map(shown).collect(),
+        Err(no) => vec![no.message],
+    }
+}
+
+/// What one ask adds to what is mounted anyway; or the sentence of the refusal.
+fn adds(limits: &Limits, source: &str, target: &str, access: Access) -> String {
+    got(limits, &[mount(source, target, access)]).pop().unwrap()
+}
+
+/// Limits of a user whose home is elsewhere.
+fn at_home(home: &str, tables: &str) -> Limits {
+    policy(tables).limits(&Who { login: "ann", groups: &[], home: Path::new(home), today: TODAY })
+}
+
+#[test]
+fn the_home_comes_first_and_what_is_always_mounted_next() {
+    let asks = [mount("/data", "/d", ReadOnly), mount("/home/ann/x", "/x", ReadWrite)];
+    assert_eq!(
+        got(&limits(OFFERS, &[]), &asks),
+        [
+            "/home + ann at /home/ann rw",
+            "/srv/lic +  at /opt/lic ro",
+            "/data +  at /d ro",
+            "/home + ann/x at /x rw"
+        ]
+    );
+}
+
+#[test]
+fn the_home_is_mounted_as_the_policy_says() {
+    for (home, wanted) in [
+        ("rw", vec!["/home + ann at /home/ann rw"]),
+        ("ro", vec!["/home + ann at /home/ann ro"]),
+        ("none", vec![]),
+    ] {
+        assert_eq!(got(&limits(&format!("[defaults]\nimages = ['**']\nhome = '{home}'"), &[]), &[]), wanted);
+    }
+}
+
+#[test]
+fn a_home_lies_below_a_root_for_homes() {
+    let tables = "[defaults]\nimages = ['**']\nhome = 'rw'";
+    assert_eq!(got(&at_home("/nfs/home/a/ann/", tables), &[]), ["/nfs/home + a/ann at /nfs/home/a/ann rw"]);
+    for (home, fault) in [
+        ("/home", "lies below none of the directories for homes"),
+        ("/homes/ann", "lies below none of the directories for homes"),
+        ("/root", "lies below none of the directories for homes"),
+        ("/", "is not a place to mount at"),
+        ("/dev/null", "is not a place to mount at"),
+        ("", "is not an absolute path"),
+        ("/home/ann/..", "holds `.` or `..`, give the path itself"),
+        ("/home/../root", "holds `.` or `..`, give the path itself"),
+    ] {
+        let said = format!("gateway.homes: your home {home} {fault} (policy.toml:3, [gateway])");
+        assert_eq!(got(&at_home(home, tables), &[]), [said]);
+        assert_eq!(
+            got(&at_home(home, "[defaults]\nimages = ['**']"), &[]).len(),
+            0,
+            "no home, no rule for it"
+        );
+    }
+}
+
+#[test]
+fn a_source_is_the_home_or_something_offered() {
+    let ann = limits(OFFERS, &[]);
+    assert_eq!(adds(&ann, "/home/ann/a/b", "/b", ReadWrite), "/home + ann/a/b at /b rw");
+    assert_eq!(adds(&ann, "/home/ann", "/work", ReadOnly), "/home + ann at /work ro");
+    assert_eq!(adds(&ann, "/data//x/", "/home/ann/data", ReadOnly), "/data + x at /home/ann/data ro");
+    assert_eq!(adds(&ann, "/data/sets/x", "/m", ReadWrite), "/data/sets + x at /m rw");
+    for source in
+        ["/", "/etc", "/home", "/home/bob", "/home/annette", "/database", "/srv", "/var/run/docker.sock"]
+    {
+        let said = format!(
+            "mounts: {source} is not among the directories you may mount (policy.toml:7, [defaults])"
+        );
+        assert_eq!(adds(&ann, source, "/m", ReadOnly), said);
+    }
+    for source in ["/data/../etc", "/home/ann/../bob", "/data/./x", "/data/.."] {
+        let said =
+            format!("mounts: {source} holds `.` or `..`, give the path itself (policy.toml:7, [defaults])");
+        assert_eq!(adds(&ann, source, "/m", ReadOnly), said);
+    }
+}
+
+#[test]
+fn read_write_of_what_is_read_only_is_refused_not_trimmed() {
+    let ann = limits(OFFERS, &[]);
+    assert_eq!(
+        adds(&ann, "/data/x", "/m", ReadWrite),
+        "mounts: /data/x is offered read-only (policy.toml:7, [defaults])"
+    );
+    let no = ann.admit(&Usage::default(), &Ask { mounts: vec![mount("/data", "/m", ReadWrite)], ..ubuntu() });
+    assert_eq!(no.unwrap_err().hint.unwrap(), "add `:ro` to the mount");
+    let home = limits("[defaults]\nimages = ['**']\nhome = 'ro'", &[]);
+    assert_eq!(
+        adds(&home, "/home/ann/x", "/m", ReadWrite),
+        "home: /home/ann/x is offered read-only (policy.toml:6, [defaults])"
+    );
+}
+
+#[test]
+fn without_a_home_nothing_of_it_is_mounted() {
+    let ann = limits(
+        "[defaults]\nimages = ['**']\nhome = 'none'\nmounts = [{ source = '/home/ann/pub', mode = 'ro' }]",
+        &[],
+    );
+    for source in ["/home/ann", "/home/ann/x", "/home/ann/pub"] {
+        let said = format!(
+            "home: {source} lies in your home, which is not mounted here (policy.toml:6, [defaults])"
+        );
+        assert_eq!(adds(&ann, source, "/m", ReadOnly), said);
+    }
+}
+
+#[test]
+fn targets_keep_off_what_the_container_needs() {
+    let ann = limits(OFFERS, &[]);
+    for target in [
+        "/",
+        "//",
+        "/proc",
+        "/proc/self",
+        "/sys",
+        "/sys/fs/cgroup",
+        "/dev",
+        "/dev/shm",
+        "/run",
+        "/run/ie-container",
+        "/run/ie-container/user.sock",
+        "/.ie-copy",
+        "/etc",
+        "/etc/passwd",
+        "/etc/group",
+        "/etc/hosts",
+        "/etc/hostname",
+        "/etc/resolv.conf",
+        "/etc/passwd/x",
+        "/run/nvidia-container-devices",
+        "/var/run/nvidia-container-devices/all",
+    ] {
+        let said = format!("mounts.target: {target} is not a place to mount at (built-in default)");
+        assert_eq!(adds(&ann, "/data", target, ReadOnly), said);
+    }
+    for target in ["work", "", "/a/../proc", "/./proc", "/a\n"] {
+        assert!(adds(&ann, "/data", target, ReadOnly).starts_with("mounts.target: "), "{target:?}");
+    }
+    for target in ["/var", "/etc/ssl", "/process", "/run/x", "/home/bob"] {
+        assert_eq!(adds(&ann, "/data", target, ReadOnly), format!("/data +  at {target} ro"));
+    }
+}
+
+#[test]
+fn no_two_mounts_share_a_target() {
+    let ann = limits(OFFERS, &[]);
+    for target in ["/home/ann", "/home/ann/", "/opt/lic"] {
+        let said = format!("mounts.target: {target} is mounted already (built-in default)");
+        assert_eq!(adds(&ann, "/data", target, ReadOnly), said);
+    }
+    let twice = [mount("/data", "/m", ReadOnly), mount("/home/ann", "//m/", ReadOnly)];
+    assert_eq!(got(&ann, &twice), ["mounts.target: //m/ is mounted already (built-in default)"]);
+    let clash = limits(
+        &format!(
+            "{OFFERS}[users.ann]\nmounts = [{{ source = '/d', mode = 'ro', always = true, target = '/home/ann' }}]"
+        ),
+        &[],
+    );
+    assert_eq!(
+        got(&clash, &[]),
+        ["mounts: two mounts at /home/ann for everyone (policy.toml:9, [users.ann])"]
+    );
+}
+
+#[test]
+fn there_is_an_end_to_mounts() {
+    let ann = limits(OFFERS, &[]);
+    let asks: Vec<_> = (0..31).map(|at| mount("/data", &format!("/m{at}"), ReadOnly)).collect();
+    assert_eq!(got(&ann, &asks[..30]).len(), 32);
+    assert_eq!(got(&ann, &asks), ["mounts: asked 33, one container may have 32 (built-in default)"]);
+}

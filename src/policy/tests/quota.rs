@@ -1,0 +1,46 @@
+//! What a caller is shown.
+
+use super::*;
+
+const TABLES: &str = "[defaults]
+images = ['ubuntu', 'own']
+ports = { range = '40000-40003' }
+home = 'ro'
+mounts = [{ source = '/data', mode = 'rw' }]
+total = { memory = '32g', pids = 'none' }
+each = { shm = '64m' }
+";
+
+#[test]
+fn each_limit_says_what_is_used_and_left() {
+    let mut used = running(&[("a", "20g"), ("b", "13g"), ("c", "1g")]);
+    used.containers[2].running = false;
+    used.containers[2].ports = vec![40000];
+    let lines = limits(TABLES, &[]).quota_lines(&used);
+    let shown: Vec<_> =
+        lines.iter().map(|l| format!("{} {}/{} {} {}", l.rule, l.used, l.limit, l.left, l.source)).collect();
+    assert_eq!(
+        shown,
+        [
+            "containers 3/4 1 built-in default",
+            "total.cpus 0/8 8 built-in default",
+            "total.memory 33g/32g 0 policy.toml:9, [defaults]",
+            "total.pids 0/none none policy.toml:9, [defaults]",
+            "total.gpus 0/0 0 built-in default",
+            "ports.max 1/4 3 built-in default",
+        ]
+    );
+}
+
+#[test]
+fn the_report_says_what_may_be_asked_for() {
+    let quota = limits(TABLES, &[]).quota("ann", 1001, &Usage::default());
+    assert_eq!((quota.login.as_str(), quota.uid), ("ann", 1001));
+    assert_eq!((quota.home.as_str(), quota.ports.as_str()), ("ro", "40000-40003 on 127.0.0.1"));
+    assert_eq!(quota.images, ["ubuntu", "own"]);
+    assert_eq!(quota.mounts, [("/data".to_owned(), "rw".to_owned())]);
+    assert_eq!(quota.each[3], ("each.shm".to_owned(), "64m".to_owned()));
+    assert_eq!(quota.max[1], ("max.memory".to_owned(), "32g".to_owned()));
+    assert_eq!((quota.each.len(), quota.max.len(), quota.lines.len()), (4, 4, 6));
+    assert_eq!(limits("", &[]).quota("ann", 1, &Usage::default()).ports, "");
+}

@@ -1,0 +1,222 @@
+//! The decision, rule by rule.
+
+use super::*;
+use crate::protocol::amount::{Bytes, Cpus};
+
+const OPEN: &str = "[defaults]\nimages = ['**']\n";
+
+fn open(more: &str) -> Limits {
+    limits(&format!("{OPEN}{more}\n"), &[])
+}
+
+#[test]
+fn running_containers_share_a_total() {
+    let ann = open("total = { memory = '100g' }\nmax = { memory = '80g' }");
+    let used = |held: &[(&str, &str)], asked| told(ann.admit(&running(held), &memory(asked)));
+    assert_eq!(used(&[("a", "40g")], "60g"), "yes");
+    assert_eq!(used(&[], "80g"), "yes");
+    assert_eq!(
+        used(&[("a", "41g")], "60g"),
+        "total.memory: asked 60g, 59g of 100g free (policy.toml:6, [defaults])"
+    );
+    assert_eq!(
+        used(&[("a", "100g")], "1"),
+        "total.memory: asked 1, 0 of 100g free (policy.toml:6, [defaults])"
+    );
+    assert_eq!(
+        used(&[("a", "200g")], "1"),
+        "total.memory: asked 1, 0 of 100g free (policy.toml:6, [defaults])"
+    );
+}
+
+#[test]
+fn each_total_counts_its_own_amount() {
+    let ann = open("total = { cpus = 4, pids = 1000, gpus = 2 }");
+    let held = Used {
+        name: "a".into(),
+        running: true,
+        cpus: Cpus(3 * Cpus::ONE),
+        pids: 600,
+        gpus: 1,
+        ..Used::default()
+    };
+    let used = Usage { containers: vec![held], ..Usage::default() };
+    let small = Ask { cpus: Some(Cpus(Cpus::ONE)), pids: Some(400), gpus: 1, ..ubuntu() };
+    assert_eq!(told(ann.admit(&used, &small)), "yes");
+    for (ask, told_so) in [
+        (
+            Ask { cpus: Some(Cpus(Cpus::ONE + 1)), ..small.clone() },
+            "total.cpus: asked 1.000000001, 1 of 4 free (policy.toml:6, [defaults])",
+        ),
+        (
+            Ask { pids: Some(401), ..small.clone() },
+            "total.pids: asked 401, 400 of 1000 free (policy.toml:6, [defaults])",
+        ),
+        (Ask { gpus: 2, ..small.clone() }, "total.gpus: asked 2, 1 of 2 free (policy.toml:6, [defaults])"),
+    ] {
+        assert_eq!(told(ann.admit(&used, &ask)), told_so);
+    }
+}
+
+#[test]
+fn stopped_containers_count_as_containers_and_for_nothing_else() {
+    let ann = open("containers = 2\ntotal = { memory = '32g' }");
+    let stopped =
+        |name: &str| Used { name: name.into(), memory: Bytes(32 << 30), gpus: 1, ..Used::default() };
+    let one = Usage { containers: vec![stopped("a")], ..Usage::default() };
+    let two = Usage { containers: vec![stopped("a"), stopped("b")], ..Usage::default() };
+    assert_eq!(told(ann.admit(&one, &memory("32g"))), "yes");
+    assert_eq!(
+        told(ann.admit(&two, &memory("1g"))),
+        "containers: asked 1, 0 of 2 free (policy.toml:6, [defaults])"
+    );
+}
+
+#[test]
+fn a_container_gets_each_unless_it_asks() {
+    let ann = open("each = { cpus = 0.5, memory = '3g', pids = 7, shm = '2m' }");
+    let zeros =
+        Ask { cpus: Some(Cpus(0)), memory: Some(Bytes(0)), pids: Some(0), shm: Some(Bytes(0)), ..ubuntu() };
+    for ask in [ubuntu(), zeros] {
+        let got = ann.admit(&Usage::default(), &ask).unwrap();
+        let amounts = (got.cpus(), got.memory(), got.pids(), got.shm());
+        assert_eq!(amounts, (Cpus(500_000_000), Bytes(3 << 30), 7, Bytes(2 << 20)));
+    }
+    let got = ann.admit(&Usage::default(), &Ask { pids: Some(9), ..memory("5g") }).unwrap();
+    assert_eq!((got.memory(), got.pids()), (Bytes(5 << 30), 9));
+}
+
+#[test]
+fn one_container_gets_no_more_than_max() {
+    let ann = open("max = { cpus = 1, memory = '2g', pids = 100, shm = '1m' }");
+    let got = ann.admit(&Usage::default(), &ubuntu()).unwrap();
+    assert_eq!(
+        (got.cpus(), got.memory(), got.pids(), got.shm()),
+        (Cpus(Cpus::ONE), Bytes(2 << 30), 100, Bytes(1 << 20))
+    );
+    let admit = |ask| told(ann.admit(&Usage::default(), &ask));
+    assert_eq!(admit(memory("2g")), "yes");
+    assert_eq!(
+        admit(memory("3g")),
+        "max.memory: asked 3g, one container may have 2g (policy.toml:6, [defaults])"
+    );
+    assert_eq!(
+        admit(Ask { cpus: Some(Cpus(2 * Cpus::ONE)), ..ubuntu() }),
+        "max.cpus: asked 2, one container may have 1 (policy.toml:6, [defaults])"
+    );
+    assert_eq!(
+        admit(Ask { pids: Some(101), ..ubuntu() }),
+        "max.pids: asked 101, one container may have 100 (policy.toml:6, [defaults])"
+    );
+    assert_eq!(
+        admit(Ask { shm: Some(Bytes(1 << 30)), ..ubuntu() }),
+        "max.shm: asked 1g, one container may have 1m (policy.toml:6, [defaults])"
+    );
+}
+
+#[test]
+fn none_lifts_a_limit_and_still_no_engine_sees_a_negative_number() {
+    let ann = open(
+        "containers = 'none'\nmax = { cpus = 'none', memory = 'none', pids = 'none', shm = 'none' }\ntotal = { cpus = 'none', memory = 'none', pids = 'none', gpus = 'none' }",
+    );
+    let most = u64::try_from(i64::MAX).unwrap();
+    let all = |amount| Ask {
+        cpus: Some(Cpus(amount)),
+        memory: Some(Bytes(amount)),
+        pids: Some(amount),
+        gpus: u32::MAX,
+        ..ubuntu()
+    };
+    let used = running(&[("a", "9t"), ("b", "9t"), ("c", "9t"), ("d", "9t"), ("e", "9t")]);
+    assert_eq!(told(ann.admit(&used, &all(most))), "yes");
+    assert!(told(ann.admit(&used, &all(most + 1))).starts_with("max.cpus: asked "));
+    assert!(told(ann.admit(&used, &all(u64::MAX))).starts_with("max.cpus: asked "));
+}
+
+#[test]
+fn a_refusal_says_the_rule_the_numbers_and_the_way_out() {
+    let ann = limits("[groups.os2026]\nimages = ['**']\ntotal = { memory = '32g' }", &["os2026"]);
+    let no =
+        ann.admit(&running(&[("web", "15g"), ("train-1", "16g"), ("idle", "0")]), &memory("4g")).unwrap_err();
+    assert_eq!(
+        no,
+        Refusal {
+            message: "total.memory: asked 4g, 1g of 32g free (policy.toml:6, [groups.os2026])".into(),
+            code: "quota".into(),
+            rule: Some("total.memory".into()),
+            source: Some("policy.toml:6, [groups.os2026]".into()),
+            asked: Some("4g".into()),
+            used: Some("31g by train-1 (16g), web (15g)".into()),
+            limit: Some("32g".into()),
+            hint: Some("`ie-container stop web`, or ask for at most `--memory 1g`".into()),
+        }
+    );
+}
+
+#[test]
+fn the_hint_is_the_next_command() {
+    let ann = open(
+        "containers = 3\ntotal = { memory = '32g', gpus = 0 }\nports = { range = '40000-40009', max = 2 }",
+    );
+    let hint = |used: &Usage, ask: &Ask| ann.admit(used, ask).unwrap_err().hint.unwrap();
+    let full = running(&[("a", "1g"), ("b", "1g"), ("c", "1g")]);
+    assert_eq!(hint(&full, &ubuntu()), "`ie-container ps -a` shows yours, stop and remove one");
+    let mut stopped = full.clone();
+    stopped.containers[1].running = false;
+    assert_eq!(hint(&stopped, &ubuntu()), "`ie-container rm b`");
+    assert_eq!(hint(&running(&[("a", "20g"), ("b", "12g")]), &memory("5g")), "`ie-container stop b`");
+    assert_eq!(hint(&running(&[("a", "20g"), ("b", "12g")]), &memory("13g")), "`ie-container stop a`");
+    assert_eq!(
+        hint(&running(&[("a", "16g"), ("b", "14g")]), &memory("31g")),
+        "`ie-container stop a`, or ask for at most `--memory 2g`"
+    );
+    assert_eq!(hint(&Usage::default(), &memory("33g")), "ask for at most `--memory 32g`");
+    assert_eq!(
+        hint(&Usage::default(), &Ask { gpus: 1, ..ubuntu() }),
+        "`ie-container quota` shows what you may have"
+    );
+    let mut web = running(&[("web", "1g")]);
+    web.containers[0].ports = vec![40000, 40001];
+    assert_eq!(hint(&web, &Ask { ports: vec![port(None)], ..ubuntu() }), "`ie-container rm web`");
+}
+
+#[test]
+fn starting_again_asks_only_what_running_containers_share() {
+    let ann = limits("[defaults]\ncontainers = 1\nmax = { memory = '1g' }\ntotal = { memory = '32g' }", &[]);
+    let mut used = running(&[("a", "20g"), ("b", "12g"), ("c", "13g")]);
+    used.containers[1].running = false;
+    used.containers[2].running = false;
+    let start = |at: usize| told(ann.readmit(&used, &used.containers[at]));
+    assert_eq!(start(1), "yes");
+    assert_eq!(start(2), "total.memory: asked 13g, 12g of 32g free (policy.toml:7, [defaults])");
+    assert_eq!(start(0), "yes");
+    let no = ann.readmit(&used, &used.containers[2]).unwrap_err();
+    assert_eq!(no.hint.unwrap(), "`ie-container stop a`");
+}
+
+#[test]
+fn a_gpu_of_a_stopped_container_is_asked_for_anew() {
+    let ann = open("total = { gpus = 1 }");
+    let gpu = |name: &str, running| Used { name: name.into(), running, gpus: 1, ..Used::default() };
+    let used = Usage { containers: vec![gpu("a", true), gpu("b", false)], ..Usage::default() };
+    assert_eq!(
+        told(ann.readmit(&used, &used.containers[1])),
+        "total.gpus: asked 1, 0 of 1 free (policy.toml:6, [defaults])"
+    );
+}
+
+#[test]
+fn an_image_must_be_on_the_list() {
+    let ann = limits("[defaults]\nimages = ['docker.io/pytorch/*']", &[]);
+    let no = ann.admit(&Usage::default(), &ubuntu()).unwrap_err();
+    assert_eq!(no.message, "images: ubuntu is not among the allowed images (policy.toml:5, [defaults])");
+    assert_eq!((no.code.as_str(), no.limit.as_deref()), ("forbidden", Some("docker.io/pytorch/*")));
+    assert_eq!(no, ann.admit_image(&ubuntu().image).unwrap_err());
+}
+
+#[test]
+fn what_a_caller_typed_comes_back_harmless() {
+    let ann = limits("[defaults]\nimages = []", &[])
+        .admit_image(&ImageAsk { shown: "a\x1b[31m\nb".into(), ..ImageAsk::default() });
+    assert_eq!(told(ann), "images: a\\u{1b}[31m\\nb is not allowed, no image is (policy.toml:5, [defaults])");
+}
