@@ -24,6 +24,7 @@ pub(super) async fn run(gateway: Arc<Gateway>) {
         }
         if let Ok(Err(error)) = tokio::time::timeout(SWEEP, follow(&gateway)).await {
             tracing::warn!("the engine's events broke off: {error}");
+            gateway.engine.forget_version();
             tokio::time::sleep(Duration::from_secs(1)).await;
         }
     }

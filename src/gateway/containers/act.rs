@@ -159,6 +159,7 @@ pub(in crate::gateway) async fn kill(
     let container = gateway.engine.owned(&peer, &word).await?;
     let name = if query.signal.is_empty() { "KILL" } else { &query.signal };
     signal("signal", name)?;
+    container.must_run()?;
     audit::allowed(Some(&peer), "kill", container.id().as_str());
     Ok(gateway.engine.call(Method::POST, container.target("/kill").with("signal", name)).await?.status())
 }
