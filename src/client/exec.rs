@@ -1,0 +1,142 @@
+//! `exec`: a command in a running container.
+
+use super::body::{Caller, variables};
+use super::cli::process::ExecArgs;
+use super::connect::Api;
+use super::error::Error;
+use super::route::{ExecId, Route, container};
+use super::session::{Over, Process, Session, Wanted};
+use super::{Context, FAILED, OURS, keys, terminal};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use std::process::ExitCode;
+use std::time::Duration;
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+struct Made {
+    id: String,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+struct Inspected {
+    running: bool,
+    exit_code: Option<i64>,
+}
+
+pub(crate) async fn run(context: &Context, args: &ExecArgs) -> Result<ExitCode, Error> {
+    let api = &context.api;
+    refuse(args)?;
+    let body = body(args, &Caller::here(&args.env_file)?)?;
+    let target = container(args.container())?;
+    let made: Made = api.post_json(&Route::container(&target, "exec"), &body).await?;
+    let id = ExecId::try_from(made.id)?;
+    let start = json!({"Detach": args.detach, "Tty": args.tty});
+    if args.detach {
+        api.post_body(&Route::exec(&id, "start"), &start).await?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let hijacked = api.hijack(&Route::exec(&id, "start"), Some(&start)).await?;
+    let wanted = Wanted {
+        tty: args.tty,
+        stdin: args.interactive,
+        proxy: false,
+        redraw: false,
+        keys: args.detach_keys.clone().unwrap_or_default(),
+    };
+    let session = Session::begin(Process::Exec(id.clone()), hijacked, wanted)?;
+    match session.run(api, exit_code(api, &id)).await {
+        Ok(code) => Ok(ExitCode::from(code?)),
+        Err(Over::Died(code)) => Ok(ExitCode::from(code)),
+        Err(Over::StdoutClosed) => Err(Error::StdoutClosed),
+        Err(Over::Lost) => Err(Error::Lost),
+        Err(Over::Detached) => {
+            super::output::say("read escape sequence\n");
+            Ok(ExitCode::from(FAILED))
+        }
+    }
+}
+
+fn refuse(args: &ExecArgs) -> Result<(), Error> {
+    if args.command().is_empty() {
+        return Err(Error::usage_hint("there is no command to run", "ie-container exec CONTAINER COMMAND"));
+    }
+    if args.privileged {
+        let why = "--privileged is not allowed here: commands run with your own rights and no more";
+        return Err(Error::usage(why));
+    }
+    if args.user.is_some() {
+        return Err(Error::usage("--user is not allowed here: every command runs as you"));
+    }
+    if args.tty && args.interactive && !args.detach && !terminal::stdin_is_one() {
+        return Err(Error::usage("the input device is not a TTY"));
+    }
+    Ok(())
+}
+
+/// The body of `POST /containers/{id}/exec`.
+fn body(args: &ExecArgs, caller: &Caller) -> Result<Value, Error> {
+    let mut body = json!({
+        "Cmd": args.command(),
+        "AttachStdin": args.interactive && !args.detach,
+        "AttachStdout": !args.detach,
+        "AttachStderr": !args.detach,
+        "Tty": args.tty,
+        "DetachKeys": keys::NEVER_TYPED,
+    });
+    let env = variables(&args.env, caller)?;
+    if let Some(fields) = body.as_object_mut() {
+        if !env.is_empty() {
+            fields.insert("Env".to_owned(), env.into());
+        }
+        if let Some(dir) = &args.workdir {
+            fields.insert("WorkingDir".to_owned(), dir.as_str().into());
+        }
+    }
+    Ok(body)
+}
+
+/// Its output may end before it does: then it is asked for until it has.
+async fn exit_code(api: &Api, id: &ExecId) -> Result<u8, Error> {
+    let mut pause = Duration::from_millis(5);
+    loop {
+        let found: Inspected = api.get_json(&Route::exec(id, "json")).await?;
+        if !found.running {
+            let code = found.exit_code.unwrap_or_default();
+            return Ok(u8::try_from(code & 0xff).unwrap_or(OURS));
+        }
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(Duration::from_millis(500));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::client::cli::{Cli, Verb};
+    use clap::Parser;
+
+    fn asked(line: &str) -> Result<Value, Error> {
+        let cli = Cli::try_parse_from(["ie-container", "exec"].into_iter().chain(line.split(' '))).unwrap();
+        let Verb::Exec(args) = cli.verb else { panic!("not exec") };
+        refuse(&args)?;
+        body(&args, &Caller::default())
+    }
+
+    #[test]
+    fn exec_asks_for_what_was_typed() {
+        let expected = json!({
+            "Cmd": ["sh", "-c", "-i"], "AttachStdin": true, "AttachStdout": true, "AttachStderr": true, "Tty": false,
+            "DetachKeys": keys::NEVER_TYPED, "Env": ["A=b"], "WorkingDir": "/srv",
+        });
+        assert_eq!(asked("-i -e A=b -w /srv web sh -c -i").unwrap(), expected);
+    }
+
+    #[test]
+    fn nobody_is_anybody_else() {
+        for line in ["-u 0 web sh", "--privileged web sh", "web"] {
+            assert!(asked(line).is_err(), "{line}");
+        }
+    }
+}
