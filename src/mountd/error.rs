@@ -21,6 +21,8 @@ pub(super) enum Error {
     NotRootsAlone(PathBuf),
     #[error("{} does not belong to you", shown(.0))]
     NotYours(PathBuf),
+    #[error("{} has group {gid}, which is not one of yours here, so it could not be written; chgrp it to your own group, or mount it read-only", shown(.path))]
+    GroupNotYours { path: PathBuf, gid: u32 },
     #[error("{} does not exist", shown(.0))]
     Missing(PathBuf),
     #[error("{} is not a directory", shown(.0))]
@@ -73,6 +75,7 @@ impl Error {
             | Self::RootOfHomes(_)
             | Self::NotRootsAlone(_)
             | Self::NotYours(_)
+            | Self::GroupNotYours { .. }
             | Self::SymbolicLink(_)
             | Self::InnerMount(_)
             | Self::UsersMount { .. }

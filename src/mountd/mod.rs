@@ -1,19 +1,17 @@
 //! `ie-mountd`: stages users' directories for the gateway to bind, and does nothing else.
 //!
-//! - [`confine`] is what it insists on at the start and gives up then; [`load`] and [`roots`] are what the policy allows.
+//! - [`confine`] is what it insists on at the start and gives up then; [`roots`] is what the policy allows.
 //! - [`serve`] hears the gateway, and [`verbs`] does what it asks.
 //! - [`open`] reaches the directory as the user, [`idmap`] makes the user's map, [`stage`] mounts, [`mountinfo`] checks.
 
 mod confine;
 mod error;
 mod idmap;
-mod load;
 mod mountinfo;
 mod open;
 mod roots;
 mod serve;
 mod stage;
-mod sys;
 mod verbs;
 
 use crate::protocol::place;
@@ -65,7 +63,7 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
     confine::give_up_the_rest()?;
     let signals = block_signals()?;
 
-    let roots = load::load(&policy)?;
+    let roots = roots::Roots::load(&policy)?;
     let _alone = own(&runtime)?;
     let stages = stage::Stages::below(&runtime.join(place::STAGE))?;
     let mountd = Arc::new(verbs::Mountd::new(roots, stages));
@@ -75,7 +73,7 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
 
     // Stages outlive the daemon: containers that run have them mounted.
     while signals.wait()? == Signal::SIGHUP {
-        match load::load(&policy) {
+        match roots::Roots::load(&policy) {
             Ok(roots) => mountd.replace_roots(roots),
             Err(error) => say(format_args!("the roots in force stay: {error:#}")),
         }

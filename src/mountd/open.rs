@@ -2,7 +2,9 @@
 
 use super::error::Error;
 use super::mountinfo::mounts;
-use super::roots::{Admitted, Kind};
+use super::roots::Admitted;
+use crate::policy::RootKind;
+use crate::protocol::stage::Access;
 use nix::unistd::{Gid, Uid, setfsgid, setfsuid};
 use rustix::fs::{AtFlags, Mode, OFlags, ResolveFlags, Stat, StatxFlags, fstat, open, openat2, statx};
 use std::collections::HashMap;
@@ -10,14 +12,16 @@ use std::ffi::OsStr;
 use std::os::fd::OwnedFd;
 use std::path::{Component, Path, PathBuf};
 use std::sync::mpsc::sync_channel;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
 /// How long a file system may take to open a directory.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// How many opens may hang for one user (a dead NFS server) before the next is refused at once.
-const MOST_HANGING: usize = 8;
+/// How many opens may be under way for one user; where the file system is dead, they do not end.
+const MOST_AT_ONCE: usize = 8;
+/// How long the next one waits for a place: living file systems free one in far less.
+const BRIEFLY: Duration = Duration::from_secs(1);
 
 /// An open directory that the user may have staged; from here on the path is not looked at again.
 #[derive(Debug)]
@@ -29,52 +33,65 @@ pub(super) struct Opened {
     pub(super) kind: String,
 }
 
-/// Opens directories, each in a thread of its own that may hang without holding up anyone else.
+/// Opens directories, each in a thread of its own that may hang without holding up other users.
 #[derive(Debug, Default)]
 pub(super) struct Opener {
-    hanging: Arc<Mutex<HashMap<u32, usize>>>,
+    places: Arc<Places>,
 }
 
 impl Opener {
     pub(super) fn open(&self, ask: &Arc<Admitted>) -> Result<Opened, Error> {
-        let place = Place::take(&self.hanging, ask)?;
+        let place = self.places.take(ask.uid()).ok_or_else(|| Error::NoAnswer(ask.path()))?;
         let (send, receive) = sync_channel(1);
         let theirs = Arc::clone(ask);
         let work = move || {
-            let _place = place;
+            let opened = walk(&theirs);
+            drop(place);
             // Nobody listens any more when the patience is over.
-            let _ = send.send(walk(&theirs));
+            let _ = send.send(opened);
         };
         thread::Builder::new().name("open".into()).spawn(work).map_err(Error::system("starting a thread"))?;
         receive.recv_timeout(PATIENCE).unwrap_or_else(|_| Err(Error::NoAnswer(ask.path())))
     }
 }
 
-/// One of a user's places among the opens under way; given back when the open has ended, not when it is given up.
-struct Place {
-    hanging: Arc<Mutex<HashMap<u32, usize>>>,
-    uid: u32,
+/// How many opens are under way for each user.
+#[derive(Debug, Default)]
+struct Places {
+    taken: Mutex<HashMap<u32, usize>>,
+    freed: Condvar,
 }
 
-impl Place {
-    fn take(hanging: &Arc<Mutex<HashMap<u32, usize>>>, ask: &Admitted) -> Result<Self, Error> {
-        let mut counts = hanging.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = counts.entry(ask.uid()).or_default();
-        if *count >= MOST_HANGING {
-            return Err(Error::NoAnswer(ask.path()));
+impl Places {
+    /// None when no place has become free in time.
+    fn take(self: &Arc<Self>, uid: u32) -> Option<Place> {
+        let taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        let full =
+            |taken: &mut HashMap<u32, usize>| taken.get(&uid).is_some_and(|count| *count >= MOST_AT_ONCE);
+        let waited = self.freed.wait_timeout_while(taken, BRIEFLY, full);
+        let (mut taken, waited) = waited.unwrap_or_else(PoisonError::into_inner);
+        if waited.timed_out() {
+            return None;
         }
-        *count += 1;
-        Ok(Self { hanging: Arc::clone(hanging), uid: ask.uid() })
+        *taken.entry(uid).or_default() += 1;
+        Some(Place { places: Arc::clone(self), uid })
     }
+}
+
+/// One of a user's places; given back when the open has ended, not when it is given up.
+struct Place {
+    places: Arc<Places>,
+    uid: u32,
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
-        let mut counts = self.hanging.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(count) = counts.get_mut(&self.uid) {
+        let mut taken = self.places.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = taken.get_mut(&self.uid) {
             *count -= 1;
         }
-        counts.retain(|_, count| *count > 0);
+        taken.retain(|_, count| *count > 0);
+        self.places.freed.notify_all();
     }
 }
 
@@ -84,17 +101,29 @@ fn walk(ask: &Admitted) -> Result<Opened, Error> {
     become_user(ask.uid(), ask.gids())?;
     let (dir, ground) = descend(root, ask)?;
     let stat = look(&dir, &ask.path())?;
-    if ask.root().kind == Kind::Home && stat.st_uid != ask.uid() {
-        return Err(Error::NotYours(ask.path()));
+    if ask.root().kind == RootKind::Home {
+        belongs_to_user(&stat, ask)?;
     }
     Ok(Opened { dir, device: stat.st_dev, inode: stat.st_ino, kind: ground.kind })
+}
+
+fn belongs_to_user(stat: &Stat, ask: &Admitted) -> Result<(), Error> {
+    if stat.st_uid != ask.uid() {
+        return Err(Error::NotYours(ask.path()));
+    }
+    // The kernel lets nobody write to what has an id that is not mapped: told here, not found out in the container.
+    let writes = ask.root().idmap && ask.access() == Access::ReadWrite;
+    if writes && !ask.gids().contains(&stat.st_gid) {
+        return Err(Error::GroupNotYours { path: ask.path(), gid: stat.st_gid });
+    }
+    Ok(())
 }
 
 fn open_root(ask: &Admitted) -> Result<OwnedFd, Error> {
     let path = &ask.root().path;
     match ask.root().kind {
-        Kind::Home => open_roots_alone(path),
-        Kind::Shared { .. } => {
+        RootKind::Home => open_roots_alone(path),
+        RootKind::Shared { .. } => {
             // The admin may give the directory itself to anyone, but nobody may move another one into its place.
             let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
                 return Err(Error::NotARoot(path.clone()));

@@ -3,6 +3,7 @@
 use super::error::Error;
 use super::say;
 use super::verbs::Mountd;
+use crate::protocol::escape::escape_line;
 use crate::protocol::stage::{Answer, LONGEST, Request};
 use rustix::net::sockopt::socket_peercred;
 use std::io::{self, Read, Write};
@@ -69,7 +70,10 @@ fn converse(mountd: &Mountd, stream: &UnixStream) -> io::Result<()> {
 fn answer(mountd: &Mountd, bytes: &[u8]) -> Answer {
     match serde_json::from_slice::<Request>(bytes) {
         Ok(request) => mountd.answer(&request),
-        Err(error) => Error::BadRequest(format!("the request does not parse: {error}")).answer(),
+        Err(error) => {
+            let told = format!("the request does not parse: {}", escape_line(&error.to_string()));
+            Error::BadRequest(told).answer()
+        }
     }
 }
 

@@ -68,7 +68,7 @@ impl Mountd {
 
     fn keep(&self, tokens: &[Token]) -> Result<Answer, Error> {
         let count = self.stages.keep(tokens)?;
-        say(format_args!("kept {} stages, unstaged {count}", tokens.len()));
+        say(format_args!("unstaged {count} that are not among the {} to keep", tokens.len()));
         Ok(Answer::Unstaged { count })
     }
 }

@@ -1,0 +1,19 @@
+//! The real `ie-mountd`, as root, spoken to as its gateway would; each test on ground of its own.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a step of a test that fails is the test's failure"
+)]
+
+#[path = "mountd/daemon.rs"]
+mod daemon;
+#[path = "mountd/life.rs"]
+mod life;
+#[path = "mountd/path.rs"]
+mod path;
+#[path = "mountd/site.rs"]
+mod site;
+#[path = "mountd/wall.rs"]
+mod wall;

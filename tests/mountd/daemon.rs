@@ -1,0 +1,246 @@
+//! The program itself: when it starts, whom it hears, what it holds on to, and how it ends.
+
+use crate::site::{ANN, Client, GATEWAY, MOUNTD, Site, make_dir, token_of};
+use ie_container::protocol::stage::{Answer, LONGEST, Reason, Request, Stage};
+use nix::sys::signal::Signal;
+use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixListener;
+use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
+use std::{fs, io};
+
+fn refuses(out: &Output, said: &str) {
+    let told = String::from_utf8_lossy(&out.stderr);
+    assert!(!out.status.success() && told.contains(said), "{out:?}");
+}
+
+/// Waits until something is so: a signal is heard when it is heard.
+fn soon(what: &str, mut is_so: impl FnMut() -> bool) {
+    let late = Instant::now() + Duration::from_secs(10);
+    while !is_so() {
+        assert!(Instant::now() < late, "{what}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+#[test]
+fn it_starts_as_root_in_the_initial_user_namespace_only() {
+    let mut site = Site::new();
+    site.write_policy("homes = []");
+    let by = |words: &[&str]| {
+        Command::new(words[0]).args(&words[1..]).arg(MOUNTD).args(site.arguments()).output().unwrap()
+    };
+    refuses(&by(&["unshare", "-Ur"]), "started in a user namespace");
+    // The target directory need not be open to others, so a copy is started as somebody else.
+    let copy = site.base.join("ie-mountd");
+    fs::copy(MOUNTD, &copy).unwrap();
+    fs::set_permissions(&copy, fs::Permissions::from_mode(0o755)).unwrap();
+    let out = Command::new("setpriv")
+        .args(["--reuid", "5001", "--regid", "5001", "--clear-groups"])
+        .arg(&copy)
+        .args(site.arguments())
+        .output()
+        .unwrap();
+    refuses(&out, "must be started as root");
+    assert!(!site.base.join("run").exists());
+}
+
+#[test]
+fn it_does_not_start_on_ground_of_others() {
+    let mut site = Site::new();
+    site.write_policy("homes = []");
+    make_dir(&site.base.join("run"), ANN, 0o755);
+    refuses(&site.command().output().unwrap(), "can be changed by others than root");
+    fs::remove_dir(site.base.join("run")).unwrap();
+    std::os::unix::fs::symlink("view", site.base.join("run")).unwrap();
+    refuses(&site.command().output().unwrap(), "is a symbolic link");
+}
+
+#[test]
+fn it_does_not_start_on_half_a_policy() {
+    let mut site = Site::new();
+    refuses(&site.command().output().unwrap(), "policy.toml");
+    site.write_policy("homes = [");
+    refuses(&site.command().output().unwrap(), "policy.toml");
+}
+
+#[test]
+fn the_gateway_is_a_user_and_not_root() {
+    let mut site = Site::new();
+    site.write_policy("homes = []");
+    let mut words = site.arguments();
+    words.truncate(4);
+    let started_as =
+        |user: &str| Command::new(MOUNTD).args(&words).args(["--gateway-user", user]).output().unwrap();
+    refuses(&started_as("root"), "must not be root");
+    refuses(&started_as("0"), "must not be root");
+    refuses(&started_as("no-such-user"), "there is no user no-such-user");
+}
+
+#[test]
+fn two_do_not_serve_one_directory() {
+    let site = Site::started();
+    refuses(&site.command().output().unwrap(), "another ie-mountd serves");
+    site.staged(site.wish(1, "ann"));
+}
+
+#[test]
+fn it_keeps_three_capabilities() {
+    let site = Site::started();
+    // Made after the first stage, when all threads that there are have been started.
+    site.staged(site.wish(1, "ann"));
+    let status = fs::read_to_string(format!("/proc/{}/status", site.pid())).unwrap();
+    let value = |key: &str| status.lines().find_map(|line| line.strip_prefix(key)).unwrap().trim().to_owned();
+    let kept = format!("{:016x}", (1 << 21) | (1 << 7) | (1 << 6));
+    for set in ["CapPrm:", "CapEff:", "CapBnd:"] {
+        assert_eq!(value(set), kept, "{set}");
+    }
+    for set in ["CapInh:", "CapAmb:"] {
+        assert_eq!(value(set), "0".repeat(16), "{set}");
+    }
+    assert_eq!((value("NoNewPrivs:"), value("Umask:")), ("1".into(), "0077".into()));
+    assert_eq!(fs::read_link(format!("/proc/{}/cwd", site.pid())).unwrap(), std::path::Path::new("/"));
+}
+
+#[test]
+fn only_the_gateway_is_heard() {
+    let site = Site::started();
+    let keep = Request::Keep { tokens: vec![] };
+    for uid in [0, ANN, GATEWAY + 1, 65534] {
+        let mut client = Client::connect(&site, uid).unwrap();
+        // The connection is closed unread: the request goes nowhere, or ends in a reset.
+        let answer = client.ask(&keep);
+        assert!(matches!(&answer, Ok(None)) || answer.as_ref().is_err_and(is_closed), "{uid}: {answer:?}");
+    }
+    assert!(matches!(site.ask(&keep), Answer::Unstaged { count: 0 }));
+}
+
+fn is_closed(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset)
+}
+
+#[test]
+fn one_connection_carries_many_requests() {
+    let site = Site::started();
+    let mut client = Client::connect(&site, GATEWAY).unwrap();
+    for _ in 0..3 {
+        let staged = client.ask(&Request::Stage(site.wish(1, "ann"))).unwrap();
+        assert!(matches!(staged, Some(Answer::Staged { .. })), "{staged:?}");
+        let gone = client.ask(&Request::Unstage { token: token_of(1) }).unwrap();
+        assert_eq!(gone, Some(Answer::Unstaged { count: 1 }));
+    }
+}
+
+#[test]
+fn many_connections_are_served_at_once() {
+    let site = Site::started();
+    std::thread::scope(|scope| {
+        for token in 1..=64 {
+            let site = &site;
+            scope.spawn(move || {
+                site.staged(site.wish(token, "ann"));
+                site.unstaged(&Request::Unstage { token: token_of(token) });
+            });
+        }
+    });
+    assert!(site.mounted().is_empty());
+}
+
+#[test]
+fn what_does_not_parse_is_answered() {
+    let site = Site::started();
+    let mut client = Client::connect(&site, GATEWAY).unwrap();
+    let stage = r#"{"verb":"stage","token":"../../../../etc","uid":5001,"gids":[1],"root":"/","relative":"","access":"rw"}"#;
+    for body in ["", "{}", "null", r#"{"verb":"mount"}"#, stage, "\u{0}"] {
+        client.send(body.as_bytes()).unwrap();
+        let answer = client.receive().unwrap();
+        assert!(
+            matches!(answer, Some(Answer::Refused { reason: Reason::BadRequest, .. })),
+            "{body}: {answer:?}"
+        );
+    }
+    assert_eq!(client.ask(&Request::Keep { tokens: vec![] }).unwrap(), Some(Answer::Unstaged { count: 0 }));
+}
+
+#[test]
+fn a_message_too_long_ends_the_conversation() {
+    let site = Site::started();
+    for length in [LONGEST + 1, u32::MAX] {
+        let mut client = Client::connect(&site, GATEWAY).unwrap();
+        client.0.write_all(&length.to_be_bytes()).unwrap();
+        let answer = client.receive().unwrap();
+        assert!(matches!(answer, Some(Answer::Refused { reason: Reason::BadRequest, .. })), "{answer:?}");
+        assert_eq!(client.receive().unwrap(), None);
+    }
+}
+
+#[test]
+fn a_message_that_has_begun_must_come() {
+    let site = Site::started();
+    let begun = Instant::now();
+    let mut dripping = Client::connect(&site, GATEWAY).unwrap();
+    let mut idle = Client::connect(&site, GATEWAY).unwrap();
+    dripping.0.write_all(&100_u32.to_be_bytes()).unwrap();
+    // A byte a second buys no time.
+    while begun.elapsed() < Duration::from_secs(10) && dripping.0.write_all(b" ").is_ok() {
+        std::thread::sleep(Duration::from_secs(1));
+    }
+    assert!(begun.elapsed() < Duration::from_secs(8), "{:?}", begun.elapsed());
+    let answer = idle.ask(&Request::Keep { tokens: vec![] }).unwrap();
+    assert_eq!(answer, Some(Answer::Unstaged { count: 0 }), "who has not begun may wait");
+}
+
+#[test]
+fn the_roots_are_read_again_whole_or_not_at_all() {
+    let mut site = Site::started();
+    let other = site.base.join("other");
+    make_dir(&other, 0, 0o755);
+    make_dir(&other.join("ann"), ANN, 0o755);
+    let wish = |token| Stage { root: other.clone(), ..site.wish(token, "ann") };
+    assert_eq!(site.refused(wish(1)).0, Reason::NotAllowed);
+    let reload = |site: &mut Site, text: &str| {
+        site.write_policy(text);
+        site.signal(Signal::SIGHUP);
+    };
+    let new = wish(1);
+    reload(&mut site, &format!("homes = [{other:?}]"));
+    soon("the new roots are not in force", || {
+        matches!(site.ask(&Request::Stage(new.clone())), Answer::Staged { .. })
+    });
+    assert_eq!(site.refused(site.wish(2, "ann")).0, Reason::NotAllowed, "the old roots still are");
+    reload(&mut site, "homes = [");
+    soon("nothing said of the broken file", || site.log().contains("the roots in force stay"));
+    site.staged(Stage { token: token_of(3), ..new });
+}
+
+#[test]
+fn the_socket_is_open_to_connect_and_gone_at_the_end() {
+    let mut site = Site::started();
+    let mode = |path: &str| fs::metadata(site.base.join(path)).unwrap().permissions().mode() & 0o7777;
+    assert_eq!((mode("run"), mode("run/mountd.sock"), mode("run/stage")), (0o755, 0o666, 0o700));
+    site.signal(Signal::SIGTERM);
+    assert_eq!(site.ended().code(), Some(0));
+    assert!(!site.base.join("run/mountd.sock").exists());
+}
+
+#[test]
+fn a_listener_of_systemds_is_taken_over() {
+    let mut site = Site::new();
+    site.write_policy(&format!("homes = [{:?}]", site.base.join("homes")));
+    make_dir(&site.base.join("run"), 0, 0o755);
+    let path = site.base.join("run/mountd.sock");
+    let listener = UnixListener::bind(&path).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o666)).unwrap();
+    let mut command = Command::new("sh");
+    // The listener arrives as standard input and is passed on as the descriptor after the standard three.
+    command
+        .args(["-c", "LISTEN_PID=$$ LISTEN_FDS=1 exec \"$0\" \"$@\" 3<&0 0</dev/null", MOUNTD])
+        .args(site.arguments())
+        .stdin(Stdio::from(std::os::fd::OwnedFd::from(listener)));
+    site.start_by(command);
+    site.staged(site.wish(1, "ann"));
+    site.signal(Signal::SIGTERM);
+    assert_eq!(site.ended().code(), Some(0));
+    assert!(path.exists(), "the socket is systemd's to remove");
+}
