@@ -66,7 +66,9 @@ fn our_own_failures_exit_125() {
     ann.run("run").fails(125);
     ann.run("run --memory lots busybox:test").says(&["lots"]).fails(125);
     ann.run("run --rm --privileged busybox:test").says(&["--privileged", "not allowed here"]).fails(125);
-    ann.run("run --rm -w /no/such/place busybox:test true").says(&["/no/such/place"]).fails(125);
+    let missing = ann.home.join("missing");
+    ann.run(format!("run --rm -w {} busybox:test true", missing.display())).says(&["missing"]).fails(125);
+    assert!(!missing.exists(), "the engine made a directory in the home");
     assert_eq!(ann.run("ps -aq").ok(), "", "a run that failed left a container");
 }
 
@@ -163,7 +165,7 @@ fn a_hostile_image_changes_nothing() {
         ann.uid.to_string()
     );
     assert_eq!(world.inspect(&name, r#"{{index .Config.Labels "io.ie-container.login"}}"#), ann.login);
-    assert_eq!(world.inspect(&name, r#"{{index .Config.Labels "io.ie-container.name"}}"#), "trap");
+    assert_ne!(world.inspect(&name, r#"{{index .Config.Labels "io.ie-container.name"}}"#), "other");
     let inside = ann.run(["exec", "trap", "sh", "-c", "echo $NVIDIA_VISIBLE_DEVICES $HOME; id -u"]).ok();
     assert_eq!(inside, format!("void {}\n{}\n", ann.home.display(), ann.uid));
     let setuid = ann.run(["run", "--rm", "hostile:test", "/bin/setuid-sh", "id", "-u"]);
