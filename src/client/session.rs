@@ -5,7 +5,7 @@ use super::error::Error;
 use super::keys::{DetachKeys, Detector};
 use super::route::{ExecId, Route};
 use super::signals::{Event, Signals};
-use super::stream::{self, End};
+use super::stream::{self, End, Head};
 use super::terminal::{self, Raw};
 use crate::protocol::name::ContainerRef;
 use std::time::Duration;
@@ -44,6 +44,7 @@ pub(crate) struct Session {
     tty: bool,
     signals: Signals,
     ends: UnboundedReceiver<End>,
+    head: Head,
     /// Held for its end, which puts the terminal back.
     raw: Option<Raw>,
     redraw: bool,
@@ -68,10 +69,17 @@ impl Session {
                 }
             });
         }
+        let head = Head::default();
+        let kept = head.clone();
         std::thread::spawn(move || {
-            let _ = sender.send(stream::deliver(hijacked, tty));
+            let _ = sender.send(stream::deliver(hijacked, tty, &kept));
         });
-        Ok(Self { process, tty, signals, ends, raw, redraw: wanted.redraw })
+        Ok(Self { process, tty, signals, ends, head, raw, redraw: wanted.redraw })
+    }
+
+    /// Where the first bytes of the output are kept.
+    pub(crate) fn head(&self) -> Head {
+        self.head.clone()
     }
 
     /// Until the process's output ends and `finish` has said how, or we leave before.
