@@ -42,6 +42,7 @@ pub(crate) async fn run(context: &Context, args: &ExecArgs) -> Result<ExitCode, 
     let wanted = Wanted {
         tty: args.tty,
         stdin: args.interactive,
+        stdin_ends: true,
         proxy: false,
         redraw: false,
         keys: args.detach_keys.clone().unwrap_or_default(),

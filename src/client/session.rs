@@ -15,6 +15,9 @@ use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 pub(crate) struct Wanted {
     pub(crate) tty: bool,
     pub(crate) stdin: bool,
+    /// The end of stdin is passed on. A container that was not made for one attach keeps its stdin open, and its engine
+    /// would end our output together with our stdin.
+    pub(crate) stdin_ends: bool,
     /// Signals go to the process.
     pub(crate) proxy: bool,
     /// The process was running before: have it draw itself anew.
@@ -60,10 +63,10 @@ impl Session {
         let (sender, ends) = unbounded_channel();
         if wanted.stdin {
             let to = hijacked.stream.try_clone().map_err(failed)?;
-            let detector = tty.then(|| Detector::new(wanted.keys));
+            let detector = tty.then(|| Detector::new(wanted.keys.clone()));
             let sender = sender.clone();
             std::thread::spawn(move || {
-                if stream::feed(&to, detector) {
+                if stream::feed(&to, detector, wanted.stdin_ends) {
                     // The session may be over already; then nobody needs to know.
                     let _ = sender.send(End::Detached);
                 }

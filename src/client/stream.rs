@@ -195,16 +195,18 @@ fn keep(head: &Head, bytes: &[u8]) {
     head.extend(bytes.iter().take(missing));
 }
 
-/// Carries our stdin to the process and closes that half at its end. Blocks: run it on its own thread.
+/// Carries our stdin to the process and, if `ends`, closes that half at its end. Blocks: run it on its own thread.
 ///
 /// Returns true when the detach keys were typed. That the process is gone is for the output's side to find.
-pub(crate) fn feed(to: &UnixStream, detector: Option<Detector>) -> bool {
+pub(crate) fn feed(to: &UnixStream, detector: Option<Detector>, ends: bool) -> bool {
     let detached = io::stdin().as_fd().try_clone_to_owned().and_then(|stdin| match detector {
         Some(detector) => feed_keys(File::from(stdin), to, detector),
         None => feed_bytes(File::from(stdin), to).map(|()| false),
     });
-    // Fails only when the other side has already gone.
-    let _ = to.shutdown(Shutdown::Write);
+    if ends {
+        // Fails only when the other side has already gone.
+        let _ = to.shutdown(Shutdown::Write);
+    }
     detached.unwrap_or(false)
 }
 

@@ -99,7 +99,10 @@ async fn remove(gateway: &Gateway, found: &Found) -> Result<(), EngineError> {
 }
 
 /// Follows the engine's events: an ended container's stages go at once, the last one's network too.
-async fn follow(gateway: &Arc<Gateway>, missed: &Notify) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+async fn follow(
+    gateway: &Arc<Gateway>,
+    missed: &Notify,
+) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     let filters = serde_json::json!({ "type": ["container"], "event": ["die", "destroy"] }).to_string();
     let answer = gateway.engine.call(Method::GET, Target::new("/events").with("filters", &filters)).await?;
     missed.notify_one();
@@ -113,7 +116,9 @@ async fn follow(gateway: &Arc<Gateway>, missed: &Notify) -> Result<(), Box<dyn s
 }
 
 async fn note(gateway: Arc<Gateway>, event: Value) {
-    let attribute = |key: &str| event.pointer(&format!("/Actor/Attributes/io.ie-container.{key}")).and_then(Value::as_str);
+    let attribute = |key: &str| {
+        event.pointer(&format!("/Actor/Attributes/io.ie-container.{key}")).and_then(Value::as_str)
+    };
     let id = event.pointer("/Actor/ID").and_then(Value::as_str).and_then(ContainerId::parse);
     let (Some(id), Some(stages)) = (id, attribute("stages").and_then(stage_tokens)) else { return };
     ended(&gateway, &id, stages).await;
