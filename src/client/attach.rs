@@ -22,6 +22,7 @@ pub(crate) async fn run(context: &Context, args: &AttachArgs) -> Result<ExitCode
     let wanted = Wanted {
         tty,
         stdin: streams.stdin,
+        stdin_ends: found.config.stdin_once,
         proxy: args.sig_proxy && !tty,
         redraw: true,
         keys: args.detach_keys.clone().unwrap_or_default(),

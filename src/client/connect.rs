@@ -12,8 +12,8 @@ use hyper::header::{CONNECTION, CONTENT_TYPE, HOST, UPGRADE};
 use hyper::http::request::Builder;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use std::cell::RefCell;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -214,7 +214,7 @@ pub(crate) async fn collect(answer: Response<Incoming>) -> Result<Bytes, Error> 
     Ok(whole.to_bytes())
 }
 
-pub(crate) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Error> {
+pub(crate) fn parse<'b, T: Deserialize<'b>>(bytes: &'b [u8]) -> Result<T, Error> {
     serde_json::from_slice(bytes).map_err(|why| Error::Answer(why.to_string()))
 }
 

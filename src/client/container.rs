@@ -28,6 +28,7 @@ pub(crate) struct Inspected {
 pub(crate) struct Config {
     pub(crate) tty: bool,
     pub(crate) open_stdin: bool,
+    pub(crate) stdin_once: bool,
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -4,13 +4,14 @@ use super::body::{self, Caller};
 use super::cli::run::{CreateArgs, Pull};
 use super::connect::Api;
 use super::error::Error;
-use super::output::{pretty, print, say};
+use super::output::{json::pretty, print, say};
 use super::route::{Route, container};
 use super::{Context, pull};
 use crate::protocol::escape::escape_line;
 use crate::protocol::name::ContainerRef;
 use bollard_stubs::models::ContainerCreateBody;
 use serde::Deserialize;
+use serde_json::value::RawValue;
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -36,7 +37,8 @@ pub(crate) async fn run(context: &Context, args: &CreateArgs) -> Result<ExitCode
 pub(crate) async fn dry_run(api: &Api, args: &CreateArgs, detach: bool) -> Result<ExitCode, Error> {
     let body = body::create(args, detach, &Caller::here(&args.env_file)?)?;
     let route = Route::new("/ie/v1/dry-run").given("name", args.name.as_ref().map(|name| name.as_str()));
-    print(&pretty(&api.post_json(&route, &body).await?))?;
+    let granted: Box<RawValue> = api.post_json(&route, &body).await?;
+    print(&pretty(&granted))?;
     Ok(ExitCode::SUCCESS)
 }
 

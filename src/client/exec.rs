@@ -6,10 +6,11 @@ use super::connect::Api;
 use super::error::Error;
 use super::route::{ExecId, Route, container};
 use super::session::{Over, Process, Session, Wanted};
-use super::{Context, FAILED, OURS, keys, terminal};
+use super::{Context, FAILED, NOT_FOUND, NOT_INVOKABLE, OURS, keys, terminal};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::process::ExitCode;
+use std::sync::PoisonError;
 use std::time::Duration;
 
 #[derive(Debug, Default, Deserialize)]
@@ -41,13 +42,18 @@ pub(crate) async fn run(context: &Context, args: &ExecArgs) -> Result<ExitCode, 
     let wanted = Wanted {
         tty: args.tty,
         stdin: args.interactive,
+        stdin_ends: true,
         proxy: false,
         redraw: false,
         keys: args.detach_keys.clone().unwrap_or_default(),
     };
     let session = Session::begin(Process::Exec(id.clone()), hijacked, wanted)?;
+    let head = session.head();
     match session.run(api, exit_code(api, &id)).await {
-        Ok(code) => Ok(ExitCode::from(code?)),
+        Ok(code) => {
+            let head = head.lock().unwrap_or_else(PoisonError::into_inner);
+            Ok(ExitCode::from(told_apart(code?, &String::from_utf8_lossy(&head))))
+        }
         Err(Over::Died(code)) => Ok(ExitCode::from(code)),
         Err(Over::StdoutClosed) => Err(Error::StdoutClosed),
         Err(Over::Lost) => Err(Error::Lost),
@@ -56,6 +62,13 @@ pub(crate) async fn run(context: &Context, args: &ExecArgs) -> Result<ExitCode, 
             Ok(ExitCode::from(FAILED))
         }
     }
+}
+
+/// Engines before 23 give 126 for a command that is not there too, and the reason only in its output.
+fn told_apart(code: u8, head: &str) -> u8 {
+    let of_engine = code == NOT_INVOKABLE && head.contains("unable to start container process: exec: ");
+    let not_there = ["executable file not found", "no such file or directory"];
+    if of_engine && not_there.iter().any(|words| head.contains(words)) { NOT_FOUND } else { code }
 }
 
 fn refuse(args: &ExecArgs) -> Result<(), Error> {
@@ -131,6 +144,19 @@ mod tests {
             "DetachKeys": keys::NEVER_TYPED, "Env": ["A=b"], "WorkingDir": "/srv",
         });
         assert_eq!(asked("-i -e A=b -w /srv web sh -c -i").unwrap(), expected);
+    }
+
+    #[test]
+    fn a_command_that_is_not_there_is_told_from_one_that_cannot_be_invoked() {
+        let said = |why: &str| {
+            format!(
+                "OCI runtime exec failed: exec failed: unable to start container process: exec: \"x\": {why}"
+            )
+        };
+        assert_eq!(told_apart(126, &said("executable file not found in $PATH: unknown")), 127);
+        assert_eq!(told_apart(126, &said("permission denied: unknown")), 126);
+        assert_eq!(told_apart(126, "sh: x: executable file not found"), 126);
+        assert_eq!(told_apart(3, &said("no such file or directory")), 3);
     }
 
     #[test]

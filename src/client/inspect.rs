@@ -1,12 +1,14 @@
 //! `inspect`: all there is to know of containers.
 
 use super::cli::list::InspectArgs;
+use super::connect::parse;
 use super::error::Error;
 use super::output::template::{Source, Template};
-use super::output::{complain, pretty, print};
+use super::output::{complain, json::pretty, print};
 use super::route::{Route, container};
 use super::{Context, FAILED};
 use serde_json::Value;
+use serde_json::value::RawValue;
 use std::process::ExitCode;
 
 pub(crate) async fn run(context: &Context, args: &InspectArgs) -> Result<ExitCode, Error> {
@@ -15,7 +17,7 @@ pub(crate) async fn run(context: &Context, args: &InspectArgs) -> Result<ExitCod
         None | Some("json" | "") => None,
         Some(text) => Some(Template::parse(text)?),
     };
-    let mut found = Vec::new();
+    let mut found: Vec<Box<RawValue>> = Vec::new();
     let mut code = ExitCode::SUCCESS;
     for word in &args.containers {
         match look(context, args, word).await {
@@ -27,17 +29,23 @@ pub(crate) async fn run(context: &Context, args: &InspectArgs) -> Result<ExitCod
             }
         }
     }
-    print(&shown(found, template.as_ref())?)?;
+    print(&shown(&found, template.as_ref())?)?;
     Ok(code)
 }
 
-async fn look(context: &Context, args: &InspectArgs, word: &str) -> Result<Value, Error> {
+async fn look(context: &Context, args: &InspectArgs, word: &str) -> Result<Box<RawValue>, Error> {
     let route = Route::container(&container(word)?, "json").flag("size", args.size);
     context.api.get_json(&route).await
 }
 
-fn shown(found: Vec<Value>, template: Option<&Template>) -> Result<String, Error> {
-    let Some(template) = template else { return Ok(pretty(&Value::Array(found))) };
-    let fill = |value: &Value| template.fill(Source { root: value, labels: &Value::Null });
-    found.iter().map(|value| fill(value).map(|line| line + "\n")).collect()
+fn shown(found: &[Box<RawValue>], template: Option<&Template>) -> Result<String, Error> {
+    let Some(template) = template else {
+        let values: Vec<&str> = found.iter().map(|value| value.get()).collect();
+        return Ok(pretty(&parse::<Box<RawValue>>(format!("[{}]", values.join(",")).as_bytes())?));
+    };
+    let fill = |value: &RawValue| {
+        let root: Value = parse(value.get().as_bytes())?;
+        template.fill(Source { root: &root, labels: &Value::Null }).map(|line| line + "\n")
+    };
+    found.iter().map(|value| fill(value)).collect()
 }

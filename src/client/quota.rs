@@ -1,10 +1,11 @@
 //! `quota`: what the caller may have, what is in use, and what is left.
 
 use super::Context;
+use super::connect::parse;
 use super::error::Error;
 use super::output::table::align;
 use super::output::template::{Source, Template};
-use super::output::{pretty, print};
+use super::output::{json::pretty, print};
 use super::route::Route;
 use crate::protocol::escape::escape_line;
 use crate::protocol::report::Quota;
@@ -16,11 +17,11 @@ pub(crate) async fn run(context: &Context) -> Result<ExitCode, Error> {
         None | Some("" | "table" | "json") => None,
         Some(text) => Some(Template::parse(text)?),
     };
-    let answer: Value = context.api.get_json(&Route::new("/ie/v1/quota")).await?;
+    let answer = context.api.get(&Route::new("/ie/v1/quota")).await?;
     let text = match template {
-        Some(template) => template.fill(Source { root: &answer, labels: &Value::Null })? + "\n",
-        None if context.wants_json() => pretty(&answer),
-        None => shown(&serde_json::from_value(answer).map_err(|why| Error::Answer(why.to_string()))?),
+        Some(template) => template.fill(Source { root: &parse(&answer)?, labels: &Value::Null })? + "\n",
+        None if context.wants_json() => pretty(parse(&answer)?),
+        None => shown(&parse(&answer)?),
     };
     print(&text)?;
     Ok(ExitCode::SUCCESS)

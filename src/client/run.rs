@@ -68,6 +68,7 @@ async fn attached(
     let wanted = Wanted {
         tty: wish.tty,
         stdin: streams.stdin,
+        stdin_ends: true,
         proxy: args.sig_proxy && !wish.tty,
         redraw: false,
         keys: args.detach_keys.clone().unwrap_or_default(),

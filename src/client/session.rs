@@ -5,7 +5,7 @@ use super::error::Error;
 use super::keys::{DetachKeys, Detector};
 use super::route::{ExecId, Route};
 use super::signals::{Event, Signals};
-use super::stream::{self, End};
+use super::stream::{self, End, Head};
 use super::terminal::{self, Raw};
 use crate::protocol::name::ContainerRef;
 use std::time::Duration;
@@ -15,6 +15,9 @@ use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 pub(crate) struct Wanted {
     pub(crate) tty: bool,
     pub(crate) stdin: bool,
+    /// The end of stdin is passed on. A container that was not made for one attach keeps its stdin open, and its engine
+    /// would end our output together with our stdin.
+    pub(crate) stdin_ends: bool,
     /// Signals go to the process.
     pub(crate) proxy: bool,
     /// The process was running before: have it draw itself anew.
@@ -44,6 +47,7 @@ pub(crate) struct Session {
     tty: bool,
     signals: Signals,
     ends: UnboundedReceiver<End>,
+    head: Head,
     /// Held for its end, which puts the terminal back.
     raw: Option<Raw>,
     redraw: bool,
@@ -59,19 +63,26 @@ impl Session {
         let (sender, ends) = unbounded_channel();
         if wanted.stdin {
             let to = hijacked.stream.try_clone().map_err(failed)?;
-            let detector = tty.then(|| Detector::new(wanted.keys));
+            let detector = tty.then(|| Detector::new(wanted.keys.clone()));
             let sender = sender.clone();
             std::thread::spawn(move || {
-                if stream::feed(&to, detector) {
+                if stream::feed(&to, detector, wanted.stdin_ends) {
                     // The session may be over already; then nobody needs to know.
                     let _ = sender.send(End::Detached);
                 }
             });
         }
+        let head = Head::default();
+        let kept = head.clone();
         std::thread::spawn(move || {
-            let _ = sender.send(stream::deliver(hijacked, tty));
+            let _ = sender.send(stream::deliver(hijacked, tty, &kept));
         });
-        Ok(Self { process, tty, signals, ends, raw, redraw: wanted.redraw })
+        Ok(Self { process, tty, signals, ends, head, raw, redraw: wanted.redraw })
+    }
+
+    /// Where the first bytes of the output are kept.
+    pub(crate) fn head(&self) -> Head {
+        self.head.clone()
     }
 
     /// Until the process's output ends and `finish` has said how, or we leave before.

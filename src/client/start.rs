@@ -36,6 +36,7 @@ async fn attached(context: &Context, args: &StartArgs, word: &str) -> Result<Exi
     let wanted = Wanted {
         tty,
         stdin: streams.stdin,
+        stdin_ends: found.config.stdin_once,
         proxy: args.sig_proxy && !tty,
         redraw: found.state.running,
         keys: args.detach_keys.clone().unwrap_or_default(),

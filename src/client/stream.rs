@@ -8,11 +8,15 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::net::Shutdown;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// What one read may bring.
 const CHUNK: usize = 256 << 10;
 /// How long the beginning of the detach keys is held back: longer than between two keys, shorter than impatience.
 const KEY_PAUSE: Timespec = Timespec { tv_sec: 0, tv_nsec: 300_000_000 };
+
+/// How much of an output's beginning is kept.
+const HEAD: usize = 512;
 
 /// How a stream of output ended.
 #[derive(Debug)]
@@ -152,41 +156,57 @@ fn opened([stream, _, _, _, a, b, c, d]: [u8; 8]) -> Result<Option<(Stream, usiz
     Ok((length > 0).then_some((stream, length)))
 }
 
+/// The first bytes of an output, kept because an engine that cannot exec says so in the process's own stream.
+pub(crate) type Head = Arc<Mutex<Vec<u8>>>;
+
 /// Carries output to our stdout and stderr until the other side closes it. Blocks: run it on its own thread.
-pub(crate) fn deliver(hijacked: Hijacked, tty: bool) -> End {
+pub(crate) fn deliver(hijacked: Hijacked, tty: bool, head: &Head) -> End {
     let mut sinks = match Sinks::open() {
         Ok(sinks) => sinks,
         Err(why) => return End::Broken(why),
     };
-    match deliver_to(hijacked, Output::of(tty), &mut sinks) {
+    match deliver_to(hijacked, Output::of(tty), &mut sinks, head) {
         Ok(()) => End::Closed,
         Err(end) => end,
     }
 }
 
-fn deliver_to(mut from: Hijacked, mut output: Output, sinks: &mut Sinks) -> Result<(), End> {
+fn deliver_to(mut from: Hijacked, mut output: Output, sinks: &mut Sinks, head: &Head) -> Result<(), End> {
+    keep(head, &from.leftover);
     output.feed(&from.leftover, sinks)?;
     let mut buffer = vec![0; CHUNK];
     loop {
         match from.stream.read(&mut buffer) {
             Ok(0) => return Ok(()),
-            Ok(count) => output.feed(buffer.get(..count).unwrap_or_default(), sinks)?,
+            Ok(count) => {
+                let bytes = buffer.get(..count).unwrap_or_default();
+                keep(head, bytes);
+                output.feed(bytes, sinks)?;
+            }
             Err(why) if why.kind() == ErrorKind::Interrupted => {}
             Err(why) => return Err(End::Broken(why)),
         }
     }
 }
 
-/// Carries our stdin to the process and closes that half at its end. Blocks: run it on its own thread.
+fn keep(head: &Head, bytes: &[u8]) {
+    let mut head = head.lock().unwrap_or_else(PoisonError::into_inner);
+    let missing = HEAD.saturating_sub(head.len()).min(bytes.len());
+    head.extend(bytes.iter().take(missing));
+}
+
+/// Carries our stdin to the process and, if `ends`, closes that half at its end. Blocks: run it on its own thread.
 ///
 /// Returns true when the detach keys were typed. That the process is gone is for the output's side to find.
-pub(crate) fn feed(to: &UnixStream, detector: Option<Detector>) -> bool {
+pub(crate) fn feed(to: &UnixStream, detector: Option<Detector>, ends: bool) -> bool {
     let detached = io::stdin().as_fd().try_clone_to_owned().and_then(|stdin| match detector {
         Some(detector) => feed_keys(File::from(stdin), to, detector),
         None => feed_bytes(File::from(stdin), to).map(|()| false),
     });
-    // Fails only when the other side has already gone.
-    let _ = to.shutdown(Shutdown::Write);
+    if ends {
+        // Fails only when the other side has already gone.
+        let _ = to.shutdown(Shutdown::Write);
+    }
     detached.unwrap_or(false)
 }
 

@@ -18,7 +18,7 @@ Examples:
   ie-container ps -a
   ie-container quota")]
 pub(crate) struct Cli {
-    /// The gateway's socket (or IE_CONTAINER_SOCKET)
+    /// The gateway's socket (or IE_CONTAINER_SOCKET; for admin, IE_CONTAINER_ADMIN_SOCKET)
     #[arg(long, global = true, value_name = "PATH")]
     pub(crate) socket: Option<PathBuf>,
     /// table, json or a template such as '{{.Names}}', where there is something to show; json for errors too

@@ -1,6 +1,7 @@
 //! Lists as the user wants them: a table, a template, or JSON; and the writing of it.
 
 pub(crate) mod age;
+pub(crate) mod json;
 pub(crate) mod size;
 pub(crate) mod table;
 pub(crate) mod template;
@@ -120,16 +121,6 @@ fn fill(template: &Template, row: &Row) -> Result<String, Error> {
 fn one_line(fields: &Map<String, Value>) -> String {
     // Keys of a map and its text values always serialise.
     escape_json(&serde_json::to_string(fields).unwrap_or_default()) + "\n"
-}
-
-/// A value as JSON over several lines, as `inspect` shows it.
-pub(crate) fn pretty(value: &Value) -> String {
-    let mut bytes = Vec::new();
-    let indent = serde_json::ser::PrettyFormatter::with_indent(b"    ");
-    let mut writer = serde_json::Serializer::with_formatter(&mut bytes, indent);
-    // Writing a value into memory cannot fail.
-    let _ = serde::Serialize::serialize(value, &mut writer);
-    escape_json(&String::from_utf8_lossy(&bytes)) + "\n"
 }
 
 /// Data for stdout. A reader who has had enough is [`Error::StdoutClosed`], which is no failure.

@@ -142,12 +142,11 @@ impl Expr {
             Self::Path(path) => descend(source.root, path).cloned(),
             Self::Label(key) => Ok(source.labels.get(key).cloned().unwrap_or_else(|| Value::from(""))),
             Self::Index(path, keys) => {
-                let mut at = descend(source.root, path)?;
-                for key in keys {
-                    // As in Go, a map without the key gives nothing, not an error.
-                    at = at.get(key).or_else(|| at.get(key.parse::<usize>().ok()?)).unwrap_or(&Value::Null);
-                }
-                Ok(at.clone())
+                let at = keys.iter().try_fold(descend(source.root, path)?, |at, key| {
+                    at.get(key).or_else(|| at.get(key.parse::<usize>().ok()?))
+                });
+                // As in Go, a map without the key gives nothing, not an error.
+                Ok(at.cloned().unwrap_or_else(|| Value::from("")))
             }
         }
     }
@@ -175,7 +174,8 @@ fn unknown(at: &Value, name: &str) -> Error {
 /// A value as Go prints it.
 fn plain(value: &Value) -> String {
     match value {
-        Value::Null => "<no value>".to_owned(),
+        // Nearly always a list or map that was never filled, which Go prints like this.
+        Value::Null => "[]".to_owned(),
         Value::String(text) => text.clone(),
         Value::Bool(_) | Value::Number(_) => value.to_string(),
         Value::Array(items) => format!("[{}]", items.iter().map(plain).collect::<Vec<_>>().join(" ")),
@@ -192,7 +192,7 @@ mod tests {
     use serde_json::json;
 
     fn filled(template: &str) -> Result<String, Error> {
-        let root = json!({"Names": "web\u{1b}", "State": {"Pid": 7, "Run": true}, "Args": ["a", "b"], "L": {"a.b": "c"}});
+        let root = json!({"Names": "web\u{1b}", "State": {"Pid": 7, "Run": true}, "Args": ["a", "b"], "None": null, "L": {"a.b": "c"}});
         let labels = json!({"x": "y"});
         Template::parse(template)?.fill(Source { root: &root, labels: &labels })
     }
@@ -205,7 +205,8 @@ mod tests {
             ("{{json .State}}", r#"{"Pid":7,"Run":true}"#),
             ("{{json .Names}}", r#""web\u001b""#),
             (r#"{{.Label "x"}}{{.Label "none"}}"#, "y"),
-            (r#"{{index .L "a.b"}} {{index .Args 1}}"#, "c b"),
+            (r#"{{index .L "a.b"}} {{index .Args 1}}{{index .L "none"}}"#, "c b"),
+            ("{{.None}}", "[]"),
             ("plain", "plain"),
         ] {
             assert_eq!(filled(template).unwrap(), expected, "{template}");
