@@ -160,7 +160,7 @@ stop_daemons() {
 # `as LOGIN COMMAND`: as that user would have it after logging in. The command is shown before it is done.
 as() {
     printf '\033[36m%s$\033[0m %s\n' "$1" "$2"
-    quietly_as "$1" "$2"
+    quietly_as "$1" "$2" 2>&1
 }
 
 quietly_as() {

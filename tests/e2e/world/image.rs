@@ -25,8 +25,9 @@ pub(crate) fn make_all(engine: &Engine, dir: &Path) -> Result<(), String> {
     // A login that is root by the image's word, as in an image made to deceive `--user LOGIN`.
     fs::write(full.join("etc/passwd"), "root:x:0:0::/root:/bin/sh\nann:x:0:0::/:/bin/sh\n").map_err(text)?;
     fs::write(full.join("etc/group"), "root:x:0:\ndisk:x:6:ann\n").map_err(text)?;
-    fs::copy(BUSYBOX, full.join("bin/setuid-sh")).map_err(text)?;
-    fs::set_permissions(full.join("bin/setuid-sh"), mode(0o4755)).map_err(text)?;
+    // Not busybox, which gives the rights of a setuid program up by itself.
+    fs::copy("/usr/bin/docker-init", full.join("bin/setuid-init")).map_err(text)?;
+    fs::set_permissions(full.join("bin/setuid-init"), mode(0o4755)).map_err(text)?;
     let bare = root(&dir.join("bare"), &["true", "sleep", "cat"])?;
 
     import(engine, &full, "busybox:test", &["CMD [\"sh\"]"])?;
