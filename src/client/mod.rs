@@ -35,7 +35,7 @@ mod top;
 mod verbs;
 mod version;
 
-use crate::protocol::place::USER_SOCKET;
+use crate::protocol::place::{ADMIN_SOCKET, USER_SOCKET};
 use clap::{CommandFactory, FromArgMatches};
 use cli::{Cli, Verb};
 use connect::Api;
@@ -89,14 +89,14 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// The admin's verbs have a socket of their own; a variable set for the user's must not lead them astray.
+/// `--socket`, else the variable, else the usual place; the admin's verbs have a variable and a place of their own.
 fn socket(cli: &Cli) -> PathBuf {
-    let variable =
-        || std::env::var_os("IE_CONTAINER_SOCKET").filter(|path| !path.is_empty()).map(PathBuf::from);
-    match &cli.verb {
-        Verb::Admin(_) => cli.socket.clone().unwrap_or_else(|| crate::protocol::place::ADMIN_SOCKET.into()),
-        _ => cli.socket.clone().or_else(variable).unwrap_or_else(|| USER_SOCKET.into()),
-    }
+    let (variable, usual) = match &cli.verb {
+        Verb::Admin(_) => ("IE_CONTAINER_ADMIN_SOCKET", ADMIN_SOCKET),
+        _ => ("IE_CONTAINER_SOCKET", USER_SOCKET),
+    };
+    let set = || std::env::var_os(variable).filter(|path| !path.is_empty()).map(PathBuf::from);
+    cli.socket.clone().or_else(set).unwrap_or_else(|| usual.into())
 }
 
 async fn dispatch(context: &Context, verb: &Verb) -> Result<ExitCode, Error> {
