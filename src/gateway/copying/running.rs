@@ -19,11 +19,14 @@ use serde_json::Value;
 use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 
 /// How much is read from the engine at once.
 const CHUNK: usize = 256 << 10;
+/// How long a caller's tar is still read when nobody takes it any more.
+const PATIENCE: Duration = Duration::from_secs(2);
 /// What is kept of a helper's own words.
 const MOST_WORDS: usize = 8 << 10;
 
@@ -175,9 +178,12 @@ pub(super) async fn put(
     let mut helper = Helper::start(gateway, peer, place, &words, true).await?;
     let sent = helper.write.take().map(|stdin| tokio::spawn(send(tar, stdin)));
     while helper.next().await.map_err(inside)?.is_some() {}
-    // A helper that has ended reads no more: whatever the caller still sends is not waited for.
+    // A helper that has ended reads no more; the caller should hear why, and first say what it has under way.
     if let Some(sent) = sent {
-        sent.abort();
+        let abort = sent.abort_handle();
+        if tokio::time::timeout(PATIENCE, sent).await.is_err() {
+            abort.abort();
+        }
     }
     helper.end(gateway).await
 }
@@ -188,7 +194,9 @@ async fn send(tar: Body, mut stdin: OwnedWriteHalf) {
     let mut tar = tar.into_data_stream();
     while let Some(Ok(chunk)) = tar.next().await {
         if stdin.write_all(&chunk).await.is_err() {
-            return;
+            break;
         }
     }
+    drop(stdin);
+    while let Some(Ok(_)) = tar.next().await {}
 }
