@@ -112,7 +112,7 @@ start_daemons() {
     install -d -m 0755 -o "$uid" -g "$gid" "$run/gateway"
     install -d -m 0700 -o "$uid" -g "$gid" "$lib/state"
     start ie-mountd "$run/mountd/mountd.sock" setpriv --no-new-privs --inh-caps=-all \
-        --bounding-set=-all,+sys_admin,+dac_read_search,+setuid,+setgid -- \
+        --bounding-set=-all,+sys_admin,+setuid,+setgid -- \
         "$bin/ie-mountd" --policy "$lib/policy.toml" --runtime-dir "$run/mountd" --gateway-user "$gateway_login"
     start ie-containerd "$run/gateway/user.sock" setpriv --reuid="$uid" --regid="$gid" \
         --groups="$(stat -Lc %g "$engine")" --no-new-privs --inh-caps=-all --bounding-set=-all -- \

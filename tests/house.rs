@@ -36,9 +36,9 @@ fn offenders(word: &str, allowed: &[&str]) -> Vec<String> {
         .iter()
         .filter(|(path, _)| elsewhere(path))
         .flat_map(|(path, text)| {
-            code(text).filter(|(_, line)| line.contains(word)).map(|(number, line)| {
-                format!("{}:{number}: {}", path.display(), line.trim())
-            })
+            code(text)
+                .filter(|(_, line)| line.contains(word))
+                .map(|(number, line)| format!("{}:{number}: {}", path.display(), line.trim()))
         })
         .collect()
 }

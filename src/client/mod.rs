@@ -1,6 +1,168 @@
-//! Placeholder room.
+//! `ie-container`: what the user types, turned into calls of the gateway's API. It decides nothing.
+
+mod admin;
+mod attach;
+mod body;
+mod cli;
+mod completion;
+mod connect;
+mod container;
+mod create;
+mod error;
+mod exec;
+mod filters;
+mod images;
+mod inspect;
+mod keys;
+mod lines;
+mod logs;
+mod operands;
+mod output;
+mod port;
+mod progress;
+mod ps;
+mod pull;
+mod quota;
+mod route;
+mod run;
+mod session;
+mod signals;
+mod start;
+mod stats;
+mod stream;
+mod terminal;
+mod top;
+mod verbs;
+mod version;
+
+use crate::protocol::place::{ADMIN_SOCKET, USER_SOCKET};
+use clap::{CommandFactory, FromArgMatches};
+use cli::{Cli, Verb};
+use connect::Api;
+use error::Error;
+use output::{complain, print, say};
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Something of what was asked failed.
+const FAILED: u8 = 1;
+/// `run` and `exec`: the fault is ours (usage, policy, gateway, engine), not the process's.
+const OURS: u8 = 125;
+/// `run` and `exec`: the command is there and cannot be invoked.
+const NOT_INVOKABLE: u8 = 126;
+/// `run` and `exec`: there is no such command.
+const NOT_FOUND: u8 = 127;
+
+/// What every verb needs: the gateway, and how to show things.
+pub(crate) struct Context {
+    pub(crate) api: Api,
+    pub(crate) format: Option<String>,
+}
+
+impl Context {
+    pub(crate) fn wants_json(&self) -> bool {
+        self.format.as_deref() == Some("json")
+    }
+}
 
 /// Runs the program.
-pub fn main() -> std::process::ExitCode {
-    std::process::ExitCode::FAILURE
+pub fn main() -> ExitCode {
+    let argv = cli::shortened(std::env::args_os().collect());
+    let cli = match Cli::command().try_get_matches_from(&argv).and_then(|found| Cli::from_arg_matches(&found))
+    {
+        Ok(cli) => cli,
+        Err(wrong) => return misunderstood(&wrong, &argv),
+    };
+    let context = Context { api: Api::new(&socket(&cli)), format: cli.format };
+    let done = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime.block_on(dispatch(&context, &cli.verb)),
+        Err(why) => Err(Error::io("start", why)),
+    };
+    match done {
+        Ok(code) => code,
+        Err(Error::StdoutClosed) => ExitCode::SUCCESS,
+        Err(error) => {
+            complain(&error, context.wants_json());
+            ExitCode::from(code_of(&error, &cli.verb))
+        }
+    }
+}
+
+/// `--socket`, else the variable, else the usual place; the admin's verbs have a variable and a place of their own.
+fn socket(cli: &Cli) -> PathBuf {
+    let (variable, usual) = match &cli.verb {
+        Verb::Admin(_) => ("IE_CONTAINER_ADMIN_SOCKET", ADMIN_SOCKET),
+        _ => ("IE_CONTAINER_SOCKET", USER_SOCKET),
+    };
+    let set = || std::env::var_os(variable).filter(|path| !path.is_empty()).map(PathBuf::from);
+    cli.socket.clone().or_else(set).unwrap_or_else(|| usual.into())
+}
+
+async fn dispatch(context: &Context, verb: &Verb) -> Result<ExitCode, Error> {
+    if let Some(format) = &context.format
+        && format != "json"
+        && !verb.shows_something()
+    {
+        return Err(Error::usage("this verb knows no --format but json, for its errors"));
+    }
+    match verb {
+        Verb::Ps(args) => ps::run(context, args).await,
+        Verb::Run(args) => run::run(context, args).await,
+        Verb::Create(args) => create::run(context, args).await,
+        Verb::Start(args) => start::run(context, args).await,
+        Verb::Stop(args) => verbs::stop(context, args).await,
+        Verb::Attach(args) => attach::run(context, args).await,
+        Verb::Rm(args) => verbs::rm(context, args).await,
+        Verb::Exec(args) => exec::run(context, args).await,
+        Verb::Logs(args) => logs::run(context, args).await,
+        Verb::Inspect(args) => inspect::run(context, args).await,
+        Verb::Wait(args) => verbs::wait(context, args).await,
+        Verb::Kill(args) => verbs::kill(context, args).await,
+        Verb::Restart(args) => verbs::restart(context, args).await,
+        Verb::Rename(args) => verbs::rename(context, args).await,
+        Verb::Top(args) => top::run(context, args).await,
+        Verb::Stats(args) => stats::run(context, args).await,
+        Verb::Port(args) => port::run(context, args).await,
+        Verb::Pull(args) => pull::run(context, args).await,
+        Verb::Images(args) => images::run(context, args).await,
+        Verb::Version(_) => version::run(context).await,
+        Verb::Quota(_) => quota::run(context).await,
+        Verb::Admin(args) => admin::run(context, &args.verb).await,
+        Verb::Completion(args) => completion::run(args.shell),
+    }
+}
+
+fn code_of(error: &Error, verb: &Verb) -> u8 {
+    match (error, verb) {
+        (Error::ContainerGoesOn(_), _) | (_, Verb::Run(_) | Verb::Exec(_)) => OURS,
+        _ => FAILED,
+    }
+}
+
+/// Help and versions are answers; everything else clap says is one of our sentences.
+fn misunderstood(wrong: &clap::Error, argv: &[OsString]) -> ExitCode {
+    if wrong.exit_code() == 0 {
+        return print(&wrong.to_string()).map_or(ExitCode::FAILURE, |()| ExitCode::SUCCESS);
+    }
+    if wrong.kind() == clap::error::ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+        say(&wrong.to_string());
+        return ExitCode::from(FAILED);
+    }
+    let verb = argv.get(1).and_then(|word| word.to_str()).filter(|word| !word.starts_with('-')).unwrap_or("");
+    let as_json =
+        argv.windows(2).any(|pair| matches!(pair, [flag, json] if flag == "--format" && json == "json"));
+    complain(&usage(&wrong.to_string(), verb), as_json || argv.iter().any(|word| word == "--format=json"));
+    ExitCode::from(if matches!(verb, "run" | "exec") { OURS } else { FAILED })
+}
+
+/// clap's paragraphs as one sentence and one hint.
+fn usage(said: &str, verb: &str) -> Error {
+    let mut paragraphs = said.split("\n\n");
+    let first = paragraphs.next().unwrap_or_default();
+    let sentence = first.trim_start_matches("error: ").split_whitespace().collect::<Vec<_>>().join(" ");
+    let tip = paragraphs.find_map(|paragraph| paragraph.trim().strip_prefix("tip: "));
+    let help = format!("see: ie-container {verb}{}--help", if verb.is_empty() { "" } else { " " });
+    let hint = tip.and_then(|tip| tip.lines().next()).map_or(help, str::to_owned);
+    Error::usage_hint(sentence, hint)
 }

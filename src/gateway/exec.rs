@@ -31,6 +31,7 @@ pub(super) async fn create(
     peer.account()?;
     let wish = parse_exec(containers::json_body(&body)?, &peer)?;
     let container = gateway.engine.owned(&peer, &word).await?;
+    container.must_run()?;
     audit::allowed(Some(&peer), "exec", container.id().as_str());
     let exec = gateway.engine.exec_create(&container, &exec_body(&peer, &wish)).await?;
     Ok((StatusCode::CREATED, Json(json!({ "Id": exec.as_str() }))))

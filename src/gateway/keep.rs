@@ -9,23 +9,41 @@ use serde_json::Value;
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use tokio::sync::Notify;
 
-/// Sweeps come this often, and at once when the engine's events break off.
+/// Sweeps come this often, and at once when the engine's events come anew.
 const SWEEP: Duration = Duration::from_secs(60);
+/// After a failure, before the next try.
+const PAUSE: Duration = Duration::from_secs(1);
 /// A container of `run --rm` that was never started is its dead client's: it is given this long.
 const NEVER_STARTED: i64 = 120;
 
-/// Runs for ever: a sweep, then the engine's events until they break off or a sweep is due.
+/// Runs for ever: follows the engine's events, and sweeps now and then, and whenever events may have been missed.
 pub(super) async fn run(gateway: Arc<Gateway>) {
+    let missed = Notify::new();
+    tokio::join!(sweep_for_ever(&gateway, &missed), follow_for_ever(&gateway, &missed));
+}
+
+async fn sweep_for_ever(gateway: &Gateway, missed: &Notify) {
     loop {
-        if let Err(error) = sweep(&gateway).await {
-            tracing::warn!("a sweep was not finished: {error}");
-            tokio::time::sleep(Duration::from_secs(2)).await;
+        match sweep(gateway).await {
+            // Whatever ends it, the wait for it is over.
+            Ok(()) => drop(tokio::time::timeout(SWEEP, missed.notified()).await),
+            Err(error) => {
+                tracing::warn!("a sweep was not finished: {error}");
+                tokio::time::sleep(PAUSE).await;
+            }
         }
-        if let Ok(Err(error)) = tokio::time::timeout(SWEEP, follow(&gateway)).await {
+    }
+}
+
+async fn follow_for_ever(gateway: &Arc<Gateway>, missed: &Notify) {
+    loop {
+        if let Err(error) = follow(gateway, missed).await {
             tracing::warn!("the engine's events broke off: {error}");
-            tokio::time::sleep(Duration::from_secs(1)).await;
+            gateway.engine.forget_version();
         }
+        tokio::time::sleep(PAUSE).await;
     }
 }
 
@@ -80,26 +98,42 @@ async fn remove(gateway: &Gateway, found: &Found) -> Result<(), EngineError> {
     }
 }
 
-/// Follows the engine's events: an ended container's stages go at once.
-async fn follow(gateway: &Gateway) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+/// Follows the engine's events: an ended container's stages go at once, the last one's network too.
+async fn follow(
+    gateway: &Arc<Gateway>,
+    missed: &Notify,
+) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     let filters = serde_json::json!({ "type": ["container"], "event": ["die", "destroy"] }).to_string();
     let answer = gateway.engine.call(Method::GET, Target::new("/events").with("filters", &filters)).await?;
+    missed.notify_one();
     let mut events = Box::pin(read_lines(answer.into_body()));
     while let Some(line) = events.next().await {
         let event: Value = serde_json::from_slice(&line?)?;
-        if let Some(id) = event.pointer("/Actor/ID").and_then(Value::as_str) {
-            ended(gateway, id, &event).await;
-        }
+        // Each on its own: a container whose lock is held keeps nobody else's stage waiting.
+        tokio::spawn(note(gateway.clone(), event));
     }
     Err("the engine closed them".into())
 }
 
+async fn note(gateway: Arc<Gateway>, event: Value) {
+    let attribute = |key: &str| {
+        event.pointer(&format!("/Actor/Attributes/io.ie-container.{key}")).and_then(Value::as_str)
+    };
+    let id = event.pointer("/Actor/ID").and_then(Value::as_str).and_then(ContainerId::parse);
+    let (Some(id), Some(stages)) = (id, attribute("stages").and_then(stage_tokens)) else { return };
+    ended(&gateway, &id, stages).await;
+    let destroyed = event.get("Action").and_then(Value::as_str) == Some("destroy");
+    let uid = attribute("uid").and_then(|uid| uid.parse().ok()).filter(|_| destroyed);
+    if let Some(uid) = uid
+        && let Err(error) = gateway.engine.turn(uid).await.tidy_network().await
+    {
+        tracing::warn!("a network is left for the next sweep: {error}");
+    }
+}
+
 /// Takes the stages of a container that ended, unless it was started again meanwhile.
-async fn ended(gateway: &Gateway, id: &str, event: &Value) {
-    let label = event.pointer("/Actor/Attributes/io.ie-container.stages").and_then(Value::as_str);
-    let Some(stages) = label.and_then(stage_tokens) else { return };
-    let Some(id) = ContainerId::parse(id) else { return };
-    let _lock = gateway.engine.lock(&id).await;
+pub(super) async fn ended(gateway: &Gateway, id: &ContainerId, stages: Vec<Token>) {
+    let _lock = gateway.engine.lock(id).await;
     let running = match gateway.engine.get(Target::new(format!("/containers/{id}/json"))).await {
         Ok(details) => details.pointer("/State/Running").and_then(Value::as_bool).unwrap_or(true),
         Err(error) => !error.is_not_found(),

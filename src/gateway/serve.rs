@@ -34,8 +34,8 @@ pub(super) enum Caller {
 #[derive(Debug, Default)]
 struct Open(Mutex<HashMap<u32, usize>>);
 
-/// One connection's place in the count.
-struct Place {
+/// One connection's place in the count; raw streams that outlive their request's HTTP keep it.
+pub(super) struct Place {
     open: Arc<Open>,
     uid: u32,
 }
@@ -114,8 +114,7 @@ async fn serve_user(gateway: Arc<Gateway>, open: Arc<Open>, stream: UnixStream) 
         }
     };
     drop(policy);
-    speak(routes::user(gateway), caller, stream).await;
-    drop(place);
+    speak(routes::user(gateway), caller, Some(Arc::new(place)), stream).await;
 }
 
 async fn serve_admin(gateway: Arc<Gateway>, stream: UnixStream) {
@@ -123,14 +122,15 @@ async fn serve_admin(gateway: Arc<Gateway>, stream: UnixStream) {
         Ok(admin) => Caller::Admin(admin),
         Err(refused) => Caller::Refused(refused),
     };
-    speak(routes::admin(gateway), caller, stream).await;
+    speak(routes::admin(gateway), caller, None, stream).await;
 }
 
 /// HTTP/1.1 on one connection; an upgraded one ends here and goes on in its own task.
-async fn speak(router: Router, caller: Caller, stream: UnixStream) {
+async fn speak(router: Router, caller: Caller, place: Option<Arc<Place>>, stream: UnixStream) {
     let service = hyper::service::service_fn(move |request: hyper::Request<Incoming>| {
         let mut request: Request = request.map(axum::body::Body::new);
         request.extensions_mut().insert(caller.clone());
+        request.extensions_mut().insert(place.clone());
         let mut router = router.clone();
         async move {
             match routes::unversioned(request) {

@@ -22,7 +22,7 @@ pub(super) async fn ping(
     }
     let version = gateway.engine.api_version().await?;
     let mut headers = HeaderMap::new();
-    let value = HeaderValue::from_str(version).map_err(|error| Error::Internal(error.to_string()))?;
+    let value = HeaderValue::from_str(&version).map_err(|error| Error::Internal(error.to_string()))?;
     headers.insert(HeaderName::from_static("api-version"), value);
     headers.insert(HeaderName::from_static("ostype"), HeaderValue::from_static("linux"));
     headers.insert(HeaderName::from_static("docker-experimental"), HeaderValue::from_static("false"));
@@ -32,7 +32,7 @@ pub(super) async fn ping(
 
 /// The engine's version, capped at what the gateway knows, and the gateway's own.
 pub(super) async fn version(_: Peer, State(gateway): State<Arc<Gateway>>) -> Result<Json<Value>, Error> {
-    let api = gateway.engine.api_version().await?.to_owned();
+    let api = gateway.engine.api_version().await?;
     let mut version = gateway.engine.get(Target::new("/version")).await?;
     if let Some(fields) = version.as_object_mut() {
         fields.insert("ApiVersion".into(), json!(api));

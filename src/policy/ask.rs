@@ -37,7 +37,7 @@ pub struct PortAsk {
     pub protocol: Protocol,
     /// Absent: the lowest free port of the caller's range.
     pub host: Option<u16>,
-    /// Absent or unspecified (`0.0.0.0`, `::`): the policy's address.
+    /// Absent: the policy's address.
     pub address: Option<IpAddr>,
 }
 

@@ -1,6 +1,6 @@
 //! The policy: the admin's one file, read whole or not at all, and every decision taken from it.
 //!
-//! - [`trusted`] opens the file; [`table`] and [`file`] read it; [`problems`] is everything wrong with it at once.
+//! - `trusted` opens the file; `table`, `node`, `file` and `layer` read it; [`Problems`] is all that is wrong with it.
 //! - [`Policy::limits`] lays the tables over each other for one caller; each value keeps its [`Source`].
 //! - [`Limits::admit`] turns an [`Ask`] and a [`Usage`] into an [`Allowance`] or a refusal that names the rule.
 //!

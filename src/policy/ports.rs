@@ -126,7 +126,7 @@ impl Limits {
 
     fn port_grant(&self, ask: &PortAsk, host: u16) -> Result<PortGrant, Refusal> {
         let own = &self.ports.address;
-        if let Some(other) = ask.address.filter(|asked| !asked.is_unspecified() && *asked != own.value) {
+        if let Some(other) = ask.address.filter(|asked| *asked != own.value) {
             let what = format!("asked {other}, ports are published on {}", own.value);
             let mut no = refusal(FORBIDDEN, "ports.address", &own.source, &what);
             no.asked = Some(other.to_string());

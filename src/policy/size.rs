@@ -17,7 +17,8 @@ pub(super) struct Size {
     pub(super) shm: Bytes,
 }
 
-/// Engines count in signed 64-bit numbers; a greater amount would arrive there as a negative one.
+/// Engines count in signed 64-bit numbers; a greater amount would arrive there as a negative one. No amount in the
+/// file is greater.
 pub(super) const COUNTABLE: u64 = i64::MAX.unsigned_abs();
 
 impl Limits {
@@ -42,7 +43,7 @@ fn pick<T: Amount>(
 ) -> Result<T, Refusal> {
     let most = match max.value {
         Cap::Unlimited => T::of(COUNTABLE),
-        Cap::Most(most) => most.min(T::of(COUNTABLE)),
+        Cap::Most(most) => most,
     };
     // Docker's clients send 0 for a flag that was not given, and engines read 0 as no limit.
     let Some(asked) = asked.filter(|asked| asked.raw() != 0) else {

@@ -19,6 +19,19 @@ pub fn escape_line(text: &str) -> String {
     escape(text).replace('\n', "\\n")
 }
 
+/// The same for JSON text: what is active there stands inside a string, and becomes JSON's own `\uXXXX`.
+pub fn escape_json(json: &str) -> String {
+    json.chars().fold(String::with_capacity(json.len()), |mut out, c| {
+        if c == '\n' || !is_active(c) {
+            out.push(c);
+        } else {
+            let mut units = [0; 2];
+            out.extend(c.encode_utf16(&mut units).iter().map(|unit| format!("\\u{unit:04x}")));
+        }
+        out
+    })
+}
+
 fn is_active(c: char) -> bool {
     c.is_control()
         || matches!(c,
@@ -36,6 +49,14 @@ mod tests {
         assert_eq!(escape("a\x1b[31mb\nc"), "a\\u{1b}[31mb\nc");
         assert_eq!(escape("\u{202e}evil\u{9b}0m"), "\\u{202e}evil\\u{9b}0m");
         assert_eq!(escape_line("a\nb\t日本語"), "a\\nb\\u{9}日本語");
+    }
+
+    #[test]
+    fn json_stays_json() {
+        let word = "\u{9b}0m\u{202e}\u{e0001}";
+        let shown = escape_json(&serde_json::to_string(word).unwrap());
+        assert_eq!(shown, r#""\u009b0m\u202e\udb40\udc01""#);
+        assert_eq!(serde_json::from_str::<String>(&shown).unwrap(), word);
     }
 
     proptest! {

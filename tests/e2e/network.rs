@@ -28,7 +28,7 @@ fn other_peoples_are_out_of_reach() {
     ann.run(["run", "-d", "--name", "web", "busybox:test", "sh", "-c", SERVE]).ok();
     let address =
         world.inspect(&ann.engine_name("web"), "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}");
-    let reach = |host: &str| format!("run --rm busybox:test wget -q -T 3 -O - http://{host}:8080/");
+    let reach = |host: &str| format!("run --rm busybox:test timeout 3 wget -q -O - http://{host}:8080/");
     // The control: with the same address, its owner gets an answer.
     assert!(wait_until(Duration::from_secs(10), || ann.run(reach(&address)).stdout() == "served\n"));
     for host in [address.as_str(), "web", &ann.engine_name("web")] {

@@ -25,7 +25,7 @@ async fn whole<T: Send + 'static>(
     tokio::spawn(work).await.map_err(|error| Error::Internal(error.to_string()))?
 }
 
-pub(super) fn tokens(found: &Found) -> Vec<Token> {
+pub(in crate::gateway) fn tokens(found: &Found) -> Vec<Token> {
     found.labels().stages.iter().map(|stage| stage.token.clone()).collect()
 }
 
@@ -159,6 +159,7 @@ pub(in crate::gateway) async fn kill(
     let container = gateway.engine.owned(&peer, &word).await?;
     let name = if query.signal.is_empty() { "KILL" } else { &query.signal };
     signal("signal", name)?;
+    container.must_run()?;
     audit::allowed(Some(&peer), "kill", container.id().as_str());
     Ok(gateway.engine.call(Method::POST, container.target("/kill").with("signal", name)).await?.status())
 }

@@ -7,6 +7,7 @@ use crate::gateway::engine::{Owned, read_lines, splice};
 use crate::gateway::error::Error;
 use crate::gateway::peer::Peer;
 use crate::gateway::routes::Word;
+use crate::gateway::serve::Place;
 use crate::gateway::state::Gateway;
 use axum::Json;
 use axum::extract::{Query, Request, State};
@@ -72,10 +73,12 @@ pub(in crate::gateway) fn join(mut request: Request, mut answer: hyper::Response
     }
     let caller = hyper::upgrade::on(&mut request);
     let engine = hyper::upgrade::on(&mut answer);
+    let place = request.extensions_mut().remove::<Option<Arc<Place>>>();
     tokio::spawn(async move {
         if let Err(error) = splice(caller, engine).await {
             tracing::debug!("a raw stream ended: {error}");
         }
+        drop(place);
     });
     let mut response = StatusCode::SWITCHING_PROTOCOLS.into_response();
     let headers = response.headers_mut();
@@ -196,6 +199,7 @@ pub(in crate::gateway) async fn top(
         return Err(Error::Bad("ps_args holds letters, '-', '%', ',' and spaces only".into()));
     }
     let container = gateway.engine.owned(&peer, &word).await?;
+    container.must_run()?;
     let mut target = container.target("/top");
     if !query.ps_args.is_empty() {
         target = target.with("ps_args", &query.ps_args);

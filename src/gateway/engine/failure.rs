@@ -83,13 +83,32 @@ fn plain(said: &str) -> String {
     while let Some(shorter) = LAYERS.iter().find_map(|layer| rest.strip_prefix(layer)) {
         rest = shorter;
     }
+    let words: Vec<String> = rest.split(' ').map(own_words).collect();
+    let rest = words.join(" ");
     let mut letters = rest.chars();
     match letters.next() {
         // "OCI", "I/O" and the like stay as they are.
         Some(first) if letters.clone().next().is_some_and(char::is_lowercase) => {
             first.to_lowercase().chain(letters).collect()
         }
-        _ => rest.to_owned(),
+        _ => rest,
+    }
+}
+
+/// A container's name without what the engine's has before it, a full id as short as `ps` shows it.
+fn own_words(word: &str) -> String {
+    let bare = word.trim_matches(|c: char| !c.is_ascii_alphanumeric());
+    if bare.len() == 64 && bare.bytes().all(|b| b.is_ascii_hexdigit()) {
+        return word.replace(bare, bare.get(..12).unwrap_or(bare));
+    }
+    match word.split_once("ie-") {
+        Some((before, rest)) => match rest.split_once('-') {
+            Some((uid, name)) if !uid.is_empty() && uid.bytes().all(|b| b.is_ascii_digit()) => {
+                format!("{}{name}", before.trim_end_matches('/'))
+            }
+            _ => word.to_owned(),
+        },
+        None => word.to_owned(),
     }
 }
 
@@ -121,5 +140,8 @@ mod tests {
         assert_eq!(code(said), "command-not-found");
         assert_eq!(plain("Container abc is not running"), "container abc is not running");
         assert_eq!(plain("OCI thing"), "OCI thing");
+        let id = "0f".repeat(32);
+        assert_eq!(plain(&format!("Container {id} is paused")), "container 0f0f0f0f0f0f is paused");
+        assert_eq!(plain("name \"/ie-1000-web\" is taken"), "name \"web\" is taken");
     }
 }

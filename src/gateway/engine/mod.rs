@@ -12,7 +12,7 @@ mod turn;
 mod wire;
 
 pub(super) use failure::EngineError;
-pub(super) use forward::splice;
+pub(super) use forward::{raw_socket, splice};
 pub(super) use id::{ContainerId, ExecId};
 pub(super) use label::{Labels, PREFIX, StageLabel, stage_tokens};
 pub(super) use line::read_lines;
@@ -28,8 +28,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use std::collections::HashMap;
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
-use tokio::sync::OnceCell;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 /// The API version this gateway was written for: nothing newer is spoken, whatever the engine offers.
 const KNOWN: (u32, u32) = (1, 51);
@@ -38,8 +37,8 @@ const KNOWN: (u32, u32) = (1, 51);
 #[derive(Debug)]
 pub(super) struct Engine {
     wire: wire::Wire,
-    /// `/v1.NN`, agreed with the engine at the first call.
-    prefix: OnceCell<String>,
+    /// `/v1.NN`, agreed with the engine at the first call after it came up.
+    prefix: RwLock<Option<Arc<str>>>,
     /// A lock per uid, held from counting to creating.
     turns: Mutex<HashMap<u32, Arc<tokio::sync::Mutex<()>>>>,
     /// A lock per container: start, stop, copy and tidying do not overlap.
@@ -64,7 +63,7 @@ impl Engine {
     pub(super) fn new(socket: &Path) -> Self {
         Self {
             wire: wire::Wire::new(socket),
-            prefix: OnceCell::new(),
+            prefix: RwLock::default(),
             turns: Mutex::default(),
             locks: Mutex::default(),
             networks: tokio::sync::Mutex::default(),
@@ -72,20 +71,26 @@ impl Engine {
     }
 
     /// The version spoken with the engine: its own, capped at what this gateway knows.
-    pub(super) async fn api_version(&self) -> Result<&str, EngineError> {
-        Ok(self.prefix().await?.trim_start_matches("/v"))
+    pub(super) async fn api_version(&self) -> Result<String, EngineError> {
+        Ok(self.prefix().await?.trim_start_matches("/v").to_owned())
     }
 
-    async fn prefix(&self) -> Result<&str, EngineError> {
-        let agree = || async {
-            let version: Version =
-                read(self.wire.call(Method::GET, "", Target::new("/version")).await?).await?;
-            let theirs = parse_version(&version.api_version)
-                .ok_or_else(|| EngineError::Odd(format!("API version {:?}", version.api_version)))?;
-            let (major, minor) = theirs.min(KNOWN);
-            Ok::<_, EngineError>(format!("/v{major}.{minor}"))
-        };
-        Ok(self.prefix.get_or_try_init(agree).await?)
+    async fn prefix(&self) -> Result<Arc<str>, EngineError> {
+        if let Some(agreed) = self.prefix.read().unwrap_or_else(PoisonError::into_inner).clone() {
+            return Ok(agreed);
+        }
+        let version: Version = read(self.wire.call(Method::GET, "", Target::new("/version")).await?).await?;
+        let theirs = parse_version(&version.api_version)
+            .ok_or_else(|| EngineError::Odd(format!("API version {:?}", version.api_version)))?;
+        let (major, minor) = theirs.min(KNOWN);
+        let agreed: Arc<str> = format!("/v{major}.{minor}").into();
+        *self.prefix.write().unwrap_or_else(PoisonError::into_inner) = Some(agreed.clone());
+        Ok(agreed)
+    }
+
+    /// The engine may be another one, or a newer one, when it comes up again.
+    pub(super) fn forget_version(&self) {
+        *self.prefix.write().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
     /// A call without a body, its path built by the gateway.
@@ -94,7 +99,7 @@ impl Engine {
         method: Method,
         target: Target,
     ) -> Result<Response<Incoming>, EngineError> {
-        self.wire.call(method, self.prefix().await?, target).await
+        self.wire.call(method, &self.prefix().await?, target).await
     }
 
     /// A call with a body that [`spec`] or [`network`] wrote.
@@ -104,7 +109,7 @@ impl Engine {
         target: Target,
         body: &Value,
     ) -> Result<Response<Incoming>, EngineError> {
-        self.wire.call_with(method, self.prefix().await?, target, body).await
+        self.wire.call_with(method, &self.prefix().await?, target, body).await
     }
 
     pub(super) async fn get(&self, target: Target) -> Result<Value, EngineError> {
@@ -140,7 +145,7 @@ impl Engine {
         if detach {
             return self.call_with(Method::POST, target, &body).await;
         }
-        self.wire.hijack(self.prefix().await?, target, Some(&body)).await
+        self.wire.hijack(&self.prefix().await?, target, Some(&body)).await
     }
 
     pub(super) async fn exec_inspect(&self, exec: &ExecId) -> Result<Value, EngineError> {
@@ -149,7 +154,7 @@ impl Engine {
 
     /// Asks for a container's raw streams.
     pub(super) async fn attach(&self, target: Target) -> Result<Response<Incoming>, EngineError> {
-        self.wire.hijack(self.prefix().await?, target, None).await
+        self.wire.hijack(&self.prefix().await?, target, None).await
     }
 
     /// Sends a tar into a container that does not run.
@@ -157,10 +162,12 @@ impl Engine {
         &self,
         container: &Owned,
         path: &str,
+        keep_kinds: bool,
         tar: Body,
     ) -> Result<Response<Incoming>, EngineError> {
-        let target = container.target("/archive").with("path", path).with("noOverwriteDirNonDir", "true");
-        let request = wire::Wire::request(Method::PUT, self.prefix().await?, target, tar)?;
+        let target = container.target("/archive").with("path", path);
+        let target = if keep_kinds { target.with("noOverwriteDirNonDir", "true") } else { target };
+        let request = wire::Wire::request(Method::PUT, &self.prefix().await?, target, tar)?;
         wire::good(self.wire.send(request).await?).await
     }
 

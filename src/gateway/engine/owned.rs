@@ -127,6 +127,15 @@ impl Owned {
         self.found.running
     }
 
+    /// For what needs a process inside.
+    pub(in crate::gateway) fn must_run(&self) -> Result<(), Error> {
+        if self.running() {
+            return Ok(());
+        }
+        let name = self.name();
+        Err(Error::Conflict(format!("{name} is not running; start it first (ie-container start {name})")))
+    }
+
     pub(in crate::gateway) fn labels(&self) -> &Labels {
         &self.found.labels
     }

@@ -86,6 +86,15 @@ fn a_home_lies_below_a_root_for_homes() {
 }
 
 #[test]
+fn a_home_is_staged_from_the_nearest_root() {
+    let text = "[gateway]\nuids = '1-9'\nhomes = ['/home', { path = '/home/nfs', idmap = 'off' }]
+[defaults]\nimages = ['**']\nhome = 'rw'";
+    let policy = Policy::parse("policy.toml", text).unwrap();
+    let who = Who { login: "ann", groups: &[], home: Path::new("/home/nfs/ann"), today: TODAY };
+    assert_eq!(got(&policy.limits(&who), &[]), ["/home/nfs + ann at /home/nfs/ann rw"]);
+}
+
+#[test]
 fn a_source_is_the_home_or_something_offered() {
     let ann = limits(OFFERS, &[]);
     assert_eq!(adds(&ann, "/home/ann/a/b", "/b", ReadWrite), "/home + ann/a/b at /b rw");

@@ -206,6 +206,14 @@ fn a_gpu_of_a_stopped_container_is_asked_for_anew() {
 }
 
 #[test]
+fn who_asks_for_no_gpu_is_not_held_up_by_a_lowered_limit() {
+    let ann = open("total = { gpus = 1 }");
+    let held = Used { name: "a".into(), running: true, gpus: 2, ..Used::default() };
+    let used = Usage { containers: vec![held], ..Usage::default() };
+    assert_eq!(told(ann.admit(&used, &ubuntu())), "yes");
+}
+
+#[test]
 fn an_image_must_be_on_the_list() {
     let ann = limits("[defaults]\nimages = ['docker.io/pytorch/*']", &[]);
     let no = ann.admit(&Usage::default(), &ubuntu()).unwrap_err();

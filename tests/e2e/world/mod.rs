@@ -207,12 +207,10 @@ impl World {
 
     /// The daemons' last words, for a test that failed.
     pub(crate) fn last_words(&self) -> String {
-        let logs = [
-            &self.slot.lib().join("log/ie-containerd"),
-            &self.slot.lib().join("log/ie-mountd"),
-            &self.engine.log(),
-        ];
-        let parts = logs.map(|log| format!("--- {}\n{}", log.display(), tail(log, 8)));
+        let parts = [("ie-containerd", 12), ("ie-mountd", 4), ("dockerd", 2)].map(|(name, count)| {
+            let log = self.slot.lib().join("log").join(name);
+            format!("--- the end of {name}'s log\n{}", tail(&log, count))
+        });
         parts.join("\n")
     }
 }

@@ -63,7 +63,7 @@ impl World {
     pub(super) fn start_mountd(&self) -> Result<(), String> {
         let mut command = Command::new("setpriv");
         command
-            .arg("--bounding-set=-all,+sys_admin,+dac_read_search,+setuid,+setgid")
+            .arg("--bounding-set=-all,+sys_admin,+setuid,+setgid")
             .args(["--inh-caps=-all", "--no-new-privs", "--"])
             .arg(self.program("ie-mountd"))
             .arg("--policy")

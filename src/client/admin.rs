@@ -1,0 +1,53 @@
+//! `admin`: everyone's containers, through the admin socket.
+
+use super::cli::site::AdminVerb;
+use super::error::Error;
+use super::operands::{done, each};
+use super::output::{print, say};
+use super::route::{Route, container};
+use super::{Context, ps};
+use crate::protocol::escape::escape_line;
+use crate::protocol::report::Reloaded;
+use std::process::ExitCode;
+
+const CONTAINERS: &str = "/ie/v1/admin/containers";
+
+pub(crate) async fn run(context: &Context, verb: &AdminVerb) -> Result<ExitCode, Error> {
+    match verb {
+        AdminVerb::Ps(args) => ps::show(context, args, CONTAINERS, true).await,
+        AdminVerb::Stop { containers } => {
+            each(context, containers, async |word| {
+                let route = Route::new(CONTAINERS).word(container(word)?.as_str()).then("stop");
+                context.api.post(&route).await?;
+                done(word)
+            })
+            .await
+        }
+        AdminVerb::Rm { force, containers } => {
+            each(context, containers, async |word| remove(context, *force, word).await).await
+        }
+        AdminVerb::Reload => {
+            let route = Route::new("/ie/v1/admin/reload");
+            let reloaded: Reloaded = super::connect::parse(&context.api.post(&route).await?)?;
+            for warning in reloaded.warnings {
+                say(&format!("WARNING: {}\n", escape_line(&warning)));
+            }
+            print("reloaded\n").map(|()| ExitCode::SUCCESS)
+        }
+    }
+}
+
+async fn remove(context: &Context, force: bool, word: &str) -> Result<String, Error> {
+    let removed = match container(word) {
+        Ok(container) => {
+            let route = Route::new(CONTAINERS).word(container.as_str()).flag("force", force);
+            context.api.delete(&route).await
+        }
+        Err(error) => Err(error),
+    };
+    match removed {
+        Err(error) if force && error.is_not_found() => Ok(String::new()),
+        Err(error) => Err(error),
+        Ok(()) => done(word),
+    }
+}

@@ -1,0 +1,45 @@
+//! `attach`: a running container's streams.
+
+use super::body::Streams;
+use super::cli::process::AttachArgs;
+use super::container::{State, attach_route, ended, exit_code, inspected, wait};
+use super::error::Error;
+use super::session::{Process, Session, Wanted};
+use super::{Context, terminal};
+use std::process::ExitCode;
+
+pub(crate) async fn run(context: &Context, args: &AttachArgs) -> Result<ExitCode, Error> {
+    let api = &context.api;
+    let (id, found) = inspected(api, &args.container).await?;
+    refuse(&found.state)?;
+    let tty = found.config.tty;
+    let streams = Streams { stdin: found.config.open_stdin && !args.no_stdin, stdout: true, stderr: true };
+    if tty && streams.stdin && !terminal::stdin_is_one() {
+        return Err(Error::usage("the input device is not a TTY"));
+    }
+    let waiting = wait(api, &id, "not-running").await?;
+    let hijacked = api.hijack(&attach_route(&id, streams), None).await?;
+    let wanted = Wanted {
+        tty,
+        stdin: streams.stdin,
+        stdin_ends: found.config.stdin_once,
+        proxy: args.sig_proxy && !tty,
+        redraw: true,
+        keys: args.detach_keys.clone().unwrap_or_default(),
+    };
+    let session = Session::begin(Process::Container(id), hijacked, wanted)?;
+    ended(session.run(api, exit_code(waiting)).await, &args.container)
+}
+
+fn refuse(state: &State) -> Result<(), Error> {
+    match state {
+        State { running: false, .. } => {
+            Err(Error::usage("you cannot attach to a stopped container, start it first"))
+        }
+        State { paused: true, .. } => Err(Error::usage("you cannot attach to a paused container")),
+        State { restarting: true, .. } => {
+            Err(Error::usage("you cannot attach to a restarting container, wait until it is running"))
+        }
+        State { .. } => Ok(()),
+    }
+}

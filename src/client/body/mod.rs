@@ -1,0 +1,198 @@
+//! From the flags of `run` and `create` to the request body: pure, and only what was asked for.
+
+mod env;
+mod mounts;
+mod ports;
+mod resources;
+
+use super::cli::run::{CreateArgs, StreamName};
+use super::error::Error;
+use bollard_stubs::models::{ContainerCreateBody, HostConfig};
+pub(crate) use env::{read_files, variables};
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+/// Where the caller stands: everything of the world that a body depends on.
+#[derive(Debug, Default)]
+pub(crate) struct Caller {
+    pub(crate) env: HashMap<String, String>,
+    /// The texts of the `--env-file`s, in order.
+    pub(crate) env_files: Vec<String>,
+    /// The current directory, without symbolic links.
+    pub(crate) cwd: PathBuf,
+    /// The home as it is called, and without symbolic links.
+    pub(crate) home: Option<(PathBuf, PathBuf)>,
+}
+
+impl Caller {
+    /// The caller of this process.
+    pub(crate) fn here(env_files: &[PathBuf]) -> Result<Self, Error> {
+        let cwd = std::env::current_dir().map_err(|why| Error::io("find the current directory", why))?;
+        let home = std::env::home_dir().filter(|home| home.is_absolute() && home != Path::new("/"));
+        let home = home.map(|home| {
+            let real = home.canonicalize().unwrap_or_else(|_| home.clone());
+            (home, real)
+        });
+        let env =
+            std::env::vars_os().filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?)));
+        Ok(Self { env: env.collect(), env_files: read_files(env_files)?, cwd, home })
+    }
+}
+
+/// Which of its streams the client will be attached to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Streams {
+    pub(crate) stdin: bool,
+    pub(crate) stdout: bool,
+    pub(crate) stderr: bool,
+}
+
+impl Streams {
+    /// Neither -a nor -d: everything, stdin only with -i.
+    pub(crate) fn of(args: &CreateArgs, detach: bool) -> Self {
+        let all = args.attach.is_empty() && !detach;
+        let named = |stream| args.attach.contains(&stream);
+        Self {
+            stdin: (all && args.interactive) || named(StreamName::Stdin),
+            stdout: all || named(StreamName::Stdout),
+            stderr: all || named(StreamName::Stderr),
+        }
+    }
+
+    pub(crate) fn any(self) -> bool {
+        self.stdin || self.stdout || self.stderr
+    }
+}
+
+/// The body of `POST /containers/create`.
+pub(crate) fn create(args: &CreateArgs, detach: bool, caller: &Caller) -> Result<ContainerCreateBody, Error> {
+    args.forbidden.refuse()?;
+    resources::refuse_restart(args.restart.as_deref())?;
+    let streams = Streams::of(args, detach);
+    let binds = mounts::binds(&args.volume, caller)?;
+    let published = ports::published(&args.publish)?;
+    let env = env::variables(&args.env, caller)?;
+    let workdir = args.workdir.clone().or_else(|| mounts::workdir(caller, &binds));
+    let given = |yes: bool| yes.then_some(true);
+    Ok(ContainerCreateBody {
+        image: Some(args.image().to_owned()),
+        cmd: some(args.command().to_vec()),
+        entrypoint: args.entrypoint.clone().map(|word| vec![word]),
+        hostname: args.hostname.clone(),
+        env: some(env),
+        working_dir: workdir,
+        labels: some(env::labels(&args.label)?),
+        tty: given(args.tty),
+        open_stdin: given(args.interactive),
+        // The process sees the end of its input when the client goes.
+        stdin_once: given(args.interactive && streams.stdin),
+        attach_stdin: given(streams.stdin),
+        attach_stdout: given(streams.stdout),
+        attach_stderr: given(streams.stderr),
+        exposed_ports: some(published.keys().cloned().collect()),
+        stop_signal: args.stop_signal.clone(),
+        stop_timeout: args.stop_timeout,
+        host_config: Some(HostConfig {
+            init: Some(args.init),
+            auto_remove: given(args.rm),
+            readonly_rootfs: given(args.read_only),
+            network_mode: args.network.clone().filter(|network| network != "own"),
+            port_bindings: some(published),
+            mounts: some([binds, mounts::mounts(&args.mount, caller)?].concat()),
+            tmpfs: some(mounts::tmpfs(&args.tmpfs)),
+            device_requests: resources::gpus(args.gpus.as_deref())?,
+            memory: resources::bytes(args.memory)?,
+            nano_cpus: resources::cpus(args.cpus)?,
+            shm_size: resources::bytes(args.shm_size)?,
+            pids_limit: args.pids_limit,
+            ulimits: some(resources::ulimits(&args.ulimit)?),
+            ..HostConfig::default()
+        }),
+        ..ContainerCreateBody::default()
+    })
+}
+
+/// What was not asked for is not sent.
+fn some<T: Default + PartialEq>(value: T) -> Option<T> {
+    (value != T::default()).then_some(value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::client::cli::{Cli, Verb};
+    use clap::Parser;
+    use serde_json::{Value, json};
+
+    fn caller() -> Caller {
+        Caller {
+            env: HashMap::from([("LANG".to_owned(), "C".to_owned())]),
+            cwd: "/home/ann/proj".into(),
+            home: Some(("/home/ann".into(), "/home/ann".into())),
+            ..Caller::default()
+        }
+    }
+
+    fn body(line: &str) -> Result<Value, Error> {
+        let cli = Cli::try_parse_from(["ie-container", "run"].into_iter().chain(line.split(' '))).unwrap();
+        let Verb::Run(args) = cli.verb else { panic!("not run") };
+        Ok(serde_json::to_value(create(&args.create, args.detach, &caller())?).unwrap())
+    }
+
+    #[test]
+    fn run_asks_for_what_was_typed() {
+        let typed = "--rm --name web -d -m 8g --cpus 1.5 --pids-limit 64 --shm-size 1g --init=false -e A=b -e LANG \
+            -e NONE -l x=y -p 8080:80 -w /srv --entrypoint sh --read-only --network none --stop-timeout 3 img:1 -c --rm";
+        let expected = json!({
+            "Image": "img:1", "Cmd": ["-c", "--rm"], "Entrypoint": ["sh"], "Env": ["A=b", "LANG=C"],
+            "Labels": {"x": "y"}, "WorkingDir": "/srv", "ExposedPorts": {"80/tcp": {}}, "StopTimeout": 3,
+            "HostConfig": {
+                "Init": false, "AutoRemove": true, "ReadonlyRootfs": true, "NetworkMode": "none",
+                "PortBindings": {"80/tcp": [{"HostPort": "8080"}]}, "Memory": 8_589_934_592_u64,
+                "NanoCpus": 1_500_000_000, "ShmSize": 1_073_741_824, "PidsLimit": 64,
+            },
+        });
+        assert_eq!(body(typed).unwrap(), expected);
+    }
+
+    #[test]
+    fn what_was_not_asked_is_not_sent() {
+        let expected = json!({
+            "Image": "img", "WorkingDir": "/home/ann/proj", "AttachStdout": true, "AttachStderr": true,
+            "HostConfig": {"Init": true},
+        });
+        assert_eq!(body("--network own img").unwrap(), expected);
+    }
+
+    #[test]
+    fn streams_follow_docker() {
+        let expected = json!({
+            "Image": "img", "Cmd": ["sh"], "WorkingDir": "/home/ann/proj", "Tty": true, "OpenStdin": true,
+            "StdinOnce": true, "AttachStdin": true, "AttachStdout": true, "AttachStderr": true,
+            "HostConfig": {"Init": true},
+        });
+        assert_eq!(body("-it img sh").unwrap(), expected);
+        let detached = body("-itd img sh").unwrap();
+        assert_eq!(detached.get("OpenStdin"), Some(&json!(true)));
+        for absent in ["StdinOnce", "AttachStdin", "AttachStdout", "AttachStderr"] {
+            assert_eq!(detached.get(absent), None);
+        }
+        let one = body("-a STDERR img").unwrap();
+        assert_eq!((one.get("AttachStdout"), one.get("AttachStderr")), (None, Some(&json!(true))));
+    }
+
+    #[test]
+    fn a_flag_of_docker_s_that_cannot_be_is_refused_with_its_reason() {
+        for (line, said) in [
+            (
+                "--privileged img",
+                "--privileged is not allowed here: containers run with your own rights and no more",
+            ),
+            ("-u 0 img", "--user is not allowed here: every container runs as you"),
+            ("--restart always img", "--restart always is not allowed here: what has ended stays ended"),
+        ] {
+            assert_eq!(body(line).unwrap_err().to_string(), said);
+        }
+        assert!(body("--restart no img --privileged").is_ok());
+    }
+}

@@ -1,0 +1,134 @@
+//! Docker's flags that no container here can have, so that they are answered with a reason and not as unknown.
+
+use crate::client::error::Error;
+use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches, parser::ValueSource};
+
+/// Does the flag take a value?
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Takes {
+    Value,
+    Nothing,
+}
+use Takes::{Nothing, Value};
+
+struct Flag {
+    name: &'static str,
+    short: Option<char>,
+    takes: Takes,
+    reason: &'static str,
+}
+
+const fn flag(name: &'static str, takes: Takes, reason: &'static str) -> Flag {
+    Flag { name, short: None, takes, reason }
+}
+
+const fn short(name: &'static str, short: char, takes: Takes, reason: &'static str) -> Flag {
+    Flag { name, short: Some(short), takes, reason }
+}
+
+const POWERS: &str = "containers run with your own rights and no more";
+const USER: &str = "every container runs as you";
+const SHARED: &str = "containers share no namespaces with the host or each other";
+const DEVICES: &str = "devices are handed out with --gpus only";
+const NETWORK: &str = "your containers have a network of their own, managed by the gateway";
+const OTHERS: &str = "a container reaches your other containers by their names";
+const ENGINE: &str = "this belongs to the engine, which all users of this machine share";
+const LIMITS: &str = "limits are set with --memory, --cpus, --pids-limit and --shm-size";
+const MOUNTS: &str = "only your own directories can be mounted, with -v or --mount";
+
+const FLAGS: [Flag; 52] = [
+    flag("privileged", Nothing, POWERS),
+    flag("cap-add", Value, POWERS),
+    flag("security-opt", Value, POWERS),
+    flag("sysctl", Value, POWERS),
+    short("user", 'u', Value, USER),
+    flag("group-add", Value, USER),
+    flag("userns", Value, USER),
+    flag("pid", Value, SHARED),
+    flag("ipc", Value, SHARED),
+    flag("uts", Value, SHARED),
+    flag("cgroupns", Value, SHARED),
+    flag("device", Value, DEVICES),
+    flag("device-cgroup-rule", Value, DEVICES),
+    flag("device-read-bps", Value, DEVICES),
+    flag("device-read-iops", Value, DEVICES),
+    flag("device-write-bps", Value, DEVICES),
+    flag("device-write-iops", Value, DEVICES),
+    flag("add-host", Value, NETWORK),
+    flag("dns", Value, NETWORK),
+    flag("dns-option", Value, NETWORK),
+    flag("dns-search", Value, NETWORK),
+    flag("domainname", Value, NETWORK),
+    flag("ip", Value, NETWORK),
+    flag("ip6", Value, NETWORK),
+    flag("link-local-ip", Value, NETWORK),
+    flag("mac-address", Value, NETWORK),
+    flag("network-alias", Value, NETWORK),
+    short("publish-all", 'P', Nothing, "say which ports with -p"),
+    flag("link", Value, OTHERS),
+    flag("volumes-from", Value, MOUNTS),
+    flag("volume-driver", Value, MOUNTS),
+    flag("storage-opt", Value, ENGINE),
+    flag("cgroup-parent", Value, ENGINE),
+    flag("runtime", Value, ENGINE),
+    flag("isolation", Value, ENGINE),
+    flag("log-driver", Value, ENGINE),
+    flag("log-opt", Value, ENGINE),
+    flag("platform", Value, ENGINE),
+    flag("use-api-socket", Nothing, ENGINE),
+    flag("annotation", Value, ENGINE),
+    flag("oom-score-adj", Value, LIMITS),
+    flag("oom-kill-disable", Nothing, LIMITS),
+    short("cpu-shares", 'c', Value, LIMITS),
+    flag("cpu-period", Value, LIMITS),
+    flag("cpu-quota", Value, LIMITS),
+    flag("cpu-rt-period", Value, LIMITS),
+    flag("cpu-rt-runtime", Value, LIMITS),
+    flag("cpuset-cpus", Value, LIMITS),
+    flag("cpuset-mems", Value, LIMITS),
+    flag("memory-swap", Value, LIMITS),
+    flag("memory-swappiness", Value, LIMITS),
+    flag("blkio-weight", Value, LIMITS),
+];
+
+/// The first such flag on the line, and why it is refused.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Forbidden(Option<(&'static str, &'static str)>);
+
+impl Forbidden {
+    pub(crate) fn refuse(&self) -> Result<(), Error> {
+        match self.0 {
+            None => Ok(()),
+            Some((name, reason)) => Err(Error::usage(format!("--{name} is not allowed here: {reason}"))),
+        }
+    }
+}
+
+impl Args for Forbidden {
+    fn augment_args(command: Command) -> Command {
+        FLAGS.iter().fold(command, |command, flag| {
+            let action = if flag.takes == Value { ArgAction::Append } else { ArgAction::SetTrue };
+            let arg = Arg::new(flag.name).long(flag.name).hide(true).action(action);
+            command.arg(match flag.short {
+                Some(letter) => arg.short(letter),
+                None => arg,
+            })
+        })
+    }
+
+    fn augment_args_for_update(command: Command) -> Command {
+        Self::augment_args(command)
+    }
+}
+
+impl FromArgMatches for Forbidden {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        let typed = |flag: &&Flag| matches.value_source(flag.name) == Some(ValueSource::CommandLine);
+        Ok(Self(FLAGS.iter().find(typed).map(|flag| (flag.name, flag.reason))))
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        *self = Self::from_arg_matches(matches)?;
+        Ok(())
+    }
+}

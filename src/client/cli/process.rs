@@ -1,0 +1,168 @@
+//! The flags of the verbs that act on a container or its process.
+
+use crate::client::keys::DetachKeys;
+use clap::{ArgAction, Args};
+
+/// Starts containers that have stopped
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  ie-container start web db\n  ie-container start -ai shell")]
+pub(crate) struct StartArgs {
+    /// Attach to its output, pass signals on, and exit as it does
+    #[arg(short, long)]
+    pub(crate) attach: bool,
+    /// Attach to its input too
+    #[arg(short, long)]
+    pub(crate) interactive: bool,
+    /// The keys that leave the terminal: ctrl-p,ctrl-q unless said otherwise
+    #[arg(long, value_name = "KEYS")]
+    pub(crate) detach_keys: Option<DetachKeys>,
+    /// Send signals on to the process, when it has no terminal
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, action = ArgAction::Set)]
+    #[arg(default_value_t = true, default_missing_value = "true")]
+    pub(crate) sig_proxy: bool,
+    #[arg(required = true, value_name = "CONTAINER")]
+    pub(crate) containers: Vec<String>,
+}
+
+/// Stops running containers: a signal, a while, then a kill
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  ie-container stop web\n  ie-container stop -t 60 train db")]
+pub(crate) struct StopArgs {
+    /// How long to wait before it is killed; -1 waits for ever
+    #[arg(short, long, visible_alias = "timeout", value_name = "SECONDS", allow_negative_numbers = true)]
+    pub(crate) time: Option<i64>,
+    /// The signal to send instead of its own
+    #[arg(short, long)]
+    pub(crate) signal: Option<String>,
+    #[arg(required = true, value_name = "CONTAINER")]
+    pub(crate) containers: Vec<String>,
+}
+
+/// Attaches to a running container's streams
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  ie-container attach web        # ctrl-p ctrl-q leaves again")]
+pub(crate) struct AttachArgs {
+    /// Leave its stdin alone
+    #[arg(long)]
+    pub(crate) no_stdin: bool,
+    /// The keys that leave the terminal: ctrl-p,ctrl-q unless said otherwise
+    #[arg(long, value_name = "KEYS")]
+    pub(crate) detach_keys: Option<DetachKeys>,
+    /// Send signals on to the process, when it has no terminal
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, action = ArgAction::Set)]
+    #[arg(default_value_t = true, default_missing_value = "true")]
+    pub(crate) sig_proxy: bool,
+    pub(crate) container: String,
+}
+
+/// Removes containers
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  ie-container rm old\n  ie-container rm -f $(ie-container ps -aq)")]
+pub(crate) struct RmArgs {
+    /// Kill it first if it runs; one that is not there is no error
+    #[arg(short, long)]
+    pub(crate) force: bool,
+    /// Its anonymous volumes too
+    #[arg(short, long)]
+    pub(crate) volumes: bool,
+    #[arg(required = true, value_name = "CONTAINER")]
+    pub(crate) containers: Vec<String>,
+}
+
+/// Runs a command in a running container
+#[derive(Debug, Args)]
+#[command(override_usage = "ie-container exec [OPTIONS] CONTAINER COMMAND [ARG...]")]
+#[command(after_help = "\
+Examples:
+  ie-container exec -it web bash
+  ie-container exec web cat /etc/os-release")]
+pub(crate) struct ExecArgs {
+    /// Leave it running in the background
+    #[arg(short, long)]
+    pub(crate) detach: bool,
+    /// Keep stdin open
+    #[arg(short, long)]
+    pub(crate) interactive: bool,
+    /// Give the command a terminal
+    #[arg(short, long)]
+    pub(crate) tty: bool,
+    /// NAME=VALUE, or NAME for the value it has here
+    #[arg(short, long, value_name = "NAME[=VALUE]")]
+    pub(crate) env: Vec<String>,
+    /// A file of such lines
+    #[arg(long, value_name = "FILE")]
+    pub(crate) env_file: Vec<std::path::PathBuf>,
+    /// Where the command starts
+    #[arg(short, long, value_name = "DIR")]
+    pub(crate) workdir: Option<String>,
+    /// The keys that leave the terminal: ctrl-p,ctrl-q unless said otherwise
+    #[arg(long, value_name = "KEYS")]
+    pub(crate) detach_keys: Option<DetachKeys>,
+    #[arg(long, hide = true)]
+    pub(crate) privileged: bool,
+    #[arg(short, long, hide = true)]
+    pub(crate) user: Option<String>,
+    #[arg(required = true, num_args = 1.., trailing_var_arg = true, value_names = ["CONTAINER", "COMMAND"])]
+    container_and_command: Vec<String>,
+}
+
+impl ExecArgs {
+    pub(crate) fn container(&self) -> &str {
+        self.container_and_command.first().map_or("", String::as_str)
+    }
+
+    pub(crate) fn command(&self) -> &[String] {
+        self.container_and_command.get(1..).unwrap_or_default()
+    }
+}
+
+/// Shows what a container has written
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  ie-container logs --tail 20 web\n  ie-container logs -f --since 10m train"
+)]
+pub(crate) struct LogsArgs {
+    /// Go on as more is written
+    #[arg(short, long)]
+    pub(crate) follow: bool,
+    /// Only the last lines
+    #[arg(short = 'n', long, value_name = "LINES")]
+    pub(crate) tail: Option<String>,
+    /// From this time, or this long ago (10m)
+    #[arg(long, value_name = "TIME")]
+    pub(crate) since: Option<String>,
+    /// Up to this time, or this long ago (10m)
+    #[arg(long, value_name = "TIME")]
+    pub(crate) until: Option<String>,
+    /// With the time of each line
+    #[arg(short, long)]
+    pub(crate) timestamps: bool,
+    pub(crate) container: String,
+}
+
+/// Waits until containers stop and prints their exit codes
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  ie-container wait train")]
+pub(crate) struct WaitArgs {
+    #[arg(required = true, value_name = "CONTAINER")]
+    pub(crate) containers: Vec<String>,
+}
+
+/// Sends running containers a signal
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  ie-container kill web\n  ie-container kill -s HUP web")]
+pub(crate) struct KillArgs {
+    /// Which signal; KILL unless said otherwise
+    #[arg(short, long)]
+    pub(crate) signal: Option<String>,
+    #[arg(required = true, value_name = "CONTAINER")]
+    pub(crate) containers: Vec<String>,
+}
+
+/// Gives a container another name
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  ie-container rename brave_curie train")]
+pub(crate) struct RenameArgs {
+    pub(crate) container: String,
+    pub(crate) name: crate::protocol::name::ContainerName,
+}

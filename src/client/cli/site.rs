@@ -1,0 +1,52 @@
+//! The flags of the verbs about the machine and its rules.
+
+use super::list::PsArgs;
+use clap::{Args, Subcommand};
+
+/// Shows versions
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  ie-container version --format '{{.Client.Version}}'")]
+pub(crate) struct VersionArgs {}
+
+/// Shows what you may have, what you use, and what is left
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  ie-container quota\n  ie-container quota --format json")]
+pub(crate) struct QuotaArgs {}
+
+/// Prints a completion script
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  source <(ie-container completion bash)")]
+pub(crate) struct CompletionArgs {
+    pub(crate) shell: clap_complete::Shell,
+}
+
+/// For admins: everyone's containers, and the policy (with sudo)
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  sudo ie-container admin ps\n  sudo ie-container admin stop 3f2a91c07b55"
+)]
+pub(crate) struct AdminArgs {
+    #[command(subcommand)]
+    pub(crate) verb: AdminVerb,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum AdminVerb {
+    /// Lists everyone's containers
+    Ps(PsArgs),
+    /// Stops containers of anyone
+    Stop {
+        #[arg(required = true, value_name = "CONTAINER")]
+        containers: Vec<String>,
+    },
+    /// Removes containers of anyone
+    Rm {
+        /// Kill it first if it runs; one that is not there is no error
+        #[arg(short, long)]
+        force: bool,
+        #[arg(required = true, value_name = "CONTAINER")]
+        containers: Vec<String>,
+    },
+    /// Has the gateway read the policy again
+    Reload,
+}

@@ -1,0 +1,248 @@
+//! The connection to the gateway: the Docker Engine API over HTTP/1.1 on a Unix socket.
+
+use super::error::Error;
+use super::route::Route;
+use crate::protocol::report::Refusal;
+use bytes::Bytes;
+use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::body::Incoming;
+use hyper::client::conn::http1::SendRequest;
+use hyper::header::{CONNECTION, CONTENT_TYPE, HOST, UPGRADE};
+use hyper::http::request::Builder;
+use hyper::{Method, Request, Response, StatusCode};
+use hyper_util::rt::TokioIo;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use std::cell::RefCell;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use tokio::net::UnixStream;
+
+/// How long the gateway may take to accept us.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// The longest answer that is read whole.
+const LONGEST: usize = 64 << 20;
+
+/// The body of a request, whole or streamed.
+pub(crate) type Payload = UnsyncBoxBody<Bytes, io::Error>;
+type Sender = SendRequest<Payload>;
+
+/// The gateway, as the client sees it.
+pub(crate) struct Api {
+    socket: PathBuf,
+    /// A connection whose last answer has been read to its end.
+    idle: RefCell<Option<Sender>>,
+}
+
+/// The raw connection after an upgrade, and what had already been read from it.
+pub(crate) struct Hijacked {
+    pub(crate) stream: std::os::unix::net::UnixStream,
+    pub(crate) leftover: Bytes,
+}
+
+impl Api {
+    pub(crate) fn new(socket: &Path) -> Self {
+        Self { socket: socket.to_owned(), idle: RefCell::new(None) }
+    }
+
+    pub(crate) async fn get(&self, route: &Route) -> Result<Bytes, Error> {
+        self.whole(Method::GET, route, empty(), false).await
+    }
+
+    pub(crate) async fn get_json<T: DeserializeOwned>(&self, route: &Route) -> Result<T, Error> {
+        parse(&self.get(route).await?)
+    }
+
+    /// A request without a body.
+    pub(crate) async fn post(&self, route: &Route) -> Result<Bytes, Error> {
+        self.whole(Method::POST, route, empty(), false).await
+    }
+
+    pub(crate) async fn post_json<T: DeserializeOwned>(
+        &self,
+        route: &Route,
+        body: &impl Serialize,
+    ) -> Result<T, Error> {
+        parse(&self.whole(Method::POST, route, json(body)?, true).await?)
+    }
+
+    /// A request whose answer does not matter.
+    pub(crate) async fn post_body(&self, route: &Route, body: &impl Serialize) -> Result<(), Error> {
+        self.whole(Method::POST, route, json(body)?, true).await.map(drop)
+    }
+
+    pub(crate) async fn delete(&self, route: &Route) -> Result<(), Error> {
+        self.whole(Method::DELETE, route, empty(), false).await.map(drop)
+    }
+
+    /// Sends a body as it comes.
+    #[allow(dead_code, reason = "cp sends its archive with it")]
+    pub(crate) async fn put_stream(&self, route: &Route, body: Payload) -> Result<Bytes, Error> {
+        self.whole(Method::PUT, route, body, false).await
+    }
+
+    /// The answer's head is here when this returns; its body comes as it comes.
+    pub(crate) async fn get_stream(&self, route: &Route) -> Result<Response<Incoming>, Error> {
+        checked(self.answer(Method::GET, route, empty(), false).await?.0).await
+    }
+
+    pub(crate) async fn post_stream(&self, route: &Route) -> Result<Response<Incoming>, Error> {
+        checked(self.answer(Method::POST, route, empty(), false).await?.0).await
+    }
+
+    /// Asks for the connection itself; both halves can be closed apart.
+    pub(crate) async fn hijack(
+        &self,
+        route: &Route,
+        body: Option<&serde_json::Value>,
+    ) -> Result<Hijacked, Error> {
+        let builder =
+            request(Method::POST, route, body.is_some()).header(CONNECTION, "Upgrade").header(UPGRADE, "tcp");
+        let payload = body.map_or_else(|| Ok(empty()), json)?;
+        let (answer, _) = self.send(finish(builder, payload)?).await?;
+        let answer = checked(answer).await?;
+        if answer.status() != StatusCode::SWITCHING_PROTOCOLS {
+            return Err(Error::Answer("no stream where one was asked for".to_owned()));
+        }
+        let upgraded = hyper::upgrade::on(answer).await.map_err(|_| Error::Lost)?;
+        let parts = upgraded
+            .downcast::<TokioIo<UnixStream>>()
+            .map_err(|_| Error::Answer("an upgrade to something else".to_owned()))?;
+        let stream = parts.io.into_inner().into_std().map_err(|why| Error::io("use the connection", why))?;
+        stream.set_nonblocking(false).map_err(|why| Error::io("use the connection", why))?;
+        Ok(Hijacked { stream, leftover: parts.read_buf })
+    }
+
+    async fn whole(
+        &self,
+        method: Method,
+        route: &Route,
+        body: Payload,
+        is_json: bool,
+    ) -> Result<Bytes, Error> {
+        let (answer, sender) = self.answer(method, route, body, is_json).await?;
+        let answer = checked(answer).await;
+        let bytes = match answer {
+            Ok(answer) => collect(answer).await?,
+            Err(error) => {
+                self.idle.replace(Some(sender));
+                return Err(error);
+            }
+        };
+        self.idle.replace(Some(sender));
+        Ok(bytes)
+    }
+
+    async fn answer(
+        &self,
+        method: Method,
+        route: &Route,
+        body: Payload,
+        is_json: bool,
+    ) -> Result<(Response<Incoming>, Sender), Error> {
+        self.send(finish(request(method, route, is_json), body)?).await
+    }
+
+    /// Sends on the idle connection if it still stands, else on a new one.
+    async fn send(&self, request: Request<Payload>) -> Result<(Response<Incoming>, Sender), Error> {
+        let mut request = request;
+        let idle = self.idle.take();
+        if let Some(mut sender) = idle
+            && sender.ready().await.is_ok()
+        {
+            match sender.try_send_request(request).await {
+                Ok(answer) => return Ok((answer, sender)),
+                Err(mut failed) => match failed.take_message() {
+                    // It was never sent: the gateway had closed the idle connection.
+                    Some(unsent) => request = unsent,
+                    None => return Err(Error::Lost),
+                },
+            }
+        }
+        let mut sender = self.connect().await?;
+        let answer = sender.send_request(request).await.map_err(|_| Error::Lost)?;
+        Ok((answer, sender))
+    }
+
+    async fn connect(&self) -> Result<Sender, Error> {
+        let place = || self.socket.display().to_string();
+        let stream = match tokio::time::timeout(PATIENCE, UnixStream::connect(&self.socket)).await {
+            Ok(Ok(stream)) => stream,
+            Ok(Err(why)) => return Err(unreachable(&why, place())),
+            Err(_) => return Err(Error::Slow(place())),
+        };
+        let (sender, connection) =
+            hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(|_| Error::Lost)?;
+        // The connection's own end shows as an error of the request that was using it.
+        tokio::spawn(connection.with_upgrades());
+        Ok(sender)
+    }
+}
+
+fn unreachable(why: &io::Error, place: String) -> Error {
+    match why.kind() {
+        io::ErrorKind::PermissionDenied => Error::NotPermitted(place),
+        // A full backlog shows as "would block" on a Unix socket.
+        io::ErrorKind::WouldBlock => Error::Slow(place),
+        _ => Error::NoGateway(place),
+    }
+}
+
+fn request(method: Method, route: &Route, is_json: bool) -> Builder {
+    let builder = Request::builder().method(method).uri(route.as_str()).header(HOST, "ie-container");
+    if is_json { builder.header(CONTENT_TYPE, "application/json") } else { builder }
+}
+
+fn finish(builder: Builder, body: Payload) -> Result<Request<Payload>, Error> {
+    builder.body(body).map_err(|why| Error::usage(format!("this cannot be asked: {why}")))
+}
+
+fn empty() -> Payload {
+    Full::default().map_err(|never| match never {}).boxed_unsync()
+}
+
+fn json(body: &impl Serialize) -> Result<Payload, Error> {
+    let bytes = serde_json::to_vec(body).map_err(|why| Error::usage(why.to_string()))?;
+    Ok(Full::from(bytes).map_err(|never| match never {}).boxed_unsync())
+}
+
+/// The body of an answer, read whole.
+pub(crate) async fn collect(answer: Response<Incoming>) -> Result<Bytes, Error> {
+    let whole = Limited::new(answer.into_body(), LONGEST).collect().await.map_err(|_| Error::Lost)?;
+    Ok(whole.to_bytes())
+}
+
+pub(crate) fn parse<'b, T: Deserialize<'b>>(bytes: &'b [u8]) -> Result<T, Error> {
+    serde_json::from_slice(bytes).map_err(|why| Error::Answer(why.to_string()))
+}
+
+async fn checked(answer: Response<Incoming>) -> Result<Response<Incoming>, Error> {
+    let status = answer.status();
+    if status.as_u16() < 400 {
+        return Ok(answer);
+    }
+    let body = collect(answer).await.unwrap_or_default();
+    Err(Error::Refused { status: status.as_u16(), refusal: Box::new(refusal(status, &body)) })
+}
+
+fn refusal(status: StatusCode, body: &[u8]) -> Refusal {
+    match serde_json::from_slice::<Refusal>(body) {
+        Ok(refusal) if !refusal.message.is_empty() => refusal,
+        _ => Refusal::new("gateway", format!("the gateway answered {}", status.as_u16())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_is_read_with_or_without_our_fields() {
+        let status = StatusCode::FORBIDDEN;
+        assert_eq!(refusal(status, br#"{"message":"no","other":1}"#).message, "no");
+        assert_eq!(refusal(status, br#"{"message":"no","code":"quota","rule":"r"}"#).code, "quota");
+        assert_eq!(refusal(status, b"<html>").message, "the gateway answered 403");
+    }
+}

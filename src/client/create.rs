@@ -1,0 +1,144 @@
+//! `create`, and the making of a container for `run`.
+
+use super::body::{self, Caller};
+use super::cli::run::{CreateArgs, Pull};
+use super::connect::Api;
+use super::error::Error;
+use super::output::{json::pretty, print, say};
+use super::route::{Route, container};
+use super::{Context, pull};
+use crate::protocol::escape::escape_line;
+use crate::protocol::name::ContainerRef;
+use bollard_stubs::models::ContainerCreateBody;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+struct Answer {
+    id: String,
+    warnings: Option<Vec<String>>,
+}
+
+pub(crate) async fn run(context: &Context, args: &CreateArgs) -> Result<ExitCode, Error> {
+    if args.dry_run {
+        return dry_run(&context.api, args, false).await;
+    }
+    let made = make(&context.api, args, false).await?;
+    print(&format!("{made}\n"))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// What would be granted, or why not.
+pub(crate) async fn dry_run(api: &Api, args: &CreateArgs, detach: bool) -> Result<ExitCode, Error> {
+    let body = body::create(args, detach, &Caller::here(&args.env_file)?)?;
+    let route = Route::new("/ie/v1/dry-run").given("name", args.name.as_ref().map(|name| name.as_str()));
+    let granted: Box<RawValue> = api.post_json(&route, &body).await?;
+    print(&pretty(&granted))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Makes the container, fetching its image where that is wanted, and writes its id file.
+pub(crate) async fn make(api: &Api, args: &CreateArgs, detach: bool) -> Result<ContainerRef, Error> {
+    let body = body::create(args, detach, &Caller::here(&args.env_file)?)?;
+    let id_file = args.cidfile.as_deref().map(IdFile::reserve).transpose()?;
+    if args.pull == Pull::Always {
+        pull::fetch(api, args.image(), args.quiet).await?;
+    }
+    let answer = match ask(api, args, &body).await {
+        Err(error) if args.pull == Pull::Missing && is_missing_image(&error) => {
+            if !args.quiet {
+                say(&format!(
+                    "Unable to find image '{}' locally\n",
+                    escape_line(&pull::tagged(args.image()))
+                ));
+            }
+            pull::fetch(api, args.image(), args.quiet).await?;
+            ask(api, args, &body).await?
+        }
+        answer => answer?,
+    };
+    for warning in answer.warnings.unwrap_or_default() {
+        say(&format!("WARNING: {}\n", escape_line(&warning)));
+    }
+    if let Some(file) = id_file {
+        file.write(&answer.id)?;
+    }
+    container(&answer.id)
+}
+
+async fn ask(api: &Api, args: &CreateArgs, body: &ContainerCreateBody) -> Result<Answer, Error> {
+    let route = Route::new("/containers/create").given("name", args.name.as_ref().map(|name| name.as_str()));
+    api.post_json(&route, body).await
+}
+
+fn is_missing_image(error: &Error) -> bool {
+    match error {
+        Error::Refused { status: 404, refusal } => {
+            refusal.code == "no-such-image"
+                || (refusal.code.is_empty() && refusal.message.starts_with("No such image"))
+        }
+        _ => false,
+    }
+}
+
+/// A `--cidfile`: new, and there only when it holds an id.
+struct IdFile {
+    path: PathBuf,
+    draft: PathBuf,
+}
+
+impl IdFile {
+    /// Fails before anything is made: the file must be new and its directory writable.
+    fn reserve(path: &Path) -> Result<Self, Error> {
+        if path.exists() {
+            return Err(Error::usage_hint(
+                format!("the id file {} is there already", path.display()),
+                "make sure that no other container uses it, or remove it",
+            ));
+        }
+        let mut name = path.file_name().unwrap_or_default().to_owned();
+        name.push(format!(".{}", std::process::id()));
+        let draft = path.with_file_name(name);
+        fs::File::create_new(&draft).map_err(|why| Error::io(format!("write {}", path.display()), why))?;
+        Ok(Self { path: path.to_owned(), draft })
+    }
+
+    fn write(self, id: &str) -> Result<(), Error> {
+        let written = fs::OpenOptions::new()
+            .write(true)
+            .open(&self.draft)
+            .and_then(|mut file| file.write_all(id.as_bytes()))
+            .and_then(|()| fs::rename(&self.draft, &self.path));
+        written.map_err(|why| Error::io(format!("write {}", self.path.display()), why))
+    }
+}
+
+impl Drop for IdFile {
+    fn drop(&mut self) {
+        // After a rename there is nothing left to remove.
+        let _ = fs::remove_file(&self.draft);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_file_is_new_and_whole_or_not_there() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("id");
+        drop(IdFile::reserve(&path).unwrap());
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
+        IdFile::reserve(&path).unwrap().write("0f3c").unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "0f3c");
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+        assert!(IdFile::reserve(&path).is_err());
+        assert!(IdFile::reserve(&dir.path().join("none/id")).is_err());
+    }
+}

@@ -1,0 +1,168 @@
+//! `exec`: a command in a running container.
+
+use super::body::{Caller, variables};
+use super::cli::process::ExecArgs;
+use super::connect::Api;
+use super::error::Error;
+use super::route::{ExecId, Route, container};
+use super::session::{Over, Process, Session, Wanted};
+use super::{Context, FAILED, NOT_FOUND, NOT_INVOKABLE, OURS, keys, terminal};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use std::process::ExitCode;
+use std::sync::PoisonError;
+use std::time::Duration;
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+struct Made {
+    id: String,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+struct Inspected {
+    running: bool,
+    exit_code: Option<i64>,
+}
+
+pub(crate) async fn run(context: &Context, args: &ExecArgs) -> Result<ExitCode, Error> {
+    let api = &context.api;
+    refuse(args)?;
+    let body = body(args, &Caller::here(&args.env_file)?)?;
+    let target = container(args.container())?;
+    let made: Made = api.post_json(&Route::container(&target, "exec"), &body).await?;
+    let id = ExecId::try_from(made.id)?;
+    let start = json!({"Detach": args.detach, "Tty": args.tty});
+    if args.detach {
+        api.post_body(&Route::exec(&id, "start"), &start).await?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let hijacked = api.hijack(&Route::exec(&id, "start"), Some(&start)).await?;
+    let wanted = Wanted {
+        tty: args.tty,
+        stdin: args.interactive,
+        stdin_ends: true,
+        proxy: false,
+        redraw: false,
+        keys: args.detach_keys.clone().unwrap_or_default(),
+    };
+    let session = Session::begin(Process::Exec(id.clone()), hijacked, wanted)?;
+    let head = session.head();
+    match session.run(api, exit_code(api, &id)).await {
+        Ok(code) => {
+            let head = head.lock().unwrap_or_else(PoisonError::into_inner);
+            Ok(ExitCode::from(told_apart(code?, &String::from_utf8_lossy(&head))))
+        }
+        Err(Over::Died(code)) => Ok(ExitCode::from(code)),
+        Err(Over::StdoutClosed) => Err(Error::StdoutClosed),
+        Err(Over::Lost) => Err(Error::Lost),
+        Err(Over::Detached) => {
+            super::output::say("read escape sequence\n");
+            Ok(ExitCode::from(FAILED))
+        }
+    }
+}
+
+/// Engines before 23 give 126 for a command that is not there too, and the reason only in its output.
+fn told_apart(code: u8, head: &str) -> u8 {
+    let of_engine = code == NOT_INVOKABLE && head.contains("unable to start container process: exec: ");
+    let not_there = ["executable file not found", "no such file or directory"];
+    if of_engine && not_there.iter().any(|words| head.contains(words)) { NOT_FOUND } else { code }
+}
+
+fn refuse(args: &ExecArgs) -> Result<(), Error> {
+    if args.command().is_empty() {
+        return Err(Error::usage_hint("there is no command to run", "ie-container exec CONTAINER COMMAND"));
+    }
+    if args.privileged {
+        let why = "--privileged is not allowed here: commands run with your own rights and no more";
+        return Err(Error::usage(why));
+    }
+    if args.user.is_some() {
+        return Err(Error::usage("--user is not allowed here: every command runs as you"));
+    }
+    if args.tty && args.interactive && !args.detach && !terminal::stdin_is_one() {
+        return Err(Error::usage("the input device is not a TTY"));
+    }
+    Ok(())
+}
+
+/// The body of `POST /containers/{id}/exec`.
+fn body(args: &ExecArgs, caller: &Caller) -> Result<Value, Error> {
+    let mut body = json!({
+        "Cmd": args.command(),
+        "AttachStdin": args.interactive && !args.detach,
+        "AttachStdout": !args.detach,
+        "AttachStderr": !args.detach,
+        "Tty": args.tty,
+        "DetachKeys": keys::NEVER_TYPED,
+    });
+    let env = variables(&args.env, caller)?;
+    if let Some(fields) = body.as_object_mut() {
+        if !env.is_empty() {
+            fields.insert("Env".to_owned(), env.into());
+        }
+        if let Some(dir) = &args.workdir {
+            fields.insert("WorkingDir".to_owned(), dir.as_str().into());
+        }
+    }
+    Ok(body)
+}
+
+/// Its output may end before it does: then it is asked for until it has.
+async fn exit_code(api: &Api, id: &ExecId) -> Result<u8, Error> {
+    let mut pause = Duration::from_millis(5);
+    loop {
+        let found: Inspected = api.get_json(&Route::exec(id, "json")).await?;
+        if !found.running {
+            let code = found.exit_code.unwrap_or_default();
+            return Ok(u8::try_from(code & 0xff).unwrap_or(OURS));
+        }
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(Duration::from_millis(500));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::client::cli::{Cli, Verb};
+    use clap::Parser;
+
+    fn asked(line: &str) -> Result<Value, Error> {
+        let cli = Cli::try_parse_from(["ie-container", "exec"].into_iter().chain(line.split(' '))).unwrap();
+        let Verb::Exec(args) = cli.verb else { panic!("not exec") };
+        refuse(&args)?;
+        body(&args, &Caller::default())
+    }
+
+    #[test]
+    fn exec_asks_for_what_was_typed() {
+        let expected = json!({
+            "Cmd": ["sh", "-c", "-i"], "AttachStdin": true, "AttachStdout": true, "AttachStderr": true, "Tty": false,
+            "DetachKeys": keys::NEVER_TYPED, "Env": ["A=b"], "WorkingDir": "/srv",
+        });
+        assert_eq!(asked("-i -e A=b -w /srv web sh -c -i").unwrap(), expected);
+    }
+
+    #[test]
+    fn a_command_that_is_not_there_is_told_from_one_that_cannot_be_invoked() {
+        let said = |why: &str| {
+            format!(
+                "OCI runtime exec failed: exec failed: unable to start container process: exec: \"x\": {why}"
+            )
+        };
+        assert_eq!(told_apart(126, &said("executable file not found in $PATH: unknown")), 127);
+        assert_eq!(told_apart(126, &said("permission denied: unknown")), 126);
+        assert_eq!(told_apart(126, "sh: x: executable file not found"), 126);
+        assert_eq!(told_apart(3, &said("no such file or directory")), 3);
+    }
+
+    #[test]
+    fn nobody_is_anybody_else() {
+        for line in ["-u 0 web sh", "--privileged web sh", "web"] {
+            assert!(asked(line).is_err(), "{line}");
+        }
+    }
+}

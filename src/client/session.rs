@@ -1,0 +1,151 @@
+//! A process we are attached to: its streams, its terminal, its signals, until it ends or we leave.
+
+use super::connect::{Api, Hijacked};
+use super::error::Error;
+use super::keys::{DetachKeys, Detector};
+use super::route::{ExecId, Route};
+use super::signals::{Event, Signals};
+use super::stream::{self, End, Head};
+use super::terminal::{self, Raw};
+use crate::protocol::name::ContainerRef;
+use std::time::Duration;
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+
+/// What is attached, and how.
+pub(crate) struct Wanted {
+    pub(crate) tty: bool,
+    pub(crate) stdin: bool,
+    /// The end of stdin is passed on. A container that was not made for one attach keeps its stdin open, and its engine
+    /// would end our output together with our stdin.
+    pub(crate) stdin_ends: bool,
+    /// Signals go to the process.
+    pub(crate) proxy: bool,
+    /// The process was running before: have it draw itself anew.
+    pub(crate) redraw: bool,
+    pub(crate) keys: DetachKeys,
+}
+
+/// Whose streams these are: what is resized and signalled.
+pub(crate) enum Process {
+    Container(ContainerRef),
+    Exec(ExecId),
+}
+
+/// Why a session was over before the process was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Over {
+    Detached,
+    StdoutClosed,
+    /// A signal ended the client, with this exit code.
+    Died(u8),
+    Lost,
+}
+
+/// The streams flow and signals are kept from here on; [`Session::run`] acts on them.
+pub(crate) struct Session {
+    process: Process,
+    tty: bool,
+    signals: Signals,
+    ends: UnboundedReceiver<End>,
+    head: Head,
+    /// Held for its end, which puts the terminal back.
+    raw: Option<Raw>,
+    redraw: bool,
+}
+
+impl Session {
+    pub(crate) fn begin(process: Process, hijacked: Hijacked, wanted: Wanted) -> Result<Self, Error> {
+        let failed = |why| Error::io("use the terminal", why);
+        let tty = wanted.tty;
+        let signals = Signals::catch(wanted.proxy, tty).map_err(failed)?;
+        let own_terminal = tty && wanted.stdin && terminal::stdin_is_one();
+        let raw = own_terminal.then(Raw::enter).transpose().map_err(failed)?;
+        let (sender, ends) = unbounded_channel();
+        if wanted.stdin {
+            let to = hijacked.stream.try_clone().map_err(failed)?;
+            let detector = tty.then(|| Detector::new(wanted.keys.clone()));
+            let sender = sender.clone();
+            std::thread::spawn(move || {
+                if stream::feed(&to, detector, wanted.stdin_ends) {
+                    // The session may be over already; then nobody needs to know.
+                    let _ = sender.send(End::Detached);
+                }
+            });
+        }
+        let head = Head::default();
+        let kept = head.clone();
+        std::thread::spawn(move || {
+            let _ = sender.send(stream::deliver(hijacked, tty, &kept));
+        });
+        Ok(Self { process, tty, signals, ends, head, raw, redraw: wanted.redraw })
+    }
+
+    /// Where the first bytes of the output are kept.
+    pub(crate) fn head(&self) -> Head {
+        self.head.clone()
+    }
+
+    /// Until the process's output ends and `finish` has said how, or we leave before.
+    pub(crate) async fn run<T>(mut self, api: &Api, finish: impl Future<Output = T>) -> Result<T, Over> {
+        let mut finish = std::pin::pin!(finish);
+        let mut open = true;
+        if self.tty {
+            self.first_size(api).await;
+        }
+        loop {
+            tokio::select! {
+                end = self.ends.recv(), if open => match end {
+                    Some(End::Closed) => {
+                        open = false;
+                        self.raw = None;
+                    }
+                    Some(End::Detached) => return Err(Over::Detached),
+                    Some(End::StdoutClosed) => return Err(Over::StdoutClosed),
+                    Some(End::Broken(_)) | None => return Err(Over::Lost),
+                },
+                done = &mut finish, if !open => return Ok(done),
+                event = self.signals.next() => match event {
+                    Event::Resize => { self.resize(api, 0).await; }
+                    Event::Forward(name) => self.forward(api, name).await,
+                    Event::Die(code) => return Err(Over::Died(code)),
+                },
+            }
+        }
+    }
+
+    /// The process may not have its terminal yet when it has only just been started.
+    async fn first_size(&self, api: &Api) {
+        if self.redraw {
+            // A program draws itself anew only when its size really changes.
+            self.resize(api, 1).await;
+        }
+        for pause in [0, 10, 20, 40, 80] {
+            tokio::time::sleep(Duration::from_millis(pause)).await;
+            if self.resize(api, 0).await {
+                return;
+            }
+        }
+    }
+
+    async fn resize(&self, api: &Api, more: u16) -> bool {
+        let Some((rows, columns)) = terminal::size() else { return true };
+        let route = match &self.process {
+            Process::Container(container) => Route::container(container, "resize"),
+            Process::Exec(id) => Route::exec(id, "resize"),
+        };
+        api.post(
+            &route
+                .with("h", &(rows.saturating_add(more)).to_string())
+                .with("w", &columns.saturating_add(more).to_string()),
+        )
+        .await
+        .is_ok()
+    }
+
+    /// A signal that cannot be delivered is one to a process that has just ended.
+    async fn forward(&self, api: &Api, name: &str) {
+        if let Process::Container(container) = &self.process {
+            let _ = api.post(&Route::container(container, "kill").with("signal", name)).await;
+        }
+    }
+}

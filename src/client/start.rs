@@ -1,0 +1,49 @@
+//! `start`, with and without its streams.
+
+use super::Context;
+use super::body::Streams;
+use super::cli::process::StartArgs;
+use super::container::{attach_route, ended, exit_code, inspected, wait};
+use super::error::Error;
+use super::operands::{done, each};
+use super::route::{Route, container};
+use super::session::{Process, Session, Wanted};
+use std::process::ExitCode;
+
+pub(crate) async fn run(context: &Context, args: &StartArgs) -> Result<ExitCode, Error> {
+    let api = &context.api;
+    match args.containers.as_slice() {
+        [one] if args.attach || args.interactive => attached(context, args, one).await,
+        _ if args.attach || args.interactive => {
+            Err(Error::usage("you cannot start and attach multiple containers at once"))
+        }
+        all => {
+            each(context, all, async |word| {
+                api.post(&Route::container(&container(word)?, "start")).await?;
+                done(word)
+            })
+            .await
+        }
+    }
+}
+
+async fn attached(context: &Context, args: &StartArgs, word: &str) -> Result<ExitCode, Error> {
+    let api = &context.api;
+    let (id, found) = inspected(api, word).await?;
+    let tty = found.config.tty;
+    let streams = Streams { stdin: args.interactive && found.config.open_stdin, stdout: true, stderr: true };
+    let hijacked = api.hijack(&attach_route(&id, streams), None).await?;
+    let wanted = Wanted {
+        tty,
+        stdin: streams.stdin,
+        stdin_ends: found.config.stdin_once,
+        proxy: args.sig_proxy && !tty,
+        redraw: found.state.running,
+        keys: args.detach_keys.clone().unwrap_or_default(),
+    };
+    let session = Session::begin(Process::Container(id.clone()), hijacked, wanted)?;
+    let condition = if found.host_config.auto_remove { "removed" } else { "next-exit" };
+    let waiting = wait(api, &id, condition).await?;
+    api.post(&Route::container(&id, "start")).await?;
+    ended(session.run(api, exit_code(waiting)).await, word)
+}

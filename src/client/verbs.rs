@@ -1,0 +1,75 @@
+//! The verbs that are one request for each container: `stop restart kill rm wait rename`.
+
+use super::cli::process::{KillArgs, RenameArgs, RmArgs, StopArgs, WaitArgs};
+use super::container::{Exit, wait as watch};
+use super::error::Error;
+use super::operands::{done, each};
+use super::route::{Route, container};
+use super::{Context, connect};
+use std::process::ExitCode;
+
+pub(crate) async fn stop(context: &Context, args: &StopArgs) -> Result<ExitCode, Error> {
+    stop_with(context, args, "stop").await
+}
+
+pub(crate) async fn restart(context: &Context, args: &StopArgs) -> Result<ExitCode, Error> {
+    stop_with(context, args, "restart").await
+}
+
+async fn stop_with(context: &Context, args: &StopArgs, verb: &'static str) -> Result<ExitCode, Error> {
+    let time = args.time.map(|seconds| seconds.to_string());
+    each(context, &args.containers, async |word| {
+        let route = Route::container(&container(word)?, verb)
+            .given("t", time.as_deref())
+            .given("signal", args.signal.as_deref());
+        context.api.post(&route).await?;
+        done(word)
+    })
+    .await
+}
+
+pub(crate) async fn kill(context: &Context, args: &KillArgs) -> Result<ExitCode, Error> {
+    let signal = args.signal.as_deref().unwrap_or("KILL");
+    each(context, &args.containers, async |word| {
+        context.api.post(&Route::container(&container(word)?, "kill").with("signal", signal)).await?;
+        done(word)
+    })
+    .await
+}
+
+pub(crate) async fn rm(context: &Context, args: &RmArgs) -> Result<ExitCode, Error> {
+    each(context, &args.containers, async |word| {
+        let removed = match container(word) {
+            Ok(container) => {
+                let route =
+                    Route::container(&container, "").flag("force", args.force).flag("v", args.volumes);
+                context.api.delete(&route).await
+            }
+            Err(error) => Err(error),
+        };
+        match removed {
+            Err(error) if args.force && error.is_not_found() => Ok(String::new()),
+            Err(error) => Err(error),
+            Ok(()) => done(word),
+        }
+    })
+    .await
+}
+
+pub(crate) async fn wait(context: &Context, args: &WaitArgs) -> Result<ExitCode, Error> {
+    each(context, &args.containers, async |word| {
+        let waiting = watch(&context.api, &container(word)?, "not-running").await?;
+        let exit: Exit = connect::parse(&connect::collect(waiting).await?)?;
+        match exit.error.filter(|error| !error.message.is_empty()) {
+            Some(error) => Err(Error::usage(error.message)),
+            None => done(&exit.status_code.to_string()),
+        }
+    })
+    .await
+}
+
+pub(crate) async fn rename(context: &Context, args: &RenameArgs) -> Result<ExitCode, Error> {
+    let route = Route::container(&container(&args.container)?, "rename").with("name", args.name.as_str());
+    context.api.post(&route).await?;
+    Ok(ExitCode::SUCCESS)
+}
