@@ -18,7 +18,7 @@ tests![
 
 const CTRL_C: &str = "\x03";
 const CTRL_P: &str = "\x10";
-const CTRL_Q: &str = "\x11";
+const DETACH: &str = "\x10\x11";
 
 fn a_shell_on_a_terminal() {
     let world = world();
@@ -55,8 +55,7 @@ fn detaching_leaves_it_running() {
     pty.expect("$ ");
     pty.send("mine=kept\n");
     pty.expect("$ ");
-    pty.send(CTRL_P);
-    pty.send(CTRL_Q);
+    pty.send(DETACH);
     assert_eq!(pty.finish(), 0);
     assert!(pty.is_cooked());
     assert_eq!(world.inspect(&ann.engine_name("shell"), "{{.State.Running}}"), "true");
@@ -64,7 +63,7 @@ fn detaching_leaves_it_running() {
     let mut pty = ann.pty("attach shell");
     pty.send("echo still-$mine\n");
     pty.expect("still-kept");
-    pty.send("\x10\x11");
+    pty.send(DETACH);
     pty.expect("read escape sequence");
     assert_eq!(pty.finish(), 1);
 
@@ -164,10 +163,13 @@ fn attach_without_a_terminal() {
         "busybox:test",
         "sh",
         "-c",
-        "read line; echo got $line; exit 3",
+        "read line; echo got $line; sleep 1; exit 3",
     ])
     .ok();
-    let output = ann.run_with_stdin("attach echo", b"this\n");
-    assert_eq!(output.stdout(), "got this\n");
-    output.exits(3);
+    // Standard input stays open, as the engine ends an attachment whose input has ended, whatever was still to come.
+    let script = format!(
+        "(echo this; sleep 2) | {} attach echo; echo code $?",
+        world.program("ie-container").display()
+    );
+    assert_eq!(ann.sh(&script).ok(), "got this\ncode 3\n");
 }

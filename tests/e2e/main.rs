@@ -30,6 +30,8 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
     let trials = vec![
+        // First, as one of them waits a minute while others run.
+        network::tests(),
         harness::tests(),
         run::tests(),
         ps::tests(),
@@ -37,7 +39,6 @@ fn main() -> ExitCode {
         attach_pty::tests(),
         cp::tests(),
         staging::tests(),
-        network::tests(),
         policy::tests(),
         ownership::tests(),
         refusals::tests(),

@@ -42,7 +42,7 @@ fn none_means_none() {
     let ann = world.newcomer("ann");
     let links = ann.run("run --rm --network none busybox:test ls /sys/class/net").ok();
     assert_eq!(links, "lo\n");
-    for network in ["host", "bridge", "container:x", "ie-20000", "other"] {
+    for network in ["host", "container:x", "ie-20000", "other"] {
         ann.run(format!("run --rm --network {network} busybox:test true")).says(&["network"]).fails(125);
     }
 }
@@ -68,5 +68,5 @@ fn an_idle_network_goes() {
     ann.sleeper("box");
     assert!(exists());
     ann.run("rm -f box").ok();
-    assert!(wait_until(Duration::from_secs(30), || !exists()), "{own} is still there");
+    assert!(wait_until(Duration::from_secs(90), || !exists()), "{own} is still there");
 }

@@ -103,12 +103,21 @@ impl Engine {
         command
     }
 
-    /// Kills the engine; its containers live on.
+    /// Kills the engine, and with it the containerd that it started; its containers live on.
     pub(crate) fn kill(&self) {
         if let Some(mut child) = self.child.lock().unwrap().take() {
             child.kill().unwrap();
             child.wait().unwrap();
         }
+        // Whoever adopts that containerd may be slow to bury it, and the next engine would take it for alive.
+        let note = self.run.join("exec/containerd/containerd.pid");
+        let pid = fs::read_to_string(&note).unwrap_or_default();
+        let exe = Path::new("/proc").join(pid.trim()).join("exe");
+        assert!(
+            wait_until(Duration::from_secs(20), || exe.read_link().is_err()),
+            "containerd {pid} lives on"
+        );
+        fs::remove_file(note).ok();
     }
 
     /// Starts it again.

@@ -98,6 +98,8 @@ impl World {
         }
         if self.gateway.has_ended() {
             self.start_gateway().unwrap();
+        } else {
+            self.reload();
         }
     }
 

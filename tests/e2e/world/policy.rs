@@ -64,6 +64,12 @@ impl World {
         policy.tables.push(format!("[users.\"{}\"]\n{keys}\n", user.login));
         fs::write(self.policy_file(), policy.text()).unwrap();
         // Under the lock: two reloads of two tests must not overtake each other.
+        self.reload();
+    }
+
+    /// Puts the file in force.
+    #[track_caller]
+    pub(super) fn reload(&self) {
         let (status, body) = self.admin_raw("POST", "/ie/v1/admin/reload");
         assert_eq!(status, 200, "reload: {body}");
     }
