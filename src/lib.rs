@@ -9,9 +9,10 @@
 //! - [`gateway`]: `ie-containerd`, runs as a system user of its own; the only code that speaks to the engine.
 //! - [`mountd`]: `ie-mountd`, runs as root; stages directories for the gateway to bind.
 //! - [`copy`]: `ie-copy`, runs as the user inside a container; tar in, tar out.
+//! - [`tarball`]: archives read, written, packed and unpacked; what client, gateway and `ie-copy` share of it.
 //! - `sys`: the only file with `unsafe`.
 //!
-//! Dependencies point one way: `bin → {client, gateway, mountd, copy} → {policy, protocol}`. The four never import
+//! Dependencies point one way: `bin → {client, gateway, mountd, copy} → {policy, tarball} → protocol`. The four never import
 //! each other; `tests/house.rs` holds this.
 
 pub mod client;
@@ -21,3 +22,4 @@ pub mod mountd;
 pub mod policy;
 pub mod protocol;
 mod sys;
+pub mod tarball;

@@ -89,14 +89,14 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// The admin's verbs have a socket, and a variable, of their own: the user's must not lead them astray.
+/// `--socket`, else the variable, else the usual place; the admin's verbs have a variable and a place of their own.
 fn socket(cli: &Cli) -> PathBuf {
     let (variable, usual) = match &cli.verb {
         Verb::Admin(_) => ("IE_CONTAINER_ADMIN_SOCKET", ADMIN_SOCKET),
         _ => ("IE_CONTAINER_SOCKET", USER_SOCKET),
     };
-    let named = || std::env::var_os(variable).filter(|path| !path.is_empty()).map(PathBuf::from);
-    cli.socket.clone().or_else(named).unwrap_or_else(|| usual.into())
+    let set = || std::env::var_os(variable).filter(|path| !path.is_empty()).map(PathBuf::from);
+    cli.socket.clone().or_else(set).unwrap_or_else(|| usual.into())
 }
 
 async fn dispatch(context: &Context, verb: &Verb) -> Result<ExitCode, Error> {

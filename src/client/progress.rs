@@ -47,6 +47,15 @@ impl Progress {
     }
 }
 
+impl Drop for Progress {
+    /// What was said last stays on the screen.
+    fn drop(&mut self) {
+        if let Self::Bars { parts, .. } = self {
+            parts.values().for_each(ProgressBar::abandon);
+        }
+    }
+}
+
 /// A line for each change of state, none for each byte.
 fn line(last: &mut HashMap<String, String>, event: &Event) -> Option<String> {
     if event.id.is_empty() {

@@ -1,6 +1,98 @@
-//! Placeholder room.
+//! `ie-copy`: runs inside a container as its user, without capabilities; tar in, tar out.
+//!
+//! The gateway runs it by exec, with the words below and no shell between; it needs nothing of the image.
+//!
+//! ```text
+//! ie-copy stat PATH                                 one line of JSON on stdout: protocol::copying::PathStat
+//! ie-copy pack PATH                                 a tar on stdout, its names rooted at PATH's last component
+//! ie-copy unpack DIR [--no-overwrite-dir-nondir]    a tar on stdin, into a directory that is there
+//! ```
+//!
+//! A path that does not begin with `/` begins at the root, as in the engine's API. The exit code is one of
+//! [`Ended`]'s; one line on stderr says what went wrong, lines before it what was passed over.
+
+mod pack;
+mod path;
+mod stat;
+mod unpack;
+
+use crate::protocol::copying::Ended;
+use path::Asked;
+use rustix::io::Errno;
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStrExt;
+use std::process::ExitCode;
+
+/// Why the helper stops: the code it exits with and the line it leaves.
+#[derive(Debug)]
+struct Stopped {
+    ended: Ended,
+    why: String,
+}
+
+impl Stopped {
+    fn new(ended: Ended, why: impl std::fmt::Display) -> Self {
+        Self { ended, why: why.to_string() }
+    }
+
+    /// What the kernel said decides the code.
+    fn from_kernel(errno: Option<Errno>, otherwise: Ended, why: impl std::fmt::Display) -> Self {
+        let ended = match errno {
+            Some(Errno::NOENT) => Ended::Missing,
+            Some(Errno::NOTDIR) => Ended::NotADirectory,
+            Some(Errno::ACCESS | Errno::PERM | Errno::ROFS) => Ended::PermissionDenied,
+            Some(Errno::NOSPC | Errno::DQUOT) => Ended::NoSpace,
+            Some(_) => Ended::Failed,
+            None => otherwise,
+        };
+        Self::new(ended, why)
+    }
+}
 
 /// Runs the program.
-pub fn main() -> std::process::ExitCode {
-    std::process::ExitCode::FAILURE
+pub fn main() -> ExitCode {
+    let words: Vec<OsString> = std::env::args_os().skip(1).collect();
+    let ended = run(&words).map_or_else(
+        |stopped| {
+            say(&stopped.why);
+            stopped.ended
+        },
+        |()| Ended::Done,
+    );
+    ExitCode::from(ended.code())
+}
+
+fn run(words: &[OsString]) -> Result<(), Stopped> {
+    let words: Vec<&[u8]> = words.iter().map(|word| word.as_bytes()).collect();
+    match words.as_slice() {
+        [b"stat", path] => stat::run(&Asked::new(path)?),
+        [b"pack", path] => pack::run(&Asked::new(path)?),
+        [b"unpack", path] => unpack::run(&Asked::new(path)?, false),
+        [b"unpack", path, b"--no-overwrite-dir-nondir"] => unpack::run(&Asked::new(path)?, true),
+        _ => Err(Stopped::new(
+            Ended::Usage,
+            "usage: ie-copy stat PATH | pack PATH | unpack DIR [--no-overwrite-dir-nondir]",
+        )),
+    }
+}
+
+/// One line on stderr; there is nobody to tell when that is closed.
+fn say(line: &dyn std::fmt::Display) {
+    let line = format!("{line}\n");
+    let _ = rustix::io::write(rustix::stdio::stderr(), line.as_bytes());
+}
+
+/// Writes all of it to stdout; says whether anybody still reads there.
+fn give(mut bytes: &[u8]) -> Result<bool, Stopped> {
+    while !bytes.is_empty() {
+        match rustix::io::write(rustix::stdio::stdout(), bytes) {
+            Ok(written) => bytes = bytes.get(written..).unwrap_or_default(),
+            Err(Errno::INTR) => {}
+            Err(Errno::PIPE) => return Ok(false),
+            Err(errno) => {
+                return Err(Stopped::new(Ended::Failed, format!("cannot write to stdout: {errno}")));
+            }
+        }
+    }
+    Ok(true)
 }

@@ -4,6 +4,7 @@ use super::account::LookupError;
 use super::engine::EngineError;
 use super::peer::Refused;
 use super::staging::StageError;
+use crate::protocol::copying::Ended;
 use crate::protocol::report::Refusal;
 use axum::Json;
 use axum::http::StatusCode;
@@ -34,6 +35,9 @@ pub(super) enum Error {
     /// The state of things forbids it just now.
     #[error("{0}")]
     Conflict(String),
+    /// A copy that was not made, or not whole.
+    #[error("{1}")]
+    Copy(Ended, String),
     #[error(transparent)]
     Account(#[from] LookupError),
     #[error(transparent)]
@@ -64,7 +68,12 @@ impl Error {
             Self::Peer(_) | Self::NotServed(_) | Self::Refused(_) => StatusCode::FORBIDDEN,
             Self::Bad(_) => StatusCode::BAD_REQUEST,
             Self::NoContainer(_) | Self::NoExec(_) | Self::NoImage(_) => StatusCode::NOT_FOUND,
-            Self::Conflict(_) => StatusCode::CONFLICT,
+            Self::Conflict(_) | Self::Copy(Ended::Conflict, _) => StatusCode::CONFLICT,
+            Self::Copy(Ended::Missing, _) => StatusCode::NOT_FOUND,
+            Self::Copy(Ended::PermissionDenied, _) => StatusCode::FORBIDDEN,
+            Self::Copy(Ended::NotADirectory | Ended::Archive | Ended::Usage, _) => StatusCode::BAD_REQUEST,
+            Self::Copy(Ended::NoSpace, _) => StatusCode::INSUFFICIENT_STORAGE,
+            Self::Copy(Ended::Failed | Ended::Done, _) => StatusCode::INTERNAL_SERVER_ERROR,
             Self::Account(LookupError::TimedOut | LookupError::Failed(_)) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Account(_) => StatusCode::FORBIDDEN,
             Self::Stage(error) => error.status(),
@@ -89,6 +98,7 @@ impl Error {
                 Refusal::new("no-such-image", message).hint(format!("ie-container pull {image}"))
             }
             Self::Conflict(_) => Refusal::new("conflict", message),
+            Self::Copy(..) => Refusal::new("copy", message),
             Self::Account(_) => Refusal::new("account", message)
                 .hint("ps, logs, stop and rm still work; try again later, or ask the admin"),
             Self::Stage(error) => error.refusal(message),

@@ -123,15 +123,16 @@ async fn note(gateway: Arc<Gateway>, event: Value) {
     let (Some(id), Some(stages)) = (id, attribute("stages").and_then(stage_tokens)) else { return };
     ended(&gateway, &id, stages).await;
     let destroyed = event.get("Action").and_then(Value::as_str) == Some("destroy");
-    if let (true, Some(uid)) = (destroyed, attribute("uid").and_then(|uid| uid.parse().ok())) {
-        if let Err(error) = gateway.engine.turn(uid).await.tidy_network().await {
-            tracing::warn!("a network is left for the next sweep: {error}");
-        }
+    let uid = attribute("uid").and_then(|uid| uid.parse().ok()).filter(|_| destroyed);
+    if let Some(uid) = uid
+        && let Err(error) = gateway.engine.turn(uid).await.tidy_network().await
+    {
+        tracing::warn!("a network is left for the next sweep: {error}");
     }
 }
 
 /// Takes the stages of a container that ended, unless it was started again meanwhile.
-async fn ended(gateway: &Gateway, id: &ContainerId, stages: Vec<Token>) {
+pub(super) async fn ended(gateway: &Gateway, id: &ContainerId, stages: Vec<Token>) {
     let _lock = gateway.engine.lock(id).await;
     let running = match gateway.engine.get(Target::new(format!("/containers/{id}/json"))).await {
         Ok(details) => details.pointer("/State/Running").and_then(Value::as_bool).unwrap_or(true),

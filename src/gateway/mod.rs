@@ -5,8 +5,10 @@
 mod account;
 mod admin;
 mod answer;
+pub mod archive;
 mod audit;
 mod containers;
+mod copying;
 mod create;
 mod engine;
 mod error;

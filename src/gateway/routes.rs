@@ -4,7 +4,7 @@ use super::error::Error;
 use super::peer::Peer;
 use super::serve::Caller;
 use super::state::Gateway;
-use super::{admin, containers, exec, extension, images, system};
+use super::{admin, containers, copying, exec, extension, images, system};
 use crate::protocol::escape::escape_line;
 use crate::protocol::name::ContainerRef;
 use axum::Router;
@@ -12,7 +12,7 @@ use axum::extract::{FromRequestParts, Path, Request};
 use axum::http::Uri;
 use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
-use axum::routing::{any, delete, get, post};
+use axum::routing::{any, delete, get, head, post};
 use std::sync::Arc;
 
 /// What the user socket serves.
@@ -36,6 +36,7 @@ pub(super) fn user(gateway: Arc<Gateway>) -> Router {
         .route("/containers/{word}/top", get(containers::top))
         .route("/containers/{word}/stats", get(containers::stats))
         .route("/containers/{word}", delete(containers::remove))
+        .route("/containers/{word}/archive", head(copying::stat).get(copying::get).put(copying::put))
         .route("/containers/{word}/exec", post(exec::create))
         .route("/exec/{id}/start", post(exec::start))
         .route("/exec/{id}/resize", post(exec::resize))

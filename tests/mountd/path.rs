@@ -216,10 +216,10 @@ fn a_dead_file_system_holds_up_its_user_alone() {
     std::thread::sleep(Duration::from_millis(200));
     let begun = Instant::now();
     site.staged(bobs(2));
-    assert!(begun.elapsed() < Duration::from_secs(1), "{:?}", begun.elapsed());
+    assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
     // Her ninth is told soon what the first eight are waiting to hear.
     let (reason, message) = site.refused(site.wish(3, "ann"));
-    assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
+    assert!(begun.elapsed() < Duration::from_secs(9), "{:?}", begun.elapsed());
     assert_eq!(reason, Reason::System);
     assert!(message.contains("homes/ann does not answer"), "{message}");
     for client in &mut stuck {
@@ -229,6 +229,15 @@ fn a_dead_file_system_holds_up_its_user_alone() {
     site.end_fuse();
     nix::mount::umount2(&site.base.join("homes/ann"), nix::mount::MntFlags::MNT_DETACH).unwrap();
     site.staged(site.wish(4, "ann"));
+}
+
+/// Ends the swapping, also when the test fails: its thread would be waited for.
+struct Over<'a>(&'a AtomicBool);
+
+impl Drop for Over<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
 }
 
 #[test]
@@ -242,7 +251,8 @@ fn swapping_a_directory_for_a_link_never_wins() {
         make_dir(dir, ANN, 0o755);
         make_dir(&dir.join("deep"), ANN, 0o755);
     }
-    symlink(&prize, home.join("swap")).unwrap();
+    // Relative: where no mount may be crossed, an absolute link is refused for that alone.
+    symlink("../../prize", home.join("swap")).unwrap();
     let inode = |path: PathBuf| fs::metadata(path).unwrap().ino();
     let (own, deep) = (inode(home.join("dir")), inode(home.join("dir/deep")));
 
@@ -255,6 +265,7 @@ fn swapping_a_directory_for_a_link_never_wins() {
                 renameat_with(CWD, a, CWD, b, RenameFlags::EXCHANGE).unwrap();
             }
         });
+        let _over = Over(&over);
         let mut client = Client::connect(&site, GATEWAY).unwrap();
         let mut win = None;
         for round in 0..ROUNDS {
@@ -269,7 +280,6 @@ fn swapping_a_directory_for_a_link_never_wins() {
                 client.ask(&Request::Unstage { token: token_of(1) }).unwrap();
             }
         }
-        over.store(true, Ordering::Relaxed);
         assert_eq!(win, None, "the attacker won");
     });
     assert!(staged > ROUNDS / 20 && refused > ROUNDS / 20, "no race: {staged} staged, {refused} refused");

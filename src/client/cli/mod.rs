@@ -1,5 +1,6 @@
 //! The command line: every verb and flag, as clap types.
 
+pub(crate) mod cp;
 pub(crate) mod forbidden;
 pub(crate) mod list;
 pub(crate) mod process;

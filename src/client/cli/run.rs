@@ -91,7 +91,7 @@ pub(crate) struct CreateArgs {
     /// A directory of yours and where it appears
     #[arg(short, long, value_name = "SOURCE:TARGET[:ro]")]
     pub(crate) volume: Vec<String>,
-    /// type=bind,source=…,target=…[,readonly] or type=tmpfs,target=…
+    /// type=bind,source=…,target=…,readonly or type=tmpfs,target=…
     #[arg(long, value_name = "MOUNT")]
     pub(crate) mount: Vec<String>,
     /// A directory in memory

@@ -25,7 +25,7 @@ async fn whole<T: Send + 'static>(
     tokio::spawn(work).await.map_err(|error| Error::Internal(error.to_string()))?
 }
 
-pub(super) fn tokens(found: &Found) -> Vec<Token> {
+pub(in crate::gateway) fn tokens(found: &Found) -> Vec<Token> {
     found.labels().stages.iter().map(|stage| stage.token.clone()).collect()
 }
 

@@ -203,7 +203,7 @@ fn stage_labels(mounts: &[MountGrant]) -> Result<Vec<StageLabel>, Error> {
 }
 
 /// Has every directory staged or confirmed, one after the other.
-pub(super) async fn stage(
+pub(in crate::gateway) async fn stage(
     gateway: &Gateway,
     peer: &Peer,
     stages: &[StageLabel],

@@ -35,6 +35,13 @@ pub(in crate::gateway) async fn splice(caller: OnUpgrade, engine: OnUpgrade) -> 
     }
 }
 
+/// The raw connection of an engine's answer, for the gateway's own use.
+pub(in crate::gateway) async fn raw_socket(
+    mut answer: hyper::Response<hyper::body::Incoming>,
+) -> io::Result<(UnixStream, bytes::Bytes)> {
+    plain(hyper::upgrade::on(&mut answer).await.map_err(io::Error::other)?)
+}
+
 /// The socket below an upgraded connection, and what was read of it already.
 fn plain(upgraded: Upgraded) -> io::Result<(UnixStream, bytes::Bytes)> {
     let Parts { io, read_buf, .. } = upgraded

@@ -12,7 +12,7 @@ mod turn;
 mod wire;
 
 pub(super) use failure::EngineError;
-pub(super) use forward::splice;
+pub(super) use forward::{raw_socket, splice};
 pub(super) use id::{ContainerId, ExecId};
 pub(super) use label::{Labels, PREFIX, StageLabel, stage_tokens};
 pub(super) use line::read_lines;
@@ -162,9 +162,11 @@ impl Engine {
         &self,
         container: &Owned,
         path: &str,
+        keep_kinds: bool,
         tar: Body,
     ) -> Result<Response<Incoming>, EngineError> {
-        let target = container.target("/archive").with("path", path).with("noOverwriteDirNonDir", "true");
+        let target = container.target("/archive").with("path", path);
+        let target = if keep_kinds { target.with("noOverwriteDirNonDir", "true") } else { target };
         let request = wire::Wire::request(Method::PUT, &self.prefix().await?, target, tar)?;
         wire::good(self.wire.send(request).await?).await
     }

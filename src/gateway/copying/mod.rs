@@ -1,0 +1,154 @@
+//! `cp`: into and out of a container, by its own helper while it runs, by the engine while it does not.
+//!
+//! The engine packs and unpacks as root and follows what a process in the container changes meanwhile; so in a running
+//! container a helper does it as the user, and in a stopped one, where no process could race, the engine gets a tar
+//! that the gateway has rewritten.
+
+mod running;
+mod stopped;
+
+use super::answer::Flag;
+use super::audit;
+use super::engine::Owned;
+use super::error::Error;
+use super::peer::Peer;
+use super::routes::Word;
+use super::state::Gateway;
+use crate::protocol::escape::escape_line;
+use crate::protocol::report::Refusal;
+use axum::body::Body;
+use axum::extract::{Query, State};
+use axum::http::header::{CONTENT_TYPE, HeaderValue};
+use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
+use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
+
+type Shared = State<Arc<Gateway>>;
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct ArchiveQuery {
+    path: String,
+    #[serde(rename = "noOverwriteDirNonDir")]
+    keep_kinds: Flag,
+    /// Whatever is asked, files become the caller's.
+    #[serde(rename = "copyUIDGID")]
+    _owners: Flag,
+}
+
+/// A container's path that may be copied to or from: absolute, and not a directory of the host's.
+struct Place {
+    container: Owned,
+    path: String,
+}
+
+impl Place {
+    async fn find(gateway: &Gateway, peer: &Peer, word: &Word, path: &str) -> Result<Self, Error> {
+        let container = gateway.engine.owned(peer, &word.0).await?;
+        if path.is_empty() || path.len() > 4096 || path.contains('\0') {
+            return Err(Error::Bad(
+                "path is missing, longer than 4096 bytes, or holds a NUL character".into(),
+            ));
+        }
+        let path = if path.starts_with('/') { path.to_owned() } else { format!("/{path}") };
+        refuse_host_paths(&container, &path)?;
+        Ok(Self { container, path })
+    }
+}
+
+/// What is bound from the host is copied on the host: as the user, at full speed, without the engine.
+fn refuse_host_paths(container: &Owned, path: &str) -> Result<(), Error> {
+    let plain = lexical(Path::new(path));
+    for stage in &container.labels().stages {
+        let Ok(rest) = plain.strip_prefix(&stage.target) else { continue };
+        let host = stage.host_path().join(rest);
+        let (name, host) = (container.name(), escape_line(&host.to_string_lossy()));
+        return Err(Refusal::new("host-path", format!("{name}:{} is {host} on the host", escape_line(path)))
+            .hint(format!("copy to or from {host} directly, it is the same directory"))
+            .into());
+    }
+    Ok(())
+}
+
+/// The path without `.` and `..`, as far as words alone can tell.
+fn lexical(path: &Path) -> PathBuf {
+    path.components().fold(PathBuf::from("/"), |mut plain, part| {
+        match part {
+            Component::Normal(part) => plain.push(part),
+            Component::ParentDir => drop(plain.pop()),
+            Component::RootDir | Component::CurDir | Component::Prefix(_) => {}
+        }
+        plain
+    })
+}
+
+/// `HEAD`: what is there.
+pub(super) async fn stat(
+    peer: Peer,
+    State(gateway): Shared,
+    word: Word,
+    Query(query): Query<ArchiveQuery>,
+) -> Result<Response, Error> {
+    let place = Place::find(&gateway, &peer, &word, &query.path).await?;
+    let stat = match stopped::Copy::begin(&gateway, &peer, place).await? {
+        Ok(copy) => copy.stat().await?,
+        Err(place) => running::stat(&gateway, &peer, &place).await?,
+    };
+    Ok(with_stat(Body::empty(), "application/json", stat))
+}
+
+/// `GET`: a tar of what is there.
+pub(super) async fn get(
+    peer: Peer,
+    State(gateway): Shared,
+    word: Word,
+    Query(query): Query<ArchiveQuery>,
+) -> Result<Response, Error> {
+    let place = Place::find(&gateway, &peer, &word, &query.path).await?;
+    audit::allowed(Some(&peer), "cp-out", place.container.id().as_str());
+    let (tar, stat) = match stopped::Copy::begin(&gateway, &peer, place).await? {
+        Ok(copy) => copy.get(&peer).await?,
+        Err(place) => running::get(gateway, &peer, &place).await?,
+    };
+    Ok(with_stat(tar, "application/x-tar", stat))
+}
+
+/// `PUT`: unpacks a tar there.
+pub(super) async fn put(
+    peer: Peer,
+    State(gateway): Shared,
+    word: Word,
+    Query(query): Query<ArchiveQuery>,
+    tar: Body,
+) -> Result<(), Error> {
+    let place = Place::find(&gateway, &peer, &word, &query.path).await?;
+    audit::allowed(Some(&peer), "cp-in", place.container.id().as_str());
+    match stopped::Copy::begin(&gateway, &peer, place).await? {
+        Ok(copy) => copy.put(&peer, tar, query.keep_kinds).await,
+        Err(place) => running::put(&gateway, &peer, &place, tar, query.keep_kinds).await,
+    }
+}
+
+fn with_stat(body: Body, kind: &'static str, stat: HeaderValue) -> Response {
+    let mut response = body.into_response();
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+    headers.insert(axum::http::HeaderName::from_static(STAT), stat);
+    response
+}
+
+/// The header of a path's stat, as HTTP's tables hold it.
+const STAT: &str = "x-docker-container-path-stat";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_taken_apart() {
+        assert_eq!(lexical(Path::new("/tmp/../home/ann/./x")), Path::new("/home/ann/x"));
+        assert_eq!(lexical(Path::new("/../..")), Path::new("/"));
+        assert!(STAT.eq_ignore_ascii_case(crate::protocol::copying::PATH_STAT_HEADER));
+    }
+}

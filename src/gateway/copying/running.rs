@@ -1,0 +1,202 @@
+//! Copying with a running container: its helper, started by exec as the user, packs and unpacks.
+
+use super::Place;
+use crate::gateway::answer::Flag;
+use crate::gateway::archive::demux::{Demux, Stream};
+use crate::gateway::create::ExecWish;
+use crate::gateway::engine::{ExecId, exec_body, raw_socket};
+use crate::gateway::error::Error;
+use crate::gateway::peer::Peer;
+use crate::gateway::state::Gateway;
+use crate::protocol::copying::{Ended, PathStat};
+use crate::protocol::escape::escape_line;
+use crate::protocol::place::COPY_IN_CONTAINER;
+use axum::body::Body;
+use axum::http::HeaderValue;
+use bytes::{Bytes, BytesMut};
+use futures_util::StreamExt;
+use serde_json::Value;
+use std::collections::VecDeque;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
+
+/// How much is read from the engine at once.
+const CHUNK: usize = 256 << 10;
+/// How long a caller's tar is still read when nobody takes it any more.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// What is kept of a helper's own words.
+const MOST_WORDS: usize = 8 << 10;
+
+/// A helper at work.
+struct Helper {
+    exec: ExecId,
+    read: OwnedReadHalf,
+    /// Its stdin; dropped, it ends.
+    write: Option<OwnedWriteHalf>,
+    demux: Demux,
+    /// Bytes that came, and pieces of its output that were not handed on yet.
+    buffer: BytesMut,
+    pieces: VecDeque<Bytes>,
+    /// Its own words, from stderr.
+    words: Vec<u8>,
+}
+
+impl Helper {
+    async fn start(
+        gateway: &Gateway,
+        peer: &Peer,
+        place: &Place,
+        words: &[&str],
+        stdin: bool,
+    ) -> Result<Self, Error> {
+        peer.account()?;
+        let command =
+            std::iter::once(COPY_IN_CONTAINER).chain(words.iter().copied()).map(str::to_owned).collect();
+        let wish = ExecWish {
+            command,
+            env: Vec::new(),
+            working_dir: Some("/".to_owned()),
+            tty: false,
+            attach: [stdin, true, true],
+            detach_keys: None,
+        };
+        let exec = gateway.engine.exec_create(&place.container, &exec_body(peer, &wish)).await?;
+        let answer = gateway.engine.exec_start(&exec, false, false).await?;
+        let (socket, first) = raw_socket(answer).await.map_err(|error| Error::Internal(error.to_string()))?;
+        let (read, write) = socket.into_split();
+        let mut helper = Self {
+            exec,
+            read,
+            write: Some(write),
+            demux: Demux::default(),
+            buffer: BytesMut::new(),
+            pieces: VecDeque::new(),
+            words: Vec::new(),
+        };
+        helper.sort(first).map_err(|error| Error::Internal(error.to_string()))?;
+        Ok(helper)
+    }
+
+    /// Its next output; nothing at its end.
+    async fn next(&mut self) -> io::Result<Option<Bytes>> {
+        loop {
+            if let Some(piece) = self.pieces.pop_front() {
+                return Ok(Some(piece));
+            }
+            self.buffer.reserve(CHUNK);
+            if self.read.read_buf(&mut self.buffer).await? == 0 {
+                self.demux.finish().map_err(io::Error::other)?;
+                return Ok(None);
+            }
+            let bytes = self.buffer.split().freeze();
+            self.sort(bytes)?;
+        }
+    }
+
+    fn sort(&mut self, bytes: Bytes) -> io::Result<()> {
+        for piece in self.demux.push(bytes) {
+            match piece.map_err(io::Error::other)? {
+                (Stream::Stdout, piece) => self.pieces.push_back(piece),
+                (_, words) => {
+                    let room = MOST_WORDS.saturating_sub(self.words.len());
+                    self.words.extend(words.iter().take(room));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// How it ended; its last line says why if it did not do its work.
+    async fn end(self, gateway: &Gateway) -> Result<(), Error> {
+        let details = gateway.engine.exec_inspect(&self.exec).await?;
+        let ended = details.get("ExitCode").and_then(Value::as_i64).map_or(Ended::Failed, Ended::of);
+        if ended == Ended::Done {
+            return Ok(());
+        }
+        let words = String::from_utf8_lossy(&self.words);
+        let line = words.lines().rfind(|line| !line.trim().is_empty()).unwrap_or("the copy broke off");
+        Err(Error::Copy(ended, escape_line(line)))
+    }
+}
+
+fn inside(error: io::Error) -> Error {
+    Error::Internal(format!("the copy broke off: {error}"))
+}
+
+pub(super) async fn stat(gateway: &Gateway, peer: &Peer, place: &Place) -> Result<HeaderValue, Error> {
+    let mut helper = Helper::start(gateway, peer, place, &["stat", &place.path], false).await?;
+    let mut line = Vec::new();
+    while let Some(piece) = helper.next().await.map_err(inside)? {
+        line.extend(piece.iter().take((64 << 10) - line.len().min(64 << 10)));
+    }
+    helper.end(gateway).await?;
+    // Read and written anew: the helper runs where the user can reach it.
+    let stat: PathStat = serde_json::from_slice(&line).map_err(|error| Error::Internal(error.to_string()))?;
+    let header = stat.to_header().and_then(|header| HeaderValue::from_str(&header).ok());
+    header.ok_or_else(|| Error::Internal("a path's stat cannot be written".into()))
+}
+
+pub(super) async fn get(
+    gateway: Arc<Gateway>,
+    peer: &Peer,
+    place: &Place,
+) -> Result<(Body, HeaderValue), Error> {
+    let stat = stat(&gateway, peer, place).await?;
+    let helper = Helper::start(&gateway, peer, place, &["pack", &place.path], false).await?;
+    let tar = futures_util::stream::unfold(Some(helper), move |helper| {
+        let gateway = gateway.clone();
+        async move {
+            let mut helper = helper?;
+            match helper.next().await {
+                Ok(Some(piece)) => Some((Ok(piece), Some(helper))),
+                // A tar that breaks off must not look whole: the connection is cut instead.
+                Ok(None) => match helper.end(&gateway).await {
+                    Ok(()) => None,
+                    Err(error) => Some((Err(io::Error::other(error)), None)),
+                },
+                Err(error) => Some((Err(error), None)),
+            }
+        }
+    });
+    Ok((Body::from_stream(tar), stat))
+}
+
+pub(super) async fn put(
+    gateway: &Gateway,
+    peer: &Peer,
+    place: &Place,
+    tar: Body,
+    keep_kinds: Flag,
+) -> Result<(), Error> {
+    let mut words = vec!["unpack", place.path.as_str()];
+    if keep_kinds.0 {
+        words.push("--no-overwrite-dir-nondir");
+    }
+    let mut helper = Helper::start(gateway, peer, place, &words, true).await?;
+    let sent = helper.write.take().map(|stdin| tokio::spawn(send(tar, stdin)));
+    while helper.next().await.map_err(inside)?.is_some() {}
+    // A helper that has ended reads no more; the caller should hear why, and first say what it has under way.
+    if let Some(sent) = sent {
+        let abort = sent.abort_handle();
+        if tokio::time::timeout(PATIENCE, sent).await.is_err() {
+            abort.abort();
+        }
+    }
+    helper.end(gateway).await
+}
+
+/// Carries the caller's tar to the helper's stdin. One that breaks off ends there too, and the helper says so: it
+/// leaves no half file.
+async fn send(tar: Body, mut stdin: OwnedWriteHalf) {
+    let mut tar = tar.into_data_stream();
+    while let Some(Ok(chunk)) = tar.next().await {
+        if stdin.write_all(&chunk).await.is_err() {
+            break;
+        }
+    }
+    drop(stdin);
+    while let Some(Ok(_)) = tar.next().await {}
+}

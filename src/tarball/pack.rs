@@ -1,0 +1,453 @@
+//! Packing: a walk that follows no link and gives an archive in pieces as large as the caller likes.
+
+use super::entry::{Entry, Kind, Owner, PERMISSIONS, Time};
+use super::name::join;
+use super::reason::{reason, shown};
+use super::{LONGEST_NAME, at_most, padding, wide, write};
+use rustix::fs::{self, AtFlags, FileType, Mode, OFlags, Stat};
+use rustix::io::Errno;
+use std::collections::HashMap;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+use std::sync::Arc;
+
+/// Room that a header with the longest name and target needs; a piece with less left is given away.
+const HEADER_ROOM: usize = 16 * 1024;
+
+/// Why a packing stopped. What was given away before is no whole archive.
+#[derive(Debug, thiserror::Error)]
+pub enum PackError {
+    #[error("{}: {}", reason(*.errno), shown(.path))]
+    Io { path: Vec<u8>, errno: Errno },
+    #[error("the name is longer than 4096 bytes: {}", shown(.0.get(..80).unwrap_or_default()))]
+    LongName(Vec<u8>),
+}
+
+impl PackError {
+    /// What the kernel said, for an exit code.
+    pub fn errno(&self) -> Option<Errno> {
+        match self {
+            Self::Io { errno, .. } => Some(*errno),
+            Self::LongName(_) => None,
+        }
+    }
+}
+
+/// Something that a packing went on past.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Note {
+    #[error("skipped {what}: {}", shown(.name))]
+    Skipped { what: &'static str, name: Vec<u8> },
+    #[error("file shrank by {by} bytes while it was read, padded with zeroes: {}", shown(.name))]
+    Shrank { name: Vec<u8>, by: u64 },
+}
+
+/// A directory that is being walked: the names still to come, last first, and how much of the path is its own.
+struct Level {
+    directory: Arc<OwnedFd>,
+    names: Vec<Vec<u8>>,
+    path: usize,
+    device: u64,
+}
+
+enum State {
+    Walking,
+    Reading {
+        file: OwnedFd,
+        left: u64,
+        size: u64,
+    },
+    /// A file that has become shorter than its header said.
+    Zeroes {
+        left: u64,
+        size: u64,
+    },
+    Done,
+}
+
+/// Packs one file, link or whole directory.
+pub struct Packer {
+    state: State,
+    levels: Vec<Level>,
+    /// The name of the current member: that of the root, and below it the file system's.
+    name: Vec<u8>,
+    /// How the caller named what is packed, for messages; and how much of `name` that replaces.
+    source: Vec<u8>,
+    root: usize,
+    /// Where files with several names were seen first.
+    seen: HashMap<(u64, u64), Vec<u8>>,
+    notes: Vec<Note>,
+    pending: Vec<u8>,
+    contents: u64,
+}
+
+impl Packer {
+    /// Begins a packing of `path`, whose member is called `root`: `.` and `/` too, as Docker has it.
+    ///
+    /// The path's last component is not followed, unless it ends in `/` or `/.`.
+    pub fn open(path: &Path, root: &[u8]) -> Result<Self, PackError> {
+        let mut packer = Self {
+            state: State::Walking,
+            levels: Vec::new(),
+            name: root.to_vec(),
+            source: path.as_os_str().as_bytes().to_vec(),
+            root: root.len(),
+            seen: HashMap::new(),
+            notes: Vec::new(),
+            pending: Vec::new(),
+            contents: 0,
+        };
+        packer.member(fs::CWD, path.as_os_str().as_bytes(), None)?;
+        Ok(packer)
+    }
+
+    /// Appends to `out` until it is as long as its capacity, or the archive ends; says whether there is more.
+    pub fn fill(&mut self, out: &mut Vec<u8>) -> Result<bool, PackError> {
+        out.append(&mut self.pending);
+        loop {
+            match &mut self.state {
+                State::Walking if out.capacity() - out.len() < HEADER_ROOM && !out.is_empty() => {
+                    return Ok(true);
+                }
+                State::Walking => self.walk()?,
+                State::Reading { .. } | State::Zeroes { .. } if out.len() == out.capacity() => {
+                    return Ok(true);
+                }
+                State::Reading { .. } => self.read(out)?,
+                State::Zeroes { left, size } => {
+                    let some = at_most(*left, out.capacity() - out.len());
+                    out.resize(out.len() + some, 0);
+                    *left -= wide(some);
+                    if *left == 0 {
+                        write::pad(&mut self.pending, *size);
+                        self.state = State::Walking;
+                    }
+                }
+                State::Done => return Ok(false),
+            }
+            out.append(&mut self.pending);
+        }
+    }
+
+    /// Notes since the last time.
+    pub fn notes(&mut self) -> Vec<Note> {
+        std::mem::take(&mut self.notes)
+    }
+
+    /// Bytes of files' contents so far.
+    pub fn contents(&self) -> u64 {
+        self.contents
+    }
+
+    /// Goes to the next member, or to the end mark.
+    fn walk(&mut self) -> Result<(), PackError> {
+        let Some(level) = self.levels.last_mut() else {
+            write::end(&mut self.pending);
+            self.state = State::Done;
+            return Ok(());
+        };
+        let (directory, device) = (Arc::clone(&level.directory), level.device);
+        self.name.truncate(level.path);
+        match level.names.pop() {
+            Some(last) => {
+                join(&mut self.name, &last);
+                self.member(directory.as_fd(), &last, Some(device))
+            }
+            None => {
+                self.levels.pop();
+                Ok(())
+            }
+        }
+    }
+
+    fn member(&mut self, parent: BorrowedFd<'_>, last: &[u8], device: Option<u64>) -> Result<(), PackError> {
+        if self.name.len() > LONGEST_NAME {
+            return Err(PackError::LongName(self.name.clone()));
+        }
+        let stat = fs::statat(parent, last, AtFlags::SYMLINK_NOFOLLOW).map_err(|errno| self.failed(errno))?;
+        match FileType::from_raw_mode(stat.st_mode) {
+            FileType::RegularFile => self.file(parent, last),
+            FileType::Directory => self.directory(parent, last, device),
+            FileType::Symlink => {
+                let target = fs::readlinkat(parent, last, Vec::new()).map_err(|errno| self.failed(errno))?;
+                self.header(Kind::Symlink, &stat, target.into_bytes(), 0)
+            }
+            FileType::Fifo => self.skip("a fifo"),
+            FileType::Socket => self.skip("a socket"),
+            FileType::CharacterDevice | FileType::BlockDevice => self.skip("a device"),
+            FileType::Unknown => self.skip("a file of unknown kind"),
+        }
+    }
+
+    fn file(&mut self, parent: BorrowedFd<'_>, last: &[u8]) -> Result<(), PackError> {
+        // Not blocking: it may have become a fifo since it was looked at.
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+        let file = fs::openat(parent, last, flags, Mode::empty()).map_err(|errno| self.failed(errno))?;
+        let stat = fs::fstat(&file).map_err(|errno| self.failed(errno))?;
+        if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
+            return self.skip("a file that changed while it was read");
+        }
+        if stat.st_nlink > 1 {
+            match self.seen.entry((stat.st_dev, stat.st_ino)) {
+                std::collections::hash_map::Entry::Occupied(first) => {
+                    let first = first.get().clone();
+                    return self.header(Kind::HardLink, &stat, first, 0);
+                }
+                std::collections::hash_map::Entry::Vacant(place) => {
+                    place.insert(self.name.clone());
+                }
+            }
+        }
+        let size = u64::try_from(stat.st_size).unwrap_or_default();
+        self.header(Kind::File, &stat, Vec::new(), size)?;
+        if size > 0 {
+            self.state = State::Reading { file, left: size, size };
+        }
+        Ok(())
+    }
+
+    fn directory(
+        &mut self,
+        parent: BorrowedFd<'_>,
+        last: &[u8],
+        device: Option<u64>,
+    ) -> Result<(), PackError> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let directory = fs::openat(parent, last, flags, Mode::empty()).map_err(|errno| self.failed(errno))?;
+        let stat = fs::fstat(&directory).map_err(|errno| self.failed(errno))?;
+        let path = self.name.len();
+        // With their slash, as everybody writes directories; not the root of all, which is one already.
+        if !self.name.ends_with(b"/") {
+            self.name.push(b'/');
+        }
+        let result = self.header(Kind::Directory, &stat, Vec::new(), 0);
+        self.name.truncate(path);
+        result?;
+        if device != Some(stat.st_dev) && is_pseudo(&directory) {
+            return self.skip("the contents of a pseudo file system");
+        }
+        let names = names(&directory).map_err(|errno| self.failed(errno))?;
+        self.levels.push(Level { directory: Arc::new(directory), names, path, device: stat.st_dev });
+        Ok(())
+    }
+
+    fn header(&mut self, kind: Kind, stat: &Stat, target: Vec<u8>, size: u64) -> Result<(), PackError> {
+        // Whole seconds, as in Docker's archives.
+        let mtime = Time { seconds: stat.st_mtime, nanoseconds: 0 };
+        let mode = stat.st_mode & PERMISSIONS;
+        let entry = Entry { kind, name: self.name.clone(), target, size, mode, mtime };
+        write::header(&mut self.pending, &entry, Owner { uid: stat.st_uid, gid: stat.st_gid });
+        Ok(())
+    }
+
+    /// Reads straight into the piece that is given away.
+    fn read(&mut self, out: &mut Vec<u8>) -> Result<(), PackError> {
+        let State::Reading { file, left, size } = &mut self.state else { return Ok(()) };
+        let before = out.len();
+        let got = match rustix::io::read(&*file, rustix::buffer::spare_capacity(out)) {
+            Ok(got) => got,
+            Err(Errno::INTR) => return Ok(()),
+            Err(errno) => return Err(self.failed(errno)),
+        };
+        // A file that has grown is as long as its header said.
+        let some = at_most(*left, got);
+        out.truncate(before + some);
+        *left -= wide(some);
+        self.contents += wide(some);
+        match (got, *left, *size) {
+            (_, 0, size) => {
+                out.reserve(usize::try_from(padding(size)).unwrap_or_default());
+                write::pad(out, size);
+                self.state = State::Walking;
+            }
+            (0, left, size) => {
+                self.notes.push(Note::Shrank { name: self.path(), by: left });
+                self.state = State::Zeroes { left, size };
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn skip(&mut self, what: &'static str) -> Result<(), PackError> {
+        self.notes.push(Note::Skipped { what, name: self.path() });
+        Ok(())
+    }
+
+    fn failed(&self, errno: Errno) -> PackError {
+        PackError::Io { path: self.path(), errno }
+    }
+
+    /// The current member as the caller would name it.
+    fn path(&self) -> Vec<u8> {
+        let below = self.name.get(self.root..).unwrap_or_default();
+        let below = below.strip_prefix(b"/").unwrap_or(below);
+        let mut path = self.source.clone();
+        if !below.is_empty() {
+            join(&mut path, below);
+        }
+        path
+    }
+}
+
+/// A directory's names, last first.
+fn names(directory: &OwnedFd) -> Result<Vec<Vec<u8>>, Errno> {
+    let mut names = Vec::new();
+    for entry in fs::Dir::read_from(directory)? {
+        let entry = entry?;
+        let name = entry.file_name().to_bytes();
+        if name != b"." && name != b".." {
+            names.push(name.to_vec());
+        }
+    }
+    names.sort_unstable_by(|one, other| other.cmp(one));
+    Ok(names)
+}
+
+/// Whether a directory lies on a file system that holds no files, but shows what the kernel knows.
+fn is_pseudo(directory: &OwnedFd) -> bool {
+    const PROC: u64 = 0x9fa0;
+    const SYS: u64 = 0x6265_6572;
+    const CGROUP: u64 = 0x0027_e0eb;
+    const CGROUP2: u64 = 0x6367_7270;
+    const DEVPTS: u64 = 0x1cd1;
+    const MQUEUE: u64 = 0x1980_0202;
+    fs::fstatfs(directory).is_ok_and(|system| {
+        let kind = u64::try_from(system.f_type).unwrap_or_default();
+        [PROC, SYS, CGROUP, CGROUP2, DEVPTS, MQUEUE].contains(&kind)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Read;
+    use std::os::unix::fs::{PermissionsExt, symlink};
+
+    fn packed(path: &Path, root: &[u8], piece: usize) -> (Vec<u8>, Vec<Note>) {
+        let mut packer = Packer::open(path, root).unwrap();
+        let (mut all, mut more) = (Vec::new(), true);
+        while more {
+            let mut out = Vec::with_capacity(piece);
+            more = packer.fill(&mut out).unwrap();
+            all.append(&mut out);
+        }
+        (all, packer.notes())
+    }
+
+    fn members(archive: &[u8]) -> Vec<(String, String)> {
+        let mut archive = tar::Archive::new(archive);
+        let entries = archive.entries().unwrap().map(Result::unwrap);
+        entries
+            .map(|mut entry| {
+                let name = String::from_utf8(entry.path_bytes().into_owned()).unwrap();
+                let mut text = String::new();
+                entry.read_to_string(&mut text).unwrap();
+                if let Some(target) = entry.link_name_bytes() {
+                    let kind = if entry.header().entry_type().is_hard_link() { "=" } else { "->" };
+                    text = format!("{kind}{}", String::from_utf8_lossy(&target));
+                }
+                (name, text)
+            })
+            .collect()
+    }
+
+    fn tree() -> tempfile::TempDir {
+        let dir = tempfile::tempdir().unwrap();
+        let root = dir.path().join("d");
+        std::fs::create_dir_all(root.join("sub/deep")).unwrap();
+        std::fs::write(root.join("f"), "hi\n").unwrap();
+        std::fs::write(root.join("sub/deep/g"), "x".repeat(2000)).unwrap();
+        std::fs::hard_link(root.join("f"), root.join("hard")).unwrap();
+        std::fs::set_permissions(root.join("f"), PermissionsExt::from_mode(0o4755)).unwrap();
+        symlink("/etc/passwd", root.join("link")).unwrap();
+        symlink("sub", root.join("to-sub")).unwrap();
+        rustix::fs::mknodat(fs::CWD, root.join("fifo"), FileType::Fifo, Mode::RWXU, 0).unwrap();
+        dir
+    }
+
+    #[test]
+    fn a_tree_is_packed_as_docker_does() {
+        let dir = tree();
+        let path = dir.path().join("d");
+        for piece in [1024, 20_000, 1 << 20] {
+            let (archive, notes) = packed(&path, b"d", piece);
+            let long = "x".repeat(2000);
+            let expected = [
+                ("d/", ""),
+                ("d/f", "hi\n"),
+                ("d/hard", "=d/f"),
+                ("d/link", "->/etc/passwd"),
+                ("d/sub/", ""),
+                ("d/sub/deep/", ""),
+                ("d/sub/deep/g", &long),
+                ("d/to-sub", "->sub"),
+            ];
+            assert_eq!(members(&archive), expected.map(|(name, text)| (name.to_owned(), text.to_owned())));
+            assert_eq!(notes.len(), 1);
+            assert_eq!(notes[0].to_string(), format!("skipped a fifo: {}/fifo", path.display()));
+            assert_eq!(archive.len() % 512, 0);
+        }
+    }
+
+    #[test]
+    fn the_root_has_the_name_that_was_asked_for() {
+        let dir = tree();
+        let names = |path: &str, root: &[u8]| -> Vec<String> {
+            let (archive, _) = packed(&dir.path().join(path), root, 4096);
+            members(&archive).into_iter().map(|(name, _)| name).take(2).collect()
+        };
+        assert_eq!(names("d/.", b"."), ["./", "./f"]);
+        assert_eq!(names("d/", b"/"), ["/", "/f"]);
+        assert_eq!(names("d/f", b"other"), ["other"]);
+        assert_eq!(names("d/to-sub", b"to-sub"), ["to-sub"]);
+        assert_eq!(names("d/to-sub/", b"to-sub"), ["to-sub/", "to-sub/deep/"]);
+    }
+
+    #[test]
+    fn no_setuid_bit_leaves() {
+        let dir = tree();
+        let (archive, _) = packed(&dir.path().join("d/f"), b"f", 4096);
+        let mut archive = tar::Archive::new(archive.as_slice());
+        let entry = archive.entries().unwrap().next().unwrap().unwrap();
+        assert_eq!(entry.header().mode().unwrap(), 0o755);
+    }
+
+    #[test]
+    fn what_is_not_there_is_an_error() {
+        let dir = tree();
+        let at = |path: &str| Packer::open(&dir.path().join(path), b"x").err().unwrap();
+        assert_eq!(at("none").errno(), Some(Errno::NOENT));
+        assert_eq!(at("d/f/").errno(), Some(Errno::NOTDIR));
+        assert!(at("none").to_string().starts_with("no such file or directory: /"));
+    }
+
+    #[test]
+    fn a_file_that_changes_keeps_the_archive_whole() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("log");
+        std::fs::write(&path, vec![b'a'; 100_000]).unwrap();
+        for (length, shrank) in [(30_000, true), (500_000, false)] {
+            let mut packer = Packer::open(&path, b"log").unwrap();
+            std::fs::OpenOptions::new().write(true).open(&path).unwrap().set_len(length).unwrap();
+            let mut all = Vec::new();
+            let mut more = true;
+            while more {
+                let mut out = Vec::with_capacity(20_000);
+                more = packer.fill(&mut out).unwrap();
+                all.append(&mut out);
+            }
+            let size = members(&all)[0].1.len();
+            assert_eq!(size, if shrank { 100_000 } else { 30_000 });
+            assert_eq!(!packer.notes().is_empty(), shrank);
+        }
+    }
+
+    #[test]
+    fn proc_is_not_walked() {
+        let (archive, notes) = packed(Path::new("/proc"), b"proc", 1 << 16);
+        assert_eq!(members(&archive).len(), 1);
+        assert_eq!(notes[0].to_string(), "skipped the contents of a pseudo file system: /proc");
+    }
+}

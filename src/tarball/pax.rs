@@ -1,0 +1,140 @@
+//! The records of a pax extended header: the few that are understood, by their meaning.
+
+use super::LONGEST_NAME;
+use super::entry::Time;
+
+/// The key under which a packer says why it stopped; see [`super::write::failure`].
+pub(super) const FAILURE: &[u8] = b"IE.failure";
+
+/// What an extended header says about the member after it.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Pax {
+    pub(super) path: Option<Vec<u8>>,
+    pub(super) target: Option<Vec<u8>>,
+    pub(super) size: Option<u64>,
+    pub(super) mtime: Option<Time>,
+    pub(super) sparse: bool,
+    pub(super) failure: Option<Vec<u8>>,
+}
+
+impl Pax {
+    /// Reads the records; none if one of them is not `LENGTH KEY=VALUE\n`, or a value is not what its key wants.
+    ///
+    /// Unknown keys (owners' names, extended attributes, comments) are passed over: they are never copied.
+    pub(super) fn parse(mut records: &[u8]) -> Option<Self> {
+        let mut pax = Self::default();
+        while !records.is_empty() {
+            let (key, value, rest) = record(records)?;
+            pax.take(key, value)?;
+            records = rest;
+        }
+        Some(pax)
+    }
+
+    fn take(&mut self, key: &[u8], value: &[u8]) -> Option<()> {
+        match key {
+            b"path" => self.path = Some(text(value)?),
+            b"linkpath" => self.target = Some(text(value)?),
+            b"size" => self.size = Some(digits(value)?),
+            b"mtime" => self.mtime = Some(time(value)?),
+            FAILURE => self.failure = Some(value.to_vec()),
+            key if key.starts_with(b"GNU.sparse.") => self.sparse = true,
+            _ => {}
+        }
+        Some(())
+    }
+
+    /// Whether a member would be read otherwise because of it.
+    pub(super) fn matters(&self) -> bool {
+        *self != Self::default()
+    }
+}
+
+/// The first record's key and value, and what follows it.
+fn record(records: &[u8]) -> Option<(&[u8], &[u8], &[u8])> {
+    let space = records.iter().take(20).position(|byte| *byte == b' ')?;
+    let length = usize::try_from(digits(records.get(..space)?)?).ok()?;
+    let body = records.get(space + 1..length)?.strip_suffix(b"\n")?;
+    let equals = body.iter().position(|byte| *byte == b'=')?;
+    Some((body.get(..equals)?, body.get(equals + 1..)?, records.get(length..)?))
+}
+
+fn text(value: &[u8]) -> Option<Vec<u8>> {
+    let fits = !value.is_empty() && value.len() <= LONGEST_NAME && !value.contains(&0);
+    fits.then(|| value.to_vec())
+}
+
+fn digits(value: &[u8]) -> Option<u64> {
+    let plain = value.iter().all(u8::is_ascii_digit);
+    plain.then(|| std::str::from_utf8(value).ok()?.parse().ok()).flatten()
+}
+
+/// `[-]SECONDS[.FRACTION]`, digits past the ninth left out.
+fn time(value: &[u8]) -> Option<Time> {
+    let (negative, value) = value.strip_prefix(b"-").map_or((false, value), |rest| (true, rest));
+    let (whole, fraction) = match value.iter().position(|byte| *byte == b'.') {
+        Some(point) => (value.get(..point)?, value.get(point + 1..)?),
+        None => (value, b"".as_slice()),
+    };
+    let seconds = i64::try_from(digits(whole)?).ok()?;
+    if !fraction.iter().all(u8::is_ascii_digit) {
+        return None;
+    }
+    let nine = fraction.iter().chain(std::iter::repeat(&b'0')).take(9);
+    let nanoseconds = nine.fold(0, |value, digit| value * 10 + u32::from(digit - b'0'));
+    Some(match (negative, nanoseconds) {
+        (false, _) => Time { seconds, nanoseconds },
+        (true, 0) => Time { seconds: -seconds, nanoseconds },
+        (true, _) => Time { seconds: -seconds - 1, nanoseconds: 1_000_000_000 - nanoseconds },
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn known_records_are_read_and_others_passed_over() {
+        let pax =
+            Pax::parse(b"12 path=a/b\n28 SCHILY.xattr.user.x=abcd\n11 size=42\n16 mtime=-1.250\n").unwrap();
+        assert_eq!(pax.path.as_deref(), Some(b"a/b".as_slice()));
+        assert_eq!(pax.size, Some(42));
+        assert_eq!(pax.mtime, Some(Time { seconds: -2, nanoseconds: 750_000_000 }));
+        assert!(!pax.sparse && pax.matters());
+        assert!(Pax::parse(b"22 GNU.sparse.major=1\n").unwrap().sparse);
+        assert!(!Pax::parse(b"17 comment=hello\n").unwrap().matters());
+        assert_eq!(Pax::parse(b""), Some(Pax::default()));
+    }
+
+    #[test]
+    fn a_crooked_record_is_refused() {
+        for bad in [
+            b"13 path=a/b\n".as_slice(),
+            b"12 path=a/b",
+            b"12path=a/b\n",
+            b"-2 path=a/b\n",
+            b"8 path=\n",
+            b"99999999999999999999 a=b\n",
+            b"11 size=-2\n",
+            b"11 size=+2\n",
+            b"12 mtime=x1\n",
+            b"13 mtime=1.x\n",
+            b"11 path=a\0\n\n",
+            b"0 a=b\n",
+            b"2 \n",
+            b"4 a\n",
+            b"30 size=99999999999999999999\n",
+        ] {
+            assert_eq!(Pax::parse(bad), None, "{}", String::from_utf8_lossy(bad));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_make_it_panic(bytes in proptest::collection::vec(prop_oneof![Just(b' '), Just(b'='), Just(b'\n'), Just(b'-'), b'0'..=b'9', any::<u8>()], 0..60)) {
+            let _ = Pax::parse(&bytes);
+            let _ = time(&bytes);
+        }
+    }
+}
