@@ -11,8 +11,8 @@ use std::time::Duration;
 
 /// How many worlds one machine may hold at once.
 const SLOTS: u32 = 32;
-/// The first uid of the first slot, and how many each slot has.
-const FIRST_UID: u32 = 20_000;
+/// The first uid of the first slot, and how many each slot has. Above what `useradd` gives to anyone by itself.
+const FIRST_UID: u32 = 70_000;
 const UIDS: u32 = 500;
 
 /// A claimed slot; dropping it takes away everything that bears its number.
