@@ -2,8 +2,10 @@
 
 use crate::suite::{tests, world};
 use crate::world::User;
+use crate::world::tools::wait_until;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::Path;
+use std::time::Duration;
 
 tests![
     files_go_in_and_out,
@@ -17,6 +19,8 @@ tests![
     an_archive_never_leaves_its_target,
     a_large_file_arrives_whole,
     foreign_containers_are_missing,
+    a_full_disk_is_said,
+    a_killed_client_leaves_nothing_running,
 ];
 
 const SLEEP: &str = "sleep 1000";
@@ -234,4 +238,28 @@ fn foreign_containers_are_missing() {
     }
     ann.run("exec box test -e /tmp/file").exits(1);
     assert!(!bob.home.join("stolen").exists());
+}
+
+fn a_full_disk_is_said() {
+    let world = world();
+    let ann = world.newcomer("ann");
+    ann.run("run -d --name small --tmpfs /small:size=1m busybox:test sleep 1000").ok();
+    ann.sh("head -c 3000000 /dev/zero > big").ok();
+    ann.run("cp big small:/small").says(&["space"]).fails(1);
+    ann.run("exec small true").ok();
+}
+
+fn a_killed_client_leaves_nothing_running() {
+    let world = world();
+    let ann = world.newcomer("ann");
+    ann.sleeper("box");
+    ann.sh("head -c 300000000 /dev/zero > big; echo small > little").ok();
+    let client = ann.spawn("cp big box:/tmp/big");
+    let copies = || ann.run("exec box ps").stdout().contains("ie-copy");
+    assert!(wait_until(Duration::from_secs(20), || ann.run("exec box ls /tmp").stdout().contains("big")));
+    client.signal(rustix::process::Signal::KILL);
+    client.finish().exits(137);
+    assert!(wait_until(Duration::from_secs(20), || !copies()), "the helper is still there");
+    ann.run("cp little box:/tmp/little").ok();
+    assert_eq!(ann.run("exec box cat /tmp/little").ok(), "small\n");
 }

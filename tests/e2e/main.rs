@@ -12,6 +12,7 @@ mod attach_pty;
 mod cp;
 mod docker_cli;
 mod exec;
+mod faults;
 mod harness;
 mod network;
 mod ownership;
@@ -43,6 +44,7 @@ fn main() -> ExitCode {
         ownership::tests(),
         refusals::tests(),
         docker_cli::tests(),
+        faults::tests(),
         restart::tests(),
     ];
     suite::run(&arguments, trials)

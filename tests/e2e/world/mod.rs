@@ -8,6 +8,7 @@ mod policy;
 mod programs;
 mod pty;
 mod slot;
+mod standin;
 pub(crate) mod tools;
 
 pub(crate) use people::User;
@@ -170,6 +171,14 @@ impl World {
             .env("IE_CONTAINER_ADMIN_SOCKET", self.admin_socket())
             .env("IE_CONTAINER_SOCKET", self.user_socket());
         run_to_end(&mut command, format!("root# ie-container {}", words.join(" ")), b"")
+    }
+
+    /// What the engine itself answers to a request by hand.
+    #[track_caller]
+    pub(crate) fn engine_raw(&self, path: &str) -> String {
+        let words = curl(&self.engine.socket(), "GET", path, "");
+        parse_curl(&run_to_end(Command::new("/usr/bin/curl").args(words), format!("root# curl {path}"), b""))
+            .1
     }
 
     /// A request by hand over the admin socket.

@@ -1,0 +1,87 @@
+//! An engine that answers nonsense, or nothing: one sentence for the user, and a gateway that goes on.
+
+use crate::suite::{tests, world};
+use std::time::{Duration, Instant};
+
+tests![
+    nonsense_from_the_engine_is_one_sentence,
+    what_the_engine_says_is_escaped,
+    missing_fields_make_nobodys_container
+];
+
+fn json(status: &str, body: &str) -> String {
+    let length = body.len();
+    format!(
+        "HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}"
+    )
+}
+
+fn nonsense_from_the_engine_is_one_sentence() {
+    let world = world();
+    let ann = world.newcomer("ann");
+    let answers = [
+        String::new(),
+        "\0\0\0\0".to_owned(),
+        "HTTP/1.1 200 OK\r\n\r\n".to_owned(),
+        "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n[".to_owned(),
+        json("200 OK", "not json at all"),
+        json("200 OK", "{}"),
+        json("200 OK", "[7]"),
+        json("200 OK", &"[".repeat(100_000)),
+        json("500 Internal Server Error", r#"{"message":"something broke"}"#),
+        json("500 Internal Server Error", "plain words"),
+        json("302 Found", ""),
+    ];
+    for answer in answers {
+        let shown: String = answer.chars().take(60).collect();
+        let gateway = world.faulty_engine(move |_| answer.clone());
+        for words in ["ps", "run --rm busybox:test true"] {
+            let begun = Instant::now();
+            let output = ann.finish(&mut gateway.client(&ann, words), b"");
+            assert_ne!(output.code, 0, "{shown:?}: {output}");
+            let lines = output.stderr.trim_end().lines().count();
+            assert!((1..=3).contains(&lines) && !output.stderr.contains("panicked"), "{shown:?}: {output}");
+            assert!(begun.elapsed() < Duration::from_secs(30), "{shown:?} took {:?}", begun.elapsed());
+        }
+    }
+}
+
+fn what_the_engine_says_is_escaped() {
+    let world = world();
+    let ann = world.newcomer("ann");
+    let gateway = world
+        .faulty_engine(|_| json("500 Internal Server Error", r#"{"message":"a\u001b[31mb\u202ec\u0007"}"#));
+    let output = ann.finish(&mut gateway.client(&ann, "ps"), b"");
+    let active = output.stderr.chars().find(|c| (c.is_control() && *c != '\n') || *c == '\u{202e}');
+    assert_eq!(active, None, "{:?}", output.stderr);
+}
+
+/// The control is the engine's own answer, in which the container is ann's.
+fn missing_fields_make_nobodys_container() {
+    let world = world();
+    let ann = world.newcomer("ann");
+    let id = ann.sleeper("box");
+    let name = ann.engine_name("box");
+    let filter = format!(r#"{{"id":["{id}"]}}"#);
+    let whole = world.engine_raw(&format!("/v1.41/containers/json?all=1&filters={filter}"));
+    let lists = [
+        (id.clone() + "\n", whole.clone()),
+        (String::new(), whole.replace("io.ie-container.uid", "something.else")),
+        (String::new(), whole.replace(&name, "something-else")),
+        (String::new(), whole.replace(&id, "../../x")),
+        (String::new(), format!(r#"[{{"Id":"{id}"}}]"#)),
+        (String::new(), format!(r#"[{{"Id":"{id}","Names":["/{name}"]}}]"#)),
+        (
+            String::new(),
+            format!(r#"[{{"Id":"{id}","Names":["/{name}"],"Labels":null,"State":null,"Mounts":null}}]"#),
+        ),
+    ];
+    for (seen, list) in lists {
+        let version = r#"{"Version":"20.10.24","ApiVersion":"1.41","MinAPIVersion":"1.12","Os":"linux","Arch":"amd64"}"#;
+        let gateway = world.faulty_engine(move |line| {
+            if line.contains("/containers/json") { json("200 OK", &list) } else { json("200 OK", version) }
+        });
+        let output = ann.finish(&mut gateway.client(&ann, "ps -aq --no-trunc"), b"");
+        assert_eq!(output.stdout(), seen, "{output}");
+    }
+}

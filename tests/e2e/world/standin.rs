@@ -1,0 +1,94 @@
+//! An engine that misbehaves: the one thing a real engine cannot be made to do.
+
+use super::World;
+use super::people::User;
+use super::programs::{Daemon, owned_dir};
+use std::fs;
+use std::io::{Read, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::PathBuf;
+use std::process::Command;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::thread;
+
+static NEXT: AtomicU32 = AtomicU32::new(0);
+
+/// A gateway of its own whose engine answers as the test says.
+pub(crate) struct Faulty {
+    gateway: Daemon,
+    socket: PathBuf,
+}
+
+impl World {
+    /// `answer` gets the request's first line and says, byte for byte, what comes back.
+    pub(crate) fn faulty_engine(&self, answer: impl Fn(&str) -> String + Send + Sync + 'static) -> Faulty {
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let dir = self.slot.run().join(format!("faulty-{number}"));
+        let socket = dir.join("user.sock");
+        for part in ["", "state"] {
+            owned_dir(&dir.join(part), self.gateway_uid, 0o755).unwrap();
+        }
+        let engine = dir.join("engine.sock");
+        serve(UnixListener::bind(&engine).unwrap(), answer);
+        fs::set_permissions(&engine, fs::Permissions::from_mode(0o666)).unwrap();
+        let policy = self.slot.lib().join(format!("faulty-{number}.toml"));
+        let text = fs::read_to_string(self.policy_file()).unwrap();
+        let real = self.engine.socket().display().to_string();
+        fs::write(&policy, text.replace(&real, &engine.display().to_string())).unwrap();
+
+        let gateway = Daemon::new("ie-containerd", self.slot.lib().join("log/faulty"), socket.clone());
+        let mut command = Command::new("setpriv");
+        command
+            .args([format!("--reuid={0}", self.gateway_uid), format!("--regid={0}", self.gateway_uid)])
+            .args(["--clear-groups", "--bounding-set=-all", "--inh-caps=-all", "--no-new-privs", "--"])
+            .arg(self.program("ie-containerd"))
+            .args([PathBuf::from("--policy"), policy, PathBuf::from("--runtime-dir"), dir.clone()])
+            .args([PathBuf::from("--state-dir"), dir.join("state")])
+            // Not the real mount helper: this gateway knows no container and would have every stage taken away.
+            .args([PathBuf::from("--mountd-dir"), dir.join("nothing-here")])
+            .args([PathBuf::from("--copy-helper"), self.program("ie-copy")]);
+        gateway.start(&mut command).unwrap();
+        Faulty { gateway, socket }
+    }
+}
+
+impl Faulty {
+    /// `ie-container …` of somebody who has only this gateway.
+    pub(crate) fn client(&self, user: &User<'_>, words: &str) -> Command {
+        let mut command = user.client(words);
+        command.env("IE_CONTAINER_SOCKET", &self.socket);
+        command
+    }
+}
+
+impl Drop for Faulty {
+    fn drop(&mut self) {
+        self.gateway.kill();
+    }
+}
+
+fn serve(listener: UnixListener, answer: impl Fn(&str) -> String + Send + Sync + 'static) {
+    let answer = std::sync::Arc::new(answer);
+    thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            let answer = std::sync::Arc::clone(&answer);
+            thread::spawn(move || reply(stream, &*answer));
+        }
+    });
+}
+
+/// One request a connection: whoever wants another one connects again.
+fn reply(mut stream: UnixStream, answer: &dyn Fn(&str) -> String) {
+    let mut request = Vec::new();
+    let mut part = [0; 1024];
+    while !request.windows(4).any(|end| end == b"\r\n\r\n") {
+        match stream.read(&mut part) {
+            Ok(count @ 1..) => request.extend_from_slice(&part[..count]),
+            _ => return,
+        }
+    }
+    let text = String::from_utf8_lossy(&request).into_owned();
+    // The gateway may have gone away, which is its right.
+    stream.write_all(answer(text.lines().next().unwrap_or_default()).as_bytes()).ok();
+}
