@@ -66,6 +66,9 @@ impl Context {
     }
 }
 
+pub mod archive;
+pub mod cp;
+
 /// Runs the program.
 pub fn main() -> ExitCode {
     let argv = cli::shortened(std::env::args_os().collect());

@@ -12,12 +12,11 @@
 //! [`Ended`]'s; one line on stderr says what went wrong, lines before it what was passed over.
 
 mod pack;
-mod path;
 mod stat;
 mod unpack;
 
 use crate::protocol::copying::Ended;
-use path::Asked;
+use crate::protocol::path::AskedPath;
 use rustix::io::Errno;
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt;
@@ -65,15 +64,19 @@ pub fn main() -> ExitCode {
 fn run(words: &[OsString]) -> Result<(), Stopped> {
     let words: Vec<&[u8]> = words.iter().map(|word| word.as_bytes()).collect();
     match words.as_slice() {
-        [b"stat", path] => stat::run(&Asked::new(path)?),
-        [b"pack", path] => pack::run(&Asked::new(path)?),
-        [b"unpack", path] => unpack::run(&Asked::new(path)?, false),
-        [b"unpack", path, b"--no-overwrite-dir-nondir"] => unpack::run(&Asked::new(path)?, true),
+        [b"stat", path] => stat::run(&asked(path)?),
+        [b"pack", path] => pack::run(&asked(path)?),
+        [b"unpack", path] => unpack::run(&asked(path)?, false),
+        [b"unpack", path, b"--no-overwrite-dir-nondir"] => unpack::run(&asked(path)?, true),
         _ => Err(Stopped::new(
             Ended::Usage,
             "usage: ie-copy stat PATH | pack PATH | unpack DIR [--no-overwrite-dir-nondir]",
         )),
     }
+}
+
+fn asked(word: &[u8]) -> Result<AskedPath, Stopped> {
+    AskedPath::new(word).map_err(|error| Stopped::new(Ended::Usage, error))
 }
 
 /// One line on stderr; there is nobody to tell when that is closed.

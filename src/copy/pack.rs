@@ -1,12 +1,12 @@
 //! `ie-copy pack`: a tar on stdout.
 
-use super::path::Asked;
 use super::{Stopped, give, say};
 use crate::protocol::copying::Ended;
+use crate::protocol::path::AskedPath;
 use crate::tarball::pack::{PackError, Packer};
 use crate::tarball::{CHUNK, write};
 
-pub(super) fn run(asked: &Asked) -> Result<(), Stopped> {
+pub(super) fn run(asked: &AskedPath) -> Result<(), Stopped> {
     widen(rustix::stdio::stdout());
     let mut packer = Packer::open(asked.as_path(), asked.base()).map_err(|error| stopped(&error))?;
     let mut piece = Vec::with_capacity(CHUNK);

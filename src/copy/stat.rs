@@ -1,22 +1,22 @@
 //! `ie-copy stat`: one path, in the engine's words.
 
-use super::path::Asked;
 use super::{Stopped, give};
 use crate::protocol::copying::{Ended, PathStat, go_mode};
+use crate::protocol::path::AskedPath;
 use crate::tarball::{reason, shown};
 use rustix::fs::{self, AtFlags, Stat};
 use rustix::io::Errno;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path, PathBuf};
 
-pub(super) fn run(asked: &Asked) -> Result<(), Stopped> {
+pub(super) fn run(asked: &AskedPath) -> Result<(), Stopped> {
     let stat = of(asked)?;
     let mut line = serde_json::to_vec(&stat).map_err(|error| Stopped::new(Ended::Failed, error))?;
     line.push(b'\n');
     give(&line).map(drop)
 }
 
-fn of(asked: &Asked) -> Result<PathStat, Stopped> {
+fn of(asked: &AskedPath) -> Result<PathStat, Stopped> {
     let path = asked.as_path();
     let stat = fs::statat(fs::CWD, path, AtFlags::SYMLINK_NOFOLLOW).map_err(|errno| failed(errno, path))?;
     let mode = go_mode(stat.st_mode);
@@ -68,7 +68,7 @@ mod tests {
     use std::os::unix::fs::symlink;
 
     fn stat(path: &Path) -> PathStat {
-        of(&Asked::new(path.as_os_str().as_encoded_bytes()).unwrap()).unwrap()
+        of(&AskedPath::new(path.as_os_str().as_encoded_bytes()).unwrap()).unwrap()
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! `ie-copy unpack`: a tar on stdin, into a directory.
 
 use super::Stopped;
-use super::path::Asked;
 use crate::protocol::copying::Ended;
+use crate::protocol::path::AskedPath;
 use crate::tarball::name::{Absolute, Root};
 use crate::tarball::unpack::{Links, Replace, Rules, UnpackError, Unpacker};
 use crate::tarball::{CHUNK, reason, shown};
@@ -10,7 +10,7 @@ use rustix::fs::{self, Mode, OFlags};
 use rustix::io::Errno;
 use std::os::unix::ffi::OsStrExt;
 
-pub(super) fn run(asked: &Asked, same_kind: bool) -> Result<(), Stopped> {
+pub(super) fn run(asked: &AskedPath, same_kind: bool) -> Result<(), Stopped> {
     super::pack::widen(rustix::stdio::stdin());
     let path = asked.as_path();
     let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;

@@ -4,6 +4,7 @@ pub mod amount;
 pub mod copying;
 pub mod escape;
 pub mod name;
+pub mod path;
 pub mod place;
 pub mod report;
 pub mod stage;
