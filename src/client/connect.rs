@@ -47,6 +47,10 @@ impl Api {
         Self { socket: socket.to_owned(), idle: RefCell::new(None) }
     }
 
+    pub(crate) fn socket(&self) -> &Path {
+        &self.socket
+    }
+
     pub(crate) async fn get(&self, route: &Route) -> Result<Bytes, Error> {
         self.whole(Method::GET, route, empty(), false).await
     }
@@ -78,10 +82,6 @@ impl Api {
     }
 
     /// Sends a body as it comes.
-    #[allow(dead_code, reason = "cp sends its archive with it")]
-    pub(crate) async fn put_stream(&self, route: &Route, body: Payload) -> Result<Bytes, Error> {
-        self.whole(Method::PUT, route, body, false).await
-    }
 
     /// The answer's head is here when this returns; its body comes as it comes.
     pub(crate) async fn get_stream(&self, route: &Route) -> Result<Response<Incoming>, Error> {

@@ -1,5 +1,7 @@
 //! What can go wrong in the client, and what it says.
 
+use super::archive::http::CallError;
+use super::cp::CopyError;
 use crate::protocol::escape::escape_line;
 use crate::protocol::report::Refusal;
 use std::io;
@@ -100,6 +102,24 @@ impl Error {
         match self.hint() {
             Some(hint) => refusal.hint(hint),
             None => refusal,
+        }
+    }
+}
+
+impl From<CopyError> for Error {
+    fn from(error: CopyError) -> Self {
+        match error {
+            CopyError::Call(CallError::Refused(refusal)) => Self::Refused { status: 0, refusal },
+            CopyError::Call(CallError::Unreachable { socket, source }) => {
+                let socket = socket.display().to_string();
+                if source.kind() == io::ErrorKind::PermissionDenied {
+                    Self::NotPermitted(socket)
+                } else {
+                    Self::NoGateway(socket)
+                }
+            }
+            CopyError::Call(CallError::Lost(_)) => Self::Lost,
+            other => Self::usage(other.to_string()),
         }
     }
 }

@@ -117,6 +117,7 @@ async fn dispatch(context: &Context, verb: &Verb) -> Result<ExitCode, Error> {
         Verb::Stop(args) => verbs::stop(context, args).await,
         Verb::Attach(args) => attach::run(context, args).await,
         Verb::Rm(args) => verbs::rm(context, args).await,
+        Verb::Cp(args) => cp(context, args).await,
         Verb::Exec(args) => exec::run(context, args).await,
         Verb::Logs(args) => logs::run(context, args).await,
         Verb::Inspect(args) => inspect::run(context, args).await,
@@ -134,6 +135,19 @@ async fn dispatch(context: &Context, verb: &Verb) -> Result<ExitCode, Error> {
         Verb::Admin(args) => admin::run(context, &args.verb).await,
         Verb::Completion(args) => completion::run(args.shell),
     }
+}
+
+async fn cp(context: &Context, args: &cp::Cp) -> Result<ExitCode, Error> {
+    match args.run(context.api.socket()).await {
+        Ok(()) => Ok(ExitCode::SUCCESS),
+        Err(cp::CopyError::Interrupted(signal)) => Ok(ExitCode::from(died_of(signal))),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// What a shell reports of a program that a signal ended.
+fn died_of(signal: i32) -> u8 {
+    u8::try_from(signal).map_or(FAILED, |signal| signal.saturating_add(128))
 }
 
 fn code_of(error: &Error, verb: &Verb) -> u8 {

@@ -1,6 +1,5 @@
 //! The command line: every verb and flag, as clap types.
 
-pub(crate) mod cp;
 pub(crate) mod forbidden;
 pub(crate) mod list;
 pub(crate) mod process;
@@ -41,6 +40,7 @@ pub(crate) enum Verb {
     Attach(process::AttachArgs),
     #[command(visible_alias = "remove")]
     Rm(process::RmArgs),
+    Cp(crate::client::cp::Cp),
     Exec(process::ExecArgs),
     Logs(process::LogsArgs),
     Inspect(list::InspectArgs),
