@@ -81,8 +81,6 @@ impl Api {
         self.whole(Method::DELETE, route, empty(), false).await.map(drop)
     }
 
-    /// Sends a body as it comes.
-
     /// The answer's head is here when this returns; its body comes as it comes.
     pub(crate) async fn get_stream(&self, route: &Route) -> Result<Response<Incoming>, Error> {
         checked(self.answer(Method::GET, route, empty(), false).await?.0).await

@@ -80,7 +80,7 @@ pub(super) async fn start(
     if body.detach {
         return Ok(StatusCode::OK.into_response());
     }
-    Ok(containers::join(Request::from_parts(head, axum::body::Body::empty()), answer))
+    Ok(containers::join(&peer, Request::from_parts(head, axum::body::Body::empty()), answer))
 }
 
 #[derive(Debug, Default, Deserialize)]

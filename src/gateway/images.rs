@@ -40,6 +40,16 @@ pub(super) fn full(word: &str) -> Result<String, Error> {
     Ok(reference.whole())
 }
 
+/// A reference as Docker shows it, written anew from what was parsed: the engine reads it as we did.
+fn familiar(word: &str, reference: &str) -> String {
+    let short = reference.strip_prefix("docker.io/").unwrap_or(reference);
+    let short = short.strip_prefix("library/").unwrap_or(short);
+    match short.strip_suffix(":latest") {
+        Some(bare) if !word.ends_with(":latest") => bare.to_owned(),
+        _ => short.to_owned(),
+    }
+}
+
 /// An image's id, or the beginning of one: `sha256:…` or hexadecimal digits alone.
 fn id_digits(word: &str) -> Option<&str> {
     let digits = word.strip_prefix("sha256:").unwrap_or(word);
@@ -75,7 +85,8 @@ async fn look_up(gateway: &Gateway, peer: &Peer, word: &str) -> Result<(ImageAsk
     let missing = || Error::NoImage(crate::protocol::escape::escape_line(word));
     let reference = full(word);
     if let Ok(reference) = &reference {
-        let ask = ImageAsk { shown: word.to_owned(), references: vec![reference.clone()], own: false };
+        let ask =
+            ImageAsk { shown: familiar(word, reference), references: vec![reference.clone()], own: false };
         let allowed = limits.admit_image(&ask);
         if id_digits(word).is_none() {
             allowed?;
@@ -92,7 +103,7 @@ async fn look_up(gateway: &Gateway, peer: &Peer, word: &str) -> Result<(ImageAsk
         Err(error) if error.is_not_found() => return Err(missing()),
         image => image?,
     };
-    let ask = ImageAsk { shown: word.to_owned(), references: references(&image), own: false };
+    let ask = ImageAsk { shown: digits.to_owned(), references: references(&image), own: false };
     limits.admit_image(&ask).map_err(|_| missing())?;
     Ok((ask, image))
 }
@@ -271,6 +282,7 @@ mod tests {
             ("localhost:5000/x", "localhost:5000/x:latest"),
         ] {
             assert_eq!(full(word).unwrap(), reference);
+            assert_eq!(familiar(word, reference), word);
         }
         for bad in ["", "UPPER", "a b", "../x", "x\n", "http://x/y"] {
             assert!(full(bad).is_err(), "{bad:?}");

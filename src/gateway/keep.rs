@@ -49,14 +49,15 @@ async fn follow_for_ever(gateway: &Arc<Gateway>, missed: &Notify) {
 
 /// Compares what is there with what should be: the engine's containers are the truth.
 async fn sweep(gateway: &Gateway) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-    // Held before listed: a create that ends between the two is in one of them.
-    let held = gateway.stager.held();
+    // Noted before the listing: a create or start that began since would be in neither list.
+    let since = gateway.stager.moment();
     let everyones = gateway.engine.everyones().await?;
     let wanted: HashSet<Token> =
-        everyones.iter().filter(|found| needs_stages(found)).flat_map(stages).chain(held).collect();
-    let gone = gateway.stager.keep(wanted).await?;
-    if gone > 0 {
-        tracing::info!(gone, "stages without a container were taken away");
+        everyones.iter().filter(|found| needs_stages(found)).flat_map(stages).collect();
+    match gateway.stager.keep(wanted, since).await? {
+        Some(0) => {}
+        Some(gone) => tracing::info!(gone, "stages without a container were taken away"),
+        None => tracing::debug!("stages came meanwhile, the next sweep sees to the rest"),
     }
     for found in everyones.iter().filter(|found| was_abandoned(found)) {
         tracing::info!(
@@ -89,7 +90,8 @@ fn was_abandoned(found: &Found) -> bool {
 }
 
 async fn remove(gateway: &Gateway, found: &Found) -> Result<(), EngineError> {
-    let _lock = gateway.engine.lock(found.id()).await;
+    // Busy: the next sweep sees to it.
+    let Some(_lock) = gateway.engine.try_lock(found.id()) else { return Ok(()) };
     let target = Target::new(format!("/containers/{}", found.id())).with("v", "1");
     match gateway.engine.call(Method::DELETE, target).await {
         // Started meanwhile, or gone.

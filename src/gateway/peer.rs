@@ -1,6 +1,7 @@
 //! The user at the other end of a connection, as the kernel reports it.
 
 use super::account::{Account, LookupError};
+use super::serve::Place;
 use crate::policy::UidRange;
 use rustix::net::sockopt::socket_peercred;
 use std::sync::Arc;
@@ -46,6 +47,8 @@ pub(super) struct Peer {
     uid: u32,
     gid: u32,
     account: Result<Arc<Account>, LookupError>,
+    /// Kept by whatever works for this caller, so that work whose connection is gone still counts.
+    place: Option<Arc<Place>>,
 }
 
 /// How long the name service may take before a caller counts as unknown to it.
@@ -73,7 +76,7 @@ impl Peer {
             Ok(Ok(found)) => found.map(Arc::new),
             Ok(Err(_)) | Err(_) => Err(LookupError::TimedOut),
         };
-        Ok(Self { uid, gid, account })
+        Ok(Self { uid, gid, account, place: None })
     }
 
     pub(super) fn uid(&self) -> u32 {
@@ -89,6 +92,30 @@ impl Peer {
         self.account.as_deref().map_err(Clone::clone)
     }
 
+    /// The same caller, holding its connection's place in the count.
+    pub(super) fn at(self, place: Arc<Place>) -> Self {
+        Self { place: Some(place), ..self }
+    }
+
+    /// The connection's place, for what outlives its request.
+    pub(super) fn place(&self) -> Option<Arc<Place>> {
+        self.place.clone()
+    }
+
+    /// Whether a container with this login's label can be the caller's.
+    ///
+    /// While the name service is away the uid alone decides, and nothing can be created, started or executed. An
+    /// account that is gone, or that is refused for what it is, is not the name service's fault and owns nothing.
+    pub(super) fn may_be(&self, login: &str) -> bool {
+        match self.account() {
+            Ok(account) => account.login() == login,
+            Err(LookupError::TimedOut | LookupError::Failed(_)) => true,
+            Err(LookupError::NoAccount(_) | LookupError::OddLogin(..) | LookupError::ForbiddenGroup(_)) => {
+                false
+            }
+        }
+    }
+
     /// The login, where it is known.
     pub(super) fn login(&self) -> Option<&str> {
         self.account().ok().map(Account::login)
@@ -96,7 +123,7 @@ impl Peer {
 
     #[cfg(test)]
     pub(super) fn fake(uid: u32, login: &str) -> Self {
-        Self { uid, gid: uid, account: Ok(Arc::new(Account::fake(uid, login))) }
+        Self { uid, gid: uid, account: Ok(Arc::new(Account::fake(uid, login))), place: None }
     }
 }
 

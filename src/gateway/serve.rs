@@ -34,6 +34,7 @@ pub(super) enum Caller {
 #[derive(Debug, Default)]
 struct Open(Mutex<HashMap<u32, usize>>);
 
+#[derive(Debug)]
 /// One connection's place in the count; raw streams that outlive their request's HTTP keep it.
 pub(super) struct Place {
     open: Arc<Open>,
@@ -100,6 +101,7 @@ async fn serve_user(gateway: Arc<Gateway>, open: Arc<Open>, stream: UnixStream) 
     let (place, count) = open.enter(uid);
     let policy = gateway.policy();
     let most = usize::try_from(policy.gateway().connections()).unwrap_or(usize::MAX);
+    let place = Arc::new(place);
     let caller = if count > most {
         // Far above the limit there is not even an answer: a flood must cost less than it asks for.
         if count > most.saturating_mul(2) {
@@ -109,12 +111,13 @@ async fn serve_user(gateway: Arc<Gateway>, open: Arc<Open>, stream: UnixStream) 
     } else {
         let groups = policy.groups().map(str::to_owned).collect();
         match Peer::of(&stream, policy.gateway().uids(), groups).await {
-            Ok(peer) => Caller::User(peer),
+            Ok(peer) => Caller::User(peer.at(place.clone())),
             Err(refused) => Caller::Refused(refused),
         }
     };
     drop(policy);
-    speak(routes::user(gateway), caller, Some(Arc::new(place)), stream).await;
+    speak(routes::user(gateway), caller, stream).await;
+    drop(place);
 }
 
 async fn serve_admin(gateway: Arc<Gateway>, stream: UnixStream) {
@@ -122,15 +125,14 @@ async fn serve_admin(gateway: Arc<Gateway>, stream: UnixStream) {
         Ok(admin) => Caller::Admin(admin),
         Err(refused) => Caller::Refused(refused),
     };
-    speak(routes::admin(gateway), caller, None, stream).await;
+    speak(routes::admin(gateway), caller, stream).await;
 }
 
 /// HTTP/1.1 on one connection; an upgraded one ends here and goes on in its own task.
-async fn speak(router: Router, caller: Caller, place: Option<Arc<Place>>, stream: UnixStream) {
+async fn speak(router: Router, caller: Caller, stream: UnixStream) {
     let service = hyper::service::service_fn(move |request: hyper::Request<Incoming>| {
         let mut request: Request = request.map(axum::body::Body::new);
         request.extensions_mut().insert(caller.clone());
-        request.extensions_mut().insert(place.clone());
         let mut router = router.clone();
         async move {
             match routes::unversioned(request) {

@@ -5,6 +5,7 @@ use crate::protocol::stage::{Access, Answer, LONGEST, Reason, Request, Stage, To
 use axum::http::StatusCode;
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -74,6 +75,17 @@ impl Staged {
 pub(super) struct Stager {
     socket: PathBuf,
     held: Arc<Mutex<HashMap<Token, usize>>>,
+    /// How many holds there ever were.
+    moments: AtomicU64,
+    /// Stages are made side by side, and tidied alone.
+    tidying: tokio::sync::RwLock<()>,
+}
+
+/// A point in the order of holds: see [`Stager::moment`].
+#[derive(Debug, Clone)]
+pub(super) struct Moment {
+    number: u64,
+    held: HashSet<Token>,
 }
 
 /// Keeps stages from being tidied away while something relies on them.
@@ -102,12 +114,18 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 impl Stager {
     pub(super) fn new(socket: PathBuf) -> Self {
-        Self { socket, held: Arc::default() }
+        Self {
+            socket,
+            held: Arc::default(),
+            moments: AtomicU64::new(0),
+            tidying: tokio::sync::RwLock::default(),
+        }
     }
 
     /// Keeps these tokens' stages until the hold is dropped.
     pub(super) fn hold(&self, tokens: Vec<Token>) -> Hold {
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        self.moments.fetch_add(1, Ordering::SeqCst);
         for token in &tokens {
             *held.entry(token.clone()).or_default() += 1;
         }
@@ -117,6 +135,7 @@ impl Stager {
     /// Makes or confirms one stage.
     pub(super) async fn stage(&self, stage: Stage, target: PathBuf) -> Result<Staged, StageError> {
         let access = stage.access;
+        let _made_beside_others = self.tidying.read().await;
         match self.ask(&Request::Stage(stage)).await? {
             Answer::Staged { path } => Ok(Staged { path, target, access }),
             Answer::Refused { reason, message } => Err(StageError::Refused(reason, message)),
@@ -135,15 +154,25 @@ impl Stager {
         }
     }
 
-    /// The tokens something under way relies on.
-    pub(super) fn held(&self) -> HashSet<Token> {
-        self.held.lock().unwrap_or_else(PoisonError::into_inner).keys().cloned().collect()
+    /// Now: what is relied on, and which holds came before.
+    pub(super) fn moment(&self) -> Moment {
+        let held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        Moment { number: self.moments.load(Ordering::SeqCst), held: held.keys().cloned().collect() }
     }
 
-    /// Takes away every stage but these.
-    pub(super) async fn keep(&self, tokens: HashSet<Token>) -> Result<usize, StageError> {
+    /// Takes away every stage but these and those relied on at `since`; nothing at all if anything was held since.
+    pub(super) async fn keep(
+        &self,
+        mut tokens: HashSet<Token>,
+        since: Moment,
+    ) -> Result<Option<usize>, StageError> {
+        let _alone = self.tidying.write().await;
+        if self.moment().number != since.number {
+            return Ok(None);
+        }
+        tokens.extend(since.held);
         match self.ask(&Request::Keep { tokens: tokens.into_iter().collect() }).await? {
-            Answer::Unstaged { count } => Ok(count),
+            Answer::Unstaged { count } => Ok(Some(count)),
             Answer::Refused { reason, message } => Err(StageError::Refused(reason, message)),
             Answer::Staged { .. } => Err(StageError::Odd("staged".into())),
         }

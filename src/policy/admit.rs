@@ -17,7 +17,7 @@ impl Limits {
         let size = self.size(ask)?;
         self.room_for(used, &size, ask.gpus)?;
         let ports = self.grant_ports(used, &ask.ports)?;
-        let mounts = self.grant_mounts(&ask.mounts)?;
+        let mounts = self.grant_mounts(&ask.mounts, &ask.memory_mounts)?;
         Ok(Allowance::new(size, ask.gpus, ports, mounts))
     }
 

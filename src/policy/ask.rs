@@ -16,6 +16,8 @@ pub struct Ask {
     pub shm: Option<Bytes>,
     pub ports: Vec<PortAsk>,
     pub mounts: Vec<MountAsk>,
+    /// Where file systems in memory are mounted in the container.
+    pub memory_mounts: Vec<PathBuf>,
     pub gpus: u32,
 }
 

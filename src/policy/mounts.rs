@@ -56,11 +56,10 @@ pub struct MountGrant {
 const MOST: usize = 32;
 
 /// Nothing is mounted at, below or above these: the kernel's, the engine's and what the gateway puts there itself.
-const KEPT: [&str; 10] = [
+const KEPT: [&str; 9] = [
     "/proc",
     "/sys",
     "/dev",
-    place::RUNTIME_DIR,
     place::COPY_IN_CONTAINER,
     "/etc/passwd",
     "/etc/group",
@@ -129,9 +128,42 @@ struct Place<'a> {
     source: &'a Source,
 }
 
+fn too_many(asked: usize) -> Refusal {
+    let what = format!("asked {asked}, one container may have {MOST}");
+    refusal(FORBIDDEN, "mounts", &Source::BuiltIn, &what).hint("mount a directory above them instead")
+}
+
+/// A place in the container that no other mount touches.
+fn free<'t>(asked: &Path, mut taken: impl Iterator<Item = &'t PathBuf>) -> Result<PathBuf, Refusal> {
+    let at = |what: &str| {
+        let shown = escape_line(&asked.to_string_lossy());
+        refusal(FORBIDDEN, "mounts.target", &Source::BuiltIn, &format!("{shown} {what}"))
+    };
+    let place = target(asked).map_err(|fault| at(&fault).hint("choose another path in the container"))?;
+    match taken.find(|other| overlap(other, &place)) {
+        None => Ok(place),
+        Some(other) if *other == place => {
+            Err(at("is mounted already").hint("leave it out, or choose another path in the container"))
+        }
+        Some(other) => Err(at(&format!("lies above or below {}, which is mounted too", other.display()))
+            .hint("choose a path of its own in the container")),
+    }
+}
+
 impl Limits {
-    /// The home first, then what is always mounted, then what was asked for; no two at the same target.
-    pub(super) fn grant_mounts(&self, asks: &[MountAsk]) -> Result<Vec<MountGrant>, Refusal> {
+    /// The home first, then what is always mounted, then what was asked for; none at, below or above another.
+    ///
+    /// A target below another mount is a directory that the engine makes as root in whatever is mounted there, and its
+    /// owner can put a link in the way meanwhile: the directory would be made elsewhere on the host.
+    pub(super) fn grant_mounts(
+        &self,
+        asks: &[MountAsk],
+        memory: &[PathBuf],
+    ) -> Result<Vec<MountGrant>, Refusal> {
+        // Counted first: everything below takes longer than linear.
+        if asks.len() + memory.len() > MOST {
+            return Err(too_many(asks.len() + memory.len()));
+        }
         let mut grants = Vec::new();
         grants.extend(self.home_grant()?);
         for offer in &self.mounts.value {
@@ -143,10 +175,12 @@ impl Limits {
             let grant = self.grant_asked(&grants, ask)?;
             grants.push(grant);
         }
-        if grants.len() > MOST {
-            let what = format!("asked {}, one container may have {MOST}", grants.len());
-            let no = refusal(FORBIDDEN, "mounts", &Source::BuiltIn, &what);
-            return Err(no.hint("mount a directory above them instead"));
+        if grants.len() + memory.len() > MOST {
+            return Err(too_many(grants.len() + memory.len()));
+        }
+        let mut taken: Vec<PathBuf> = grants.iter().map(|grant| grant.target.clone()).collect();
+        for place in memory {
+            taken.push(free(place, taken.iter())?);
         }
         Ok(grants)
     }
@@ -178,9 +212,9 @@ impl Limits {
         let root = offer.source.clone();
         let grant =
             MountGrant { root, relative: PathBuf::new(), target: at.to_owned(), access: offer.access };
-        match before.iter().any(|other| other.target == grant.target) {
+        match before.iter().any(|other| overlap(&other.target, &grant.target)) {
             true => {
-                let what = format!("two mounts at {} for everyone", at.display());
+                let what = format!("two mounts at or below {} for everyone", at.display());
                 Err(refusal(FORBIDDEN, "mounts", &self.mounts.source, &what)
                     .hint("an admin can give one of them another `target`"))
             }
@@ -189,17 +223,7 @@ impl Limits {
     }
 
     fn grant_asked(&self, before: &[MountGrant], ask: &MountAsk) -> Result<MountGrant, Refusal> {
-        let at = |what: &str| {
-            let shown = escape_line(&ask.target.to_string_lossy());
-            refusal(FORBIDDEN, "mounts.target", &Source::BuiltIn, &format!("{shown} {what}"))
-        };
-        let target =
-            target(&ask.target).map_err(|fault| at(&fault).hint("choose another path in the container"))?;
-        if before.iter().any(|other| other.target == target) {
-            return Err(
-                at("is mounted already").hint("leave this `-v` out, or choose another path in the container")
-            );
-        }
+        let target = free(&ask.target, before.iter().map(|other| &other.target))?;
         let place = self.place(ask)?;
         if ask.access == Access::ReadWrite && place.most == Access::ReadOnly {
             let shown = escape_line(&ask.source.to_string_lossy());

@@ -4,7 +4,8 @@ use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
 /// The longest message either side accepts, in bytes.
-pub const LONGEST: u32 = 256 * 1024;
+/// A `keep` of a hundred thousand stages fits.
+pub const LONGEST: u32 = 4 * 1024 * 1024;
 
 /// A stage's name: 32 lower-case hexadecimal digits, chosen by the gateway at create.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]

@@ -15,6 +15,8 @@ use axum::http::StatusCode;
 use hyper::Method;
 use serde::Deserialize;
 use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::OwnedMutexGuard;
 
 type Shared = State<Arc<Gateway>>;
 
@@ -27,6 +29,18 @@ async fn whole<T: Send + 'static>(
 
 pub(in crate::gateway) fn tokens(found: &Found) -> Vec<Token> {
     found.labels().stages.iter().map(|stage| stage.token.clone()).collect()
+}
+
+/// How long a verb waits for another one, or a copy, on the same container.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+async fn lock(gateway: &Gateway, container: &Owned) -> Result<OwnedMutexGuard<()>, Error> {
+    tokio::time::timeout(PATIENCE, gateway.engine.lock(container.id())).await.map_err(|_| {
+        Error::Conflict(format!(
+            "{} is busy, a copy or another verb is under way; try again later",
+            container.name()
+        ))
+    })
 }
 
 pub(in crate::gateway) async fn start(
@@ -48,8 +62,9 @@ pub(in crate::gateway) async fn start(
 /// Admitted again, staged again, then started: never with a stage that is missing.
 async fn start_now(gateway: &Gateway, peer: &Peer, container: &Owned) -> Result<StatusCode, Error> {
     let limits = gateway.limits(peer.account()?);
+    // The container first: who waits for a copy must not keep the user's other containers waiting.
+    let _lock = lock(gateway, container).await?;
     let turn = gateway.engine.turn(peer.uid()).await;
-    let _lock = gateway.engine.lock(container.id()).await;
     let used = turn.usage(peer, false).await?;
     match used.containers.iter().find(|used| used.name == container.name().as_str()) {
         Some(used) if used.running => return Ok(StatusCode::NOT_MODIFIED),
@@ -108,7 +123,12 @@ pub(in crate::gateway) async fn stop_now(
     seconds: Option<i64>,
 ) -> Result<StatusCode, Error> {
     audit::allowed(peer.as_ref(), "stop", container.id().as_str());
-    whole(async move { Ok(stop_in_engine(&gateway, &container, seconds).await?) }).await
+    whole(async move {
+        let status = stop_in_engine(&gateway, &container, seconds).await?;
+        drop(peer);
+        Ok(status)
+    })
+    .await
 }
 
 async fn stop_in_engine(
@@ -226,10 +246,11 @@ pub(in crate::gateway) async fn remove_now(
 ) -> Result<StatusCode, Error> {
     audit::allowed(peer.as_ref(), "rm", container.id().as_str());
     whole(async move {
-        let _lock = gateway.engine.lock(container.id()).await;
+        let _lock = lock(&gateway, &container).await?;
         let target = container.target("").with("v", "1").with("force", if force { "1" } else { "0" });
         let status = gateway.engine.call(Method::DELETE, target).await?.status();
         unstage(&gateway, &tokens(container.found())).await;
+        drop(peer);
         Ok(status)
     })
     .await

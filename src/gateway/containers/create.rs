@@ -162,6 +162,7 @@ async fn admit(
         shm: wish.shm,
         ports: wish.ports.clone(),
         mounts: wish.mounts.clone(),
+        memory_mounts: wish.settings.tmpfs.iter().map(|tmpfs| tmpfs.target.clone().into()).collect(),
         gpus: 0,
     };
     Ok((name, limits.admit(&usage, &ask)?))

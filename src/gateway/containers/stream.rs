@@ -7,7 +7,6 @@ use crate::gateway::engine::{Owned, read_lines, splice};
 use crate::gateway::error::Error;
 use crate::gateway::peer::Peer;
 use crate::gateway::routes::Word;
-use crate::gateway::serve::Place;
 use crate::gateway::state::Gateway;
 use axum::Json;
 use axum::extract::{Query, Request, State};
@@ -43,6 +42,8 @@ pub(in crate::gateway) async fn attach(
     Query(query): Query<AttachQuery>,
     request: Request,
 ) -> Result<Response, Error> {
+    // An attach can type: it is as much as an exec.
+    peer.account()?;
     let keys = detach_keys(query.detach_keys)?;
     let container = gateway.engine.owned(&peer, &word).await?;
     audit::allowed(Some(&peer), "attach", container.id().as_str());
@@ -60,11 +61,15 @@ pub(in crate::gateway) async fn attach(
         target = target.with("detachKeys", &keys);
     }
     let answer = gateway.engine.attach(target).await?;
-    Ok(join(request, answer))
+    Ok(join(&peer, request, answer))
 }
 
 /// Joins a caller's raw connection to the engine's; one that asks for no upgrade gets the output as a body.
-pub(in crate::gateway) fn join(mut request: Request, mut answer: hyper::Response<Incoming>) -> Response {
+pub(in crate::gateway) fn join(
+    peer: &Peer,
+    mut request: Request,
+    mut answer: hyper::Response<Incoming>,
+) -> Response {
     let content_type = answer.headers().get(CONTENT_TYPE).cloned();
     let upgrades =
         request.headers().contains_key(UPGRADE) && answer.status() == StatusCode::SWITCHING_PROTOCOLS;
@@ -73,7 +78,7 @@ pub(in crate::gateway) fn join(mut request: Request, mut answer: hyper::Response
     }
     let caller = hyper::upgrade::on(&mut request);
     let engine = hyper::upgrade::on(&mut answer);
-    let place = request.extensions_mut().remove::<Option<Arc<Place>>>();
+    let place = peer.place();
     tokio::spawn(async move {
         if let Err(error) = splice(caller, engine).await {
             tracing::debug!("a raw stream ended: {error}");

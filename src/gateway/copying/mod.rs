@@ -125,7 +125,7 @@ pub(super) async fn put(
     let place = Place::find(&gateway, &peer, &word, &query.path).await?;
     audit::allowed(Some(&peer), "cp-in", place.container.id().as_str());
     match stopped::Copy::begin(&gateway, &peer, place).await? {
-        Ok(copy) => copy.put(&peer, tar, query.keep_kinds).await,
+        Ok(copy) => copy.put(&peer, tar).await,
         Err(place) => running::put(&gateway, &peer, &place, tar, query.keep_kinds).await,
     }
 }

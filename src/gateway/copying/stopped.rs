@@ -1,7 +1,6 @@
 //! Copying with a container that does not run: the engine packs and unpacks, and both ways the tar is rewritten.
 
 use super::Place;
-use crate::gateway::answer::Flag;
 use crate::gateway::archive::rewrite::{ArchiveError, Limits, Rewriter};
 use crate::gateway::containers::{stage, tokens};
 use crate::gateway::engine::EngineError;
@@ -12,6 +11,7 @@ use crate::gateway::staging::Hold;
 use crate::gateway::state::Gateway;
 use crate::protocol::copying::{Ended, PathStat};
 use crate::protocol::name::ContainerRef;
+use crate::protocol::report::Refusal;
 use crate::tarball::entry::Owner;
 use axum::body::{Body, BodyDataStream};
 use axum::http::HeaderValue;
@@ -21,7 +21,9 @@ use http_body_util::{BodyExt, StreamBody};
 use hyper::body::Frame;
 use hyper::{Method, Response};
 use std::io;
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 use tokio::sync::OwnedMutexGuard;
 
 /// A copy with a stopped container: while it is held the container is not started, and its stages stay.
@@ -68,6 +70,7 @@ impl Copy {
         if place.container.running() {
             return Ok(Err(place));
         }
+        refuse_without_idmap(gateway, &place)?;
         let tokens = tokens(place.container.found());
         let held = Held {
             lock: Some(lock),
@@ -94,16 +97,16 @@ impl Copy {
         let rewriter = Rewriter::outward(owner(peer), Limits::default());
         let tar =
             rewritten(Body::new(answer.into_body()).into_data_stream(), rewriter, Arc::default(), self.held);
-        Ok((Body::from_stream(tar), stat))
+        Ok((Body::from_stream(pumped(tar)), stat))
     }
 
-    pub(super) async fn put(self, peer: &Peer, tar: Body, keep_kinds: Flag) -> Result<(), Error> {
+    pub(super) async fn put(self, peer: &Peer, tar: Body) -> Result<(), Error> {
         let fault = Arc::new(Mutex::new(None));
         let rewriter = Rewriter::inward(owner(peer), Limits::default());
         let tar = rewritten(tar.into_data_stream(), rewriter, fault.clone(), self.held);
         let tar = BodyExt::boxed(StreamBody::new(tar.map(|chunk| Ok(Frame::data(chunk?)))));
         let Place { container, path } = &self.place;
-        let put = self.gateway.engine.put_archive(container, path, keep_kinds.0, tar).await;
+        let put = self.gateway.engine.put_archive(container, path, tar).await;
         // What was wrong with the tar says more than how the engine saw it break off.
         if let Some(fault) = fault.lock().unwrap_or_else(PoisonError::into_inner).take() {
             return Err(Error::Copy(Ended::Archive, fault.to_string()));
@@ -118,6 +121,23 @@ impl Copy {
     fn missing(&self, error: EngineError) -> Error {
         if error.is_not_found() { missing(&self.place) } else { error.into() }
     }
+}
+
+/// The engine copies as root, and a link in the image may lead it into what is mounted: only an idmapped stage stops it
+/// there.
+fn refuse_without_idmap(gateway: &Gateway, place: &Place) -> Result<(), Error> {
+    let roots = gateway.policy().roots();
+    let mapped = |path: &Path| roots.iter().any(|root| root.path == path && root.idmap);
+    if place.container.labels().stages.iter().all(|stage| mapped(&stage.root)) {
+        return Ok(());
+    }
+    let name = place.container.name();
+    Err(Refusal::new(
+        "forbidden",
+        format!("{name} is stopped, and mounts a directory that cannot be idmapped"),
+    )
+    .hint(format!("start it first (ie-container start {name}), then copy"))
+    .into())
 }
 
 fn missing(place: &Place) -> Error {
@@ -140,6 +160,36 @@ fn header<T>(answer: &Response<T>) -> Result<HeaderValue, Error> {
 type Fault = Arc<Mutex<Option<ArchiveError>>>;
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
+/// A copy that stands still this long is cut off: it keeps its container from being started or removed.
+const IDLE: Duration = Duration::from_secs(20);
+
+/// Carries a stream on at its own pace, so that a caller who stops reading ends it instead of holding it.
+fn pumped(
+    tar: impl Stream<Item = Result<Bytes, Failure>> + Send + 'static,
+) -> impl Stream<Item = Result<Bytes, Failure>> + Send {
+    let (sender, receiver) = tokio::sync::mpsc::channel(4);
+    tokio::spawn(async move {
+        let mut tar = Box::pin(tar);
+        loop {
+            let next = tar.next().await;
+            let ended = !matches!(next, Some(Ok(_)));
+            // `None` is sent too: a stream that just stops was cut off.
+            if sender.send_timeout(next, IDLE).await.is_err() || ended {
+                return;
+            }
+        }
+    });
+    futures_util::stream::unfold(Some(receiver), |receiver| async move {
+        let mut receiver = receiver?;
+        match receiver.recv().await {
+            Some(Some(Ok(chunk))) => Some((Ok(chunk), Some(receiver))),
+            Some(Some(Err(error))) => Some((Err(error), None)),
+            Some(None) => None,
+            None => Some((Err("the copy stood still for too long".into()), None)),
+        }
+    })
+}
+
 /// A tar as it streams through the rewriter; one that is refused, or breaks off, is cut off and not ended.
 fn rewritten(
     tar: BodyDataStream,
@@ -152,7 +202,10 @@ fn rewritten(
         async move {
             let (mut tar, mut rewriter, held) = state?;
             let mut out = Vec::new();
-            let (done, ended) = match tar.next().await {
+            let Ok(next) = tokio::time::timeout(IDLE, tar.next()).await else {
+                return Some((Err("the copy stood still for too long".into()), None));
+            };
+            let (done, ended) = match next {
                 Some(Ok(chunk)) => (rewriter.push(&chunk, &mut out), false),
                 None => (rewriter.finish(&mut out), true),
                 Some(Err(error)) => return Some((Err(Failure::from(io::Error::other(error))), None)),

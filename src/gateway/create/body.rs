@@ -4,7 +4,7 @@ use super::env::variables;
 use super::fields::Fields;
 use super::host;
 use super::mounts::Tmpfs;
-use super::words::{Words, command, hostname, inner_path, signal};
+use super::words::{Words, at_most, command, hostname, inner_path, signal};
 use super::{ports, zero};
 use crate::gateway::engine::PREFIX;
 use crate::gateway::error::Error;
@@ -201,6 +201,7 @@ fn aliases(value: Value) -> Result<Vec<String>, Error> {
         aliases.iter().try_for_each(|alias| hostname("Aliases", alias))?;
         all.extend(aliases);
     }
+    at_most("Aliases", all.len(), 32)?;
     Ok(all)
 }
 
@@ -233,6 +234,7 @@ fn host_name(name: String) -> Result<Option<String>, Error> {
 }
 
 fn exposed(exposed: BTreeMap<String, Value>) -> Result<Vec<String>, Error> {
+    at_most("ExposedPorts", exposed.len(), 256)?;
     for (port, detail) in &exposed {
         ports::container_port(port)?;
         if !zero::is_zero(detail) {
@@ -273,10 +275,16 @@ fn health(health: Health) -> Result<Option<Health>, Error> {
         return Err(Error::Bad("Healthcheck.Interval is 5s or more".into()));
     }
     let sane = [health.timeout, health.start_period, health.retries].into_iter().all(|number| number >= 0);
-    if !sane || !matches!(health.test.first().map(String::as_str), Some("CMD" | "CMD-SHELL")) {
-        return Err(Error::Bad(
-            "Healthcheck: Test begins with CMD or CMD-SHELL, and no number is negative".into(),
-        ));
+    let words = match health.test.split_first() {
+        Some((kind, words)) if kind == "CMD" => words,
+        Some((kind, line @ [_])) if kind == "CMD-SHELL" => line,
+        _ => &[],
+    };
+    // Docker 20.10 itself falls over a CMD without a word after it.
+    if !sane || words.first().is_none_or(String::is_empty) {
+        let shape =
+            "Healthcheck: Test is CMD and a command, or CMD-SHELL and one line, and no number is negative";
+        return Err(Error::Bad(shape.into()));
     }
     command("Healthcheck.Test", Some(Words::List(health.test.clone())))?;
     Ok(Some(health))
@@ -320,6 +328,16 @@ mod tests {
             (json!({"Image": "x", "WorkingDir": "/proc/self/fd/7"}), "WorkingDir"),
             (json!({"Image": "x", "WorkingDir": "/a/../proc"}), "WorkingDir"),
             (json!({"Image": "x", "Uid": 0, "uid": 1001}), "uid"),
+            (json!({"Image": "x", "Healthcheck": {"Test": ["CMD"]}}), "Healthcheck"),
+            (json!({"Image": "x", "Healthcheck": {"Test": ["CMD", ""]}}), "Healthcheck"),
+            (json!({"Image": "x", "Healthcheck": {"Test": ["CMD-SHELL"]}}), "Healthcheck"),
+            (json!({"Image": "x", "Healthcheck": {"Test": ["CMD-SHELL", "a", "b"]}}), "Healthcheck"),
+            (json!({"Image": "x", "HostConfig": {"Binds": vec!["/a:/b"; 65]}}), "Binds"),
+            (
+                json!({"Image": "x", "HostConfig": {"PortBindings": {"80/tcp": vec![json!({}); 65]}}}),
+                "PortBindings",
+            ),
+            (json!({"Image": "x", "ExposedPorts": {"+80/tcp": {}}}), "+80"),
         ] {
             let error = wish(body).unwrap_err();
             assert!(error.to_string().contains(field), "{field}: {error}");

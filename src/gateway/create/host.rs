@@ -4,6 +4,7 @@ use super::body::Ulimit;
 use super::fields::Fields;
 use super::mounts::{self, Tmpfs};
 use super::ports;
+use super::words::at_most;
 use super::zero::reason;
 use crate::gateway::error::Error;
 use crate::policy::{MountAsk, PortAsk};
@@ -152,6 +153,7 @@ const ULIMITS: [(&str, i64); 8] = [
 ];
 
 fn ulimits(asked: Vec<Ulimit>) -> Result<Vec<Ulimit>, Error> {
+    at_most("HostConfig.Ulimits", asked.len(), 16)?;
     for ulimit in &asked {
         let most = ULIMITS.iter().find(|(name, _)| *name == ulimit.name).map(|(_, most)| *most);
         let Some(most) = most else {

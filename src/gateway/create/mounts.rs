@@ -1,7 +1,7 @@
 //! Mounts as Docker writes them, in `Binds`, `Mounts` and `Tmpfs`.
 
 use super::fields::Fields;
-use super::words::inner_path;
+use super::words::{at_most, inner_path};
 use crate::gateway::error::Error;
 use crate::policy::MountAsk;
 use crate::protocol::amount::Bytes;
@@ -19,6 +19,9 @@ pub(in crate::gateway) struct Tmpfs {
     pub(in crate::gateway) exec: bool,
 }
 
+/// More than the policy lets through; what is longer is not even looked at.
+const MOST: usize = 64;
+
 const SERVED: &[&str] =
     &["Type", "Source", "Target", "ReadOnly", "Consistency", "BindOptions", "TmpfsOptions"];
 const BIND_SERVED: &[&str] = &["Propagation", "CreateMountpoint", "NonRecursive"];
@@ -30,6 +33,9 @@ pub(super) fn all(
     mounts: Vec<Value>,
     tmpfs: BTreeMap<String, String>,
 ) -> Result<(Vec<MountAsk>, Vec<Tmpfs>), Error> {
+    at_most("HostConfig.Binds", binds.len(), MOST)?;
+    at_most("HostConfig.Mounts", mounts.len(), MOST)?;
+    at_most("HostConfig.Tmpfs", tmpfs.len(), MOST)?;
     let mut directories = binds.iter().map(|bind| from_bind(bind)).collect::<Result<Vec<_>, _>>()?;
     let mut memory =
         tmpfs.iter().map(|(target, options)| from_options(target, options)).collect::<Result<Vec<_>, _>>()?;
@@ -110,6 +116,10 @@ fn ask(source: &str, target: &str, access: Access) -> Result<MountAsk, Error> {
     Ok(MountAsk { source: plain_path(source)?, target: plain_path(target)?, access })
 }
 
+fn plain(word: &str) -> Result<String, Error> {
+    plain_path(word).map(|path| path.to_string_lossy().into_owned())
+}
+
 /// An absolute path without `..`; `.` and doubled or trailing slashes are left out.
 fn plain_path(word: &str) -> Result<PathBuf, Error> {
     let path = Path::new(word);
@@ -134,13 +144,13 @@ fn in_memory(fields: &mut Fields, target: &str) -> Result<Tmpfs, Error> {
     let mode: u32 = options.take("Mode")?;
     options.rest_is_zero()?;
     let mode = if mode == 0 { 0o1777 } else { mode & 0o1777 };
-    Ok(Tmpfs { target: target.to_owned(), size: (size > 0).then_some(size), mode, exec: false })
+    Ok(Tmpfs { target: plain(target)?, size: (size > 0).then_some(size), mode, exec: false })
 }
 
 /// `--tmpfs TARGET[:size=…,mode=…,exec,…]`.
 fn from_options(target: &str, options: &str) -> Result<Tmpfs, Error> {
     inner_path("HostConfig.Tmpfs", target)?;
-    let mut tmpfs = Tmpfs { target: target.to_owned(), size: None, mode: 0o1777, exec: false };
+    let mut tmpfs = Tmpfs { target: plain(target)?, size: None, mode: 0o1777, exec: false };
     for option in options.split(',').filter(|option| !option.is_empty()) {
         let bad = || {
             Error::Bad(format!(

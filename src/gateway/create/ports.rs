@@ -1,5 +1,6 @@
 //! Published ports as Docker writes them: `{"80/tcp": [{"HostIp": "", "HostPort": "40080"}]}`.
 
+use super::words::at_most;
 use crate::gateway::error::Error;
 use crate::policy::{PortAsk, Protocol};
 use serde::Deserialize;
@@ -20,13 +21,16 @@ pub(super) fn container_port(word: &str) -> Result<(u16, Protocol), Error> {
         "udp" => Protocol::Udp,
         _ => return Err(Error::Bad(format!("port {word:?} is neither tcp nor udp"))),
     };
+    let digits = number.bytes().all(|b| b.is_ascii_digit());
     match number.parse() {
-        Ok(number) if number > 0 => Ok((number, protocol)),
+        Ok(number) if number > 0 && digits => Ok((number, protocol)),
         _ => Err(Error::Bad(format!("{word:?} is not a port"))),
     }
 }
 
 pub(super) fn asks(bindings: BTreeMap<String, Option<Vec<Binding>>>) -> Result<Vec<PortAsk>, Error> {
+    let count = bindings.values().map(|bindings| bindings.as_ref().map_or(1, Vec::len)).sum();
+    at_most("HostConfig.PortBindings", count, 64)?;
     let mut asks = Vec::new();
     for (port, bindings) in bindings {
         let (container, protocol) = container_port(&port)?;

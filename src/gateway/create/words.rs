@@ -3,6 +3,14 @@
 use crate::gateway::error::Error;
 use serde::Deserialize;
 
+/// Holds a list to a length: each entry becomes work, as root, at every start.
+pub(super) fn at_most(field: &str, count: usize, most: usize) -> Result<(), Error> {
+    if count > most {
+        return Err(Error::Bad(format!("{field} has {count} entries, the most is {most}")));
+    }
+    Ok(())
+}
+
 /// A command: Docker takes a list, or one string.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(untagged)]

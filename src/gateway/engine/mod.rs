@@ -29,6 +29,7 @@ use serde_json::Value;
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use tokio::sync::OwnedMutexGuard;
 
 /// The API version this gateway was written for: nothing newer is spoken, whatever the engine offers.
 const KNOWN: (u32, u32) = (1, 51);
@@ -162,24 +163,29 @@ impl Engine {
         &self,
         container: &Owned,
         path: &str,
-        keep_kinds: bool,
         tar: Body,
     ) -> Result<Response<Incoming>, EngineError> {
-        let target = container.target("/archive").with("path", path);
-        let target = if keep_kinds { target.with("noOverwriteDirNonDir", "true") } else { target };
+        // Always: otherwise the engine would clear away a directory that a file replaces, and what is mounted in it.
+        let target = container.target("/archive").with("path", path).with("noOverwriteDirNonDir", "true");
         let request = wire::Wire::request(Method::PUT, &self.prefix().await?, target, tar)?;
         wire::good(self.wire.send(request).await?).await
     }
 
     /// The lock of one container: whoever starts, copies or tidies holds it.
-    pub(super) async fn lock(&self, id: &ContainerId) -> tokio::sync::OwnedMutexGuard<()> {
-        let lock = {
-            let mut locks = self.locks.lock().unwrap_or_else(PoisonError::into_inner);
-            // Locks nobody holds or waits for are only in the map.
-            locks.retain(|_, lock| Arc::strong_count(lock) > 1);
-            locks.entry(id.clone()).or_default().clone()
-        };
-        lock.lock_owned().await
+    pub(super) async fn lock(&self, id: &ContainerId) -> OwnedMutexGuard<()> {
+        self.lock_of(id).lock_owned().await
+    }
+
+    /// The lock, if nobody holds it: for work that can wait for another time.
+    pub(super) fn try_lock(&self, id: &ContainerId) -> Option<OwnedMutexGuard<()>> {
+        self.lock_of(id).try_lock_owned().ok()
+    }
+
+    fn lock_of(&self, id: &ContainerId) -> Arc<tokio::sync::Mutex<()>> {
+        let mut locks = self.locks.lock().unwrap_or_else(PoisonError::into_inner);
+        // Locks nobody holds or waits for are only in the map.
+        locks.retain(|_, lock| Arc::strong_count(lock) > 1);
+        locks.entry(id.clone()).or_default().clone()
     }
 }
 

@@ -65,10 +65,9 @@ impl Found {
         self.owner == peer.uid()
     }
 
-    /// A reused uid has another login and inherits nothing. While the name service is away the uid alone decides:
-    /// then nothing can be created, started or executed.
+    /// A reused uid has another login and inherits nothing.
     fn labelled_for(&self, peer: &Peer) -> bool {
-        self.labels.uid == peer.uid() && peer.login().is_none_or(|login| login == self.labels.login)
+        self.labels.uid == peer.uid() && peer.may_be(&self.labels.login)
     }
 
     fn claim(self, peer: &Peer) -> Option<Owned> {
