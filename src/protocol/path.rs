@@ -9,7 +9,7 @@ use std::path::Path;
 pub enum PathError {
     #[error("a path cannot be empty")]
     Empty,
-    #[error("a path has at most 4096 bytes")]
+    #[error("a path has at most 4095 bytes")]
     TooLong,
     #[error("a path cannot contain a zero byte")]
     Zero,
@@ -26,7 +26,7 @@ impl AskedPath {
     pub fn new(word: &[u8]) -> Result<Self, PathError> {
         match word.len() {
             0 => return Err(PathError::Empty),
-            1..=4096 => {}
+            1..=4095 => {}
             _ => return Err(PathError::TooLong),
         }
         if word.contains(&0) {
@@ -115,7 +115,7 @@ mod tests {
             assert_eq!(asked.parent().as_bytes(), parent.as_bytes(), "{word}");
         }
         assert_eq!(AskedPath::new(b""), Err(PathError::Empty));
-        assert_eq!(AskedPath::new(&[b'a'; 4097]), Err(PathError::TooLong));
+        assert_eq!(AskedPath::new(&[b'a'; 4096]), Err(PathError::TooLong));
         assert_eq!(AskedPath::new(b"a\0"), Err(PathError::Zero));
     }
 

@@ -24,7 +24,7 @@ pub const BLOCK: usize = 512;
 pub const CHUNK: usize = 512 * 1024;
 
 /// The longest name and the longest link target: the kernel takes no longer ones.
-pub const LONGEST_NAME: usize = 4096;
+pub const LONGEST_NAME: usize = 4095;
 
 /// A length as archives count; lossless wherever this is built.
 pub(crate) fn wide(length: usize) -> u64 {

@@ -13,7 +13,7 @@ pub enum NameFault {
     Parent,
     #[error("the name contains a zero byte")]
     Zero,
-    #[error("the name is longer than 4096 bytes")]
+    #[error("the name is longer than 4095 bytes")]
     TooLong,
 }
 
@@ -111,7 +111,7 @@ mod tests {
         assert_eq!(cleaned(b"a/../b"), Err(NameFault::Parent));
         assert_eq!(cleaned(b".."), Err(NameFault::Parent));
         assert_eq!(cleaned(b"a\0b"), Err(NameFault::Zero));
-        assert_eq!(cleaned(&[b'a'; 4097]), Err(NameFault::TooLong));
+        assert_eq!(cleaned(&[b'a'; 4096]), Err(NameFault::TooLong));
         assert_eq!(clean(b"//etc/x", Absolute::Stripped), Ok(b"etc/x".to_vec()));
         assert_eq!(clean(b"/../x", Absolute::Stripped), Err(NameFault::Parent));
     }

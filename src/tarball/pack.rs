@@ -20,7 +20,7 @@ const HEADER_ROOM: usize = 16 * 1024;
 pub enum PackError {
     #[error("{}: {}", reason(*.errno), shown(.path))]
     Io { path: Vec<u8>, errno: Errno },
-    #[error("the name is longer than 4096 bytes: {}", shown(.0.get(..80).unwrap_or_default()))]
+    #[error("the name is longer than 4095 bytes: {}", shown(.0.get(..80).unwrap_or_default()))]
     LongName(Vec<u8>),
 }
 

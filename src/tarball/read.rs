@@ -28,7 +28,7 @@ pub enum Malformed {
     Type { name: String, kind: char },
     #[error("{0}: only a file may have contents")]
     Contents(String),
-    #[error("{0}: a name or target longer than 4096 bytes")]
+    #[error("{0}: a name or target longer than 4095 bytes")]
     LongName(String),
     #[error("an extended header is damaged, too long, or given twice")]
     Extension,

@@ -1,0 +1,214 @@
+//! `cp` of the client against a gateway that misbehaves: a stand-in that answers what it was told to.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test stops where something is not as it must be"
+)]
+
+use clap::Parser;
+use ie_container::client::cp::{CopyError, Cp};
+use ie_container::protocol::copying::{PathStat, go_mode};
+use std::io::{Read, Write};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+#[derive(clap::Parser)]
+struct Line {
+    #[command(flatten)]
+    cp: Cp,
+}
+
+/// What the stand-in answers to one request.
+struct Answer {
+    /// The method it is asked by, to notice another one.
+    method: &'static str,
+    head: String,
+    body: Vec<u8>,
+    /// Whether it reads the request's body before it answers.
+    patient: bool,
+}
+
+fn stat_header(unix_mode: u32) -> String {
+    let stat = PathStat { name: "x".to_owned(), mode: go_mode(unix_mode), ..PathStat::default() };
+    format!("X-Docker-Container-Path-Stat: {}\r\n", stat.to_header().unwrap())
+}
+
+fn answer(method: &'static str, status: &str, headers: &str, body: &[u8]) -> Answer {
+    // HEAD has no body, though it says how long that would be.
+    let head = format!("HTTP/1.1 {status}\r\n{headers}Content-Length: {}\r\n\r\n", body.len());
+    Answer { method, head, body: if method == "HEAD" { vec![] } else { body.to_vec() }, patient: true }
+}
+
+fn read_head(stream: &mut UnixStream) -> String {
+    let mut head = Vec::new();
+    let mut byte = [0];
+    while !head.ends_with(b"\r\n\r\n") {
+        stream.read_exact(&mut byte).unwrap();
+        head.push(byte[0]);
+    }
+    String::from_utf8(head).unwrap()
+}
+
+fn serve(listener: &UnixListener, answers: Vec<Answer>) -> Vec<String> {
+    let mut asked = Vec::new();
+    for answer in answers {
+        let (mut stream, _) = listener.accept().unwrap();
+        let head = read_head(&mut stream);
+        assert!(head.starts_with(answer.method), "{head}");
+        if answer.method == "PUT" && answer.patient {
+            let mut all = Vec::new();
+            while !all.ends_with(b"0\r\n\r\n") {
+                let mut part = [0; 65536];
+                match stream.read(&mut part) {
+                    Ok(0) | Err(_) => break,
+                    Ok(got) => all.extend_from_slice(&part[..got]),
+                }
+            }
+        }
+        asked.push(head.lines().next().unwrap().to_owned());
+        stream.write_all(answer.head.as_bytes()).unwrap();
+        stream.write_all(&answer.body).unwrap();
+    }
+    asked
+}
+
+/// Runs `cp` against the stand-in; says what it came to and what was asked.
+fn cp(words: &[&str], answers: Vec<Answer>) -> (Result<(), CopyError>, Vec<String>) {
+    let dir = tempfile::tempdir().unwrap();
+    let socket = dir.path().join("socket");
+    let listener = UnixListener::bind(&socket).unwrap();
+    let cp = Line::try_parse_from([&["cp", "-q"], words].concat()).unwrap().cp;
+    let served = std::thread::spawn(move || serve(&listener, answers));
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let timed = async { tokio::time::timeout(Duration::from_secs(20), cp.run(&socket)).await };
+    let result = runtime.block_on(timed).unwrap();
+    drop(runtime);
+    (result, served.join().unwrap())
+}
+
+fn sentence(result: Result<(), CopyError>) -> String {
+    result.unwrap_err().to_string()
+}
+
+fn archive(name: &str, data: &[u8]) -> Vec<u8> {
+    let mut builder = tar::Builder::new(Vec::new());
+    let mut header = tar::Header::new_gnu();
+    header.set_size(data.len().try_into().unwrap());
+    header.set_mode(0o644);
+    builder.append_data(&mut header, name, data).unwrap();
+    builder.into_inner().unwrap()
+}
+
+fn destination() -> (tempfile::TempDir, PathBuf) {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().to_owned();
+    (dir, path)
+}
+
+fn names(directory: &Path) -> Vec<String> {
+    std::fs::read_dir(directory)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect()
+}
+
+const REFUSED: &[u8] = br#"{"message":"/home/ann lies on the host","code":"bound","hint":"cp /home/ann/x"}"#;
+
+#[test]
+fn a_body_that_is_cut_off_leaves_nothing_and_is_an_error() {
+    let whole = archive("x", &[7; 2_000_000]);
+    for cut in [600, 1_000_000, 2_000_512] {
+        let (_dir, to) = destination();
+        let mut answer = answer("GET", "200 OK", &stat_header(0o100_644), &whole);
+        answer.body.truncate(cut);
+        let (result, asked) = cp(&["web:/d/x", to.to_str().unwrap()], vec![answer]);
+        assert_eq!(sentence(result), "the connection to the gateway was lost");
+        assert_eq!(asked, ["GET /containers/web/archive?path=/d/x HTTP/1.1"]);
+        // Cut off after its last byte the file itself is whole.
+        assert_eq!(names(&to).is_empty(), cut < 2_000_512);
+    }
+}
+
+#[test]
+fn the_packer_s_last_word_is_the_error() {
+    let mut body = archive("x", b"fine");
+    body.truncate(1024);
+    ie_container::tarball::write::failure(&mut body, "permission denied: /d/x/y\u{1b}[2J");
+    let (_dir, to) = destination();
+    let (result, _) = cp(
+        &["web:/d/x", to.to_str().unwrap()],
+        vec![answer("GET", "200 OK", &stat_header(0o040_755), &body)],
+    );
+    assert_eq!(sentence(result), "permission denied: /d/x/y\\u{1b}[2J");
+}
+
+#[test]
+fn an_answer_with_something_else_is_not_taken() {
+    let (_dir, to) = destination();
+    let body = archive(".bashrc", b"evil");
+    let (result, _) = cp(
+        &["web:/d/x", to.to_str().unwrap()],
+        vec![answer("GET", "200 OK", &stat_header(0o100_644), &body)],
+    );
+    assert_eq!(sentence(result), ".bashrc: not what was asked for");
+    assert_eq!(names(&to), [""; 0]);
+}
+
+#[test]
+fn a_refusal_is_shown_as_it_was_said() {
+    let (_dir, to) = destination();
+    let (result, _) =
+        cp(&["web:/home/ann/x", to.to_str().unwrap()], vec![answer("GET", "403 Forbidden", "", REFUSED)]);
+    let Err(CopyError::Call(error)) = result else { unreachable!("{result:?}") };
+    assert_eq!(error.to_string(), "/home/ann lies on the host");
+    let ie_container::client::archive::http::CallError::Refused(refusal) = error else {
+        unreachable!("{error}")
+    };
+    assert_eq!(refusal.hint.as_deref(), Some("cp /home/ann/x"));
+}
+
+#[test]
+fn a_refused_destination_is_asked_for_its_reason_and_nothing_is_sent() {
+    let (dir, from) = destination();
+    std::fs::write(dir.path().join("f"), "x").unwrap();
+    let answers =
+        vec![answer("HEAD", "403 Forbidden", "", REFUSED), answer("GET", "403 Forbidden", "", REFUSED)];
+    let (result, asked) = cp(&[from.join("f").to_str().unwrap(), "web:/home/ann"], answers);
+    assert_eq!(sentence(result), "/home/ann lies on the host");
+    assert_eq!(asked.len(), 2);
+}
+
+#[test]
+fn an_answer_before_all_is_sent_is_heard() {
+    let (dir, from) = destination();
+    let file = std::fs::File::create(dir.path().join("big")).unwrap();
+    file.set_len(200 << 20).unwrap();
+    for patient in [true, false] {
+        let put = Answer {
+            patient,
+            ..answer("PUT", "507 Insufficient Storage", "", br#"{"message":"no space left on device: big"}"#)
+        };
+        let answers = vec![answer("HEAD", "200 OK", &stat_header(0o040_755), b""), put];
+        let (result, asked) = cp(&[from.join("big").to_str().unwrap(), "web:/d"], answers);
+        assert_eq!(sentence(result), "no space left on device: big");
+        assert_eq!(asked[1], "PUT /containers/web/archive?path=/d&noOverwriteDirNonDir=true HTTP/1.1");
+    }
+}
+
+#[test]
+fn answers_that_make_no_sense_are_errors() {
+    let (_dir, to) = destination();
+    let to = to.to_str().unwrap();
+    for header in ["", "X-Docker-Container-Path-Stat: nonsense\r\n", "X-Docker-Container-Path-Stat: e30=\r\n"]
+    {
+        let (result, _) = cp(&["web:/x", to], vec![answer("GET", "200 OK", header, b"")]);
+        assert_eq!(sentence(result), "the gateway's answer cannot be read");
+    }
+    let (result, _) = cp(&["web:/x", to], vec![answer("GET", "500 Internal Server Error", "", b"<html>")]);
+    assert_eq!(sentence(result), "the gateway answered 500 Internal Server Error");
+    let silent = Answer { method: "GET", head: String::new(), body: vec![], patient: true };
+    let (result, _) = cp(&["web:/x", to], vec![silent]);
+    assert_eq!(sentence(result), "the connection to the gateway was lost");
+}
