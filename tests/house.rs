@@ -51,7 +51,7 @@ fn the_rooms_import_only_what_is_below_them() {
         ("mountd", &["protocol", "policy", "sys"]),
         ("copy", &["protocol", "tarball"]),
         ("policy", &["protocol"]),
-        ("tarball", &[]),
+        ("tarball", &["protocol"]),
         ("protocol", &[]),
     ] {
         for other in ["client", "gateway", "mountd", "copy", "policy", "tarball", "protocol", "sys"] {

@@ -137,12 +137,16 @@ impl Copy<'_> {
         let (archive, mut made) = pack::stdin(bar.clone());
         let answer = http::put(self.socket, &to, archive).await;
         bar.finish_and_clear();
-        // Not awaited: after an error the thread may wait for stdin for ever.
-        if let Ok(Err(error)) = made.try_recv() {
+        // Not awaited before the answer is known: after an error the thread may wait for stdin for ever.
+        let early = made.try_recv().ok();
+        if let Some(Err(error)) = early {
             return Err(CopyError::Local { name: "stdin".to_owned(), source: error });
         }
         answer?;
-        let sent = made.await.ok().and_then(Result::ok).unwrap_or_default();
+        let sent = match early {
+            Some(sent) => sent.unwrap_or_default(),
+            None => made.await.ok().and_then(Result::ok).unwrap_or_default(),
+        };
         self.done(sent.contents, word);
         Ok(())
     }

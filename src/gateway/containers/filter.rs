@@ -46,22 +46,21 @@ impl Filters {
 
     /// What is left of the caller's containers, in the engine's order: newest first.
     pub(super) fn keep(&self, own: Vec<Owned>) -> Result<Vec<Owned>, Error> {
-        let since = self.bound("since", &own)?;
-        let before = self.bound("before", &own)?;
-        let kept = own.iter().filter(|owned| {
-            let created = owned.found().created();
-            since.is_none_or(|bound| created > bound)
-                && before.is_none_or(|bound| created < bound)
+        let (since, before) = (self.place("since", &own)?, self.place("before", &own)?);
+        let kept = own.iter().enumerate().filter(|(at, owned)| {
+            since.is_none_or(|place| *at < place)
+                && before.is_none_or(|place| *at > place)
                 && self.0.iter().all(|(key, values)| any_matches(owned, key, values))
         });
-        Ok(kept.cloned().collect())
+        Ok(kept.map(|(_, owned)| owned.clone()).collect())
     }
 
-    /// The creation time of the container that `since` or `before` names.
-    fn bound(&self, key: &str, own: &[Owned]) -> Result<Option<i64>, Error> {
+    /// Where in that order the container stands that `since` or `before` names: their times are whole seconds only.
+    fn place(&self, key: &str, own: &[Owned]) -> Result<Option<usize>, Error> {
         let Some(word) = self.0.get(key).and_then(|words| words.first()) else { return Ok(None) };
         let word = ContainerRef::try_from(word.clone()).map_err(|_| Error::NoContainer(word.clone()))?;
-        Ok(Some(pick(own.to_vec(), &word)?.found().created()))
+        let named = pick(own.to_vec(), &word)?;
+        Ok(own.iter().position(|owned| owned.id() == named.id()))
     }
 }
 
