@@ -9,7 +9,10 @@ gateway_login=ie-container
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 export PATH=$PATH:/usr/sbin:/sbin
 
-say() { printf '\n\033[1m%s\033[0m\n' "$*"; }
+bold='' cyan='' plain=''
+if [ -t 1 ]; then bold=$'\033[1m' cyan=$'\033[36m' plain=$'\033[0m'; fi
+
+say() { printf '\n%s%s%s\n' "$bold" "$*" "$plain"; }
 die() { printf '%s: %s\n' "$place" "$*" >&2 && exit 1; }
 
 need_root() { [ "$(id -u)" = 0 ] || exec sudo "$0" "$@"; }
@@ -159,7 +162,7 @@ stop_daemons() {
 
 # `as LOGIN COMMAND`: as that user would have it after logging in. The command is shown before it is done.
 as() {
-    printf '\033[36m%s$\033[0m %s\n' "$1" "$2"
+    printf '%s%s$%s %s\n' "$cyan" "$1" "$plain" "$2"
     quietly_as "$1" "$2" 2>&1
 }
 
