@@ -203,11 +203,13 @@ pub(crate) fn feed(to: &UnixStream, detector: Option<Detector>, ends: bool) -> b
         Some(detector) => feed_keys(File::from(stdin), to, detector),
         None => feed_bytes(File::from(stdin), to).map(|()| false),
     });
-    if ends {
+    let detached = detached.unwrap_or(false);
+    // After a detach the half stays open: its end would end the output too, and look like the process's own end.
+    if ends && !detached {
         // Fails only when the other side has already gone.
         let _ = to.shutdown(Shutdown::Write);
     }
-    detached.unwrap_or(false)
+    detached
 }
 
 fn feed_bytes(mut stdin: File, mut to: &UnixStream) -> io::Result<()> {
