@@ -17,17 +17,21 @@ pub(super) struct Sockets {
 }
 
 impl Sockets {
-    /// systemd hands over the user socket first and the admin socket second; without systemd both are bound here.
+    /// systemd hands over both, in whatever order; without systemd both are bound here.
     pub(super) fn bind(options: &Options) -> anyhow::Result<Self> {
-        let mut inherited = ListenFd::from_env();
-        let user =
-            inherited.take_unix_listener(0).context("the first inherited descriptor is no Unix socket")?;
-        let admin =
-            inherited.take_unix_listener(1).context("the second inherited descriptor is no Unix socket")?;
-        let user = match user {
-            Some(listener) => listener,
-            None => bind(&options.user_socket(), 0o666)?,
-        };
+        let (mut user, mut admin) = (None, None);
+        for listener in inherited()? {
+            let path = listener.local_addr()?.as_pathname().map(Path::to_owned).unwrap_or_default();
+            // By its path: the wrong way round, users would be refused and root would have no admin socket.
+            let place = if path.ends_with("admin.sock") { &mut admin } else { &mut user };
+            anyhow::ensure!(
+                place.is_none(),
+                "two inherited sockets for one purpose, {} is one",
+                path.display()
+            );
+            *place = Some(listener);
+        }
+        let user = user.map_or_else(|| bind(&options.user_socket(), 0o666), Ok)?;
         let admin = match admin {
             Some(listener) => listener,
             None => {
@@ -37,6 +41,13 @@ impl Sockets {
         };
         Ok(Self { user: listening(user)?, admin: listening(admin)? })
     }
+}
+
+fn inherited() -> anyhow::Result<Vec<StdListener>> {
+    let mut fds = ListenFd::from_env();
+    let count = fds.len();
+    let take = |index| fds.take_unix_listener(index).context("an inherited descriptor is no Unix socket");
+    Ok((0..count).map(take).collect::<anyhow::Result<Vec<_>>>()?.into_iter().flatten().collect())
 }
 
 fn make_admin_dir(options: &Options) -> anyhow::Result<()> {

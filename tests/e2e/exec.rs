@@ -10,7 +10,6 @@ tests![
     streams_pass_both_ways_whole,
     options_reach_the_process,
     only_a_running_container_takes_it,
-    a_process_does_not_outlive_its_client,
 ];
 
 fn the_process_decides_the_exit_code() {
@@ -70,16 +69,4 @@ fn only_a_running_container_takes_it() {
     ann.run("run --name over busybox:test true").ok();
     ann.run("exec over true").says(&["over", "not running"]).fails(125);
     ann.run("exec missing true").says(&["missing"]).fails(125);
-}
-
-fn a_process_does_not_outlive_its_client() {
-    let world = world();
-    let ann = world.newcomer("ann");
-    ann.sleeper("box");
-    let client = ann.spawn("exec box sleep 777");
-    let runs = || ann.run("exec box ps").stdout().contains("sleep 777");
-    assert!(wait_until(Duration::from_secs(10), runs));
-    client.signal(rustix::process::Signal::KILL);
-    client.finish().exits(137);
-    assert!(wait_until(Duration::from_secs(20), || !runs()), "the process is still there");
 }
