@@ -322,3 +322,29 @@ fn filters_and_sizes_are_the_gateway_s_to_apply() {
     ];
     assert_eq!(gateway.asked(), asked);
 }
+
+#[test]
+fn a_policy_is_checked_without_a_gateway() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("draft.toml");
+    let check = || {
+        let output = std::process::Command::new(env!("CARGO_BIN_EXE_ie-container"))
+            .args(["admin", "policy", "check"])
+            .arg(&file)
+            .output()
+            .unwrap();
+        (output.status.code(), String::from_utf8(output.stderr).unwrap())
+    };
+    std::fs::write(&file, "[gateway]\nuids = '1000-2000'\n").unwrap();
+    assert_eq!(check(), (Some(0), String::new()));
+    std::fs::write(&file, "[gateway]\nuids = '0-x'\n[defaults]\ncontaners = 3\nmax = { cpu = 2 }\n").unwrap();
+    let (code, said) = check();
+    assert_eq!(code, Some(1));
+    for words in [
+        "draft.toml:2: ",
+        "draft.toml:4: unknown key `contaners` in [defaults], did you mean `containers`?",
+        "draft.toml:5: ",
+    ] {
+        assert!(said.contains(words), "{words:?} is not in {said}");
+    }
+}

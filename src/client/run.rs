@@ -75,15 +75,19 @@ async fn attached(
     };
     let session = Session::begin(Process::Container(id.clone()), hijacked, wanted)?;
     let waiting = wait(api, id, if wish.rm { "removed" } else { "next-exit" }).await?;
+    let name = wish.name.as_ref().map_or_else(|| short(id), |name| name.as_str().to_owned());
     if let Err(failed) = start(api, id).await {
         drop(session);
+        if matches!(failed, NotStarted::Start(Error::Lost)) {
+            // The answer is lost, not the start: the container may be running, and is left alone.
+            return Err(Error::ContainerGoesOn(name).into());
+        }
         if wish.rm {
             // The engine may have removed it already.
             let _ = api.delete(&Route::container(id, "").with("force", "1").with("v", "1")).await;
         }
         return Err(failed);
     }
-    let name = wish.name.as_ref().map_or_else(|| short(id), |name| name.as_str().to_owned());
     let code = match session.run(api, exit_code(waiting)).await {
         Err(Over::Detached) => ExitCode::SUCCESS,
         over => ended(over, &name)?,

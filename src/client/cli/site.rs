@@ -23,7 +23,7 @@ pub(crate) struct CompletionArgs {
 /// For admins: everyone's containers, and the policy (with sudo)
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  sudo ie-container admin ps\n  sudo ie-container admin stop 3f2a91c07b55"
+    after_help = "Examples:\n  sudo ie-container admin ps\n  sudo ie-container admin stop 3f2a91c07b55\n  ie-container admin policy check policy.toml"
 )]
 pub(crate) struct AdminArgs {
     #[command(subcommand)]
@@ -49,4 +49,14 @@ pub(crate) enum AdminVerb {
     },
     /// Has the gateway read the policy again
     Reload,
+    /// Looks at a policy file; needs no gateway
+    #[command(subcommand)]
+    Policy(PolicyVerb),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum PolicyVerb {
+    /// Says everything that is wrong with a file, and fails if anything is
+    #[command(after_help = "Example:\n  ie-container admin policy check /etc/ie-container/policy.toml")]
+    Check { file: std::path::PathBuf },
 }

@@ -95,18 +95,25 @@ impl Copy {
             self.gateway.engine.call(Method::GET, target).await.map_err(|error| self.missing(error))?;
         let stat = header(&answer)?;
         let rewriter = Rewriter::outward(owner(peer), Limits::default());
-        let tar =
-            rewritten(Body::new(answer.into_body()).into_data_stream(), rewriter, Arc::default(), self.held);
+        let tar = rewritten(
+            Body::new(answer.into_body()).into_data_stream(),
+            rewriter,
+            Arc::default(),
+            Some(self.held),
+        );
         Ok((Body::from_stream(pumped(tar)), stat))
     }
 
     pub(super) async fn put(self, peer: &Peer, tar: Body) -> Result<(), Error> {
         let fault = Arc::new(Mutex::new(None));
         let rewriter = Rewriter::inward(owner(peer), Limits::default());
-        let tar = rewritten(tar.into_data_stream(), rewriter, fault.clone(), self.held);
+        // Kept until the engine has answered: it may have read all of a small tar before it mounts anything.
+        let held = self.held;
+        let tar = rewritten(tar.into_data_stream(), rewriter, fault.clone(), None);
         let tar = BodyExt::boxed(StreamBody::new(tar.map(|chunk| Ok(Frame::data(chunk?)))));
         let Place { container, path } = &self.place;
         let put = self.gateway.engine.put_archive(container, path, tar).await;
+        drop(held);
         // What was wrong with the tar says more than how the engine saw it break off.
         if let Some(fault) = fault.lock().unwrap_or_else(PoisonError::into_inner).take() {
             return Err(Error::Copy(Ended::Archive, fault.to_string()));
@@ -195,7 +202,7 @@ fn rewritten(
     tar: BodyDataStream,
     rewriter: Rewriter,
     fault: Fault,
-    held: Held,
+    held: Option<Held>,
 ) -> impl Stream<Item = Result<Bytes, Failure>> + Send + Sync {
     let chunks = futures_util::stream::unfold(Some((tar, rewriter, held)), move |state| {
         let fault = fault.clone();
