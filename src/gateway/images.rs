@@ -5,6 +5,7 @@ use super::audit;
 use super::engine::Target;
 use super::error::Error;
 use super::peer::Peer;
+use super::reference;
 use super::state::Gateway;
 use crate::policy::ImageAsk;
 use axum::Json;
@@ -13,7 +14,6 @@ use axum::response::{IntoResponse, Response};
 use futures_util::StreamExt;
 use http_body_util::BodyExt;
 use hyper::Method;
-use oci_spec::distribution::Reference;
 use serde::Deserialize;
 use serde_json::Value;
 use std::collections::HashSet;
@@ -35,9 +35,8 @@ const MOST_VOLUMES: usize = 16;
 
 /// A full reference: the short forms are expanded as Docker does.
 pub(super) fn full(word: &str) -> Result<String, Error> {
-    let bad = |_| Error::Bad(format!("{word:?} is not an image's reference such as ubuntu:24.04"));
-    let reference: Reference = word.parse().map_err(bad)?;
-    Ok(reference.whole())
+    let bad = || Error::Bad(format!("{word:?} is not an image's reference such as ubuntu:24.04"));
+    reference::full(word).ok_or_else(bad)
 }
 
 /// A reference as Docker shows it, written anew from what was parsed: the engine reads it as we did.

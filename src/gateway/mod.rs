@@ -20,6 +20,7 @@ mod listen;
 mod naming;
 mod options;
 mod peer;
+mod reference;
 mod routes;
 mod serve;
 mod staging;
