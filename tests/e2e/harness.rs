@@ -1,6 +1,6 @@
 //! The tests' own ground: the engine, the images and the users are real, and a world leaves nothing behind.
 
-use crate::suite::{tests, world};
+use crate::suite::{tests, world, world_alone};
 use crate::world::World;
 
 tests![the_engine_runs_containers, people_are_real_and_unprivileged, a_second_world_disturbs_nobody];
@@ -28,11 +28,11 @@ fn people_are_real_and_unprivileged() {
 }
 
 fn a_second_world_disturbs_nobody() {
-    let first = world();
+    let first = world_alone();
     let second = World::without_programs().unwrap();
     let guest = second.newcomer("guest");
-    second.docker("run -d --network none --name here busybox:test sleep 1000").ok();
-    assert_eq!(first.docker("ps -aq --filter name=here").ok(), "");
+    second.docker("run -d --network none --name only-in-the-second busybox:test sleep 1000").ok();
+    assert_eq!(first.docker("ps -aq --filter name=only-in-the-second").ok(), "");
     assert_eq!(guest.sh("id -u").line(), guest.uid.to_string());
     drop(guest);
     assert_eq!(second.take_down(), Vec::<String>::new());
