@@ -11,7 +11,7 @@ export CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUNNER = sudo --preserve-env
 endif
 
 PROGRAMS := ie-container ie-containerd ie-mountd
-COPY_SOURCES := $(wildcard src/copy/*.rs src/protocol/*.rs) src/bin/ie-copy.rs src/lib.rs Cargo.toml Cargo.lock
+COPY_SOURCES := $(wildcard src/copy/*.rs src/protocol/*.rs src/tarball/*.rs) src/bin/ie-copy.rs src/lib.rs Cargo.toml Cargo.lock
 
 .PHONY: all build check test demo demo-down bench install clean help
 
