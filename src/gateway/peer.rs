@@ -153,3 +153,26 @@ pub(super) fn in_initial_user_namespace() -> anyhow::Result<()> {
     anyhow::ensure!(fields == ["0", "0", "4294967295"], "this is not the initial user namespace");
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_silent_name_service_leaves_the_uid_to_decide() {
+        let with = |account| Peer { uid: 1000, gid: 1000, account: Err(account), place: None };
+        assert!(Peer::fake(1000, "ann").may_be("ann"));
+        assert!(!Peer::fake(1000, "ann").may_be("predecessor"));
+        for silent in [LookupError::TimedOut, LookupError::Failed("EIO".into())] {
+            assert!(with(silent).may_be("ann"));
+        }
+        // What a caller can bring about, or what is not the service's fault, owns nothing.
+        for own in [
+            LookupError::ForbiddenGroup(1000),
+            LookupError::NoAccount(1000),
+            LookupError::OddLogin("a:b".into(), 1000),
+        ] {
+            assert!(!with(own.clone()).may_be("ann"), "{own}");
+        }
+    }
+}
