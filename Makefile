@@ -59,10 +59,10 @@ bench: build
 install: build
 	install -D -m 0755 -t $(DESTDIR)$(PREFIX)/bin target/release/ie-container
 	install -D -m 0755 -t $(DESTDIR)$(PREFIX)/sbin target/release/ie-containerd target/release/ie-mountd
-	install -D -m 0755 -t $(DESTDIR)$(PREFIX)/libexec/ie-container target/ie-copy
+	install -D -m 0755 -t $(DESTDIR)$(PREFIX)/libexec/ie-container target/ie-copy packaging/ie-wall
 	install -D -m 0644 -t $(DESTDIR)$(PREFIX)/lib/sysusers.d packaging/sysusers.d/ie-container.conf
 	install -D -m 0644 -t $(DESTDIR)$(PREFIX)/lib/tmpfiles.d packaging/tmpfiles.d/ie-container.conf
-	for unit in ie-containerd.service ie-containerd.socket ie-mountd.service; do \
+	for unit in ie-containerd.service ie-containerd.socket ie-mountd.service ie-wall.service ie-wall.timer; do \
 	    install -d $(DESTDIR)$(PREFIX)/lib/systemd/system && \
 	    sed 's|@PREFIX@|$(PREFIX)|g' packaging/systemd/$$unit > $(DESTDIR)$(PREFIX)/lib/systemd/system/$$unit || exit 1; \
 	done

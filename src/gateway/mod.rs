@@ -26,6 +26,7 @@ mod serve;
 mod staging;
 mod state;
 mod system;
+mod wall;
 
 use anyhow::Context;
 use clap::Parser;

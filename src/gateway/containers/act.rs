@@ -73,7 +73,10 @@ async fn start_now(gateway: &Gateway, peer: &Peer, container: &Owned) -> Result<
     }
     audit::allowed(Some(peer), "start", container.id().as_str());
     let _hold = gateway.stager.hold(tokens(container.found()));
-    gateway.engine.ensure_network(peer.uid(), gateway.policy().gateway()).await?;
+    if container.networked() {
+        gateway.wall.stands()?;
+        gateway.engine.ensure_network(peer.uid(), gateway.policy().gateway()).await?;
+    }
     stage(gateway, peer, &container.labels().stages).await?;
     let answer = gateway.engine.call(Method::POST, container.target("/start")).await?;
     Ok(answer.status())

@@ -99,6 +99,7 @@ async fn admit_and_create(gateway: &Gateway, peer: &Peer, wish: Wish) -> Result<
     let (name, allowance) = admit(gateway, peer, &turn, &wish, &image).await?;
     audit::allowed(Some(peer), "create", name.as_str());
     if wish.settings.networked {
+        gateway.wall.stands()?;
         gateway.engine.ensure_network(peer.uid(), gateway.policy().gateway()).await?;
     }
     let stages = stage_labels(allowance.mounts())?;

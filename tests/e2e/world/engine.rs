@@ -26,8 +26,20 @@ impl Engine {
         step(Command::new("ip").args(["-netns", &name, "link", "set", "lo", "up"]))?;
         let engine = Self { name, group, lib: slot.lib(), run: slot.run(), child: Mutex::new(None) };
         fs::write(engine.config(), r#"{"live-restore": true}"#).map_err(|e| e.to_string())?;
+        engine.turn_wall("up")?;
         engine.spawn()?;
         Ok(engine)
+    }
+
+    /// Where `ie-wall` says that it stands.
+    pub(crate) fn wall(&self) -> PathBuf {
+        self.run.join("wall")
+    }
+
+    /// `ie-wall up|check|down` in the engine's network namespace.
+    pub(crate) fn turn_wall(&self, verb: &str) -> Result<(), String> {
+        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/packaging/ie-wall");
+        step(self.inside_network(&[script, verb]).arg(self.wall())).map(drop)
     }
 
     pub(crate) fn socket(&self) -> PathBuf {

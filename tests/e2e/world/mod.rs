@@ -93,6 +93,7 @@ impl World {
         if self.engine.has_ended() {
             self.engine.revive();
         }
+        self.engine.turn_wall("up").unwrap();
         self.mend_policy();
         if self.mountd.has_ended() {
             self.start_mountd().unwrap();
@@ -157,6 +158,10 @@ impl World {
 
     /// One field of what the engine knows of a container.
     #[track_caller]
+    pub(crate) fn address(&self, container: &str) -> String {
+        self.inspect(container, "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}")
+    }
+
     pub(crate) fn inspect(&self, container: &str, template: &str) -> String {
         self.docker(["inspect", "--format", template, container]).line()
     }

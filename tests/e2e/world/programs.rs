@@ -94,7 +94,9 @@ impl World {
             .arg("--mountd-dir")
             .arg(self.mountd_dir())
             .arg("--copy-helper")
-            .arg(self.program("ie-copy"));
+            .arg(self.program("ie-copy"))
+            .arg("--wall")
+            .arg(self.engine.wall());
         self.gateway.start(&mut command)
     }
 
