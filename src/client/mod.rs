@@ -5,6 +5,7 @@ mod attach;
 mod body;
 mod cli;
 mod completion;
+mod config;
 mod connect;
 mod container;
 mod create;
@@ -68,6 +69,11 @@ impl Context {
 
 pub mod archive;
 pub mod cp;
+
+/// The program's command line.
+pub fn command() -> clap::Command {
+    Cli::command()
+}
 
 /// Runs the program.
 pub fn main() -> ExitCode {

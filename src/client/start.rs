@@ -3,6 +3,7 @@
 use super::Context;
 use super::body::Streams;
 use super::cli::process::StartArgs;
+use super::config::detach_keys;
 use super::container::{attach_route, ended, exit_code, inspected, wait};
 use super::error::Error;
 use super::operands::{done, each};
@@ -39,7 +40,7 @@ async fn attached(context: &Context, args: &StartArgs, word: &str) -> Result<Exi
         stdin_ends: found.config.stdin_once,
         proxy: args.sig_proxy && !tty,
         redraw: found.state.running,
-        keys: args.detach_keys.clone().unwrap_or_default(),
+        keys: detach_keys(args.detach_keys.as_ref())?,
     };
     let session = Session::begin(Process::Container(id.clone()), hijacked, wanted)?;
     let condition = if found.host_config.auto_remove { "removed" } else { "next-exit" };

@@ -35,6 +35,11 @@ use state::Gateway;
 use std::process::ExitCode;
 use std::sync::Arc;
 
+/// The program's command line.
+pub fn command() -> clap::Command {
+    <options::Options as clap::CommandFactory>::command()
+}
+
 /// Runs the program.
 pub fn main() -> ExitCode {
     let options = Options::parse();
