@@ -45,6 +45,7 @@ pub(super) fn user(gateway: Arc<Gateway>) -> Router {
         .route("/images/create", post(images::pull))
         .route("/images/{*rest}", get(images::inspect))
         .route("/ie/v1/quota", get(extension::quota))
+        .route("/ie/v1/exec/{id}/detach", post(exec::detach))
         .route("/ie/v1/dry-run", post(extension::dry_run))
         .fallback(not_served)
         .method_not_allowed_fallback(not_served)

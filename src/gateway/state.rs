@@ -27,6 +27,7 @@ pub(super) struct Gateway {
     copy_helper: PathBuf,
     /// One pull at a time per uid, and a few at once for everybody.
     pub(super) pulls: super::images::Pulls,
+    pub(super) leashes: super::leash::Leashes,
 }
 
 impl Gateway {
@@ -46,6 +47,7 @@ impl Gateway {
             state_dir: options.state_dir.clone(),
             copy_helper: options.copy_helper.clone(),
             pulls: super::images::Pulls::default(),
+            leashes: super::leash::Leashes::default(),
         })
     }
 

@@ -3,6 +3,7 @@
 pub mod amount;
 pub mod copying;
 pub mod escape;
+pub mod leash;
 pub mod name;
 pub mod path;
 pub mod place;

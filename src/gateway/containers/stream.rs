@@ -5,6 +5,7 @@ use crate::gateway::audit;
 use crate::gateway::create::detach_keys;
 use crate::gateway::engine::{Owned, read_lines, splice};
 use crate::gateway::error::Error;
+use crate::gateway::leash::Leash;
 use crate::gateway::peer::Peer;
 use crate::gateway::routes::Word;
 use crate::gateway::state::Gateway;
@@ -61,27 +62,34 @@ pub(in crate::gateway) async fn attach(
         target = target.with("detachKeys", &keys);
     }
     let answer = gateway.engine.attach(target).await?;
-    Ok(join(&peer, request, answer))
+    Ok(join(&peer, request, answer, None))
 }
 
-/// Joins a caller's raw connection to the engine's; one that asks for no upgrade gets the output as a body.
+/// Joins a caller's raw connection to the engine's; one that asks for no upgrade gets the output as a body. A leash is
+/// let go when the engine ends the stream, and pulled when the caller does.
 pub(in crate::gateway) fn join(
     peer: &Peer,
     mut request: Request,
     mut answer: hyper::Response<Incoming>,
+    leash: Option<Leash>,
 ) -> Response {
     let content_type = answer.headers().get(CONTENT_TYPE).cloned();
     let upgrades =
         request.headers().contains_key(UPGRADE) && answer.status() == StatusCode::SWITCHING_PROTOCOLS;
     if !upgrades {
-        return answer::pass(answer);
+        let response = answer::pass(answer);
+        return match leash {
+            Some(leash) => response.map(|body| leash.around(body)),
+            None => response,
+        };
     }
     let caller = hyper::upgrade::on(&mut request);
     let engine = hyper::upgrade::on(&mut answer);
     let place = peer.place();
     tokio::spawn(async move {
-        if let Err(error) = splice(caller, engine).await {
-            tracing::debug!("a raw stream ended: {error}");
+        match splice(caller, engine).await {
+            Ok(()) => leash.into_iter().for_each(Leash::release),
+            Err(error) => tracing::debug!("a raw stream broke off: {error}"),
         }
         drop(place);
     });

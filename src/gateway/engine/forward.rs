@@ -9,7 +9,7 @@ use tokio::net::UnixStream;
 /// How many bytes one direction has in hand; a page is only taken when it is used.
 const BUFFER: usize = 256 << 10;
 
-/// Copies between a caller and the engine until the engine ends, or the caller is gone.
+/// Copies between a caller and the engine until the engine ends; that the caller went before is an error.
 ///
 /// A caller that closes its sending side only (end of stdin) still gets everything the engine has to say.
 pub(in crate::gateway) async fn splice(caller: OnUpgrade, engine: OnUpgrade) -> io::Result<()> {
@@ -19,19 +19,24 @@ pub(in crate::gateway) async fn splice(caller: OnUpgrade, engine: OnUpgrade) -> 
     caller.write_all(&from_engine).await?;
     let (caller, engine) = (&caller, &engine);
     let up = async {
-        pump(caller, engine).await?;
-        rustix::net::shutdown(engine, rustix::net::Shutdown::Write)?;
-        // Only a caller that has closed both ways, or is dead, raises this.
-        gone(caller).await
+        match pump(caller, engine).await {
+            Ok(()) => rustix::net::shutdown(engine, rustix::net::Shutdown::Write)?,
+            // The engine takes no more; what it has still to say is the other direction's.
+            Err(Broken::Writing(_)) => {}
+            Err(Broken::Reading(error)) => return Err(error),
+        }
+        std::future::pending().await
     };
     let down = async {
-        pump(engine, caller).await?;
+        pump(engine, caller).await.map_err(Broken::into_inner)?;
         rustix::net::shutdown(caller, rustix::net::Shutdown::Write)?;
         Ok(())
     };
     tokio::select! {
         ended = down => ended,
         ended = up => ended,
+        // Also while a process does not take what was sent to it.
+        looked = gone(caller) => looked.and(Err(io::ErrorKind::NotConnected.into())),
     }
 }
 
@@ -50,11 +55,25 @@ fn plain(upgraded: Upgraded) -> io::Result<(UnixStream, bytes::Bytes)> {
     Ok((io.into_inner(), read_buf))
 }
 
+/// Which side of a copy is gone.
+enum Broken {
+    Reading(io::Error),
+    Writing(io::Error),
+}
+
+impl Broken {
+    fn into_inner(self) -> io::Error {
+        match self {
+            Self::Reading(error) | Self::Writing(error) => error,
+        }
+    }
+}
+
 /// Copies until `from` ends. Back pressure is the sockets' own: nothing is read that was not yet written.
-async fn pump(from: &UnixStream, to: &UnixStream) -> io::Result<()> {
+async fn pump(from: &UnixStream, to: &UnixStream) -> Result<(), Broken> {
     let mut buffer = Vec::new();
     loop {
-        from.readable().await?;
+        from.readable().await.map_err(Broken::Reading)?;
         // Idle connections hold no buffer.
         if buffer.is_empty() {
             buffer = vec![0; BUFFER];
@@ -63,9 +82,9 @@ async fn pump(from: &UnixStream, to: &UnixStream) -> io::Result<()> {
             Ok(0) => return Ok(()),
             Ok(count) => count,
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => continue,
-            Err(error) => return Err(error),
+            Err(error) => return Err(Broken::Reading(error)),
         };
-        write_all(to, buffer.get(..count).unwrap_or_default()).await?;
+        write_all(to, buffer.get(..count).unwrap_or_default()).await.map_err(Broken::Writing)?;
         if count < BUFFER / 64 {
             buffer = Vec::new();
         }
