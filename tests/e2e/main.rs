@@ -22,6 +22,7 @@ mod refusals;
 mod restart;
 mod run;
 mod staging;
+mod streams;
 mod suite;
 mod world;
 
@@ -31,7 +32,8 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
     let trials = vec![
-        // First, as one of them waits a minute while others run.
+        // First, as some of them wait a minute while others run.
+        streams::tests(),
         network::tests(),
         harness::tests(),
         run::tests(),
