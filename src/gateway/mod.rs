@@ -14,6 +14,7 @@ mod engine;
 mod error;
 mod exec;
 mod extension;
+mod gpu;
 mod images;
 mod keep;
 mod leash;

@@ -1,6 +1,7 @@
 //! What crosses a socket: words, amounts, reports and the stage messages.
 
 pub mod amount;
+pub mod card;
 pub mod copying;
 pub mod escape;
 pub mod leash;
