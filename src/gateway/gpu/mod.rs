@@ -7,6 +7,7 @@
 
 pub(super) mod allocate;
 pub(super) mod card;
+pub(super) mod desk;
 pub(super) mod hours;
 pub(super) mod inventory;
 pub(super) mod lease;

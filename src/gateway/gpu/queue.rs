@@ -81,6 +81,15 @@ impl Line {
         None
     }
 
+    /// The holders, and what everybody in the line would get first: for who asks without waiting.
+    pub(in crate::gateway) fn with_claims(&self, cards: &[Card], holders: &[Holder]) -> Vec<Holder> {
+        let mut holders = holders.to_vec();
+        for ticket in self.order() {
+            holders.push(claim(ticket, cards, &holders));
+        }
+        holders
+    }
+
     /// Those that can never be served, since a card went: with the reason.
     pub(in crate::gateway) fn hopeless(&self, cards: &[Card]) -> Vec<(u64, String)> {
         let why = |ticket: &Ticket| match ticket.wanted.possible(cards) {
