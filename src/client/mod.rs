@@ -12,9 +12,11 @@ mod create;
 mod error;
 mod exec;
 mod filters;
+mod gpus;
 mod images;
 mod inspect;
 mod keys;
+mod line;
 mod lines;
 mod logs;
 mod operands;
@@ -138,6 +140,8 @@ async fn dispatch(context: &Context, verb: &Verb) -> Result<ExitCode, Error> {
         Verb::Images(args) => images::run(context, args).await,
         Verb::Version(_) => version::run(context).await,
         Verb::Quota(_) => quota::run(context).await,
+        Verb::Gpus(args) => gpus::run(context, args).await,
+        Verb::Extend(args) => gpus::extend(context, &args.container, args.time).await,
         Verb::Admin(args) => admin::run(context, &args.verb).await,
         Verb::Completion(args) => completion::run(args.shell),
     }

@@ -6,6 +6,7 @@ use super::cli::process::StartArgs;
 use super::config::detach_keys;
 use super::container::{attach_route, ended, exit_code, inspected, wait};
 use super::error::Error;
+use super::line::{self, For};
 use super::operands::{done, each};
 use super::route::{Route, container};
 use super::session::{Process, Session, Wanted};
@@ -13,6 +14,11 @@ use std::process::ExitCode;
 
 pub(crate) async fn run(context: &Context, args: &StartArgs) -> Result<ExitCode, Error> {
     let api = &context.api;
+    if let (Some(longest), [one]) = (args.wait, args.containers.as_slice()) {
+        line::stand(api, For::Container(one), longest, false).await?;
+    } else if args.wait.is_some() {
+        return Err(Error::usage("--wait is for one container at a time"));
+    }
     match args.containers.as_slice() {
         [one] if args.attach || args.interactive => attached(context, args, one).await,
         _ if args.attach || args.interactive => {

@@ -36,7 +36,7 @@ pub(super) async fn create(
     audit::allowed(Some(&peer), "exec", container.id().as_str());
     let mark = gateway.leashes.mark(peer.uid())?;
     wish.env.push(mark.variable());
-    let exec = gateway.engine.exec_create(&container, &exec_body(&peer, &wish)).await?;
+    let exec = gateway.engine.exec_create(&container, &exec_body(&peer, &container, &wish)).await?;
     gateway.leashes.keep(exec.clone(), peer.uid(), mark);
     Ok((StatusCode::CREATED, Json(json!({ "Id": exec.as_str() }))))
 }
@@ -85,8 +85,11 @@ pub(super) async fn start(
     if body.detach {
         return Ok(StatusCode::OK.into_response());
     }
+    let notices = body.tty && !container.labels().cards.is_empty();
+    let notices = notices.then(|| gateway.gpus.terminals.attach(container.id()));
     let leash = mark.map(|mark| Leash::new(gateway.clone(), peer.clone(), container, exec, mark));
-    Ok(containers::join(&peer, Request::from_parts(head, axum::body::Body::empty()), answer, leash))
+    let request = Request::from_parts(head, axum::body::Body::empty());
+    Ok(containers::join(&peer, request, answer, containers::Tied { leash, notices }))
 }
 
 /// The caller goes, and the process stays: what closing the connection alone would end.

@@ -140,7 +140,7 @@ async fn end(gateway: &Gateway, peer: &Peer, container: &Owned, mark: &Mark) -> 
         attach: [false; 3],
         detach_keys: None,
     };
-    let exec = gateway.engine.exec_create(container, &exec_body(peer, &wish)).await?;
+    let exec = gateway.engine.exec_create(container, &exec_body(peer, container, &wish)).await?;
     gateway.engine.exec_start(&exec, true, false).await?;
     Ok(())
 }

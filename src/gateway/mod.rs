@@ -69,12 +69,15 @@ fn run(options: Options) -> anyhow::Result<()> {
     runtime.block_on(async {
         let gateway = Arc::new(Gateway::load(&options)?);
         let sockets = listen::Sockets::bind(&options)?;
+        gpu::reaper::begin(&gateway);
         let keeper = tokio::spawn(keep::run(gateway.clone()));
+        let reaper = tokio::spawn(gpu::reaper::run(gateway.clone()));
         let reloader = tokio::spawn(state::reload_on_hangup(gateway.clone()));
         tracing::info!(socket = %options.user_socket().display(), "serving");
         listen::say_ready();
         serve::run(gateway, sockets, listen::shutdown()).await;
         keeper.abort();
+        reaper.abort();
         reloader.abort();
         Ok(())
     })

@@ -28,6 +28,7 @@ pub(super) struct Gateway {
     /// One pull at a time per uid, and a few at once for everybody.
     pub(super) pulls: super::images::Pulls,
     pub(super) leashes: super::leash::Leashes,
+    pub(super) gpus: super::gpu::service::Gpus,
 }
 
 impl Gateway {
@@ -48,6 +49,7 @@ impl Gateway {
             copy_helper: options.copy_helper.clone(),
             pulls: super::images::Pulls::default(),
             leashes: super::leash::Leashes::default(),
+            gpus: super::gpu::service::Gpus::open(&options.state_dir)?,
         })
     }
 

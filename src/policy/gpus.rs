@@ -3,6 +3,7 @@
 use super::node::Node;
 use super::paths::plain;
 use super::table::Table;
+use crate::protocol::amount::Span;
 use crate::protocol::card::CardId;
 use std::path::{Path, PathBuf};
 
@@ -12,6 +13,7 @@ pub struct Gpus {
     list: Option<Vec<ListedGpu>>,
     driver: Driver,
     hook: Option<PathBuf>,
+    warnings: Option<Vec<Span>>,
 }
 
 /// One card as the admin lists it.
@@ -33,6 +35,9 @@ pub enum Driver {
     Cdi,
 }
 
+/// Half an hour and five minutes.
+const WARNINGS: [Span; 2] = [Span(1800), Span(300)];
+
 impl Gpus {
     /// The cards, where the file lists them.
     pub fn list(&self) -> Option<&[ListedGpu]> {
@@ -48,10 +53,18 @@ impl Gpus {
         self.hook.as_deref()
     }
 
+    /// How long before the end of a lease its holder is told.
+    pub fn warnings(&self) -> &[Span] {
+        self.warnings.as_deref().unwrap_or(&WARNINGS)
+    }
+
     pub(super) fn read(table: &Table<'_, '_>) -> Self {
         Self {
             list: table.get("list").and_then(|node| list(&node)),
             driver: table.get("driver").and_then(|node| driver(&node)).unwrap_or_default(),
+            warnings: table.get("warn").and_then(|node| {
+                Some(node.list()?.iter().filter_map(|item| item.some(item.span())).collect())
+            }),
             hook: table.get("hook").and_then(|node| node.path(program)),
         }
     }

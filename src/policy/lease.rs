@@ -57,6 +57,14 @@ impl Limits {
         self.within_week(more, cards, week)
     }
 
+    /// How many GPUs a user may hold at once; nothing where the policy says "none" for the limit.
+    pub fn most_gpus(&self) -> Option<u64> {
+        match self.total.gpus.value {
+            Cap::Unlimited => None,
+            Cap::Most(most) => Some(most),
+        }
+    }
+
     /// What is used of the week, for showing.
     pub fn week_line(&self, week: WeekUsed) -> QuotaLine {
         let hours = u128::from(week.used.saturating_add(week.promised).div_ceil(3600));
@@ -117,5 +125,9 @@ const LEAST: u64 = 60;
 /// Seconds as hours with one digit.
 fn tenths(seconds: u64) -> String {
     let tenths = seconds.div_ceil(360);
-    if tenths % 10 == 0 { (tenths / 10).to_string() } else { format!("{}.{}", tenths / 10, tenths % 10) }
+    if tenths.is_multiple_of(10) {
+        (tenths / 10).to_string()
+    } else {
+        format!("{}.{}", tenths / 10, tenths % 10)
+    }
 }

@@ -5,6 +5,7 @@ use crate::gateway::audit;
 use crate::gateway::create::detach_keys;
 use crate::gateway::engine::{Owned, read_lines, splice};
 use crate::gateway::error::Error;
+use crate::gateway::gpu::terminals::Notices;
 use crate::gateway::leash::Leash;
 use crate::gateway::peer::Peer;
 use crate::gateway::routes::Word;
@@ -62,7 +63,25 @@ pub(in crate::gateway) async fn attach(
         target = target.with("detachKeys", &keys);
     }
     let answer = gateway.engine.attach(target).await?;
-    Ok(join(&peer, request, answer, None))
+    let notices = notices(&gateway, &container).await?;
+    Ok(join(&peer, request, answer, Tied { notices, ..Tied::default() }))
+}
+
+/// What goes with a raw connection.
+#[derive(Default)]
+pub(in crate::gateway) struct Tied {
+    pub(in crate::gateway) leash: Option<Leash>,
+    pub(in crate::gateway) notices: Option<Notices>,
+}
+
+/// Notices of leases, for the terminal of a container that has cards.
+async fn notices(gateway: &Gateway, container: &Owned) -> Result<Option<Notices>, Error> {
+    if container.labels().cards.is_empty() {
+        return Ok(None);
+    }
+    let details = gateway.engine.get(container.target("/json")).await?;
+    let tty = details.pointer("/Config/Tty").and_then(Value::as_bool).unwrap_or(false);
+    Ok(tty.then(|| gateway.gpus.terminals.attach(container.id())))
 }
 
 /// Joins a caller's raw connection to the engine's; one that asks for no upgrade gets the output as a body. A leash is
@@ -71,8 +90,9 @@ pub(in crate::gateway) fn join(
     peer: &Peer,
     mut request: Request,
     mut answer: hyper::Response<Incoming>,
-    leash: Option<Leash>,
+    tied: Tied,
 ) -> Response {
+    let Tied { leash, notices } = tied;
     let content_type = answer.headers().get(CONTENT_TYPE).cloned();
     let upgrades =
         request.headers().contains_key(UPGRADE) && answer.status() == StatusCode::SWITCHING_PROTOCOLS;
@@ -87,7 +107,7 @@ pub(in crate::gateway) fn join(
     let engine = hyper::upgrade::on(&mut answer);
     let place = peer.place();
     tokio::spawn(async move {
-        match splice(caller, engine).await {
+        match splice(caller, engine, notices).await {
             Ok(()) => leash.into_iter().for_each(Leash::release),
             Err(error) => tracing::debug!("a raw stream broke off: {error}"),
         }

@@ -1,5 +1,6 @@
 //! Raw streams: both sides upgraded, then bytes copied both ways without a look at them.
 
+use crate::gateway::gpu::terminals::Notices;
 use hyper::upgrade::{OnUpgrade, Parts, Upgraded};
 use hyper_util::rt::TokioIo;
 use std::io;
@@ -12,7 +13,11 @@ const BUFFER: usize = 256 << 10;
 /// Copies between a caller and the engine until the engine ends; that the caller went before is an error.
 ///
 /// A caller that closes its sending side only (end of stdin) still gets everything the engine has to say.
-pub(in crate::gateway) async fn splice(caller: OnUpgrade, engine: OnUpgrade) -> io::Result<()> {
+pub(in crate::gateway) async fn splice(
+    caller: OnUpgrade,
+    engine: OnUpgrade,
+    mut notices: Option<Notices>,
+) -> io::Result<()> {
     let (caller, engine) = tokio::try_join!(caller, engine).map_err(io::Error::other)?;
     let ((mut caller, from_caller), (mut engine, from_engine)) = (plain(caller)?, plain(engine)?);
     engine.write_all(&from_caller).await?;
@@ -28,7 +33,7 @@ pub(in crate::gateway) async fn splice(caller: OnUpgrade, engine: OnUpgrade) -> 
         std::future::pending().await
     };
     let down = async {
-        pump(engine, caller).await.map_err(Broken::into_inner)?;
+        deliver(engine, caller, &mut notices).await.map_err(Broken::into_inner)?;
         rustix::net::shutdown(caller, rustix::net::Shutdown::Write)?;
         Ok(())
     };
@@ -67,6 +72,38 @@ impl Broken {
             Self::Reading(error) | Self::Writing(error) => error,
         }
     }
+}
+
+/// Copies until the engine ends, with what is said to the caller's terminal in between.
+async fn deliver(
+    engine: &UnixStream,
+    caller: &UnixStream,
+    notices: &mut Option<Notices>,
+) -> Result<(), Broken> {
+    while let Some(waiting) = notices {
+        // Waiting alone is given up for a notice: nothing has been read that could be lost.
+        tokio::select! {
+            ready = engine.readable() => ready.map_err(Broken::Reading)?,
+            notice = waiting.recv() => {
+                match notice {
+                    Some(notice) => write_all(caller, &notice).await.map_err(Broken::Writing)?,
+                    None => *notices = None,
+                }
+                continue;
+            }
+        }
+        let mut buffer = vec![0; BUFFER];
+        match engine.try_read(&mut buffer) {
+            Ok(0) => return Ok(()),
+            Ok(count) => {
+                let bytes = buffer.get(..count).unwrap_or_default();
+                write_all(caller, bytes).await.map_err(Broken::Writing)?;
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            Err(error) => return Err(Broken::Reading(error)),
+        }
+    }
+    pump(engine, caller).await
 }
 
 /// Copies until `from` ends. Back pressure is the sockets' own: nothing is read that was not yet written.

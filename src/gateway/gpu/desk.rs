@@ -106,7 +106,7 @@ impl Desk {
             None => {
                 let holders = state.line.with_claims(scene.cards, &state.holders(scene.leased));
                 let granted = allocate(scene.cards, &holders, &state.history, asker.uid, wanted);
-                granted.map_err(|denied| without_claims(denied))?
+                granted.map_err(without_claims)?
             }
         };
         let key = state.hold(asker, &cards, By::Create, Timestamp::MAX);
@@ -159,12 +159,6 @@ impl Desk {
         lock(&self.0).line.leave(ticket);
     }
 
-    /// What was given to a ticket and not used is free again.
-    pub(in crate::gateway) fn give_back(&self, ticket: u64) {
-        let mut state = lock(&self.0);
-        state.held.retain(|_, held| held.by != By::Ticket(ticket));
-    }
-
     /// Where a ticket stands.
     pub(in crate::gateway) fn stands(&self, ticket: u64) -> Standing {
         let state = lock(&self.0);
@@ -203,6 +197,11 @@ impl Desk {
     /// Everybody who holds a card, with or without a lease.
     pub(in crate::gateway) fn holders(&self, leased: &[Holder], now: Timestamp) -> Vec<Holder> {
         self.lock(now).holders(leased)
+    }
+
+    /// How many are in the line.
+    pub(in crate::gateway) fn waiting(&self) -> usize {
+        lock(&self.0).line.len()
     }
 
     pub(in crate::gateway) fn nobody_waits(&self) -> bool {
@@ -351,7 +350,7 @@ mod tests {
         );
         desk.serve(scene(61), |uid| uid.to_string());
         assert_eq!((desk.stands(first), desk.stands(second)), (Standing::Gone, Standing::Given(vec![id(0)])));
-        desk.give_back(second);
+        assert!(desk.claim(scene(62), ANN, &Wanted::Some(1)).is_err());
         assert!(desk.claim(scene(62), BOB, &Wanted::Some(1)).is_ok());
     }
 

@@ -71,6 +71,12 @@ impl Inventory {
         seen.rows.iter().find(|row| row.uuid == id.as_str()).cloned()
     }
 
+    /// Whether any process is on any card.
+    pub(in crate::gateway) fn busy(&self) -> bool {
+        let seen = self.seen.read().unwrap_or_else(PoisonError::into_inner);
+        seen.rows.iter().any(|row| !row.processes.is_empty())
+    }
+
     /// Without the driver's library there are none, which is fine.
     fn rows(&self) -> Vec<Row> {
         let mut nvml = self.nvml.lock().unwrap_or_else(PoisonError::into_inner);

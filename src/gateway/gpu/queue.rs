@@ -37,6 +37,10 @@ impl Line {
         self.waiting.is_empty()
     }
 
+    pub(in crate::gateway) fn len(&self) -> usize {
+        self.waiting.len()
+    }
+
     pub(in crate::gateway) fn waiting_of(&self, uid: u32) -> usize {
         self.waiting.iter().filter(|ticket| ticket.uid == uid).count()
     }
