@@ -102,7 +102,8 @@ impl Limits {
         let what = format!(
             "asked {} hours ({span} on {cards}), {} of {} left this week",
             tenths(asked),
-            tenths(left),
+            // Downwards: what is shown as left is left.
+            tenths(left / 360 * 360),
             self.gpu_hours.value
         );
         let mut no = refusal(QUOTA, "gpu_hours.week", &self.gpu_hours.source, &what);

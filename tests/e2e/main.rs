@@ -13,6 +13,7 @@ mod cp;
 mod docker_cli;
 mod exec;
 mod faults;
+mod gpu;
 mod harness;
 mod network;
 mod ownership;
@@ -39,6 +40,7 @@ fn main() -> ExitCode {
         run::tests(),
         ps::tests(),
         exec::tests(),
+        gpu::tests(),
         attach_pty::tests(),
         cp::tests(),
         staging::tests(),

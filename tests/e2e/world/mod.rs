@@ -1,6 +1,7 @@
 //! A world of the tests' own: a real engine, real users, the real programs with their real privileges.
 
 mod engine;
+mod hooks;
 mod image;
 pub(crate) mod output;
 mod people;
