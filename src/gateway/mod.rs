@@ -16,6 +16,7 @@ mod exec;
 mod extension;
 mod images;
 mod keep;
+mod linger;
 mod listen;
 mod naming;
 mod options;

@@ -11,7 +11,7 @@ use std::process::Command;
 
 /// A person with an account, a home nobody else can read, and no special group.
 pub(crate) struct User<'w> {
-    world: &'w World,
+    pub(super) world: &'w World,
     pub(crate) login: String,
     pub(crate) uid: u32,
     pub(crate) gid: u32,

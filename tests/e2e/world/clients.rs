@@ -1,0 +1,58 @@
+//! The clients that other people wrote, as an ordinary user starts them with `DOCKER_HOST` set.
+
+use super::World;
+use super::output::{Output, Words};
+use super::people::User;
+use super::programs::owned_dir;
+use super::tools::step;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+impl World {
+    /// Where the clients lie that `scripts/clients` installed.
+    fn clients(&self) -> PathBuf {
+        self.slot.lib().join("clients")
+    }
+
+    /// Mounts them where every user of the world may go, which the checkout need not be.
+    pub(super) fn mount_clients(&self) -> Result<(), String> {
+        let helper = Path::new(env!("CARGO_BIN_EXE_ie-copy"));
+        let installed = helper.ancestors().nth(2).map(|target| target.join("clients")).unwrap_or_default();
+        if !installed.join("stamp").is_file() {
+            return Err(format!(
+                "{} is missing: make it with `scripts/packages test`, or run all with `make test`",
+                installed.display()
+            ));
+        }
+        owned_dir(&self.clients(), 0, 0o755)?;
+        step(Command::new("mount").args(["--bind", "-o", "ro"]).arg(installed).arg(self.clients())).map(drop)
+    }
+}
+
+impl User<'_> {
+    /// Debian's docker-compose.
+    #[track_caller]
+    pub(crate) fn compose(&self, dir: &str, words: impl Words) -> Output {
+        let mut command = self.command("/usr/bin/docker-compose", words);
+        self.finish(command.current_dir(self.home.join(dir)), b"")
+    }
+
+    /// A script for Python with the Docker SDK.
+    #[track_caller]
+    pub(crate) fn python(&self, script: &str) -> Output {
+        let mut command = self.command("/usr/bin/python3", ["-c", script]);
+        command.env("PYTHONPATH", self.world.clients().join("python")).env("PYTHONDONTWRITEBYTECODE", "1");
+        self.finish(&mut command, b"")
+    }
+
+    /// The dev containers CLI. What it keeps on the host stays in the home.
+    #[track_caller]
+    pub(crate) fn devcontainer(&self, words: impl Words) -> Output {
+        let clients = self.world.clients();
+        let mut command = self.command(clients.join("node_modules/.bin/devcontainer"), words);
+        command
+            .env("PATH", format!("{}:/usr/bin:/bin", clients.join("node/bin").display()))
+            .env("TMPDIR", &self.home);
+        self.finish(&mut command, b"")
+    }
+}
