@@ -18,6 +18,7 @@ mod network;
 mod ownership;
 mod policy;
 mod ps;
+mod python_sdk;
 mod refusals;
 mod restart;
 mod run;
@@ -44,6 +45,7 @@ fn main() -> ExitCode {
         ownership::tests(),
         refusals::tests(),
         docker_cli::tests(),
+        python_sdk::tests(),
         faults::tests(),
         restart::tests(),
     ];

@@ -33,7 +33,8 @@ fn execute(body: Value) -> Result<(), Error> {
 
 #[test]
 fn what_clients_send_is_accepted() {
-    for (kind, parser, least) in [("create", create as fn(Value) -> _, 6), ("exec", execute, 10)] {
+    let parsers: [(_, fn(Value) -> Result<(), Error>, _); 2] = [("create", create, 6), ("exec", execute, 10)];
+    for (kind, parser, least) in parsers {
         let bodies = recorded(kind);
         assert!(bodies.len() >= least, "only {} bodies of {kind} were found", bodies.len());
         for (path, body) in bodies {
@@ -108,7 +109,7 @@ const EXEC_PLAIN: &[&str] = &["AttachStderr", "AttachStdin", "AttachStdout", "Co
 type Section = &'static [&'static str];
 
 /// The object at `section`, which is made where the body has none.
-fn section<'b>(body: &'b mut Value, section: Section) -> &'b mut serde_json::Map<String, Value> {
+fn section(body: &mut Value, section: Section) -> &mut serde_json::Map<String, Value> {
     let object = section.iter().fold(body, |object, key| {
         let inner = &mut object[*key];
         if !inner.is_object() {

@@ -1,9 +1,10 @@
 //! The clients that other people wrote, as an ordinary user starts them with `DOCKER_HOST` set.
 
 use super::World;
-use super::output::{Output, Words};
+use super::output::{Output, Running, Words};
 use super::people::User;
 use super::programs::owned_dir;
+use super::pty::Pty;
 use super::tools::step;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -30,11 +31,23 @@ impl World {
 }
 
 impl User<'_> {
-    /// Debian's docker-compose.
+    /// Debian's docker client with something on its standard input.
     #[track_caller]
-    pub(crate) fn compose(&self, dir: &str, words: impl Words) -> Output {
-        let mut command = self.command("/usr/bin/docker-compose", words);
-        self.finish(command.current_dir(self.home.join(dir)), b"")
+    pub(crate) fn docker_with_stdin(&self, words: impl Words, input: &[u8]) -> Output {
+        self.finish(&mut self.command("/usr/bin/docker", words), input)
+    }
+
+    /// Debian's docker client, left running.
+    #[track_caller]
+    pub(crate) fn docker_spawn(&self, words: impl Words) -> Running {
+        let mut command = self.command("/usr/bin/docker", words);
+        let what = self.shown(&command);
+        Running::start(&mut command, what)
+    }
+
+    /// Debian's docker client on a terminal.
+    pub(crate) fn docker_pty(&self, words: impl Words) -> Pty {
+        Pty::start(&self.command("/usr/bin/docker", words), self.uid)
     }
 
     /// A script for Python with the Docker SDK.
@@ -42,17 +55,6 @@ impl User<'_> {
     pub(crate) fn python(&self, script: &str) -> Output {
         let mut command = self.command("/usr/bin/python3", ["-c", script]);
         command.env("PYTHONPATH", self.world.clients().join("python")).env("PYTHONDONTWRITEBYTECODE", "1");
-        self.finish(&mut command, b"")
-    }
-
-    /// The dev containers CLI. What it keeps on the host stays in the home.
-    #[track_caller]
-    pub(crate) fn devcontainer(&self, words: impl Words) -> Output {
-        let clients = self.world.clients();
-        let mut command = self.command(clients.join("node_modules/.bin/devcontainer"), words);
-        command
-            .env("PATH", format!("{}:/usr/bin:/bin", clients.join("node/bin").display()))
-            .env("TMPDIR", &self.home);
         self.finish(&mut command, b"")
     }
 }

@@ -174,7 +174,7 @@ impl User<'_> {
         fs::read_to_string(self.home.join(path)).unwrap_or_else(|e| panic!("{path}: {e}"))
     }
 
-    fn shown(&self, command: &Command) -> String {
+    pub(super) fn shown(&self, command: &Command) -> String {
         let words: Vec<_> = command
             .get_args()
             .skip_while(|word| *word != "--")
