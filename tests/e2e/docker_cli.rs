@@ -15,6 +15,7 @@ tests![
     a_terminal_of_the_plain_clients,
     options_of_run,
     files_go_in_and_out,
+    an_image_is_pulled,
     verbs_that_are_not_served_say_so,
     a_refusal_reaches_who_is_still_sending,
 ];
@@ -231,6 +232,25 @@ fn files_go_in_and_out() {
     bob.docker("stop -t 0 web").ok();
     bob.docker("cp web:/tmp/file again").ok();
     assert_eq!(bob.read("again"), "by docker\n");
+}
+
+fn an_image_is_pulled() {
+    let world = world();
+    let (ann, bob) = (world.newcomer("ann"), world.newcomer("b-o.b"));
+    let image = world.registry();
+    world.limit(&ann, r#"images = ["docker.io/library/*", "127.0.0.1:*/*"]"#);
+    ann.docker(["pull", &image]).says(&["Downloaded newer image"]).exits(0);
+    ann.docker("images").says(&["127.0.0.1", "tiny"]);
+    ann.docker(["create", "--name", "pulled", &image, "none"]).ok();
+    assert!(ann.docker("cp pulled:/from-the-registry -").stdout().contains("pulled\n"));
+    // Whom the policy does not let have it neither pulls it nor sees that it is there.
+    bob.docker(["pull", &image]).says(&["127.0.0.1", "images"]).fails(1);
+    bob.docker("images").hides(&["tiny"]);
+    bob.docker(["image", "inspect", &image]).fails(1);
+    ann.docker("rm pulled").ok();
+    world.docker(["rmi", &image]).ok();
+    // `run` pulls what is not there yet.
+    ann.docker(["run", &image, "none"]).says(&["Downloaded newer image"]).exits(127);
 }
 
 /// Either sentence of ours: what is not in the route table, or an option of what is.

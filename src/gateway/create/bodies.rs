@@ -21,6 +21,9 @@ fn recorded(kind: &str) -> Vec<(PathBuf, Value)> {
         .collect()
 }
 
+/// Whether a body is accepted, and why not.
+type Parser = fn(Value) -> Result<(), Error>;
+
 fn create(body: Value) -> Result<(), Error> {
     parse(None, body, &Peer::fake(1000, "ann")).map(drop)
 }
@@ -33,7 +36,7 @@ fn execute(body: Value) -> Result<(), Error> {
 
 #[test]
 fn what_clients_send_is_accepted() {
-    let parsers: [(_, fn(Value) -> Result<(), Error>, _); 2] = [("create", create, 6), ("exec", execute, 10)];
+    let parsers: [(&str, Parser, usize); 2] = [("create", create, 6), ("exec", execute, 10)];
     for (kind, parser, least) in parsers {
         let bodies = recorded(kind);
         assert!(bodies.len() >= least, "only {} bodies of {kind} were found", bodies.len());
@@ -127,7 +130,7 @@ fn anything() -> [Value; 6] {
 
 struct Model {
     kind: &'static str,
-    parser: fn(Value) -> Result<(), Error>,
+    parser: Parser,
     section: Section,
     fields: &'static [&'static str],
     served: &'static [&'static str],

@@ -8,6 +8,7 @@ mod people;
 mod policy;
 mod programs;
 mod pty;
+mod registry;
 mod slot;
 mod standin;
 pub(crate) mod tools;
