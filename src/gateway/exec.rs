@@ -30,7 +30,7 @@ pub(super) async fn create(
 ) -> Result<(StatusCode, Json<Value>), Error> {
     // While the name service is away nothing is executed.
     peer.account()?;
-    let mut wish = parse_exec(containers::json_body(&body)?, &peer)?;
+    let mut wish = parse_exec(word.as_str(), containers::json_body(&body)?, &peer)?;
     let container = gateway.engine.owned(&peer, &word).await?;
     container.must_run()?;
     audit::allowed(Some(&peer), "exec", container.id().as_str());

@@ -18,6 +18,7 @@ mod gpu;
 mod images;
 mod keep;
 mod leash;
+mod linger;
 mod listen;
 mod naming;
 mod options;

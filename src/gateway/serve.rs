@@ -1,12 +1,12 @@
 //! Accepting: who is it, how many connections has it, and then HTTP until it ends.
 
 use super::admin::Admin;
+use super::linger;
 use super::listen::Sockets;
 use super::peer::{self, Peer, Refused};
 use super::routes;
 use super::state::Gateway;
 use axum::Router;
-use axum::extract::Request;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -131,7 +131,7 @@ async fn serve_admin(gateway: Arc<Gateway>, stream: UnixStream) {
 /// HTTP/1.1 on one connection; an upgraded one ends here and goes on in its own task.
 async fn speak(router: Router, caller: Caller, stream: UnixStream) {
     let service = hyper::service::service_fn(move |request: hyper::Request<Incoming>| {
-        let mut request: Request = request.map(axum::body::Body::new);
+        let mut request = linger::request(request);
         request.extensions_mut().insert(caller.clone());
         let mut router = router.clone();
         async move {

@@ -1,8 +1,24 @@
-//! The plain Docker client on the gateway's socket, under the same rules.
+//! Debian's docker client on the gateway's socket, verb by verb, under the same rules as our own.
 
 use crate::suite::{tests, world};
+use crate::world::tools::wait_until;
+use std::time::Duration;
 
-tests![the_plain_client_works, the_plain_client_is_refused_alike, versions_are_negotiated];
+tests![
+    the_plain_client_works,
+    the_plain_client_is_refused_alike,
+    versions_are_negotiated,
+    a_life_from_create_to_rm,
+    what_is_looked_at,
+    exec_as_it_is_typed,
+    attach_joins_and_leaves,
+    a_terminal_of_the_plain_clients,
+    options_of_run,
+    files_go_in_and_out,
+    an_image_is_pulled,
+    verbs_that_are_not_served_say_so,
+    a_refusal_reaches_who_is_still_sending,
+];
 
 fn the_plain_client_works() {
     let world = world();
@@ -13,20 +29,12 @@ fn the_plain_client_works() {
     assert_eq!(bob.run("ps -q --no-trunc").line(), id);
     assert_eq!(bob.docker("exec web id -u").line(), bob.uid.to_string());
     assert_eq!(bob.docker(["inspect", "--format", "{{.Name}}", "web"]).line(), "/web");
-    bob.write("file", "by docker\n");
-    bob.docker("cp file web:/tmp/file").ok();
-    bob.docker("cp web:/tmp/file back").ok();
-    assert_eq!(bob.read("back"), "by docker\n");
     assert_eq!(
         bob.docker(["run", "--rm", "busybox:test", "sh", "-c", "echo out; exit 3"]).exits(3).stdout(),
         "out\n"
     );
-    bob.docker("stop -t 0 web").ok();
-    bob.docker("start web").ok();
-    bob.docker("logs web").ok();
     bob.docker("rm -f web").ok();
     assert_eq!(bob.docker("ps -aq").ok(), "");
-    bob.docker("images").says(&["busybox"]).hides(&["forbidden"]);
 }
 
 fn the_plain_client_is_refused_alike() {
@@ -39,15 +47,14 @@ fn the_plain_client_is_refused_alike() {
     bob.docker("run --rm -v /:/host busybox:test true").fails(125);
     bob.docker("run --rm --user 0 busybox:test true").fails(125);
     bob.docker("run --rm forbidden/tool:test true").fails(125);
-    bob.docker("volume create mine").fails(1);
-    bob.docker("network create mine").fails(1);
     assert_eq!(world.inspect(&ann.engine_name("box"), "{{.State.Running}}"), "true");
 }
 
 fn versions_are_negotiated() {
     let world = world();
     let ann = world.newcomer("ann");
-    ann.docker("version").says(&["Server"]).exits(0);
+    ann.docker("version").says(&["Server", "ie-containerd"]).exits(0);
+    assert_eq!(ann.docker(["version", "--format", "{{.Server.APIVersion}}"]).line(), "1.41");
     assert_eq!(ann.raw("GET", "/_ping", "").0, 200);
     assert_eq!(ann.raw("GET", "/v1.40/containers/json", "").0, 200);
     assert_eq!(ann.raw("GET", "/containers/json", "").0, 200);
@@ -55,4 +62,243 @@ fn versions_are_negotiated() {
     let json: serde_json::Value = serde_json::from_str(&body).unwrap();
     assert_eq!((status, json["ApiVersion"].as_str()), (200, Some("1.41")));
     ann.run("version").says(&["1.41"]).exits(0);
+}
+
+fn a_life_from_create_to_rm() {
+    let world = world();
+    let ann = world.newcomer("ann");
+    let state = |name: &str| ann.docker(["inspect", "--format", "{{.State.Status}}", name]).line();
+    ann.docker("create --name web busybox:test sleep 1000").ok();
+    assert_eq!(state("web"), "created");
+    assert_eq!(ann.docker("start web").line(), "web");
+    assert_eq!(state("web"), "running");
+    let began = ann.docker(["inspect", "--format", "{{.State.StartedAt}}", "web"]).line();
+    ann.docker("restart -t 0 web").ok();
+    assert_ne!(ann.docker(["inspect", "--format", "{{.State.StartedAt}}", "web"]).line(), began);
+    ann.docker("rename web site").ok();
+    ann.docker("inspect web").fails(1);
+    let waiting = ann.docker_spawn("wait site");
+    std::thread::sleep(Duration::from_millis(500));
+    ann.docker("kill --signal KILL site").ok();
+    assert_eq!(waiting.finish().line(), "137");
+    ann.docker("start site").ok();
+    ann.docker("rm site").says(&["running"]).fails(1);
+    ann.docker("stop -t 0 site").ok();
+    assert_eq!(state("site"), "exited");
+    assert_eq!(ann.docker("rm site").line(), "site");
+    assert_eq!(ann.docker("ps -aq").ok(), "");
+}
+
+fn what_is_looked_at() {
+    let world = world();
+    let ann = world.newcomer("ann");
+    let port = 40_300 + ann.uid % 600;
+    let publish = format!("{port}:80");
+    let script = "echo ready; exec sleep 1000";
+    let words = ["run", "-d", "--name", "web", "-p", &publish, "-l", "tier=web", "busybox:test", "sh", "-c"];
+    ann.docker([&words[..], &[script]].concat().as_slice()).ok();
+    assert_eq!(ann.docker("port web").line(), format!("80/tcp -> 127.0.0.1:{port}"));
+    let ready = || ann.docker("logs web").ok() == "ready\n";
+    assert!(wait_until(Duration::from_secs(10), ready));
+    ann.docker("logs --tail 1 -t web").says(&["Z ready"]).exits(0);
+    ann.docker("top web").says(&["CMD", "sleep 1000"]).exits(0);
+    ann.docker("stats --no-stream web").says(&["web", "MiB"]).exits(0);
+    assert_eq!(ann.docker("ps -q --filter label=tier=web").ok().lines().count(), 1);
+    assert_eq!(ann.docker("ps -q --filter label=tier=other").ok(), "");
+    ann.docker("images").says(&["busybox"]).hides(&["forbidden"]).exits(0);
+    ann.docker("image inspect busybox:test").says(&["sha256:"]).exits(0);
+    ann.docker("info").says(&["Running: 1", "Server Version"]).exits(0);
+}
+
+fn exec_as_it_is_typed() {
+    let world = world();
+    let ann = world.newcomer("ann");
+    ann.sleeper("box");
+    ann.docker("exec box false").exits(1);
+    ann.docker("exec box no-such-program").exits(126);
+    assert_eq!(ann.docker_with_stdin("exec -i box cat", b"typed\n").ok(), "typed\n");
+    assert_eq!(ann.docker(["exec", "-e", "A.B=1", "-w", "/tmp", "box", "sh", "-c", "pwd"]).line(), "/tmp");
+    ann.docker(["exec", "-d", "box", "sh", "-c", "echo later > /tmp/detached"]).ok();
+    let done = || ann.docker("exec box cat /tmp/detached").stdout() == "later\n";
+    assert!(wait_until(Duration::from_secs(10), done));
+    ann.docker("exec -u 0 box id").says(&["User is not allowed here"]).fails(1);
+    ann.docker("exec --privileged box id").says(&["Privileged is not allowed here"]).fails(1);
+}
+
+fn attach_joins_and_leaves() {
+    let world = world();
+    let ann = world.newcomer("ann");
+    let script = "read line; echo got $line; sleep 1; exit 3";
+    ann.docker(["run", "-d", "-i", "--name", "echo", "busybox:test", "sh", "-c", script]).ok();
+    // Standard input stays open, as the engine ends an attachment whose input has ended.
+    let shell = ann.sh("(echo this; sleep 2) | docker attach echo; echo code $?");
+    assert_eq!(shell.ok(), "got this\ncode 3\n");
+}
+
+fn a_terminal_of_the_plain_clients() {
+    let world = world();
+    let ann = world.newcomer("ann");
+    let mut pty = ann.docker_pty("run -it --name shell busybox:test sh");
+    pty.expect("$ ");
+    pty.send("echo mark-$((20+3))\n");
+    pty.expect("mark-23");
+    pty.resize(41, 133);
+    pty.send("sleep 1; stty size\n");
+    pty.expect("41 133");
+    pty.send("\x10\x11");
+    assert_eq!(pty.finish(), 0);
+    assert_eq!(world.inspect(&ann.engine_name("shell"), "{{.State.Running}}"), "true");
+    let mut pty = ann.docker_pty("attach shell");
+    pty.send("exit 4\n");
+    assert_eq!(pty.finish(), 4);
+    ann.sleeper("box");
+    let mut pty = ann.docker_pty("exec -it box sh");
+    pty.expect("$ ");
+    pty.send("tty; exit 5\n");
+    pty.expect("/dev/pts/");
+    assert_eq!(pty.finish(), 5);
+}
+
+fn options_of_run() {
+    let world = world();
+    let ann = world.newcomer("ann");
+    ann.write("env", "FROM_FILE=1\n");
+    ann.sh("mkdir work").ok();
+    let work = ann.home.join("work").display().to_string();
+    let (bind, mount) = (format!("{work}:/work:ro"), format!("type=bind,source={work},target=/again"));
+    let words = [
+        "run",
+        "--rm",
+        "-v",
+        &bind,
+        "--mount",
+        &mount,
+        "--tmpfs",
+        "/scratch:size=1m",
+        "-e",
+        "discovery.type=x",
+        "--env-file",
+        "env",
+        "--hostname",
+        "named",
+        "--init",
+        "--memory",
+        "48m",
+        "--cpus",
+        "0.5",
+        "--pids-limit",
+        "32",
+        "--shm-size",
+        "8m",
+        "--read-only",
+        "--ulimit",
+        "nofile=512:1024",
+        "--cap-drop",
+        "ALL",
+        "--security-opt",
+        "no-new-privileges",
+        "--stop-signal",
+        "TERM",
+        "--network",
+        "none",
+        "-w",
+        "/again",
+        "busybox:test",
+        "sh",
+        "-c",
+        "hostname; pwd; ulimit -n; tr '\\0' '\\n' < /proc/1/environ | grep -E '^(FROM_FILE|discovery.type)=' | sort; touch here; touch /work/no",
+    ];
+    let output = ann.docker(&words[..]);
+    output.exits(1).says(&["Read-only"]);
+    assert_eq!(output.stdout(), "named\n/again\n512\nFROM_FILE=1\ndiscovery.type=x\n");
+    assert!(ann.home.join("work/here").exists());
+}
+
+fn files_go_in_and_out() {
+    let world = world();
+    let bob = world.newcomer("b-o.b");
+    bob.sleeper("web");
+    bob.write("file", "by docker\n");
+    bob.docker("cp file web:/tmp/file").ok();
+    bob.docker("cp web:/tmp/file back").ok();
+    assert_eq!(bob.read("back"), "by docker\n");
+    bob.sh("mkdir -p tree/deep; echo 1 > tree/deep/one").ok();
+    bob.docker("cp tree web:/tmp").ok();
+    bob.docker("cp web:/tmp/tree out").ok();
+    assert_eq!(bob.read("out/deep/one"), "1\n");
+    let packed = bob.docker("cp web:/tmp/tree/deep -").bytes;
+    bob.docker_with_stdin("cp - web:/tmp/tree", &packed).exits(0);
+    bob.docker("cp web:/no/such/file back").fails(1);
+    bob.docker("stop -t 0 web").ok();
+    bob.docker("cp web:/tmp/file again").ok();
+    assert_eq!(bob.read("again"), "by docker\n");
+}
+
+fn an_image_is_pulled() {
+    let world = world();
+    let (ann, bob) = (world.newcomer("ann"), world.newcomer("b-o.b"));
+    let image = world.registry();
+    world.limit(&ann, r#"images = ["docker.io/library/*", "127.0.0.1:*/*"]"#);
+    ann.docker(["pull", &image]).says(&["Downloaded newer image"]).exits(0);
+    ann.docker("images").says(&["127.0.0.1", "tiny"]);
+    ann.docker(["create", "--name", "pulled", &image, "none"]).ok();
+    assert!(ann.docker("cp pulled:/from-the-registry -").stdout().contains("pulled\n"));
+    // Whom the policy does not let have it neither pulls it nor sees that it is there.
+    bob.docker(["pull", &image]).says(&["127.0.0.1", "images"]).fails(1);
+    bob.docker("images").hides(&["tiny"]);
+    bob.docker(["image", "inspect", &image]).fails(1);
+    ann.docker("rm pulled").ok();
+    world.docker(["rmi", &image]).ok();
+    // `run` pulls what is not there yet.
+    ann.docker(["run", &image, "none"]).says(&["Downloaded newer image"]).exits(127);
+}
+
+/// Either sentence of ours: what is not in the route table, or an option of what is.
+const OURS: [&str; 2] = ["not served", "not allowed here"];
+
+fn verbs_that_are_not_served_say_so() {
+    let world = world();
+    let ann = world.newcomer("ann");
+    ann.sleeper("box");
+    ann.sh("mkdir context; printf 'FROM busybox:test\\nRUN true\\n' > context/Dockerfile").ok();
+    for words in [
+        "build context",
+        "commit box mine:test",
+        "load",
+        "import - mine:test",
+        "save -o saved busybox:test",
+        "push busybox:test",
+        "tag busybox:test mine:test",
+        "rmi busybox:test",
+        "image prune -f",
+        "export -o exported box",
+        "diff box",
+        "update --memory 32m box",
+        "pause box",
+        "swarm init",
+        "node ls",
+        "secret ls",
+        "plugin ls",
+        "search busybox",
+    ] {
+        let output = ann.docker(words);
+        assert_ne!(output.code, 0, "{output}");
+        assert!(OURS.iter().any(|word| output.stderr.contains(word)), "{output}");
+    }
+    world.docker("image inspect busybox:test").exits(0);
+    world.docker("image inspect mine:test").exits(1);
+}
+
+fn a_refusal_reaches_who_is_still_sending() {
+    let world = world();
+    let ann = world.newcomer("ann");
+    let large = vec![b'x'; 24 << 20];
+    for words in ["load", "import - mine:test"] {
+        let output = ann.docker_with_stdin(words, &large);
+        assert!(OURS.iter().any(|word| output.stderr.contains(word)), "{output}");
+    }
+    ann.sh("mkdir context; echo FROM busybox:test > context/Dockerfile").ok();
+    ann.write("context/large", &large);
+    ann.docker("build context").says(&["not served"]).fails(1);
+    ann.docker("ps").ok();
 }

@@ -19,6 +19,7 @@ mod network;
 mod ownership;
 mod policy;
 mod ps;
+mod python_sdk;
 mod refusals;
 mod restart;
 mod run;
@@ -48,6 +49,7 @@ fn main() -> ExitCode {
         ownership::tests(),
         refusals::tests(),
         docker_cli::tests(),
+        python_sdk::tests(),
         faults::tests(),
         restart::tests(),
     ];

@@ -12,7 +12,7 @@ use crate::gateway::peer::Peer;
 use crate::policy::{MountAsk, PortAsk};
 use crate::protocol::amount::{Bytes, Cpus};
 use crate::protocol::name::ContainerName;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
@@ -97,11 +97,21 @@ pub(in crate::gateway) struct Ulimit {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields, rename_all = "PascalCase")]
 pub(in crate::gateway) struct Health {
+    #[serde(deserialize_with = "or_default")]
     test: Vec<String>,
+    #[serde(deserialize_with = "or_default")]
     interval: i64,
+    #[serde(deserialize_with = "or_default")]
     timeout: i64,
+    #[serde(deserialize_with = "or_default")]
     start_period: i64,
+    #[serde(deserialize_with = "or_default")]
     retries: i64,
+}
+
+/// Null is as good as absent: the SDK for Python sends it.
+fn or_default<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(field: D) -> Result<T, D::Error> {
+    Ok(Option::<T>::deserialize(field)?.unwrap_or_default())
 }
 
 /// Reads a body and the `name` beside it.

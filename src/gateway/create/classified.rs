@@ -30,7 +30,8 @@ impl<'de> Deserializer<'de> for FieldNames<'_> {
     }
 }
 
-fn fields_of<T: for<'de> Deserialize<'de>>() -> &'static [&'static str] {
+/// What a model of Docker's calls its fields.
+pub(super) fn fields_of<T: for<'de> Deserialize<'de>>() -> &'static [&'static str] {
     let mut names: &'static [&'static str] = &[];
     assert!(T::deserialize(FieldNames(&mut names)).is_err());
     assert!(!names.is_empty(), "the model shows no fields");

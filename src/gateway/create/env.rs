@@ -8,8 +8,23 @@ const MOST_BYTES: usize = 64 << 10;
 /// The variable by which NVIDIA's hook hands out cards: always the gateway's.
 pub(in crate::gateway) const VISIBLE_DEVICES: &str = "NVIDIA_VISIBLE_DEVICES";
 
-/// Checks the variables and leaves out the ones the gateway sets itself.
+/// Checks a container's variables and leaves out the ones the gateway sets itself.
 pub(super) fn variables(env: Vec<String>) -> Result<Vec<String>, Error> {
+    checked(env, check)
+}
+
+/// The same for a process in a container: its names are free, as no hook on the host ever reads them, and what a shell
+/// holds (exported functions, a greeting before the first line) is handed on by clients that probe for it.
+pub(super) fn of_exec(env: Vec<String>) -> Result<Vec<String>, Error> {
+    checked(env, |name, variable| {
+        if name.is_empty() || variable.contains('\0') {
+            return Err(Error::Bad(format!("Env: {variable:?} is not NAME=VALUE")));
+        }
+        Ok(())
+    })
+}
+
+fn checked(env: Vec<String>, check: impl Fn(&str, &str) -> Result<(), Error>) -> Result<Vec<String>, Error> {
     let bytes: usize = env.iter().map(String::len).sum();
     if env.len() > MOST_VARIABLES || bytes > MOST_BYTES {
         return Err(Error::Bad(format!(
@@ -30,8 +45,14 @@ pub(super) fn variables(env: Vec<String>) -> Result<Vec<String>, Error> {
 
 fn check(name: &str, variable: &str) -> Result<(), Error> {
     let first = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
-    if !first || !name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_') || variable.contains('\0') {
-        return Err(Error::Bad(format!("Env: {name:?} is not a variable's name of letters, digits and '_'")));
+    // Dots and dashes are settings of programs: discovery.type=single-node.
+    if !first
+        || !name.bytes().all(|b| b.is_ascii_alphanumeric() || b"_.-".contains(&b))
+        || variable.contains('\0')
+    {
+        return Err(Error::Bad(format!(
+            "Env: {name:?} is not a variable's name of letters, digits, '_', '.' and '-'"
+        )));
     }
     // The NVIDIA hook runs on the host and reads its orders from these.
     if name.starts_with("NVIDIA_") && name != VISIBLE_DEVICES && name != "NVIDIA_DRIVER_CAPABILITIES" {
@@ -53,10 +74,22 @@ mod tests {
 
     #[test]
     fn odd_names_and_too_many_are_refused() {
-        for bad in ["=x", "A B=1", "1A=1", "A-B=1", "A=\0"] {
+        for bad in ["=x", "A B=1", "1A=1", "-A=1", ".A=1", "A\n=1", "A%=1", "A=\0"] {
             assert!(variables(vec![bad.into()]).is_err(), "{bad:?}");
         }
+        assert_eq!(variables(vec!["a.b-c=1".into()]).unwrap(), ["a.b-c=1"]);
         assert!(variables(vec!["A=1".into(); 257]).is_err());
         assert!(variables(vec![format!("A={}", "x".repeat(65536))]).is_err());
+    }
+
+    #[test]
+    fn a_process_has_freer_names_and_no_more_cards() {
+        let probed = ["\n\nWelcome.\n\nHOSTNAME=x", "BASH_FUNC_ml%%=() { true; }"].map(str::to_owned);
+        assert_eq!(of_exec(probed.to_vec()).unwrap(), probed);
+        assert!(of_exec(vec!["NVIDIA_VISIBLE_DEVICES=all".into()]).unwrap().is_empty());
+        for bad in ["=x", "", "A=\0"] {
+            assert!(of_exec(vec![bad.into()]).is_err(), "{bad:?}");
+        }
+        assert!(of_exec(vec!["A=1".into(); 257]).is_err());
     }
 }

@@ -1,7 +1,7 @@
 //! The body of `POST /containers/{id}/exec`, as far as it is served.
 
 use super::body::user;
-use super::env::variables;
+use super::env;
 use super::fields::Fields;
 use super::words::{Words, command, inner_path};
 use crate::gateway::error::Error;
@@ -14,6 +14,8 @@ pub(super) const SERVED: &[&str] = &[
     "AttachStdout",
     "Cmd",
     "ConsoleSize",
+    "Container",
+    "Detach",
     "DetachKeys",
     "Env",
     "Tty",
@@ -33,10 +35,13 @@ pub(in crate::gateway) struct ExecWish {
     pub(in crate::gateway) detach_keys: Option<String>,
 }
 
-pub(in crate::gateway) fn parse_exec(body: Value, peer: &Peer) -> Result<ExecWish, Error> {
+/// Reads a body that was posted for the container called `word`.
+pub(in crate::gateway) fn parse_exec(word: &str, body: Value, peer: &Peer) -> Result<ExecWish, Error> {
     let mut fields = Fields::of("", body, SERVED)?;
     user(fields.take("User")?, peer)?;
-    fields.raw("ConsoleSize");
+    container(&fields.take::<String>("Container")?, word)?;
+    // The console's size comes again by resize, whether to detach again at the start.
+    let _: (Value, bool) = (fields.raw("ConsoleSize"), fields.take("Detach")?);
     let working_dir: String = fields.take("WorkingDir")?;
     if !working_dir.is_empty() {
         inner_path("WorkingDir", &working_dir)?;
@@ -44,7 +49,7 @@ pub(in crate::gateway) fn parse_exec(body: Value, peer: &Peer) -> Result<ExecWis
     let wish = ExecWish {
         command: command("Cmd", fields.take::<Option<Words>>("Cmd")?)?
             .ok_or_else(|| Error::Bad("no exec command specified".into()))?,
-        env: variables(fields.take("Env")?)?,
+        env: env::of_exec(fields.take("Env")?)?,
         working_dir: Some(working_dir).filter(|dir| !dir.is_empty()),
         tty: fields.take("Tty")?,
         attach: [fields.take("AttachStdin")?, fields.take("AttachStdout")?, fields.take("AttachStderr")?],
@@ -52,6 +57,14 @@ pub(in crate::gateway) fn parse_exec(body: Value, peer: &Peer) -> Result<ExecWis
     };
     fields.rest_is_zero()?;
     Ok(wish)
+}
+
+/// The SDK for Python says in the body, too, which container it means.
+fn container(named: &str, word: &str) -> Result<(), Error> {
+    if named.is_empty() || named == word {
+        return Ok(());
+    }
+    Err(Error::not_allowed("Container", "the path alone says which container is meant"))
 }
 
 /// `ctrl-p,ctrl-q` and the like: short words of letters and the signs Docker knows.
@@ -75,17 +88,19 @@ mod tests {
     #[test]
     fn an_exec_is_its_owners() {
         let ann = Peer::fake(1000, "ann");
-        assert!(parse_exec(json!({"Cmd": ["id"], "User": "1000:1000", "Privileged": false}), &ann).is_ok());
+        let plain = json!({"Cmd": ["id"], "User": "1000:1000", "Privileged": false, "Container": "web"});
+        assert!(parse_exec("web", plain, &ann).is_ok());
         for bad in [
             json!({"Cmd": ["id"], "User": "0"}),
             json!({"Cmd": ["id"], "User": "root"}),
             json!({"Cmd": ["id"], "Privileged": true}),
             json!({"Cmd": ["id"], "WorkingDir": "/proc/self/fd/8"}),
             json!({"Cmd": ["id"], "Anything": 1}),
+            json!({"Cmd": ["id"], "Container": "other"}),
             json!({"Cmd": []}),
             json!({"Cmd": ["id"], "DetachKeys": "ctrl-p&x=1"}),
         ] {
-            assert!(parse_exec(bad.clone(), &ann).is_err(), "{bad}");
+            assert!(parse_exec("web", bad.clone(), &ann).is_err(), "{bad}");
         }
     }
 }

@@ -12,6 +12,8 @@ mod words;
 mod zero;
 
 #[cfg(test)]
+mod bodies;
+#[cfg(test)]
 mod classified;
 
 pub(super) use body::{Settings, Wish, container_name, parse};

@@ -1,5 +1,6 @@
 //! A world of the tests' own: a real engine, real users, the real programs with their real privileges.
 
+mod clients;
 mod engine;
 mod hooks;
 mod image;
@@ -8,6 +9,7 @@ mod people;
 mod policy;
 mod programs;
 mod pty;
+mod registry;
 mod slot;
 mod standin;
 pub(crate) mod tools;
@@ -43,6 +45,7 @@ impl World {
     pub(crate) fn new() -> Result<Self, String> {
         let world = Self::without_programs()?;
         world.install_programs()?;
+        world.mount_clients()?;
         world.start_mountd()?;
         world.start_gateway()?;
         Ok(world)
@@ -261,6 +264,7 @@ fn preconditions() -> Result<(), String> {
     let needed = [
         ("/usr/sbin/dockerd", "docker.io"),
         ("/usr/bin/docker", "docker.io"),
+        ("/usr/bin/docker-compose", "docker-compose"),
         ("/bin/busybox", "busybox-static"),
         ("/usr/bin/curl", "curl"),
         ("/usr/sbin/iptables", "iptables"),

@@ -11,7 +11,7 @@ use std::process::Command;
 
 /// A person with an account, a home nobody else can read, and no special group.
 pub(crate) struct User<'w> {
-    world: &'w World,
+    pub(super) world: &'w World,
     pub(crate) login: String,
     pub(crate) uid: u32,
     pub(crate) gid: u32,
@@ -182,7 +182,7 @@ impl User<'_> {
         fs::read_to_string(self.home.join(path)).unwrap_or_else(|e| panic!("{path}: {e}"))
     }
 
-    fn shown(&self, command: &Command) -> String {
+    pub(super) fn shown(&self, command: &Command) -> String {
         let words: Vec<_> = command
             .get_args()
             .skip_while(|word| *word != "--")

@@ -1,0 +1,60 @@
+//! The clients that other people wrote, as an ordinary user starts them with `DOCKER_HOST` set.
+
+use super::World;
+use super::output::{Output, Running, Words};
+use super::people::User;
+use super::programs::owned_dir;
+use super::pty::Pty;
+use super::tools::step;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+impl World {
+    /// Where the clients lie that `scripts/clients` installed.
+    fn clients(&self) -> PathBuf {
+        self.slot.lib().join("clients")
+    }
+
+    /// Mounts them where every user of the world may go, which the checkout need not be.
+    pub(super) fn mount_clients(&self) -> Result<(), String> {
+        let helper = Path::new(env!("CARGO_BIN_EXE_ie-copy"));
+        let installed = helper.ancestors().nth(2).map(|target| target.join("clients")).unwrap_or_default();
+        if !installed.join("stamp").is_file() {
+            return Err(format!(
+                "{} is missing: make it with `scripts/packages test`, or run all with `make test`",
+                installed.display()
+            ));
+        }
+        owned_dir(&self.clients(), 0, 0o755)?;
+        step(Command::new("mount").args(["--bind", "-o", "ro"]).arg(installed).arg(self.clients())).map(drop)
+    }
+}
+
+impl User<'_> {
+    /// Debian's docker client with something on its standard input.
+    #[track_caller]
+    pub(crate) fn docker_with_stdin(&self, words: impl Words, input: &[u8]) -> Output {
+        self.finish(&mut self.command("/usr/bin/docker", words), input)
+    }
+
+    /// Debian's docker client, left running.
+    #[track_caller]
+    pub(crate) fn docker_spawn(&self, words: impl Words) -> Running {
+        let mut command = self.command("/usr/bin/docker", words);
+        let what = self.shown(&command);
+        Running::start(&mut command, what)
+    }
+
+    /// Debian's docker client on a terminal.
+    pub(crate) fn docker_pty(&self, words: impl Words) -> Pty {
+        Pty::start(&self.command("/usr/bin/docker", words), self.uid)
+    }
+
+    /// A script for Python with the Docker SDK.
+    #[track_caller]
+    pub(crate) fn python(&self, script: &str) -> Output {
+        let mut command = self.command("/usr/bin/python3", ["-c", script]);
+        command.env("PYTHONPATH", self.world.clients().join("python")).env("PYTHONDONTWRITEBYTECODE", "1");
+        self.finish(&mut command, b"")
+    }
+}
