@@ -13,7 +13,7 @@ endif
 PROGRAMS := ie-container ie-containerd ie-mountd
 COPY_SOURCES := $(wildcard src/copy/*.rs src/protocol/*.rs src/tarball/*.rs) src/bin/ie-copy.rs src/lib.rs Cargo.toml Cargo.lock
 
-.PHONY: all build check test demo demo-down bench install clean help
+.PHONY: man all build check test demo demo-down bench install clean help
 
 all: build
 
@@ -24,6 +24,7 @@ help:
 	@echo 'make demo       a private engine with two users on this machine, shown step by step (root, or sudo)'
 	@echo 'make demo-down  takes the demo away'
 	@echo 'make bench      speed and memory against the plain docker client (root, or sudo)'
+	@echo 'make man        the manual pages in target/man'
 	@echo 'make install    puts everything below $$DESTDIR$$PREFIX, default $(PREFIX)'
 	@echo 'make clean      removes target/'
 
@@ -36,6 +37,10 @@ target/ie-copy: $(COPY_SOURCES)
 	$(CARGO) rustc --release --bin ie-copy -- -C target-feature=+crt-static
 	install -m 0755 target/release/ie-copy $@
 
+# The manual pages, out of the programs' own command lines.
+man:
+	$(CARGO) run --locked --example man -- target/man
+
 check:
 	$(CARGO) fmt --check
 	$(CARGO) clippy --all-targets --locked -- -D warnings
@@ -43,7 +48,7 @@ check:
 	RUSTDOCFLAGS='-D warnings -A rustdoc::private_intra_doc_links' $(CARGO) doc --no-deps --document-private-items --locked
 	scripts/deny
 
-test: target/ie-copy
+test: target/ie-copy man
 	scripts/packages test
 	$(CARGO) test --locked
 
@@ -56,13 +61,15 @@ demo-down:
 bench: build
 	benches/run
 
-install: build
+install: build man
 	install -D -m 0755 -t $(DESTDIR)$(PREFIX)/bin target/release/ie-container
 	install -D -m 0755 -t $(DESTDIR)$(PREFIX)/sbin target/release/ie-containerd target/release/ie-mountd
-	install -D -m 0755 -t $(DESTDIR)$(PREFIX)/libexec/ie-container target/ie-copy
+	install -D -m 0755 -t $(DESTDIR)$(PREFIX)/libexec/ie-container target/ie-copy packaging/ie-wall
+	install -D -m 0644 -t $(DESTDIR)$(PREFIX)/share/man/man1 target/man/*.1
+	install -D -m 0644 -t $(DESTDIR)$(PREFIX)/share/man/man8 target/man/*.8
 	install -D -m 0644 -t $(DESTDIR)$(PREFIX)/lib/sysusers.d packaging/sysusers.d/ie-container.conf
 	install -D -m 0644 -t $(DESTDIR)$(PREFIX)/lib/tmpfiles.d packaging/tmpfiles.d/ie-container.conf
-	for unit in ie-containerd.service ie-containerd.socket ie-mountd.service; do \
+	for unit in ie-containerd.service ie-containerd.socket ie-mountd.service ie-wall.service ie-wall.timer; do \
 	    install -d $(DESTDIR)$(PREFIX)/lib/systemd/system && \
 	    sed 's|@PREFIX@|$(PREFIX)|g' packaging/systemd/$$unit > $(DESTDIR)$(PREFIX)/lib/systemd/system/$$unit || exit 1; \
 	done

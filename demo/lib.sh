@@ -88,6 +88,11 @@ start_engine() {
     die "the private engine does not come up, see $lib/log/dockerd"
 }
 
+# The wall's rules belong where the engine makes its networks.
+in_engines_network() {
+    if recorded engine private; then nsenter --net="/run/netns/$place" "$@"; else "$@"; fi
+}
+
 # An image out of Debian's static busybox, without any registry.
 make_image() {
     local name=$1 tree
@@ -117,10 +122,12 @@ start_daemons() {
     start ie-mountd "$run/mountd/mountd.sock" setpriv --no-new-privs --inh-caps=-all \
         --bounding-set=-all,+sys_admin,+setuid,+setgid -- \
         "$bin/ie-mountd" --policy "$lib/policy.toml" --runtime-dir "$run/mountd" --gateway-user "$gateway_login"
+    in_engines_network "$root/packaging/ie-wall" up "$run/wall"
     start ie-containerd "$run/gateway/user.sock" setpriv --reuid="$uid" --regid="$gid" \
         --groups="$(stat -Lc %g "$engine")" --no-new-privs --inh-caps=-all --bounding-set=-all -- \
         "$bin/ie-containerd" --policy "$lib/policy.toml" --runtime-dir "$run/gateway" --state-dir "$lib/state" \
-        --mountd-dir "$run/mountd" --copy-helper "$bin/ie-copy"
+        --mountd-dir "$run/mountd" --copy-helper "$bin/ie-copy" \
+        --wall "$run/wall"
 }
 
 start() {
@@ -200,6 +207,8 @@ take_down() {
         uid=$(id -u "$name" 2>/dev/null) || continue
         docker network rm "ie-$uid" >/dev/null 2>&1 || true
     done
+    # Unless it is also the wall of an installed ie-container.
+    if recorded engine host && [ ! -e /run/ie-wall/up ]; then "$root/packaging/ie-wall" down "$run/wall"; fi
     for name in $(recorded_of image); do docker rmi "$name" >/dev/null 2>&1 || true; done
     if recorded engine private; then stop_engine; fi
     # Stages and what a killed engine may have left.

@@ -2,6 +2,7 @@
 
 use super::body::Streams;
 use super::cli::process::AttachArgs;
+use super::config::detach_keys;
 use super::container::{State, attach_route, ended, exit_code, inspected, wait};
 use super::error::Error;
 use super::session::{Process, Session, Wanted};
@@ -25,7 +26,7 @@ pub(crate) async fn run(context: &Context, args: &AttachArgs) -> Result<ExitCode
         stdin_ends: found.config.stdin_once,
         proxy: args.sig_proxy && !tty,
         redraw: true,
-        keys: args.detach_keys.clone().unwrap_or_default(),
+        keys: detach_keys(args.detach_keys.as_ref())?,
     };
     let session = Session::begin(Process::Container(id), hijacked, wanted)?;
     ended(session.run(api, exit_code(waiting)).await, &args.container)

@@ -4,6 +4,7 @@ use super::body::{self, Caller};
 use super::cli::run::{CreateArgs, Pull};
 use super::connect::Api;
 use super::error::Error;
+use super::line::{self, For};
 use super::output::{json::pretty, print, say};
 use super::route::{Route, container};
 use super::{Context, pull};
@@ -49,6 +50,9 @@ pub(crate) async fn make(api: &Api, args: &CreateArgs, detach: bool) -> Result<C
     if args.pull == Pull::Always {
         pull::fetch(api, args.image(), args.quiet).await?;
     }
+    if let (Some(longest), Some(gpus)) = (args.wait, args.gpus.as_deref()) {
+        line::stand(api, For::Word(gpus), longest, args.quiet).await?;
+    }
     let answer = match ask(api, args, &body).await {
         Err(error) if args.pull == Pull::Missing && is_missing_image(&error) => {
             if !args.quiet {
@@ -72,7 +76,10 @@ pub(crate) async fn make(api: &Api, args: &CreateArgs, detach: bool) -> Result<C
 }
 
 async fn ask(api: &Api, args: &CreateArgs, body: &ContainerCreateBody) -> Result<Answer, Error> {
-    let route = Route::new("/containers/create").given("name", args.name.as_ref().map(|name| name.as_str()));
+    let time = args.time.map(|time| time.to_string());
+    let route = Route::new("/containers/create")
+        .given("name", args.name.as_ref().map(|name| name.as_str()))
+        .given("time", time.as_deref());
     api.post_json(&route, body).await
 }
 

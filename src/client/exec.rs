@@ -2,6 +2,7 @@
 
 use super::body::{Caller, variables};
 use super::cli::process::ExecArgs;
+use super::config::detach_keys;
 use super::connect::Api;
 use super::error::Error;
 use super::route::{ExecId, Route, container};
@@ -31,6 +32,7 @@ pub(crate) async fn run(context: &Context, args: &ExecArgs) -> Result<ExitCode, 
     refuse(args)?;
     let body = body(args, &Caller::here(&args.env_file)?)?;
     let target = container(args.container())?;
+    let keys = detach_keys(args.detach_keys.as_ref())?;
     let made: Made = api.post_json(&Route::container(&target, "exec"), &body).await?;
     let id = ExecId::try_from(made.id)?;
     let start = json!({"Detach": args.detach, "Tty": args.tty});
@@ -45,7 +47,7 @@ pub(crate) async fn run(context: &Context, args: &ExecArgs) -> Result<ExitCode, 
         stdin_ends: true,
         proxy: false,
         redraw: false,
-        keys: args.detach_keys.clone().unwrap_or_default(),
+        keys,
     };
     let session = Session::begin(Process::Exec(id.clone()), hijacked, wanted)?;
     let head = session.head();

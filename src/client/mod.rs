@@ -5,15 +5,18 @@ mod attach;
 mod body;
 mod cli;
 mod completion;
+mod config;
 mod connect;
 mod container;
 mod create;
 mod error;
 mod exec;
 mod filters;
+mod gpus;
 mod images;
 mod inspect;
 mod keys;
+mod line;
 mod lines;
 mod logs;
 mod operands;
@@ -68,6 +71,11 @@ impl Context {
 
 pub mod archive;
 pub mod cp;
+
+/// The program's command line.
+pub fn command() -> clap::Command {
+    Cli::command()
+}
 
 /// Runs the program.
 pub fn main() -> ExitCode {
@@ -132,6 +140,8 @@ async fn dispatch(context: &Context, verb: &Verb) -> Result<ExitCode, Error> {
         Verb::Images(args) => images::run(context, args).await,
         Verb::Version(_) => version::run(context).await,
         Verb::Quota(_) => quota::run(context).await,
+        Verb::Gpus(args) => gpus::run(context, args).await,
+        Verb::Extend(args) => gpus::extend(context, &args.container, args.time).await,
         Verb::Admin(args) => admin::run(context, &args.verb).await,
         Verb::Completion(args) => completion::run(args.shell),
     }

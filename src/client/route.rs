@@ -25,6 +25,11 @@ impl Route {
         Self::new("/exec").word(&id.0).then(verb)
     }
 
+    /// What Docker has no words for.
+    pub(crate) fn own_exec(id: &ExecId, verb: &'static str) -> Self {
+        Self::new("/ie/v1/exec").word(&id.0).then(verb)
+    }
+
     /// One segment of foreign text; a `/` in it stays inside the segment.
     pub(crate) fn word(mut self, word: &str) -> Self {
         self.text.push('/');

@@ -2,9 +2,11 @@
 
 use super::body::Streams;
 use super::cli::run::RunArgs;
+use super::config::detach_keys;
 use super::connect::Api;
 use super::container::{attach_route, ended, exit_code, wait};
 use super::error::Error;
+use super::keys::DetachKeys;
 use super::output::{complain, print};
 use super::route::Route;
 use super::session::{Over, Process, Session, Wanted};
@@ -24,9 +26,10 @@ pub(crate) async fn run(context: &Context, args: &RunArgs) -> Result<ExitCode, E
     if wish.dry_run {
         return create::dry_run(api, wish, args.detach).await;
     }
+    let keys = detach_keys(args.detach_keys.as_ref())?;
     let id = create::make(api, wish, args.detach).await?;
     let started = if streams.any() {
-        attached(api, args, &id, streams).await
+        attached(api, args, &id, streams, keys).await
     } else {
         start(api, &id).await.map(|()| None)
     };
@@ -62,6 +65,7 @@ async fn attached(
     args: &RunArgs,
     id: &ContainerRef,
     streams: Streams,
+    keys: DetachKeys,
 ) -> Result<Option<ExitCode>, NotStarted> {
     let wish = &args.create;
     let hijacked = api.hijack(&attach_route(id, streams), None).await?;
@@ -71,7 +75,7 @@ async fn attached(
         stdin_ends: true,
         proxy: args.sig_proxy && !wish.tty,
         redraw: false,
-        keys: args.detach_keys.clone().unwrap_or_default(),
+        keys,
     };
     let session = Session::begin(Process::Container(id.clone()), hijacked, wanted)?;
     let waiting = wait(api, id, if wish.rm { "removed" } else { "next-exit" }).await?;

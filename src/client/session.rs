@@ -99,7 +99,10 @@ impl Session {
                         open = false;
                         self.raw = None;
                     }
-                    Some(End::Detached) => return Err(Over::Detached),
+                    Some(End::Detached) => {
+                        self.leave(api).await;
+                        return Err(Over::Detached);
+                    }
                     Some(End::StdoutClosed) => return Err(Over::StdoutClosed),
                     Some(End::Broken(_)) | None => return Err(Over::Lost),
                 },
@@ -110,6 +113,14 @@ impl Session {
                     Event::Die(code) => return Err(Over::Died(code)),
                 },
             }
+        }
+    }
+
+    /// An exec ends with a caller who just goes away, so the gateway is told first.
+    async fn leave(&self, api: &Api) {
+        if let Process::Exec(id) = &self.process {
+            // A process that has just ended needs no leave.
+            let _ = api.post(&Route::own_exec(id, "detach")).await;
         }
     }
 

@@ -3,8 +3,10 @@
 use super::Context;
 use super::body::Streams;
 use super::cli::process::StartArgs;
+use super::config::detach_keys;
 use super::container::{attach_route, ended, exit_code, inspected, wait};
 use super::error::Error;
+use super::line::{self, For};
 use super::operands::{done, each};
 use super::route::{Route, container};
 use super::session::{Process, Session, Wanted};
@@ -12,6 +14,11 @@ use std::process::ExitCode;
 
 pub(crate) async fn run(context: &Context, args: &StartArgs) -> Result<ExitCode, Error> {
     let api = &context.api;
+    if let (Some(longest), [one]) = (args.wait, args.containers.as_slice()) {
+        line::stand(api, For::Container(one), longest, false).await?;
+    } else if args.wait.is_some() {
+        return Err(Error::usage("--wait is for one container at a time"));
+    }
     match args.containers.as_slice() {
         [one] if args.attach || args.interactive => attached(context, args, one).await,
         _ if args.attach || args.interactive => {
@@ -39,7 +46,7 @@ async fn attached(context: &Context, args: &StartArgs, word: &str) -> Result<Exi
         stdin_ends: found.config.stdin_once,
         proxy: args.sig_proxy && !tty,
         redraw: found.state.running,
-        keys: args.detach_keys.clone().unwrap_or_default(),
+        keys: detach_keys(args.detach_keys.as_ref())?,
     };
     let session = Session::begin(Process::Container(id.clone()), hijacked, wanted)?;
     let condition = if found.host_config.auto_remove { "removed" } else { "next-exit" };

@@ -6,16 +6,19 @@
 //! ie-copy stat PATH                                 one line of JSON on stdout: protocol::copying::PathStat
 //! ie-copy pack PATH                                 a tar on stdout, its names rooted at PATH's last component
 //! ie-copy unpack DIR [--no-overwrite-dir-nondir]    a tar on stdin, into a directory that is there
+//! ie-copy end MARK                                  ends the processes of an exec whose caller is gone
 //! ```
 //!
 //! A path that does not begin with `/` begins at the root, as in the engine's API. The exit code is one of
 //! [`Ended`]'s; one line on stderr says what went wrong, lines before it what was passed over.
 
+mod end;
 mod pack;
 mod stat;
 mod unpack;
 
 use crate::protocol::copying::Ended;
+use crate::protocol::leash::Mark;
 use crate::protocol::path::AskedPath;
 use rustix::io::Errno;
 use std::ffi::OsString;
@@ -68,15 +71,21 @@ fn run(words: &[OsString]) -> Result<(), Stopped> {
         [b"pack", path] => pack::run(&asked(path)?),
         [b"unpack", path] => unpack::run(&asked(path)?, false),
         [b"unpack", path, b"--no-overwrite-dir-nondir"] => unpack::run(&asked(path)?, true),
+        [b"end", mark] => end::run(&self::mark(mark)?),
         _ => Err(Stopped::new(
             Ended::Usage,
-            "usage: ie-copy stat PATH | pack PATH | unpack DIR [--no-overwrite-dir-nondir]",
+            "usage: ie-copy stat PATH | pack PATH | unpack DIR [--no-overwrite-dir-nondir] | end MARK",
         )),
     }
 }
 
 fn asked(word: &[u8]) -> Result<AskedPath, Stopped> {
     AskedPath::new(word).map_err(|error| Stopped::new(Ended::Usage, error))
+}
+
+fn mark(word: &[u8]) -> Result<Mark, Stopped> {
+    let mark = std::str::from_utf8(word).ok().and_then(Mark::parse);
+    mark.ok_or_else(|| Stopped::new(Ended::Usage, "a mark is 32 lower-case hexadecimal digits"))
 }
 
 /// One line on stderr; there is nobody to tell when that is closed.

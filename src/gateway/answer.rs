@@ -44,7 +44,8 @@ fn ours(labels: &Labels) -> Value {
         "Cpus": labels.cpus.to_string(),
         "Memory": labels.memory.to_string(),
         "Pids": labels.pids,
-        "Gpus": labels.gpus,
+        "Gpus": labels.cards.len(),
+        "Cards": labels.cards,
     })
 }
 

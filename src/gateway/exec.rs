@@ -5,6 +5,7 @@ use super::containers;
 use super::create::parse_exec;
 use super::engine::{ContainerId, ExecId, Owned, exec_body};
 use super::error::Error;
+use super::leash::Leash;
 use super::peer::Peer;
 use super::routes::Word;
 use super::state::Gateway;
@@ -29,11 +30,14 @@ pub(super) async fn create(
 ) -> Result<(StatusCode, Json<Value>), Error> {
     // While the name service is away nothing is executed.
     peer.account()?;
-    let wish = parse_exec(word.as_str(), containers::json_body(&body)?, &peer)?;
+    let mut wish = parse_exec(word.as_str(), containers::json_body(&body)?, &peer)?;
     let container = gateway.engine.owned(&peer, &word).await?;
     container.must_run()?;
     audit::allowed(Some(&peer), "exec", container.id().as_str());
-    let exec = gateway.engine.exec_create(&container, &exec_body(&peer, &wish)).await?;
+    let mark = gateway.leashes.mark(peer.uid())?;
+    wish.env.push(mark.variable());
+    let exec = gateway.engine.exec_create(&container, &exec_body(&peer, &container, &wish)).await?;
+    gateway.leashes.keep(exec.clone(), peer.uid(), mark);
     Ok((StatusCode::CREATED, Json(json!({ "Id": exec.as_str() }))))
 }
 
@@ -75,12 +79,28 @@ pub(super) async fn start(
     } else {
         serde_json::from_slice(&bytes).map_err(|error| Error::Bad(error.to_string()))?
     };
-    let (exec, _, _) = own(&gateway, &peer, &id).await?;
+    let (exec, container, _) = own(&gateway, &peer, &id).await?;
     let answer = gateway.engine.exec_start(&exec, body.detach, body.tty).await?;
+    let mark = gateway.leashes.take(&exec);
     if body.detach {
         return Ok(StatusCode::OK.into_response());
     }
-    Ok(containers::join(&peer, Request::from_parts(head, axum::body::Body::empty()), answer))
+    let notices = body.tty && !container.labels().cards.is_empty();
+    let notices = notices.then(|| gateway.gpus.terminals.attach(container.id()));
+    let leash = mark.map(|mark| Leash::new(gateway.clone(), peer.clone(), container, exec, mark));
+    let request = Request::from_parts(head, axum::body::Body::empty());
+    Ok(containers::join(&peer, request, answer, containers::Tied { leash, notices }))
+}
+
+/// The caller goes, and the process stays: what closing the connection alone would end.
+pub(super) async fn detach(
+    peer: Peer,
+    State(gateway): Shared,
+    Path(id): Path<String>,
+) -> Result<StatusCode, Error> {
+    let (exec, _, _) = own(&gateway, &peer, &id).await?;
+    gateway.leashes.untie(&exec);
+    Ok(StatusCode::NO_CONTENT)
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -17,7 +17,11 @@ pub(super) async fn quota(peer: Peer, State(gateway): State<Arc<Gateway>>) -> Re
     let account = peer.account()?;
     let limits = gateway.limits(account);
     let usage = gateway.engine.turn(peer.uid()).await.usage(&peer, false).await?;
-    Ok(Json(limits.quota(account.login(), peer.uid(), &usage)))
+    let mut quota = limits.quota(account.login(), peer.uid(), &usage);
+    if limits.most_gpus() != Some(0) {
+        quota.lines.push(limits.week_line(gateway.gpus.week(peer.uid(), jiff::Timestamp::now())));
+    }
+    Ok(Json(quota))
 }
 
 #[derive(Debug, Default, Deserialize)]

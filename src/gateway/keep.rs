@@ -66,6 +66,7 @@ async fn sweep(gateway: &Gateway) -> Result<(), Box<dyn std::error::Error + Send
         );
         remove(gateway, found).await?;
     }
+    super::gpu::reaper::reconcile(gateway, &everyones).await;
     for uid in gateway.engine.networked().await? {
         if !everyones.iter().any(|found| found.owner() == uid) {
             gateway.engine.turn(uid).await.tidy_network().await?;
@@ -143,6 +144,7 @@ pub(super) async fn ended(gateway: &Gateway, id: &ContainerId, stages: Vec<Token
     if running {
         return;
     }
+    gateway.gpus.ended(id, jiff::Timestamp::now());
     for token in stages {
         if let Err(error) = gateway.stager.unstage(&token).await {
             tracing::warn!("a stage is left for the next sweep: {error}");

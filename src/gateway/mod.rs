@@ -14,8 +14,10 @@ mod engine;
 mod error;
 mod exec;
 mod extension;
+mod gpu;
 mod images;
 mod keep;
+mod leash;
 mod linger;
 mod listen;
 mod naming;
@@ -27,6 +29,7 @@ mod serve;
 mod staging;
 mod state;
 mod system;
+mod wall;
 
 use anyhow::Context;
 use clap::Parser;
@@ -34,6 +37,11 @@ use options::Options;
 use state::Gateway;
 use std::process::ExitCode;
 use std::sync::Arc;
+
+/// The program's command line.
+pub fn command() -> clap::Command {
+    <options::Options as clap::CommandFactory>::command()
+}
 
 /// Runs the program.
 pub fn main() -> ExitCode {
@@ -62,12 +70,15 @@ fn run(options: Options) -> anyhow::Result<()> {
     runtime.block_on(async {
         let gateway = Arc::new(Gateway::load(&options)?);
         let sockets = listen::Sockets::bind(&options)?;
+        gpu::reaper::begin(&gateway);
         let keeper = tokio::spawn(keep::run(gateway.clone()));
+        let reaper = tokio::spawn(gpu::reaper::run(gateway.clone()));
         let reloader = tokio::spawn(state::reload_on_hangup(gateway.clone()));
         tracing::info!(socket = %options.user_socket().display(), "serving");
         listen::say_ready();
         serve::run(gateway, sockets, listen::shutdown()).await;
         keeper.abort();
+        reaper.abort();
         reloader.abort();
         Ok(())
     })

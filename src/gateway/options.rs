@@ -22,6 +22,9 @@ pub(super) struct Options {
     /// The static helper bound read-only into each container
     #[arg(long, value_name = "FILE", default_value = place::COPY_HELPER)]
     pub(super) copy_helper: PathBuf,
+    /// The file in which ie-wall says that users' networks are kept apart
+    #[arg(long, value_name = "FILE", default_value = place::WALL)]
+    pub(super) wall: PathBuf,
 }
 
 impl Options {

@@ -4,7 +4,7 @@ use super::error::Error;
 use super::peer::Peer;
 use super::serve::Caller;
 use super::state::Gateway;
-use super::{admin, containers, copying, exec, extension, images, system};
+use super::{admin, containers, copying, exec, extension, gpu, images, system};
 use crate::protocol::escape::escape_line;
 use crate::protocol::name::ContainerRef;
 use axum::Router;
@@ -45,6 +45,10 @@ pub(super) fn user(gateway: Arc<Gateway>) -> Router {
         .route("/images/create", post(images::pull))
         .route("/images/{*rest}", get(images::inspect))
         .route("/ie/v1/quota", get(extension::quota))
+        .route("/ie/v1/gpus", get(gpu::api::list))
+        .route("/ie/v1/gpus/wait", post(gpu::api::wait))
+        .route("/ie/v1/containers/{word}/extend", post(gpu::api::extend))
+        .route("/ie/v1/exec/{id}/detach", post(exec::detach))
         .route("/ie/v1/dry-run", post(extension::dry_run))
         .fallback(not_served)
         .method_not_allowed_fallback(not_served)

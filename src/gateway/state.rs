@@ -5,6 +5,7 @@ use super::engine::{Engine, Files};
 use super::options::Options;
 use super::peer::Peer;
 use super::staging::Stager;
+use super::wall::Wall;
 use crate::policy::{Limits, Policy, Problems, Who};
 use crate::protocol::place;
 use anyhow::Context;
@@ -21,10 +22,13 @@ pub(super) struct Gateway {
     policy: RwLock<Arc<Policy>>,
     pub(super) engine: Engine,
     pub(super) stager: Stager,
+    pub(super) wall: Wall,
     state_dir: PathBuf,
     copy_helper: PathBuf,
     /// One pull at a time per uid, and a few at once for everybody.
     pub(super) pulls: super::images::Pulls,
+    pub(super) leashes: super::leash::Leashes,
+    pub(super) gpus: super::gpu::service::Gpus,
 }
 
 impl Gateway {
@@ -40,9 +44,12 @@ impl Gateway {
             policy_path: options.policy.clone(),
             policy: RwLock::new(Arc::new(policy)),
             stager: Stager::new(options.mountd_dir.join(place::MOUNTD_SOCKET)),
+            wall: Wall::told_by(options.wall.clone()),
             state_dir: options.state_dir.clone(),
             copy_helper: options.copy_helper.clone(),
             pulls: super::images::Pulls::default(),
+            leashes: super::leash::Leashes::default(),
+            gpus: super::gpu::service::Gpus::open(&options.state_dir)?,
         })
     }
 

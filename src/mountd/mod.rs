@@ -41,6 +41,11 @@ struct Arguments {
     gateway_user: String,
 }
 
+/// The program's command line.
+pub fn command() -> clap::Command {
+    <Arguments as clap::CommandFactory>::command()
+}
+
 /// Runs the program.
 pub fn main() -> ExitCode {
     if std::env::args_os().nth(1).is_some_and(|word| word == idmap::HOLD) {

@@ -1,6 +1,6 @@
 //! The most of something: an amount, or the word "none".
 
-use crate::protocol::amount::{Bytes, Cpus};
+use crate::protocol::amount::{Bytes, Cpus, Span};
 use std::fmt;
 
 /// What limits count: CPUs, bytes, or a plain number.
@@ -28,6 +28,15 @@ impl Amount for Bytes {
 }
 
 impl Amount for Cpus {
+    fn raw(self) -> u64 {
+        self.0
+    }
+    fn of(raw: u64) -> Self {
+        Self(raw)
+    }
+}
+
+impl Amount for Span {
     fn raw(self) -> u64 {
         self.0
     }

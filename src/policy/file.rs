@@ -2,6 +2,7 @@
 
 use super::Policy;
 use super::gateway::{Gateway, HomeRoot, Pool, SMALLEST_NETWORK, UidRange};
+use super::gpus::Gpus;
 use super::layer::{Layer, Reading};
 use super::node::Node;
 use super::paths::{is_root, plain};
@@ -18,13 +19,19 @@ const NETWORK_SIZE: u8 = 28;
 
 pub(super) fn read(file: &str, text: &str) -> Result<Policy, Problems> {
     Document::read(file, text, |root| {
-        root.not_served(&["gpus"]);
         let gateway = root.must("gateway").and_then(|node| node.section(gateway)).flatten();
         let reading = Reading::new(gateway.as_ref().map_or(&[], Gateway::homes));
         let defaults = root.get("defaults").and_then(|node| node.section(|table| reading.defaults(table)));
+        let gpus = root.get("gpus").and_then(|node| node.section(Gpus::read));
         let groups = layers(&reading, root.get("groups"));
         let users = layers(&reading, root.get("users"));
-        Some(Policy { gateway: gateway?, defaults: defaults.unwrap_or_default(), groups, users })
+        Some(Policy {
+            gateway: gateway?,
+            gpus: gpus.unwrap_or_default(),
+            defaults: defaults.unwrap_or_default(),
+            groups,
+            users,
+        })
     })
 }
 
@@ -176,6 +183,31 @@ mod tests {
                 "[gateway]\nuids='1-9'\nnetwork_size=31",
                 "p.toml:3: `gateway.network_size` must be a prefix length from 16 (that of `networks`) to 30",
             ),
+            (
+                "[gateway]\nuids='1-9'\n[gpus]\nlist=[{uuid='0'}]",
+                "p.toml:4: `gpus.list[0].uuid` is wrong: \"0\" is not a GPU's UUID such as GPU-8f3c1b2a-…, \
+                 ie-container gpus lists them",
+            ),
+            (
+                "[gateway]\nuids='1-9'\n[gpus]\nlist=[{uuid='GPU-1'}, {uuid='GPU-1', share=2}]",
+                "p.toml:4: `gpus.list[1]` GPU-1 is listed twice",
+            ),
+            (
+                "[gateway]\nuids='1-9'\n[gpus]\nlist=[{uuid='GPU-1', share=0}]",
+                "p.toml:4: `gpus.list[0].share` must be more than 0",
+            ),
+            (
+                "[gateway]\nuids='1-9'\n[gpus]\ndriver='x'",
+                "p.toml:4: `gpus.driver` must be \"nvidia\" or \"cdi\"",
+            ),
+            (
+                "[gateway]\nuids='1-9'\n[defaults]\ngpu_time=24",
+                "p.toml:4: `defaults.gpu_time` must be a span of time in quotes such as \"24h\"",
+            ),
+            (
+                "[gateway]\nuids='1-9'\n[defaults]\ngpu_time='0h'",
+                "p.toml:4: `defaults.gpu_time` must be more than 0",
+            ),
             ("[gateway]\nuids='1-9'\n[users.'']\n", "p.toml:3: `users.\"\"` needs a name"),
             ("[gateway]\nuids='1-9'\n[groups]\nx=1\n", "p.toml:4: `groups.x` must be a table"),
         ] {
@@ -187,9 +219,7 @@ mod tests {
     fn keys_that_do_nothing_yet_are_not_accepted() {
         for (text, told) in [
             ("[defaults]\nstopped_for='30d'", "p.toml:4: `stopped_for` is not served by this version"),
-            ("[groups.g]\ngpu_time='24h'", "p.toml:4: `gpu_time` is not served by this version"),
             ("[users.u]\ntotal={disk='40g'}", "p.toml:4: `disk` is not served by this version"),
-            ("[gpus]\nlist=[]", "p.toml:3: `gpus` is not served by this version"),
         ] {
             assert_eq!(problems(&format!("[gateway]\nuids='1-9'\n{text}")), [told]);
         }

@@ -63,11 +63,18 @@ impl<'h> Reading<'h> {
         settings.extend(within(table, "each", each));
         settings.extend(within(table, "max", max));
         settings.extend(within(table, "total", total));
+        settings.extend(one(
+            table,
+            "gpu_time",
+            |node| node.cap(|node| node.some(node.span())),
+            Setting::GpuTime,
+        ));
+        settings.extend(within(table, "gpu_hours", gpu_hours));
         settings.extend(one(table, "images", images, Setting::Images));
         settings.extend(within(table, "ports", ports));
         settings.extend(one(table, "home", home, Setting::Home));
         settings.extend(one(table, "mounts", |node| self.mounts(node), Setting::Mounts));
-        table.not_served(&["gpu_time", "stopped_for"]);
+        table.not_served(&["stopped_for"]);
         settings
     }
 
@@ -134,6 +141,10 @@ fn total(table: &Table<'_, '_>) -> Vec<Setting> {
     settings.extend(one(table, "gpus", |node| node.cap(Node::whole), Setting::TotalGpus));
     table.not_served(&["disk"]);
     settings
+}
+
+fn gpu_hours(table: &Table<'_, '_>) -> Vec<Setting> {
+    one(table, "week", |node| node.cap(Node::whole), Setting::GpuHoursWeek).into_iter().collect()
 }
 
 fn ports(table: &Table<'_, '_>) -> Vec<Setting> {

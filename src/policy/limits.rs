@@ -7,7 +7,7 @@ use super::mounts::Offer;
 use super::ports::PortRange;
 use super::setting::Setting;
 use super::source::{Source, Sourced};
-use crate::protocol::amount::{Bytes, Cpus};
+use crate::protocol::amount::{Bytes, Cpus, Span};
 use crate::protocol::stage::Access;
 use jiff::civil::Date;
 use std::fmt::Display;
@@ -31,6 +31,10 @@ pub struct Limits {
     pub(super) each: Each,
     pub(super) max: Max,
     pub(super) total: Totals,
+    /// The longest lease of a GPU, in seconds.
+    pub(super) gpu_time: Sourced<Cap<Span>>,
+    /// Hours on one GPU from Monday to Sunday; an hour on two counts twice.
+    pub(super) gpu_hours: Sourced<Cap<u64>>,
     pub(super) images: Sourced<Vec<Pattern>>,
     pub(super) ports: Ports,
     /// How the home is mounted, if at all.
@@ -113,6 +117,8 @@ impl Limits {
                 pids: most(8192),
                 gpus: most(0),
             },
+            gpu_time: most(Span(24 * 3600)),
+            gpu_hours: most(168),
             images: Sourced::built_in(Vec::new()),
             ports: Ports {
                 range: Sourced::built_in(None),
@@ -143,6 +149,8 @@ impl Limits {
                 Setting::TotalMemory(value) => self.total.memory = value,
                 Setting::TotalPids(value) => self.total.pids = value,
                 Setting::TotalGpus(value) => self.total.gpus = value,
+                Setting::GpuTime(value) => self.gpu_time = value,
+                Setting::GpuHoursWeek(value) => self.gpu_hours = value,
                 Setting::Images(value) => self.images = value,
                 Setting::PortRange(value) => self.ports.range = value,
                 Setting::PortMax(value) => self.ports.max = value,
@@ -171,6 +179,8 @@ impl Limits {
             value("total.memory", &total.memory),
             value("total.pids", &total.pids),
             value("total.gpus", &total.gpus),
+            value("gpu_time", &self.gpu_time),
+            value("gpu_hours.week", &self.gpu_hours),
             shown("images", list(self.image_list()), &self.images),
             shown("ports.range", ports.range_shown(), &ports.range),
             value("ports.max", &ports.max),

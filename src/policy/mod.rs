@@ -16,8 +16,10 @@ mod ask;
 mod cap;
 mod file;
 mod gateway;
+mod gpus;
 mod images;
 mod layer;
+mod lease;
 mod limits;
 mod mounts;
 mod node;
@@ -42,6 +44,8 @@ pub use allowance::Allowance;
 pub use ask::{Ask, ImageAsk, MountAsk, PortAsk, Protocol, ProtocolError};
 pub use cap::{Amount, Cap};
 pub use gateway::{Gateway, HomeRoot, Pool, UidRange};
+pub use gpus::{Driver, Gpus, ListedGpu};
+pub use lease::WeekUsed;
 pub use limits::{Limits, Value, Who};
 pub use mounts::MountGrant;
 pub use paths::PathFault;
@@ -62,6 +66,7 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, Clone)]
 pub struct Policy {
     gateway: Gateway,
+    gpus: Gpus,
     defaults: Layer,
     groups: Vec<Layer>,
     users: Vec<Layer>,
@@ -100,6 +105,11 @@ impl Policy {
 
     pub fn gateway(&self) -> &Gateway {
         &self.gateway
+    }
+
+    /// What it says of the machine's GPUs.
+    pub fn gpus(&self) -> &Gpus {
+        &self.gpus
     }
 
     /// The groups the file has tables for, in its order.

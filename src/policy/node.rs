@@ -4,7 +4,7 @@ use super::cap::{Amount, Cap};
 use super::size::COUNTABLE;
 use super::source::{Source, Sourced};
 use super::table::{At, Document, Table};
-use crate::protocol::amount::{Bytes, Cpus};
+use crate::protocol::amount::{Bytes, Cpus, Span};
 use crate::protocol::stage::Access;
 use jiff::civil::Date;
 use std::fmt::Display;
@@ -95,6 +95,13 @@ impl<'d, 't> Node<'d, 't> {
         match self.value.as_str() {
             Some(word) => self.read(word).and_then(|amount| self.countable(amount)),
             None => self.wrong("must be an amount of memory in quotes such as \"4g\""),
+        }
+    }
+
+    pub(super) fn span(&self) -> Option<Span> {
+        match self.value.as_str() {
+            Some(word) => self.read(word).and_then(|span| self.countable(span)),
+            None => self.wrong("must be a span of time in quotes such as \"24h\""),
         }
     }
 

@@ -5,7 +5,7 @@ use super::images::Pattern;
 use super::mounts::Offer;
 use super::ports::PortRange;
 use super::source::Sourced;
-use crate::protocol::amount::{Bytes, Cpus};
+use crate::protocol::amount::{Bytes, Cpus, Span};
 use crate::protocol::stage::Access;
 use std::net::IpAddr;
 
@@ -24,6 +24,8 @@ pub(super) enum Setting {
     TotalMemory(Sourced<Cap<Bytes>>),
     TotalPids(Sourced<Cap<u64>>),
     TotalGpus(Sourced<Cap<u64>>),
+    GpuTime(Sourced<Cap<Span>>),
+    GpuHoursWeek(Sourced<Cap<u64>>),
     Images(Sourced<Vec<Pattern>>),
     PortRange(Sourced<Option<PortRange>>),
     PortMax(Sourced<Cap<u64>>),

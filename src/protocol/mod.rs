@@ -1,8 +1,10 @@
 //! What crosses a socket: words, amounts, reports and the stage messages.
 
 pub mod amount;
+pub mod card;
 pub mod copying;
 pub mod escape;
+pub mod leash;
 pub mod name;
 pub mod path;
 pub mod place;

@@ -10,6 +10,8 @@ pub const RUNTIME_DIR: &str = "/run/ie-container";
 pub const MOUNTD_DIR: &str = "/run/ie-mountd";
 /// ie-mountd's socket below its directory.
 pub const MOUNTD_SOCKET: &str = "mountd.sock";
+/// Where `packaging/ie-wall` says that the wall between users' networks stands.
+pub const WALL: &str = "/run/ie-wall/up";
 /// The stage below ie-mountd's directory.
 pub const STAGE: &str = "stage";
 /// The gateway's state: generated account files.

@@ -125,6 +125,17 @@ fn other_detach_keys() {
     pty.send("\x18x");
     assert_eq!(pty.finish(), 0);
     assert_eq!(world.inspect(&ann.engine_name("shell"), "{{.State.Running}}"), "true");
+
+    // Set once for all: the flag counts more, and a file that is wrong makes nothing.
+    ann.sh("mkdir -p ~/.config/ie-container; echo 'detach_keys = \"ctrl-y,y\"' >~/.config/ie-container/config.toml");
+    let mut pty = ann.pty("attach shell");
+    pty.send("\n");
+    pty.expect("$ ");
+    pty.send("\x19y");
+    assert_eq!(pty.finish(), 1);
+    ann.sh("echo 'keys = 1' >~/.config/ie-container/config.toml");
+    ann.run("run -i --name other busybox:test true").says(&["config.toml", "`keys`"]).fails(125);
+    assert_eq!(ann.run("ps -aq --filter name=other").ok(), "");
 }
 
 fn the_terminal_is_put_right_after_a_signal() {

@@ -1,6 +1,7 @@
 //! `exec`: another process in a container, with nothing more than the first one has.
 
 use crate::suite::{tests, world};
+use crate::world::User;
 use crate::world::tools::wait_until;
 use std::time::Duration;
 
@@ -10,6 +11,9 @@ tests![
     streams_pass_both_ways_whole,
     options_reach_the_process,
     only_a_running_container_takes_it,
+    a_process_ends_with_its_client,
+    what_is_left_on_purpose_goes_on,
+    the_last_words_come_through_while_stdin_flows,
 ];
 
 fn the_process_decides_the_exit_code() {
@@ -69,4 +73,69 @@ fn only_a_running_container_takes_it() {
     ann.run("run --name over busybox:test true").ok();
     ann.run("exec over true").says(&["over", "not running"]).fails(125);
     ann.run("exec missing true").says(&["missing"]).fails(125);
+}
+
+/// How many processes of a container have this in their command line.
+fn processes(user: &User<'_>, word: &str) -> usize {
+    user.run("top box -eo pid,args").ok().lines().filter(|line| line.contains(word)).count()
+}
+
+fn a_process_ends_with_its_client() {
+    let world = world();
+    let ann = world.newcomer("ann");
+    ann.sleeper("box");
+    ann.sh("head -c 8000000 /dev/zero >zeros").ok();
+    let client = world.program("ie-container").display().to_string();
+    let clients = [
+        "exec box sh -c 'trap \"\" HUP TERM; sleep 4444 & while :; do sleep 1; done'",
+        "exec -i box sleep 5555",
+        "exec box yes 6666 >/dev/null",
+        // One that neither reads what it is sent nor says anything.
+        "exec -i box sleep 7777 <zeros",
+    ]
+    .map(|words| ann.spawn_sh(&format!("exec {client} {words}")));
+    for word in ["4444", "5555", "6666", "7777"] {
+        assert!(wait_until(Duration::from_secs(10), || processes(&ann, word) > 0), "{word} never ran");
+    }
+    for client in &clients {
+        client.signal(rustix::process::Signal::KILL);
+    }
+    for word in ["4444", "5555", "6666", "7777"] {
+        assert!(wait_until(Duration::from_secs(20), || processes(&ann, word) == 0), "{word} is left");
+    }
+    assert!(processes(&ann, "sleep 1000") > 0, "the container's own process is gone");
+    assert_eq!(processes(&ann, "ie-copy"), 0);
+    for client in clients {
+        client.finish();
+    }
+}
+
+fn what_is_left_on_purpose_goes_on() {
+    let world = world();
+    let ann = world.newcomer("ann");
+    ann.sleeper("box");
+    ann.run("exec -d box sleep 4444").ok();
+    let mut pty = ann.pty(["exec", "-it", "box", "sh", "-c", "echo ready; sleep 5555"]);
+    pty.expect("ready");
+    pty.send("\x10\x11");
+    assert_eq!(pty.finish(), 1);
+    ann.run(["exec", "box", "sh", "-c", "sleep 6666 >/dev/null 2>&1 &"]).ok();
+    // Longer than what the helper waits before it kills.
+    std::thread::sleep(Duration::from_secs(4));
+    for word in ["4444", "5555", "6666"] {
+        assert!(processes(&ann, word) > 0, "{word} has gone");
+    }
+}
+
+/// A process that ends while its stdin is still being sent closes one way before the other.
+fn the_last_words_come_through_while_stdin_flows() {
+    let world = world();
+    let ann = world.newcomer("ann");
+    ann.sleeper("box");
+    let input = vec![0; 4_000_000];
+    let script = "head -c 100000 >/dev/null; head -c 1000000 /dev/zero; exit 7";
+    for _ in 0..5 {
+        let output = ann.run_with_stdin(["exec", "-i", "box", "sh", "-c", script], &input);
+        assert_eq!((output.code, output.bytes.len()), (7, 1_000_000), "{}", output.stderr);
+    }
 }

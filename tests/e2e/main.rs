@@ -13,6 +13,7 @@ mod cp;
 mod docker_cli;
 mod exec;
 mod faults;
+mod gpu;
 mod harness;
 mod network;
 mod ownership;
@@ -23,6 +24,7 @@ mod refusals;
 mod restart;
 mod run;
 mod staging;
+mod streams;
 mod suite;
 mod world;
 
@@ -32,12 +34,14 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
     let trials = vec![
-        // First, as one of them waits a minute while others run.
+        // First, as some of them wait a minute while others run.
+        streams::tests(),
         network::tests(),
         harness::tests(),
         run::tests(),
         ps::tests(),
         exec::tests(),
+        gpu::tests(),
         attach_pty::tests(),
         cp::tests(),
         staging::tests(),

@@ -55,6 +55,8 @@ pub(crate) enum Verb {
     Images(list::ImagesArgs),
     Version(site::VersionArgs),
     Quota(site::QuotaArgs),
+    Gpus(site::GpusArgs),
+    Extend(site::ExtendArgs),
     Admin(site::AdminArgs),
     Completion(site::CompletionArgs),
 }

@@ -1,6 +1,7 @@
 //! The flags of the verbs that act on a container or its process.
 
 use crate::client::keys::DetachKeys;
+use crate::protocol::amount::Span;
 use clap::{ArgAction, Args};
 
 /// Starts containers that have stopped
@@ -20,6 +21,9 @@ pub(crate) struct StartArgs {
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, action = ArgAction::Set)]
     #[arg(default_value_t = true, default_missing_value = "true")]
     pub(crate) sig_proxy: bool,
+    /// Stand in line if its GPUs are taken, for as long as it takes or for so long
+    #[arg(long, value_name = "TIME", num_args = 0..=1, require_equals = true)]
+    pub(crate) wait: Option<Option<Span>>,
     #[arg(required = true, value_name = "CONTAINER")]
     pub(crate) containers: Vec<String>,
 }

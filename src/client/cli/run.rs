@@ -2,7 +2,7 @@
 
 use super::forbidden::Forbidden;
 use crate::client::keys::DetachKeys;
-use crate::protocol::amount::{Bytes, Cpus};
+use crate::protocol::amount::{Bytes, Cpus, Span};
 use crate::protocol::name::ContainerName;
 use clap::{ArgAction, Args, ValueEnum};
 use std::path::PathBuf;
@@ -103,6 +103,12 @@ pub(crate) struct CreateArgs {
     /// A number of GPUs, all, or device=UUID[,…]
     #[arg(long, value_name = "GPUS")]
     pub(crate) gpus: Option<String>,
+    /// How long the GPUs are wanted for, such as 4h; without it as long as you may have them
+    #[arg(long, value_name = "TIME", requires = "gpus")]
+    pub(crate) time: Option<Span>,
+    /// Stand in line if the GPUs are taken, for as long as it takes or for so long
+    #[arg(long, value_name = "TIME", num_args = 0..=1, require_equals = true, requires = "gpus")]
+    pub(crate) wait: Option<Option<Span>>,
     /// The most memory, such as 8g
     #[arg(short, long, value_name = "AMOUNT")]
     pub(crate) memory: Option<Bytes>,

@@ -1,6 +1,7 @@
 //! The flags of the verbs about the machine and its rules.
 
 use super::list::PsArgs;
+use crate::protocol::amount::Span;
 use clap::{Args, Subcommand};
 
 /// Shows versions
@@ -12,6 +13,24 @@ pub(crate) struct VersionArgs {}
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  ie-container quota\n  ie-container quota --format json")]
 pub(crate) struct QuotaArgs {}
+
+/// Shows each GPU: who holds it, since when, until when, and what it does
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  ie-container gpus\n  ie-container gpus --watch")]
+pub(crate) struct GpusArgs {
+    /// Show it again every two seconds
+    #[arg(short, long)]
+    pub(crate) watch: bool,
+}
+
+/// Keeps a running container's GPUs for longer
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  ie-container extend train 2h")]
+pub(crate) struct ExtendArgs {
+    pub(crate) container: String,
+    /// How much later its lease ends, such as 2h
+    pub(crate) time: Span,
+}
 
 /// Prints a completion script
 #[derive(Debug, Args)]

@@ -6,6 +6,7 @@ use crate::gateway::audit;
 use crate::gateway::create::{container_name, signal};
 use crate::gateway::engine::{Found, Owned};
 use crate::gateway::error::Error;
+use crate::gateway::gpu::desk::Asker;
 use crate::gateway::peer::Peer;
 use crate::gateway::routes::Word;
 use crate::gateway::state::Gateway;
@@ -13,6 +14,7 @@ use crate::protocol::stage::Token;
 use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use hyper::Method;
+use jiff::Timestamp;
 use serde::Deserialize;
 use std::sync::Arc;
 use std::time::Duration;
@@ -73,10 +75,18 @@ async fn start_now(gateway: &Gateway, peer: &Peer, container: &Owned) -> Result<
     }
     audit::allowed(Some(peer), "start", container.id().as_str());
     let _hold = gateway.stager.hold(tokens(container.found()));
-    gateway.engine.ensure_network(peer.uid(), gateway.policy().gateway()).await?;
+    if container.networked() {
+        gateway.wall.stands()?;
+        gateway.engine.ensure_network(peer.uid(), gateway.policy().gateway()).await?;
+    }
     stage(gateway, peer, &container.labels().stages).await?;
-    let answer = gateway.engine.call(Method::POST, container.target("/start")).await?;
-    Ok(answer.status())
+    let asker = Asker { uid: peer.uid(), login: peer.account()?.login() };
+    gateway.gpus.lease(asker, container, &limits, Timestamp::now())?;
+    let started = gateway.engine.call(Method::POST, container.target("/start")).await;
+    if started.is_err() {
+        gateway.gpus.not_started(container.id());
+    }
+    Ok(started?.status())
 }
 
 #[derive(Debug, Default, Deserialize)]

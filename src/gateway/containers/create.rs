@@ -1,20 +1,23 @@
 //! `POST /containers/create`: wish, admission, stages, body; each step undone if a later one fails.
 
 use crate::gateway::create::{Settings, Wish, parse};
-use crate::gateway::engine::{Grant, StageLabel, Turn};
+use crate::gateway::engine::{ContainerId, GpuGrant, Grant, StageLabel, Turn};
 use crate::gateway::error::Error;
+use crate::gateway::gpu::desk::{Asker, Claim};
 use crate::gateway::images;
 use crate::gateway::peer::Peer;
 use crate::gateway::staging::Staged;
 use crate::gateway::state::Gateway;
 use crate::gateway::{audit, naming};
 use crate::policy::{Allowance, Ask, MountGrant, Usage};
+use crate::protocol::amount::Span;
 use crate::protocol::name::ContainerName;
 use crate::protocol::stage::Token;
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{Query, State};
 use axum::http::StatusCode;
+use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -24,6 +27,8 @@ use std::sync::Arc;
 pub(in crate::gateway) struct CreateQuery {
     name: Option<String>,
     platform: String,
+    /// Ours: how long the GPUs are wanted for.
+    time: Option<Span>,
 }
 
 /// The largest body that is read.
@@ -45,9 +50,10 @@ pub(in crate::gateway) async fn create(
     body: Bytes,
 ) -> Result<(StatusCode, Json<Value>), Error> {
     let wish = wish(&peer, &query, &body)?;
+    let time = query.time;
     let made = tokio::spawn(async move {
         let name = wish.name.clone().map(|name| name.to_string()).unwrap_or_default();
-        let made = admit_and_create(&gateway, &peer, wish).await;
+        let made = admit_and_create(&gateway, &peer, wish, time).await;
         if let Err(error) = &made {
             audit::refused(&peer, "create", &name, error);
         }
@@ -71,7 +77,7 @@ pub(in crate::gateway) async fn plan(
     name: Option<String>,
     body: &Bytes,
 ) -> Result<Value, Error> {
-    let wish = wish(peer, &CreateQuery { name, platform: String::new() }, body)?;
+    let wish = wish(peer, &CreateQuery { name, ..CreateQuery::default() }, body)?;
     let image = images::admit(gateway, peer, &wish.image).await?;
     let turn = gateway.engine.turn(peer.uid()).await;
     let (name, allowance) = admit(gateway, peer, &turn, &wish, &image).await?;
@@ -93,34 +99,69 @@ pub(in crate::gateway) async fn plan(
     }))
 }
 
-async fn admit_and_create(gateway: &Gateway, peer: &Peer, wish: Wish) -> Result<String, Error> {
+async fn admit_and_create(
+    gateway: &Gateway,
+    peer: &Peer,
+    wish: Wish,
+    time: Option<Span>,
+) -> Result<String, Error> {
     let image = images::admit(gateway, peer, &wish.image).await?;
     let turn = gateway.engine.turn(peer.uid()).await;
     let (name, allowance) = admit(gateway, peer, &turn, &wish, &image).await?;
     audit::allowed(Some(peer), "create", name.as_str());
     if wish.settings.networked {
+        gateway.wall.stands()?;
         gateway.engine.ensure_network(peer.uid(), gateway.policy().gateway()).await?;
     }
+    let (claim, gpus) = gpus(gateway, peer, &wish, time)?.unzip();
+    let gpus = gpus.unwrap_or_default();
     let stages = stage_labels(allowance.mounts())?;
     let tokens: Vec<Token> = stages.iter().map(|stage| stage.token.clone()).collect();
     let hold = gateway.stager.hold(tokens.clone());
-    let made = stage_and_create(gateway, peer, &turn, (name, image, allowance, stages, wish.settings)).await;
+    let shown = name.to_string();
+    let parts = (name, image, allowance, gpus, stages, wish.settings);
+    let made = stage_and_create(gateway, peer, &turn, parts).await;
     drop(hold);
+    if let (Ok(id), Some(claim)) = (&made, claim) {
+        claim.for_container(id, &shown, Timestamp::now());
+    }
     if made.is_err() {
         unstage(gateway, &tokens).await;
     }
-    made
+    Ok(made?.to_string())
 }
 
-type Parts = (ContainerName, images::Admitted, Allowance, Vec<StageLabel>, Settings);
+/// The cards that are asked for, kept for this create.
+fn gpus(
+    gateway: &Gateway,
+    peer: &Peer,
+    wish: &Wish,
+    time: Option<Span>,
+) -> Result<Option<(Claim, GpuGrant)>, Error> {
+    let account = peer.account()?;
+    let limits = gateway.limits(account);
+    let Some(wish) = &wish.gpus else {
+        return match time {
+            Some(_) => Err(Error::Bad("a time is for gpus, and none are asked for".into())),
+            None => Ok(None),
+        };
+    };
+    let asker = Asker { uid: peer.uid(), login: account.login() };
+    let wanted = gateway.gpus.wanted(wish, &limits);
+    let (claim, time) = gateway.gpus.claim(asker, &wanted, time, &limits, Timestamp::now())?;
+    let grant = GpuGrant { cards: claim.cards().to_vec(), time, driver: gateway.policy().gpus().driver() };
+    Ok(Some((claim, grant)))
+}
+
+type Parts = (ContainerName, images::Admitted, Allowance, GpuGrant, Vec<StageLabel>, Settings);
 
 async fn stage_and_create(
     gateway: &Gateway,
     peer: &Peer,
     turn: &Turn<'_>,
     parts: Parts,
-) -> Result<String, Error> {
-    let (name, image, allowance, stages, settings) = parts;
+) -> Result<ContainerId, Error> {
+    let (name, image, allowance, gpus, stages, settings) = parts;
     let account = peer.account()?;
     let staged = stage(gateway, peer, &stages).await?;
     let files =
@@ -136,12 +177,13 @@ async fn stage_and_create(
         login: account.login().to_owned(),
         home: homed.then_some(home),
         allowance,
+        gpus,
         staged,
         stages,
         settings,
         files,
     };
-    Ok(turn.create(&grant).await?.to_string())
+    Ok(turn.create(&grant).await?)
 }
 
 async fn admit(
@@ -163,7 +205,10 @@ async fn admit(
         ports: wish.ports.clone(),
         mounts: wish.mounts.clone(),
         memory_mounts: wish.settings.tmpfs.iter().map(|tmpfs| tmpfs.target.clone().into()).collect(),
-        gpus: 0,
+        gpus: wish
+            .gpus
+            .as_ref()
+            .map_or(0, |wish| u32::try_from(gateway.gpus.wanted(wish, &limits).count()).unwrap_or(u32::MAX)),
     };
     Ok((name, limits.admit(&usage, &ask)?))
 }

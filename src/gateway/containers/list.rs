@@ -2,6 +2,7 @@
 
 use super::filter::Filters;
 use crate::gateway::answer::{self, Flag};
+use crate::gateway::engine::Owned;
 use crate::gateway::error::Error;
 use crate::gateway::peer::Peer;
 use crate::gateway::routes::Word;
@@ -34,7 +35,19 @@ pub(in crate::gateway) async fn list(
     let all = query.all.0 || limit.is_some() || filters.wants_stopped();
     let kept = filters.keep(own)?;
     let shown = kept.iter().filter(|owned| all || owned.running()).take(limit.unwrap_or(usize::MAX));
-    Ok(Json(shown.map(|owned| answer::summary(owned.found())).collect()))
+    Ok(Json(shown.map(|owned| with_lease(&gateway, owned)).collect()))
+}
+
+/// One line of `ps`, with the end of the lease of its GPUs.
+fn with_lease(gateway: &Gateway, owned: &Owned) -> Value {
+    let mut summary = answer::summary(owned.found());
+    if let (Some(lease), Some(ours)) = (
+        gateway.gpus.lease_of(owned.id()),
+        summary.pointer_mut("/IeContainer").and_then(Value::as_object_mut),
+    ) {
+        ours.insert("Lease".into(), lease.until.to_string().into());
+    }
+    summary
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -9,4 +9,4 @@ mod stream;
 pub(super) use act::{kill, remove, remove_now, rename, restart, start, stop, stop_now, tokens};
 pub(super) use create::{create, json_body, plan, stage};
 pub(super) use list::{inspect, list};
-pub(super) use stream::{attach, join, logs, resize, stats, top, wait};
+pub(super) use stream::{Tied, attach, join, logs, resize, stats, top, wait};

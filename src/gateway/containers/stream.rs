@@ -5,6 +5,8 @@ use crate::gateway::audit;
 use crate::gateway::create::detach_keys;
 use crate::gateway::engine::{Owned, read_lines, splice};
 use crate::gateway::error::Error;
+use crate::gateway::gpu::terminals::Notices;
+use crate::gateway::leash::Leash;
 use crate::gateway::peer::Peer;
 use crate::gateway::routes::Word;
 use crate::gateway::state::Gateway;
@@ -61,27 +63,53 @@ pub(in crate::gateway) async fn attach(
         target = target.with("detachKeys", &keys);
     }
     let answer = gateway.engine.attach(target).await?;
-    Ok(join(&peer, request, answer))
+    let notices = notices(&gateway, &container).await?;
+    Ok(join(&peer, request, answer, Tied { notices, ..Tied::default() }))
 }
 
-/// Joins a caller's raw connection to the engine's; one that asks for no upgrade gets the output as a body.
+/// What goes with a raw connection.
+#[derive(Default)]
+pub(in crate::gateway) struct Tied {
+    pub(in crate::gateway) leash: Option<Leash>,
+    pub(in crate::gateway) notices: Option<Notices>,
+}
+
+/// Notices of leases, for the terminal of a container that has cards.
+async fn notices(gateway: &Gateway, container: &Owned) -> Result<Option<Notices>, Error> {
+    if container.labels().cards.is_empty() {
+        return Ok(None);
+    }
+    let details = gateway.engine.get(container.target("/json")).await?;
+    let tty = details.pointer("/Config/Tty").and_then(Value::as_bool).unwrap_or(false);
+    Ok(tty.then(|| gateway.gpus.terminals.attach(container.id())))
+}
+
+/// Joins a caller's raw connection to the engine's; one that asks for no upgrade gets the output as a body. A leash is
+/// let go when the engine ends the stream, and pulled when the caller does.
 pub(in crate::gateway) fn join(
     peer: &Peer,
     mut request: Request,
     mut answer: hyper::Response<Incoming>,
+    tied: Tied,
 ) -> Response {
+    let Tied { leash, notices } = tied;
     let content_type = answer.headers().get(CONTENT_TYPE).cloned();
     let upgrades =
         request.headers().contains_key(UPGRADE) && answer.status() == StatusCode::SWITCHING_PROTOCOLS;
     if !upgrades {
-        return answer::pass(answer);
+        let response = answer::pass(answer);
+        return match leash {
+            Some(leash) => response.map(|body| leash.around(body)),
+            None => response,
+        };
     }
     let caller = hyper::upgrade::on(&mut request);
     let engine = hyper::upgrade::on(&mut answer);
     let place = peer.place();
     tokio::spawn(async move {
-        if let Err(error) = splice(caller, engine).await {
-            tracing::debug!("a raw stream ended: {error}");
+        match splice(caller, engine, notices).await {
+            Ok(()) => leash.into_iter().for_each(Leash::release),
+            Err(error) => tracing::debug!("a raw stream broke off: {error}"),
         }
         drop(place);
     });

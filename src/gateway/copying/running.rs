@@ -63,7 +63,8 @@ impl Helper {
             attach: [stdin, true, true],
             detach_keys: None,
         };
-        let exec = gateway.engine.exec_create(&place.container, &exec_body(peer, &wish)).await?;
+        let exec =
+            gateway.engine.exec_create(&place.container, &exec_body(peer, &place.container, &wish)).await?;
         let answer = gateway.engine.exec_start(&exec, false, false).await?;
         let (socket, first) = raw_socket(answer).await.map_err(|error| Error::Internal(error.to_string()))?;
         let (read, write) = socket.into_split();

@@ -53,6 +53,7 @@ pub(in crate::gateway) struct Wish {
     pub(in crate::gateway) shm: Option<Bytes>,
     pub(in crate::gateway) ports: Vec<PortAsk>,
     pub(in crate::gateway) mounts: Vec<MountAsk>,
+    pub(in crate::gateway) gpus: Option<crate::gateway::gpu::service::Wish>,
     pub(in crate::gateway) settings: Settings,
 }
 
@@ -156,6 +157,7 @@ pub(in crate::gateway) fn parse(name: Option<&str>, body: Value, peer: &Peer) ->
         shm: host.shm,
         ports: host.ports,
         mounts: host.mounts,
+        gpus: host.gpus,
         settings,
     })
 }

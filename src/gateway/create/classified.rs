@@ -64,7 +64,6 @@ const HOST_ZERO: &[&str] = &[
     "CpusetCpus",
     "CpusetMems",
     "DeviceCgroupRules",
-    "DeviceRequests",
     "Devices",
     "Dns",
     "DnsOptions",

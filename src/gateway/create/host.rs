@@ -2,6 +2,7 @@
 
 use super::body::Ulimit;
 use super::fields::Fields;
+use super::gpus;
 use super::mounts::{self, Tmpfs};
 use super::ports;
 use super::words::at_most;
@@ -19,6 +20,7 @@ pub(super) const SERVED: &[&str] = &[
     "CapDrop",
     "ConsoleSize",
     "ContainerIDFile",
+    "DeviceRequests",
     "Init",
     "LogConfig",
     "Memory",
@@ -51,6 +53,7 @@ pub(super) struct Host {
     pub(super) auto_remove: bool,
     pub(super) init: bool,
     pub(super) read_only: bool,
+    pub(super) gpus: Option<crate::gateway::gpu::service::Wish>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -91,6 +94,7 @@ pub(super) fn parse(value: Value) -> Result<Host, Error> {
         auto_remove: fields.take("AutoRemove")?,
         init: fields.take::<Option<bool>>("Init")?.unwrap_or(true),
         read_only: fields.take("ReadonlyRootfs")?,
+        gpus: gpus::wish(fields.take("DeviceRequests")?)?,
     };
     fields.rest_is_zero()?;
     Ok(host)
@@ -208,7 +212,7 @@ mod tests {
             ("SecurityOpt", json!(["seccomp=unconfined"])),
             ("VolumesFrom", json!(["web"])),
             ("MaskedPaths", json!(["/x"])),
-            ("DeviceRequests", json!([{"Count": -1}])),
+            ("DeviceRequests", json!([{"Count": -1, "Capabilities": [["tpu"]]}])),
             ("MemorySwap", json!(-1)),
             ("PidsLimit", json!(-1)),
             ("RestartPolicy", json!({"Name": "always"})),

@@ -4,6 +4,7 @@ mod body;
 mod env;
 mod exec;
 mod fields;
+mod gpus;
 mod host;
 mod mounts;
 mod ports;

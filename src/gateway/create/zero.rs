@@ -31,7 +31,6 @@ pub(super) fn reason(path: &str) -> &'static str {
         "HostConfig.Privileged" => "a privileged container is root on the host",
         "HostConfig.CapAdd" => "containers run without capabilities",
         "HostConfig.Devices" | "HostConfig.DeviceCgroupRules" => "containers get no devices of the host's",
-        "HostConfig.DeviceRequests" => "this version grants no gpus",
         "HostConfig.PidMode"
         | "HostConfig.IpcMode"
         | "HostConfig.UTSMode"

@@ -1,5 +1,6 @@
 //! Raw streams: both sides upgraded, then bytes copied both ways without a look at them.
 
+use crate::gateway::gpu::terminals::Notices;
 use hyper::upgrade::{OnUpgrade, Parts, Upgraded};
 use hyper_util::rt::TokioIo;
 use std::io;
@@ -9,29 +10,38 @@ use tokio::net::UnixStream;
 /// How many bytes one direction has in hand; a page is only taken when it is used.
 const BUFFER: usize = 256 << 10;
 
-/// Copies between a caller and the engine until the engine ends, or the caller is gone.
+/// Copies between a caller and the engine until the engine ends; that the caller went before is an error.
 ///
 /// A caller that closes its sending side only (end of stdin) still gets everything the engine has to say.
-pub(in crate::gateway) async fn splice(caller: OnUpgrade, engine: OnUpgrade) -> io::Result<()> {
+pub(in crate::gateway) async fn splice(
+    caller: OnUpgrade,
+    engine: OnUpgrade,
+    mut notices: Option<Notices>,
+) -> io::Result<()> {
     let (caller, engine) = tokio::try_join!(caller, engine).map_err(io::Error::other)?;
     let ((mut caller, from_caller), (mut engine, from_engine)) = (plain(caller)?, plain(engine)?);
     engine.write_all(&from_caller).await?;
     caller.write_all(&from_engine).await?;
     let (caller, engine) = (&caller, &engine);
     let up = async {
-        pump(caller, engine).await?;
-        rustix::net::shutdown(engine, rustix::net::Shutdown::Write)?;
-        // Only a caller that has closed both ways, or is dead, raises this.
-        gone(caller).await
+        match pump(caller, engine).await {
+            Ok(()) => rustix::net::shutdown(engine, rustix::net::Shutdown::Write)?,
+            // The engine takes no more; what it has still to say is the other direction's.
+            Err(Broken::Writing(_)) => {}
+            Err(Broken::Reading(error)) => return Err(error),
+        }
+        std::future::pending().await
     };
     let down = async {
-        pump(engine, caller).await?;
+        deliver(engine, caller, &mut notices).await.map_err(Broken::into_inner)?;
         rustix::net::shutdown(caller, rustix::net::Shutdown::Write)?;
         Ok(())
     };
     tokio::select! {
         ended = down => ended,
         ended = up => ended,
+        // Also while a process does not take what was sent to it.
+        looked = gone(caller) => looked.and(Err(io::ErrorKind::NotConnected.into())),
     }
 }
 
@@ -50,11 +60,57 @@ fn plain(upgraded: Upgraded) -> io::Result<(UnixStream, bytes::Bytes)> {
     Ok((io.into_inner(), read_buf))
 }
 
+/// Which side of a copy is gone.
+enum Broken {
+    Reading(io::Error),
+    Writing(io::Error),
+}
+
+impl Broken {
+    fn into_inner(self) -> io::Error {
+        match self {
+            Self::Reading(error) | Self::Writing(error) => error,
+        }
+    }
+}
+
+/// Copies until the engine ends, with what is said to the caller's terminal in between.
+async fn deliver(
+    engine: &UnixStream,
+    caller: &UnixStream,
+    notices: &mut Option<Notices>,
+) -> Result<(), Broken> {
+    while let Some(waiting) = notices {
+        // Waiting alone is given up for a notice: nothing has been read that could be lost.
+        tokio::select! {
+            ready = engine.readable() => ready.map_err(Broken::Reading)?,
+            notice = waiting.recv() => {
+                match notice {
+                    Some(notice) => write_all(caller, &notice).await.map_err(Broken::Writing)?,
+                    None => *notices = None,
+                }
+                continue;
+            }
+        }
+        let mut buffer = vec![0; BUFFER];
+        match engine.try_read(&mut buffer) {
+            Ok(0) => return Ok(()),
+            Ok(count) => {
+                let bytes = buffer.get(..count).unwrap_or_default();
+                write_all(caller, bytes).await.map_err(Broken::Writing)?;
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            Err(error) => return Err(Broken::Reading(error)),
+        }
+    }
+    pump(engine, caller).await
+}
+
 /// Copies until `from` ends. Back pressure is the sockets' own: nothing is read that was not yet written.
-async fn pump(from: &UnixStream, to: &UnixStream) -> io::Result<()> {
+async fn pump(from: &UnixStream, to: &UnixStream) -> Result<(), Broken> {
     let mut buffer = Vec::new();
     loop {
-        from.readable().await?;
+        from.readable().await.map_err(Broken::Reading)?;
         // Idle connections hold no buffer.
         if buffer.is_empty() {
             buffer = vec![0; BUFFER];
@@ -63,9 +119,9 @@ async fn pump(from: &UnixStream, to: &UnixStream) -> io::Result<()> {
             Ok(0) => return Ok(()),
             Ok(count) => count,
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => continue,
-            Err(error) => return Err(error),
+            Err(error) => return Err(Broken::Reading(error)),
         };
-        write_all(to, buffer.get(..count).unwrap_or_default()).await?;
+        write_all(to, buffer.get(..count).unwrap_or_default()).await.map_err(Broken::Writing)?;
         if count < BUFFER / 64 {
             buffer = Vec::new();
         }

@@ -1,7 +1,8 @@
 //! The labels under `io.ie-container.`: written at create, read back as the record of what was granted.
 
 use crate::policy::Used;
-use crate::protocol::amount::{Bytes, Cpus};
+use crate::protocol::amount::{Bytes, Cpus, Span};
+use crate::protocol::card::CardId;
 use crate::protocol::name::ContainerName;
 use crate::protocol::stage::{Access, Stage, Token};
 use serde::{Deserialize, Serialize};
@@ -51,7 +52,9 @@ pub(in crate::gateway) struct Labels {
     pub(in crate::gateway) cpus: Cpus,
     pub(in crate::gateway) memory: Bytes,
     pub(in crate::gateway) pids: u64,
-    pub(in crate::gateway) gpus: u32,
+    /// The cards it was granted, and for how long from each start on.
+    pub(in crate::gateway) cards: Vec<CardId>,
+    pub(in crate::gateway) time: Span,
     pub(in crate::gateway) ports: Vec<u16>,
     pub(in crate::gateway) stages: Vec<StageLabel>,
     /// Removed by the engine when it ends; one that was never started is tidied away.
@@ -69,7 +72,8 @@ impl Labels {
             ("cpus", self.cpus.0.to_string()),
             ("memory", self.memory.0.to_string()),
             ("pids", self.pids.to_string()),
-            ("gpus", self.gpus.to_string()),
+            ("cards", self.cards.iter().map(CardId::as_str).collect::<Vec<_>>().join(",")),
+            ("time", self.time.0.to_string()),
             ("ports", ports.join(",")),
             ("stages", serde_json::to_string(&self.stages)?),
             ("rm", self.auto_remove.to_string()),
@@ -82,20 +86,15 @@ impl Labels {
     /// Nothing if a key is missing or does not parse: such a container is nobody's.
     pub(super) fn read(labels: &BTreeMap<String, String>) -> Option<Self> {
         let get = |key: &str| labels.get(&format!("{PREFIX}{key}")).map(String::as_str);
-        let ports = get("ports")?;
         Some(Self {
             uid: get("uid")?.parse().ok()?,
             login: get("login")?.to_owned(),
             cpus: Cpus(get("cpus")?.parse().ok()?),
             memory: Bytes(get("memory")?.parse().ok()?),
             pids: get("pids")?.parse().ok()?,
-            gpus: get("gpus")?.parse().ok()?,
-            ports: ports
-                .split(',')
-                .filter(|port| !port.is_empty())
-                .map(str::parse)
-                .collect::<Result<_, _>>()
-                .ok()?,
+            cards: words(get("cards")?).map(str::parse).collect::<Result<_, _>>().ok()?,
+            time: Span(get("time")?.parse().ok()?),
+            ports: words(get("ports")?).map(str::parse).collect::<Result<_, _>>().ok()?,
             stages: serde_json::from_str(get("stages")?).ok()?,
             auto_remove: get("rm")?.parse().ok()?,
         })
@@ -109,10 +108,14 @@ impl Labels {
             cpus: self.cpus,
             memory: self.memory,
             pids: self.pids,
-            gpus: self.gpus,
+            gpus: u32::try_from(self.cards.len()).unwrap_or(u32::MAX),
             ports: self.ports.clone(),
         }
     }
+}
+
+fn words(list: &str) -> impl Iterator<Item = &str> {
+    list.split(',').filter(|word| !word.is_empty())
 }
 
 /// The tokens in a `stages` label, as the engine's events carry it.
@@ -132,7 +135,8 @@ mod tests {
             cpus: Cpus(2_000_000_000),
             memory: Bytes(4 << 30),
             pids: 512,
-            gpus: 0,
+            cards: vec!["GPU-0".parse().unwrap(), "MIG-1".parse().unwrap()],
+            time: Span(3600),
             ports: vec![40000, 40001],
             stages: vec![StageLabel {
                 token: Token::from_bytes([1; 16]),

@@ -18,7 +18,7 @@ pub(super) use label::{Labels, PREFIX, StageLabel, stage_tokens};
 pub(super) use line::read_lines;
 pub(super) use network::NetworkError;
 pub(super) use owned::{Found, Owned, pick};
-pub(super) use spec::{Files, Grant, exec_body};
+pub(super) use spec::{Files, GpuGrant, Grant, exec_body};
 pub(super) use turn::Turn;
 pub(super) use wire::{Body, Target, read};
 

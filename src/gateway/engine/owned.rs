@@ -143,6 +143,11 @@ impl Owned {
         &self.found
     }
 
+    /// Whether it is in any network; what the engine does not say counts as one.
+    pub(in crate::gateway) fn networked(&self) -> bool {
+        self.found.summary.pointer("/HostConfig/NetworkMode").and_then(Value::as_str) != Some("none")
+    }
+
     pub(in crate::gateway) fn used(&self) -> Used {
         self.found.labels.used(&self.found.name, self.found.running)
     }
@@ -222,7 +227,8 @@ mod tests {
             cpus: Default::default(),
             memory: Default::default(),
             pids: 1,
-            gpus: 0,
+            cards: vec![],
+            time: Default::default(),
             ports: vec![],
             stages: vec![],
             auto_remove: false,

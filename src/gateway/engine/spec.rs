@@ -2,11 +2,13 @@
 
 use super::label::{Labels, StageLabel};
 use super::network::network_name;
-use super::{EngineError, PREFIX};
+use super::{EngineError, Owned, PREFIX};
 use crate::gateway::create::{ExecWish, Settings, Tmpfs, VISIBLE_DEVICES};
 use crate::gateway::peer::Peer;
 use crate::gateway::staging::Staged;
-use crate::policy::Allowance;
+use crate::policy::{Allowance, Driver};
+use crate::protocol::amount::Span;
+use crate::protocol::card::CardId;
 use crate::protocol::name::ContainerName;
 use crate::protocol::place;
 use crate::protocol::stage::Access;
@@ -28,10 +30,42 @@ pub(in crate::gateway) struct Grant {
     /// The home inside the container, where one is mounted.
     pub(in crate::gateway) home: Option<String>,
     pub(in crate::gateway) allowance: Allowance,
+    pub(in crate::gateway) gpus: GpuGrant,
     pub(in crate::gateway) staged: Vec<Staged>,
     pub(in crate::gateway) stages: Vec<StageLabel>,
     pub(in crate::gateway) settings: Settings,
     pub(in crate::gateway) files: Files,
+}
+
+/// The cards of one container; none for most.
+#[derive(Debug, Clone, Default)]
+pub(in crate::gateway) struct GpuGrant {
+    pub(in crate::gateway) cards: Vec<CardId>,
+    pub(in crate::gateway) time: Span,
+    pub(in crate::gateway) driver: Driver,
+}
+
+impl GpuGrant {
+    fn requests(&self) -> Value {
+        if self.cards.is_empty() {
+            return json!([]);
+        }
+        match self.driver {
+            Driver::Nvidia => {
+                json!([{ "Driver": "nvidia", "DeviceIDs": self.cards, "Capabilities": [["gpu"]] }])
+            }
+            Driver::Cdi => {
+                let names: Vec<_> = self.cards.iter().map(|card| format!("nvidia.com/gpu={card}")).collect();
+                json!([{ "Driver": "cdi", "DeviceIDs": names }])
+            }
+        }
+    }
+}
+
+/// What NVIDIA's hook is told of the cards a process may see: exactly these, whatever image and caller say.
+fn visible(cards: &[CardId]) -> String {
+    let cards = cards.iter().map(CardId::as_str).collect::<Vec<_>>().join(",");
+    format!("{VISIBLE_DEVICES}={}", if cards.is_empty() { "void" } else { &cards })
 }
 
 /// Files of the gateway's that every container gets, read-only.
@@ -60,7 +94,8 @@ impl Grant {
             cpus: self.allowance.cpus(),
             memory: self.allowance.memory(),
             pids: self.allowance.pids(),
-            gpus: self.allowance.gpus(),
+            cards: self.gpus.cards.clone(),
+            time: self.gpus.time,
             ports: self.allowance.ports().iter().map(|port| port.host).collect(),
             stages: self.stages.clone(),
             auto_remove: self.settings.auto_remove,
@@ -128,7 +163,7 @@ impl Grant {
         let asked = |variable: &String| self.settings.env.iter().any(|env| key(env) == key(variable));
         let mut env: Vec<String> = own.into_iter().filter(|variable| !asked(variable)).collect();
         env.extend(self.settings.env.iter().cloned());
-        env.push(format!("{VISIBLE_DEVICES}=void"));
+        env.push(visible(&self.gpus.cards));
         env
     }
 
@@ -157,6 +192,7 @@ impl Grant {
             "Init": settings.init,
             // Named, so that a default runtime that hands out GPUs is not used.
             "Runtime": "runc",
+            "DeviceRequests": self.gpus.requests(),
             "CapDrop": ["ALL"],
             "SecurityOpt": ["no-new-privileges"],
             "Privileged": false,
@@ -244,10 +280,10 @@ fn tmpfs(tmpfs: &Tmpfs) -> (String, Value) {
 }
 
 /// The body of the engine's exec create: as the owner, whatever was asked.
-pub(in crate::gateway) fn exec_body(peer: &Peer, wish: &ExecWish) -> Value {
+pub(in crate::gateway) fn exec_body(peer: &Peer, container: &Owned, wish: &ExecWish) -> Value {
     let [stdin, stdout, stderr] = wish.attach;
     let mut env = wish.env.clone();
-    env.push(format!("{VISIBLE_DEVICES}=void"));
+    env.push(visible(&container.labels().cards));
     json!({
         "User": format!("{}:{}", peer.uid(), peer.gid()),
         "Privileged": false,

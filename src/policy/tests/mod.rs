@@ -3,6 +3,7 @@
 mod example;
 mod laws;
 mod layers;
+mod lease;
 mod mounts;
 mod ports;
 mod problems;

@@ -1,5 +1,6 @@
 //! A Docker Engine of the world's own: nothing of the host's engine, network or configuration is touched.
 
+use super::hooks;
 use super::slot::{Slot, account_step};
 use super::tools::{step, wait_until};
 use std::fs::{self, File};
@@ -26,8 +27,21 @@ impl Engine {
         step(Command::new("ip").args(["-netns", &name, "link", "set", "lo", "up"]))?;
         let engine = Self { name, group, lib: slot.lib(), run: slot.run(), child: Mutex::new(None) };
         fs::write(engine.config(), r#"{"live-restore": true}"#).map_err(|e| e.to_string())?;
+        hooks::make(&engine.lib)?;
+        engine.turn_wall("up")?;
         engine.spawn()?;
         Ok(engine)
+    }
+
+    /// Where `ie-wall` says that it stands.
+    pub(crate) fn wall(&self) -> PathBuf {
+        self.run.join("wall")
+    }
+
+    /// `ie-wall up|check|down` in the engine's network namespace.
+    pub(crate) fn turn_wall(&self, verb: &str) -> Result<(), String> {
+        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/packaging/ie-wall");
+        step(self.inside_network(&[script, verb]).arg(self.wall())).map(drop)
     }
 
     pub(crate) fn socket(&self) -> PathBuf {
@@ -62,7 +76,7 @@ impl Engine {
                 "--bridge=none".to_owned(),
             ])
             .env_clear()
-            .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
+            .env("PATH", format!("{}:/usr/sbin:/usr/bin:/sbin:/bin", self.lib.join("hooks").display()))
             .stdin(Stdio::null())
             .stdout(log.try_clone().map_err(|e| e.to_string())?)
             .stderr(log);

@@ -14,6 +14,7 @@ const BUSYBOX: &str = "/bin/busybox";
 /// - `busybox:test`: a shell and the usual tools.
 /// - `bare:test`: `true`, `sleep` and `cat`; no shell, no tar, no /etc, no /tmp.
 /// - `hostile:test`: everything an image's author can set, set against us.
+/// - `greedy:test`: the first, asking NVIDIA's hook for every GPU.
 /// - `forbidden/tool:test`: a repository no policy here allows.
 pub(crate) fn make_all(engine: &Engine, dir: &Path) -> Result<(), String> {
     let list = step(Command::new(BUSYBOX).arg("--list"))?;
@@ -33,6 +34,7 @@ pub(crate) fn make_all(engine: &Engine, dir: &Path) -> Result<(), String> {
     import(engine, &full, "busybox:test", &["CMD [\"sh\"]"])?;
     import(engine, &bare, "bare:test", &[])?;
     import(engine, &bare, "forbidden/tool:test", &[])?;
+    import(engine, &full, "greedy:test", &["ENV NVIDIA_VISIBLE_DEVICES=all"])?;
     import(engine, &full, "hostile:test", HOSTILE)
 }
 

@@ -2,6 +2,7 @@
 
 mod clients;
 mod engine;
+mod hooks;
 mod image;
 pub(crate) mod output;
 mod people;
@@ -96,6 +97,7 @@ impl World {
         if self.engine.has_ended() {
             self.engine.revive();
         }
+        self.engine.turn_wall("up").unwrap();
         self.mend_policy();
         if self.mountd.has_ended() {
             self.start_mountd().unwrap();
@@ -160,6 +162,10 @@ impl World {
 
     /// One field of what the engine knows of a container.
     #[track_caller]
+    pub(crate) fn address(&self, container: &str) -> String {
+        self.inspect(container, "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}")
+    }
+
     pub(crate) fn inspect(&self, container: &str, template: &str) -> String {
         self.docker(["inspect", "--format", template, container]).line()
     }

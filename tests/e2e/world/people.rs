@@ -125,6 +125,14 @@ impl User<'_> {
         Running::start(&mut command, what)
     }
 
+    /// A script in this person's own shell on the host, left running.
+    #[track_caller]
+    pub(crate) fn spawn_sh(&self, script: &str) -> Running {
+        let mut command = self.command("/bin/sh", ["-c", script]);
+        let what = self.shown(&command);
+        Running::start(&mut command, what)
+    }
+
     /// `ie-container …` on a terminal.
     pub(crate) fn pty(&self, words: impl Words) -> Pty {
         Pty::start(&self.client(words), self.uid)

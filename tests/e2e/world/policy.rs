@@ -33,6 +33,11 @@ images = ["docker.io/library/*"]
 ports = {{ range = "40000-40999", max = 2, address = "127.0.0.1" }}
 home = "rw"
 mounts = [{{ source = "{lib}/shared", mode = "ro" }}]
+
+[gpus]
+list = [{{ uuid = "GPU-e2e-0" }}, {{ uuid = "GPU-e2e-1" }}, {{ uuid = "GPU-e2e-2" }}, {{ uuid = "GPU-e2e-3" }}]
+warn = ["4s"]
+hook = "{lib}/hooks/notice"
 "#,
             engine = engine.display(),
             first = slot.uids().start(),

@@ -44,6 +44,10 @@ impl Daemon {
         child.as_mut().is_none_or(|child| child.try_wait().is_ok_and(|status| status.is_some()))
     }
 
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.lock().unwrap().as_ref().unwrap().id()
+    }
+
     pub(crate) fn signal(&self, signal: rustix::process::Signal) {
         let child = self.child.lock().unwrap();
         let pid = rustix::process::Pid::from_child(child.as_ref().unwrap());
@@ -94,7 +98,9 @@ impl World {
             .arg("--mountd-dir")
             .arg(self.mountd_dir())
             .arg("--copy-helper")
-            .arg(self.program("ie-copy"));
+            .arg(self.program("ie-copy"))
+            .arg("--wall")
+            .arg(self.engine.wall());
         self.gateway.start(&mut command)
     }
 

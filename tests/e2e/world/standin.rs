@@ -47,7 +47,8 @@ impl World {
             .args([PathBuf::from("--state-dir"), dir.join("state")])
             // Not the real mount helper: this gateway knows no container and would have every stage taken away.
             .args([PathBuf::from("--mountd-dir"), dir.join("nothing-here")])
-            .args([PathBuf::from("--copy-helper"), self.program("ie-copy")]);
+            .args([PathBuf::from("--copy-helper"), self.program("ie-copy")])
+            .args([PathBuf::from("--wall"), self.engine.wall()]);
         gateway.start(&mut command).unwrap();
         Faulty { gateway, socket }
     }

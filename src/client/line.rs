@@ -1,0 +1,71 @@
+//! Standing in line for GPUs.
+
+use super::connect::Api;
+use super::error::Error;
+use super::lines::Lines;
+use super::output::say;
+use super::route::Route;
+use crate::protocol::amount::Span;
+use crate::protocol::report::Refusal;
+use serde::Deserialize;
+use std::time::Duration;
+
+/// One line of what the gateway says meanwhile.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+struct Said {
+    before: Option<usize>,
+    granted: Option<Vec<String>>,
+    error: Option<String>,
+}
+
+/// What is waited for.
+pub(crate) enum For<'a> {
+    /// What `--gpus` says.
+    Word(&'a str),
+    /// The cards of a container that exists.
+    Container(&'a str),
+}
+
+/// Waits until the cards are there, telling of the place on stderr. Whoever ends this program leaves the line.
+pub(crate) async fn stand(api: &Api, what: For<'_>, longest: Option<Span>, quiet: bool) -> Result<(), Error> {
+    let route = Route::new("/ie/v1/gpus/wait");
+    let route = match what {
+        For::Container(name) => route.with("container", name),
+        For::Word("all") => route.with("all", "1"),
+        For::Word(word) => match word.trim_matches('"').strip_prefix("device=") {
+            Some(cards) => route.with("cards", cards),
+            None => route.with("count", word.strip_prefix("count=").unwrap_or(word)),
+        },
+    };
+    let waiting = wait(api, &route, quiet);
+    match longest {
+        None => waiting.await,
+        Some(span) => tokio::time::timeout(Duration::from_secs(span.0), waiting).await.unwrap_or_else(|_| {
+            let message = format!("no gpus came free within {span}");
+            let refusal =
+                Refusal::new("conflict", message).hint("ie-container gpus shows until when they are held");
+            Err(Error::Refused { status: 409, refusal: Box::new(refusal) })
+        }),
+    }
+}
+
+async fn wait(api: &Api, route: &Route, quiet: bool) -> Result<(), Error> {
+    let mut lines = Lines::of(api.post_stream(route).await?);
+    while let Some(line) = lines.next().await? {
+        let said: Said = super::connect::parse(&line)?;
+        if let Some(message) = said.error {
+            return Err(Error::Refused { status: 409, refusal: Box::new(Refusal::new("gpus", message)) });
+        }
+        if said.granted.is_some() {
+            return Ok(());
+        }
+        if let Some(before) = said.before.filter(|_| !quiet) {
+            say(&match before {
+                0 => "waiting for gpus, you are next\n".to_owned(),
+                before => format!("waiting for gpus, {before} before you\n"),
+            });
+        }
+    }
+    Err(Error::Lost)
+}

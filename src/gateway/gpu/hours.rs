@@ -1,0 +1,140 @@
+//! GPU-hours: what each user has had of the week, kept over restarts.
+
+use super::lease::Lease;
+use crate::policy::WeekUsed;
+use jiff::civil::{Date, Weekday};
+use jiff::tz::TimeZone;
+use jiff::{Timestamp, Zoned};
+use serde::{Deserialize, Serialize};
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+
+/// One small file for each user.
+#[derive(Debug)]
+pub(in crate::gateway) struct Hours {
+    dir: PathBuf,
+    writing: Mutex<()>,
+}
+
+/// What a user has had in one week.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Week {
+    /// Its Monday.
+    monday: Date,
+    /// On one card; a second on two counts twice.
+    seconds: u64,
+}
+
+impl Hours {
+    pub(in crate::gateway) fn open(dir: &Path) -> io::Result<Self> {
+        fs::create_dir_all(dir)?;
+        Ok(Self { dir: dir.to_owned(), writing: Mutex::default() })
+    }
+
+    /// What the user has had and what the leases that run may still take, of the week that `now` is in.
+    pub(in crate::gateway) fn of(&self, uid: u32, running: &[Lease], now: Timestamp) -> WeekUsed {
+        let (begin, end) = week_of(now);
+        let own = || running.iter().filter(|lease| lease.uid == uid);
+        let ended = self.read(uid).filter(|week| week.monday == monday(now)).map_or(0, |week| week.seconds);
+        WeekUsed {
+            used: own().map(|lease| cost(lease, begin, now)).sum::<u64>().saturating_add(ended),
+            promised: own().map(|lease| cost(lease, now, lease.until.min(end))).sum(),
+        }
+    }
+
+    /// Adds a lease that is over: the part of it that lies in this week.
+    pub(in crate::gateway) fn add(&self, lease: &Lease, ended: Timestamp) -> io::Result<()> {
+        let _alone = self.writing.lock();
+        let (begin, _) = week_of(ended);
+        let monday = monday(ended);
+        let before = self.read(lease.uid).filter(|week| week.monday == monday).map_or(0, |week| week.seconds);
+        let week = Week { monday, seconds: before.saturating_add(cost(lease, begin, ended)) };
+        let path = self.path(lease.uid);
+        let fresh = path.with_extension("new");
+        fs::write(&fresh, serde_json::to_vec(&week).map_err(io::Error::other)?)?;
+        fs::rename(fresh, path)
+    }
+
+    fn read(&self, uid: u32) -> Option<Week> {
+        serde_json::from_slice(&fs::read(self.path(uid)).ok()?).ok()
+    }
+
+    fn path(&self, uid: u32) -> PathBuf {
+        self.dir.join(uid.to_string())
+    }
+}
+
+/// What a lease takes between two moments, in seconds times cards.
+fn cost(lease: &Lease, from: Timestamp, to: Timestamp) -> u64 {
+    let seconds = to.duration_since(lease.since.max(from)).as_secs();
+    let cards = u64::try_from(lease.cards.len()).unwrap_or(u64::MAX);
+    u64::try_from(seconds).unwrap_or(0).saturating_mul(cards)
+}
+
+/// The Monday of the week, where this machine is.
+fn monday(now: Timestamp) -> Date {
+    let date = now.to_zoned(TimeZone::system()).date();
+    match date.weekday() {
+        Weekday::Monday => date,
+        _ => date.nth_weekday(-1, Weekday::Monday).unwrap_or(date),
+    }
+}
+
+fn week_of(now: Timestamp) -> (Timestamp, Timestamp) {
+    let monday = monday(now);
+    let begin = |date: Date| date.to_zoned(TimeZone::system()).map(|zoned: Zoned| zoned.timestamp());
+    let next = monday.nth_weekday(1, Weekday::Monday).unwrap_or(monday);
+    (begin(monday).unwrap_or(now), begin(next).unwrap_or(now))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(word: &str) -> Timestamp {
+        let time: jiff::civil::DateTime = word.parse().unwrap();
+        time.to_zoned(TimeZone::system()).unwrap().timestamp()
+    }
+
+    fn lease(cards: usize, since: &str, until: &str) -> Lease {
+        Lease {
+            uid: 1000,
+            login: "ann".into(),
+            container: "train".into(),
+            cards: (0..cards).map(|n| format!("GPU-{n}").parse().unwrap()).collect(),
+            since: at(since),
+            until: at(until),
+            warned: vec![],
+        }
+    }
+
+    #[test]
+    fn hours_add_up_over_leases_and_restarts() {
+        let dir = tempfile::tempdir().unwrap();
+        let hours = Hours::open(dir.path()).unwrap();
+        // The 16th of November 2026 is a Monday.
+        hours.add(&lease(2, "2026-11-16T10:00", "2026-11-16T20:00"), at("2026-11-16T11:00")).unwrap();
+        let running = [lease(1, "2026-11-17T08:00", "2026-11-17T12:00")];
+        let used = Hours::open(dir.path()).unwrap().of(1000, &running, at("2026-11-17T09:30"));
+        assert_eq!(used, WeekUsed { used: 2 * 3600 + 5400, promised: 9000 });
+        assert_eq!(hours.of(1001, &running, at("2026-11-17T09:30")), WeekUsed::default());
+    }
+
+    #[test]
+    fn a_new_week_begins_on_monday() {
+        let dir = tempfile::tempdir().unwrap();
+        let hours = Hours::open(dir.path()).unwrap();
+        let over = lease(1, "2026-11-22T20:00", "2026-11-23T04:00");
+        // On Sunday the promise ends with the week; on Monday only its own part counts.
+        let sunday = hours.of(1000, std::slice::from_ref(&over), at("2026-11-22T22:00"));
+        assert_eq!(sunday, WeekUsed { used: 2 * 3600, promised: 2 * 3600 });
+        hours.add(&lease(1, "2026-11-18T08:00", "2026-11-18T12:00"), at("2026-11-18T12:00")).unwrap();
+        let monday = hours.of(1000, std::slice::from_ref(&over), at("2026-11-23T01:00"));
+        assert_eq!(monday, WeekUsed { used: 3600, promised: 3 * 3600 });
+        hours.add(&over, at("2026-11-23T02:00")).unwrap();
+        assert_eq!(hours.of(1000, &[], at("2026-11-23T02:00")).used, 2 * 3600);
+    }
+}

@@ -1,0 +1,223 @@
+//! Until when cards are held: one small file for each container that runs with some.
+//!
+//! A lease is written before its container starts, so that no crash leaves a container without an end. What the engine
+//! says of a container counts more than its file: a file without a running container is a lease that is over.
+
+use crate::gateway::engine::ContainerId;
+use crate::protocol::amount::Span;
+use crate::protocol::card::CardId;
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+use std::collections::HashMap;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// The cards of one running container, and for how long.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(in crate::gateway) struct Lease {
+    pub(in crate::gateway) uid: u32,
+    pub(in crate::gateway) login: String,
+    /// The container's short name when it was started.
+    pub(in crate::gateway) container: String,
+    pub(in crate::gateway) cards: Vec<CardId>,
+    pub(in crate::gateway) since: Timestamp,
+    pub(in crate::gateway) until: Timestamp,
+    /// The warnings that were given: how long before the end, in seconds.
+    #[serde(default)]
+    pub(in crate::gateway) warned: Vec<u64>,
+}
+
+impl Lease {
+    pub(in crate::gateway) fn left(&self, now: Timestamp) -> Span {
+        Span(u64::try_from(self.until.duration_since(now).as_secs()).unwrap_or(0))
+    }
+}
+
+/// What is due for a lease.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::gateway) enum Due {
+    /// Tell its holder that so much is left.
+    Warning(Span),
+    /// It is over.
+    End,
+}
+
+/// All leases, in memory and as files.
+#[derive(Debug)]
+pub(in crate::gateway) struct Leases {
+    dir: PathBuf,
+    held: Mutex<HashMap<ContainerId, Lease>>,
+}
+
+impl Leases {
+    /// Reads what a gateway before this one has left. A file that cannot be read is nobody's lease.
+    pub(in crate::gateway) fn open(dir: &Path) -> io::Result<Self> {
+        fs::create_dir_all(dir)?;
+        let mut held = HashMap::new();
+        for entry in fs::read_dir(dir)? {
+            let path = entry?.path();
+            let id = path.file_name().and_then(|name| ContainerId::parse(name.to_str()?));
+            let lease = fs::read(&path).ok().and_then(|text| serde_json::from_slice(&text).ok());
+            match id.zip(lease) {
+                Some((id, lease)) => drop(held.insert(id, lease)),
+                // Half-written before a crash: its container was not started.
+                None => fs::remove_file(&path)?,
+            }
+        }
+        Ok(Self { dir: dir.to_owned(), held: Mutex::new(held) })
+    }
+
+    pub(in crate::gateway) fn get(&self, id: &ContainerId) -> Option<Lease> {
+        self.held().get(id).cloned()
+    }
+
+    pub(in crate::gateway) fn all(&self) -> Vec<(ContainerId, Lease)> {
+        self.held().iter().map(|(id, lease)| (id.clone(), lease.clone())).collect()
+    }
+
+    pub(in crate::gateway) fn put(&self, id: &ContainerId, lease: Lease) -> io::Result<()> {
+        let fresh = self.dir.join(format!("{id}.new"));
+        let text = serde_json::to_vec(&lease).map_err(io::Error::other)?;
+        fs::write(&fresh, text)?;
+        fs::rename(fresh, self.dir.join(id.as_str()))?;
+        self.held().insert(id.clone(), lease);
+        Ok(())
+    }
+
+    /// Takes a lease away; what it was, for the accounts.
+    pub(in crate::gateway) fn end(&self, id: &ContainerId) -> Option<Lease> {
+        let lease = self.held().remove(id)?;
+        if let Err(error) = fs::remove_file(self.dir.join(id.as_str())) {
+            tracing::warn!("a lease's file is left: {error}");
+        }
+        Some(lease)
+    }
+
+    /// What is due now. Each warning is due once, and only the nearest of those that were missed.
+    pub(in crate::gateway) fn due(&self, now: Timestamp, warnings: &[Span]) -> Vec<(ContainerId, Due)> {
+        let due = |lease: &Lease| {
+            if now >= lease.until {
+                return Some(Due::End);
+            }
+            let left = lease.left(now);
+            let nearest = warnings.iter().filter(|warning| left <= **warning).min()?;
+            (!lease.warned.contains(&nearest.0)).then_some(Due::Warning(left))
+        };
+        self.held().iter().filter_map(|(id, lease)| Some((id.clone(), due(lease)?))).collect()
+    }
+
+    /// Notes that the holder was told.
+    pub(in crate::gateway) fn warned(
+        &self,
+        id: &ContainerId,
+        now: Timestamp,
+        warnings: &[Span],
+    ) -> io::Result<()> {
+        let Some(mut lease) = self.get(id) else { return Ok(()) };
+        let left = lease.left(now);
+        lease.warned = warnings.iter().filter(|warning| left <= **warning).map(|warning| warning.0).collect();
+        self.put(id, lease)
+    }
+
+    /// A later end; warnings come anew.
+    pub(in crate::gateway) fn extend(&self, id: &ContainerId, more: Span) -> io::Result<Option<Lease>> {
+        let Some(mut lease) = self.get(id) else { return Ok(None) };
+        lease.until = after(lease.until, more);
+        lease.warned.clear();
+        self.put(id, lease.clone())?;
+        Ok(Some(lease))
+    }
+
+    fn held(&self) -> MutexGuard<'_, HashMap<ContainerId, Lease>> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// So much later; time ends before it overflows.
+pub(in crate::gateway) fn after(time: Timestamp, span: Span) -> Timestamp {
+    let seconds = SignedDuration::from_secs(i64::try_from(span.0).unwrap_or(i64::MAX));
+    time.checked_add(seconds).unwrap_or(Timestamp::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const WARNINGS: [Span; 2] = [Span(1800), Span(300)];
+
+    fn id(digit: char) -> ContainerId {
+        ContainerId::parse(&digit.to_string().repeat(64)).unwrap()
+    }
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    fn lease(until: i64) -> Lease {
+        Lease {
+            uid: 1000,
+            login: "ann".into(),
+            container: "train".into(),
+            cards: vec!["GPU-0".parse().unwrap()],
+            since: at(0),
+            until: at(until),
+            warned: vec![],
+        }
+    }
+
+    #[test]
+    fn warnings_come_once_each_and_then_the_end() {
+        let dir = tempfile::tempdir().unwrap();
+        let leases = Leases::open(dir.path()).unwrap();
+        leases.put(&id('a'), lease(7200)).unwrap();
+        let mut told = Vec::new();
+        for second in (0..=7300).step_by(100) {
+            for (id, due) in leases.due(at(second), &WARNINGS) {
+                told.push((second, due.clone()));
+                match due {
+                    Due::Warning(_) => leases.warned(&id, at(second), &WARNINGS).unwrap(),
+                    Due::End => drop(leases.end(&id)),
+                }
+            }
+        }
+        let expected = [(5400, Due::Warning(Span(1800))), (6900, Due::Warning(Span(300))), (7200, Due::End)];
+        assert_eq!(told, expected);
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn a_gateway_that_slept_gives_the_nearest_warning_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        let leases = Leases::open(dir.path()).unwrap();
+        leases.put(&id('a'), lease(7200)).unwrap();
+        assert_eq!(leases.due(at(7000), &WARNINGS), [(id('a'), Due::Warning(Span(200)))]);
+        leases.warned(&id('a'), at(7000), &WARNINGS).unwrap();
+        assert_eq!(leases.due(at(7100), &WARNINGS), []);
+    }
+
+    #[test]
+    fn an_extension_moves_the_end_and_warns_anew() {
+        let dir = tempfile::tempdir().unwrap();
+        let leases = Leases::open(dir.path()).unwrap();
+        leases.put(&id('a'), lease(7200)).unwrap();
+        leases.warned(&id('a'), at(7000), &WARNINGS).unwrap();
+        assert_eq!(leases.extend(&id('a'), Span(3600)).unwrap().unwrap().until, at(10800));
+        assert_eq!(leases.extend(&id('b'), Span(3600)).unwrap(), None);
+        assert_eq!(leases.due(at(7201), &WARNINGS), []);
+        assert_eq!(leases.due(at(10600), &WARNINGS).len(), 1);
+    }
+
+    #[test]
+    fn the_next_gateway_knows_what_the_last_one_wrote_and_nothing_half_written() {
+        let dir = tempfile::tempdir().unwrap();
+        Leases::open(dir.path()).unwrap().put(&id('a'), lease(7200)).unwrap();
+        fs::write(dir.path().join(format!("{}.new", id('b'))), "{").unwrap();
+        fs::write(dir.path().join(id('c').as_str()), "{").unwrap();
+        let leases = Leases::open(dir.path()).unwrap();
+        assert_eq!(leases.all(), [(id('a'), lease(7200))]);
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+    }
+}

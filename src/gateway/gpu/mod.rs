@@ -1,0 +1,20 @@
+//! GPUs: which there are, who holds them and until when, and who waits.
+//!
+//! - [`inventory`] is what there is, [`allocate`] which of it is granted, [`queue`] in what order.
+//! - [`desk`] hands out and keeps the line, [`service`] is what the verbs call, [`reaper`] ends what is over.
+//! - [`lease`] is until when it is held, [`hours`] what that adds up to in a week.
+//!
+//! Docker stays the database: a card is held by the container that bears it in a label and runs, or was made a moment ago.
+
+pub(super) mod allocate;
+pub(super) mod api;
+pub(super) mod card;
+pub(super) mod desk;
+pub(super) mod hours;
+pub(super) mod inventory;
+pub(super) mod lease;
+mod processes;
+pub(super) mod queue;
+pub(super) mod reaper;
+pub(super) mod service;
+pub(super) mod terminals;

@@ -1,0 +1,59 @@
+//! Whose a process on a card is: by the pids that the engine tells of containers with cards.
+
+use super::inventory::Process;
+use crate::gateway::engine::{EngineError, Target};
+use crate::gateway::state::Gateway;
+use serde_json::{Value, json};
+use std::collections::HashMap;
+
+/// The processes of all containers that hold cards, by the host's pid.
+pub(super) struct Owners(HashMap<u32, (String, String)>);
+
+impl Owners {
+    pub(super) async fn find(gateway: &Gateway) -> Result<Self, EngineError> {
+        let mut owners = HashMap::new();
+        // Without processes to tell apart the engine need not be asked.
+        if gateway.gpus.inventory.busy() {
+            for found in gateway.engine.everyones().await? {
+                if found.running() && !found.labels().cards.is_empty() {
+                    let target =
+                        Target::new(format!("/containers/{}/top", found.id())).with("ps_args", "-eo pid");
+                    let top = gateway.engine.get(target).await.unwrap_or_default();
+                    let owner = (found.labels().login.clone(), found.name().to_string());
+                    owners.extend(pids(&top).into_iter().map(|pid| (pid, owner.clone())));
+                }
+            }
+        }
+        Ok(Self(owners))
+    }
+
+    /// A process that is in none of our containers is the host's.
+    pub(super) fn shown(&self, process: &Process) -> Value {
+        let owner = self.0.get(&process.pid);
+        json!({
+            "Pid": process.pid,
+            "Memory": process.memory,
+            "Login": owner.map(|(login, _)| login),
+            "Container": owner.map(|(_, container)| container),
+        })
+    }
+}
+
+fn pids(top: &Value) -> Vec<u32> {
+    let rows = top.get("Processes").and_then(Value::as_array).into_iter().flatten();
+    rows.filter_map(|row| row.get(0)?.as_str()?.trim().parse().ok()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_is_its_containers_or_the_hosts() {
+        let top = json!({"Titles": ["PID"], "Processes": [["12"], [" 34 "], ["x"]]});
+        assert_eq!(pids(&top), [12, 34]);
+        let owners = Owners(HashMap::from([(12, ("ann".into(), "train".into()))]));
+        assert_eq!(owners.shown(&Process { pid: 12, memory: Some(5) })["Login"], "ann");
+        assert_eq!(owners.shown(&Process { pid: 13, memory: None })["Login"], Value::Null);
+    }
+}

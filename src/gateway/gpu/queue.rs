@@ -1,0 +1,207 @@
+//! The line for cards: first come first served, with a fair order between users.
+
+use super::allocate::{Denied, History, Wanted, allocate};
+use super::card::{Card, Holder};
+use crate::protocol::card::CardId;
+
+/// Somebody in the line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::gateway) struct Ticket {
+    /// Later tickets have greater numbers.
+    pub(in crate::gateway) number: u64,
+    pub(in crate::gateway) uid: u32,
+    pub(in crate::gateway) wanted: Wanted,
+}
+
+/// Everybody who waits.
+#[derive(Debug, Default)]
+pub(in crate::gateway) struct Line {
+    next: u64,
+    waiting: Vec<Ticket>,
+}
+
+impl Line {
+    /// Takes a place at the end; the ticket's number.
+    pub(in crate::gateway) fn join(&mut self, uid: u32, wanted: Wanted) -> u64 {
+        let number = self.next;
+        self.next += 1;
+        self.waiting.push(Ticket { number, uid, wanted });
+        number
+    }
+
+    pub(in crate::gateway) fn leave(&mut self, number: u64) {
+        self.waiting.retain(|ticket| ticket.number != number);
+    }
+
+    pub(in crate::gateway) fn is_empty(&self) -> bool {
+        self.waiting.is_empty()
+    }
+
+    pub(in crate::gateway) fn len(&self) -> usize {
+        self.waiting.len()
+    }
+
+    pub(in crate::gateway) fn waiting_of(&self, uid: u32) -> usize {
+        self.waiting.iter().filter(|ticket| ticket.uid == uid).count()
+    }
+
+    /// The order of service: everybody's first ticket before anybody's second, and by arrival among these.
+    ///
+    /// A user who files a hundred tickets thus delays everybody else by one at most, and nobody starves: a ticket only
+    /// moves up, as each one that is served or left makes its user's next one the first.
+    pub(in crate::gateway) fn order(&self) -> Vec<&Ticket> {
+        let rank = |ticket: &Ticket| {
+            self.waiting
+                .iter()
+                .filter(|other| other.uid == ticket.uid && other.number < ticket.number)
+                .count()
+        };
+        let mut order: Vec<&Ticket> = self.waiting.iter().collect();
+        order.sort_by_cached_key(|ticket| (rank(ticket), ticket.number));
+        order
+    }
+
+    /// How many are before this ticket.
+    pub(in crate::gateway) fn before(&self, number: u64) -> Option<usize> {
+        self.order().iter().position(|ticket| ticket.number == number)
+    }
+
+    /// The first in order that can be served now, and with what. Who is passed over keeps what is free for it: cards
+    /// gather for a large ticket, and small ones that came later do not take them away.
+    pub(in crate::gateway) fn serve(
+        &self,
+        cards: &[Card],
+        holders: &[Holder],
+        history: &History,
+    ) -> Option<(Ticket, Vec<CardId>)> {
+        let mut holders = holders.to_vec();
+        for ticket in self.order() {
+            match allocate(cards, &holders, history, ticket.uid, &ticket.wanted) {
+                Ok(granted) => return Some((ticket.clone(), granted)),
+                Err(Denied::Never(_)) => {}
+                Err(Denied::Taken(_)) => holders.push(claim(ticket, cards, &holders)),
+            }
+        }
+        None
+    }
+
+    /// The holders, and what everybody in the line would get first: for who asks without waiting.
+    pub(in crate::gateway) fn with_claims(&self, cards: &[Card], holders: &[Holder]) -> Vec<Holder> {
+        let mut holders = holders.to_vec();
+        for ticket in self.order() {
+            holders.push(claim(ticket, cards, &holders));
+        }
+        holders
+    }
+
+    /// Those that can never be served, since a card went: with the reason.
+    pub(in crate::gateway) fn hopeless(&self, cards: &[Card]) -> Vec<(u64, String)> {
+        let why = |ticket: &Ticket| match ticket.wanted.possible(cards) {
+            Err(Denied::Never(why)) => Some((ticket.number, why)),
+            _ => None,
+        };
+        self.waiting.iter().filter_map(why).collect()
+    }
+}
+
+/// What is free and would serve the ticket, held for it while others are looked at.
+fn claim(ticket: &Ticket, cards: &[Card], holders: &[Holder]) -> Holder {
+    let free = cards.iter().filter(|card| card.places(holders) > 0).map(|card| card.id.clone());
+    let cards = match &ticket.wanted {
+        Wanted::Some(count) => free.take(*count).collect(),
+        Wanted::These(wanted) => free.filter(|card| wanted.contains(card)).collect(),
+    };
+    Holder { uid: ticket.uid, login: String::new(), container: String::new(), cards, until: None }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::allocate::tests::{card, holder, id};
+    use super::*;
+    use proptest::prelude::*;
+
+    fn line(tickets: &[(u32, usize)]) -> Line {
+        let mut line = Line::default();
+        for (uid, count) in tickets {
+            line.join(*uid, Wanted::Some(*count));
+        }
+        line
+    }
+
+    #[test]
+    fn everybodys_first_ticket_comes_before_anybodys_second() {
+        let line = line(&[(1, 1), (1, 1), (1, 1), (2, 1), (3, 1), (2, 1)]);
+        let order: Vec<u64> = line.order().iter().map(|ticket| ticket.number).collect();
+        assert_eq!(order, [0, 3, 4, 1, 5, 2]);
+        assert_eq!(line.before(5), Some(4));
+        assert_eq!(line.before(9), None);
+    }
+
+    #[test]
+    fn cards_gather_for_who_is_first() {
+        let cards = [card(0, 1), card(1, 1)];
+        let line = line(&[(1, 2), (2, 1)]);
+        assert_eq!(line.serve(&cards, &[holder(9, &[id(0)])], &History::default()), None);
+        let (ticket, granted) = line.serve(&cards, &[], &History::default()).unwrap();
+        assert_eq!((ticket.uid, granted.len()), (1, 2));
+    }
+
+    #[test]
+    fn who_waits_for_one_card_does_not_hold_up_the_others() {
+        let cards = [card(0, 1), card(1, 1)];
+        let mut line = Line::default();
+        line.join(1, Wanted::These(vec![id(0)]));
+        line.join(2, Wanted::Some(1));
+        let (ticket, granted) = line.serve(&cards, &[holder(9, &[id(0)])], &History::default()).unwrap();
+        assert_eq!((ticket.uid, granted), (2, vec![id(1)]));
+    }
+
+    #[test]
+    fn who_can_never_be_served_is_told() {
+        let line = line(&[(1, 3), (2, 1)]);
+        assert_eq!(line.hopeless(&[card(0, 1)]).len(), 1);
+        assert_eq!(line.serve(&[card(0, 1)], &[], &History::default()).unwrap().0.uid, 2);
+    }
+
+    proptest! {
+        /// Whatever else arrives, and however often: a ticket is served after at most as many others as there were
+        /// users before it, once for each ticket of its own user's that was there first.
+        #[test]
+        fn nobody_starves(
+            first in prop::collection::vec((0u32..6, 1usize..4), 1..12),
+            later in prop::collection::vec((0u32..40, 1usize..4), 0..200),
+            watched in 0usize..12,
+        ) {
+            let cards: Vec<Card> = (0..4).map(|n| card(n, 1)).collect();
+            let mut line = line(&first);
+            let watched = u64::try_from(watched % first.len()).unwrap();
+            let (mut holders, mut later) = (Vec::<Holder>::new(), later.into_iter());
+            let mut served_before = 0;
+            for round in 0..1000 {
+                // Newcomers arrive faster than anybody is served.
+                for (uid, count) in later.by_ref().take(3) {
+                    line.join(uid + 100, Wanted::Some(count));
+                }
+                match line.serve(&cards, &holders, &History::default()) {
+                    Some((ticket, granted)) => {
+                        line.leave(ticket.number);
+                        if ticket.number == watched {
+                            // Each of the others was there before, or the first of a newcomer for each own one before it.
+                            let own = first.iter().take(usize::try_from(watched).unwrap());
+                            let own = own.filter(|(uid, _)| *uid == first[usize::try_from(watched).unwrap()].0).count();
+                            prop_assert!(served_before <= first.len() + own * 40, "{served_before} in round {round}");
+                            return Ok(());
+                        }
+                        served_before += 1;
+                        holders.push(holder(ticket.uid, &granted));
+                    }
+                    None => {
+                        prop_assert!(!holders.is_empty(), "nobody holds anything and nobody is served");
+                        holders.remove(0);
+                    }
+                }
+            }
+            prop_assert!(false, "never served");
+        }
+    }
+}

@@ -1,0 +1,207 @@
+//! What must happen without anybody asking: warnings, ends of leases, the line, cards that fail.
+
+use super::card::Card;
+use super::desk::Scene;
+use super::lease::{Due, Lease};
+use super::service::{clock, shown};
+use crate::gateway::engine::{ContainerId, Found, Target};
+use crate::gateway::state::Gateway;
+use crate::protocol::amount::Span;
+use hyper::Method;
+use jiff::Timestamp;
+use serde_json::Value;
+use std::collections::HashSet;
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// Leases are looked at this often.
+const TICK: Duration = Duration::from_secs(1);
+/// The cards are looked at this often.
+const LOOK: Duration = Duration::from_secs(10);
+/// What a container has to end in when its lease does, in seconds; then it is killed.
+const GRACE: &str = "10";
+/// How long the admin's program may take.
+const HOOK: Duration = Duration::from_secs(10);
+/// A lease this young may be one whose container is only being started.
+const YOUNG: i64 = 120;
+
+/// Looks at the cards for the first time: before that there are none.
+pub(in crate::gateway) fn begin(gateway: &Gateway) {
+    gateway.gpus.inventory.look(gateway.policy().gpus());
+}
+
+/// Runs for ever.
+pub(in crate::gateway) async fn run(gateway: Arc<Gateway>) {
+    let mut changes = gateway.gpus.changes();
+    let (mut looked, mut ending) = (Instant::now(), HashSet::new());
+    loop {
+        let _changed = tokio::time::timeout(TICK, changes.changed()).await;
+        if looked.elapsed() >= LOOK {
+            look(&gateway).await;
+            looked = Instant::now();
+        }
+        leases(&gateway, &mut ending);
+        serve(&gateway);
+    }
+}
+
+async fn look(gateway: &Arc<Gateway>) {
+    let looking = gateway.clone();
+    let looked = tokio::task::spawn_blocking(move || looking.gpus.inventory.look(looking.policy().gpus()));
+    for card in looked.await.unwrap_or_default() {
+        tell_of_fault(gateway, &card);
+    }
+}
+
+/// A card that failed is granted to nobody; who holds it is told, and decides.
+fn tell_of_fault(gateway: &Arc<Gateway>, card: &Card) {
+    let fault = card.fault.as_deref().unwrap_or_default();
+    tracing::warn!(card = card.id.as_str(), fault, "a gpu is out of order");
+    for (id, lease) in gateway.gpus.leases.all() {
+        if lease.cards.contains(&card.id) {
+            gateway.gpus.terminals.say(&id, &format!("gpu {} is out of order: {fault}", card.id));
+            hook(gateway, "fault", &lease, Span(0));
+        }
+    }
+}
+
+fn leases(gateway: &Arc<Gateway>, ending: &mut HashSet<ContainerId>) {
+    let (now, policy) = (Timestamp::now(), gateway.policy());
+    let warnings = policy.gpus().warnings();
+    ending.retain(|id| gateway.gpus.leases.get(id).is_some());
+    for (id, due) in gateway.gpus.leases.due(now, warnings) {
+        let Some(lease) = gateway.gpus.leases.get(&id) else { continue };
+        match due {
+            Due::Warning(left) => {
+                if let Err(error) = gateway.gpus.leases.warned(&id, now, warnings) {
+                    tracing::warn!("a lease cannot be written: {error}");
+                }
+                warn(gateway, &id, &lease, left);
+            }
+            Due::End if ending.insert(id.clone()) => end(gateway, id, &lease),
+            Due::End => {}
+        }
+    }
+}
+
+fn warn(gateway: &Arc<Gateway>, id: &ContainerId, lease: &Lease, left: Span) {
+    let (uid, login, cards) = (lease.uid, lease.login.as_str(), shown(&lease.cards));
+    tracing::info!(uid, login, container = id.as_str(), cards, left = left.0, "gpu lease warned of");
+    let name = &lease.container;
+    let words = format!(
+        "the gpus of {name} go at {}, in {left}; to keep them: ie-container extend {name} 1h",
+        clock(lease.until)
+    );
+    gateway.gpus.terminals.say(id, &words);
+    hook(gateway, "warning", lease, left);
+}
+
+fn end(gateway: &Arc<Gateway>, id: ContainerId, lease: &Lease) {
+    let (uid, login, cards) = (lease.uid, lease.login.as_str(), shown(&lease.cards));
+    tracing::info!(uid, login, container = id.as_str(), cards, "gpu lease ended");
+    gateway.gpus.terminals.say(&id, &format!("the lease of {} has ended, it is stopped", lease.container));
+    hook(gateway, "end", lease, Span(0));
+    let gateway = gateway.clone();
+    tokio::spawn(async move {
+        let target = Target::new(format!("/containers/{id}/stop")).with("t", GRACE);
+        // The engine's event that it died frees the cards. Until then nobody else has them.
+        while let Err(error) = gateway.engine.call(Method::POST, target.clone()).await {
+            if error.is_not_found() {
+                gateway.gpus.ended(&id, Timestamp::now());
+                break;
+            }
+            tracing::error!("a container whose lease is over does not stop: {error}");
+            tokio::time::sleep(Duration::from_secs(10)).await;
+        }
+    });
+}
+
+fn serve(gateway: &Gateway) {
+    if gateway.gpus.desk.nobody_waits() {
+        return;
+    }
+    let (cards, leased) = (gateway.gpus.inventory.cards(), gateway.gpus.leased());
+    let scene = Scene { cards: &cards, leased: &leased, now: Timestamp::now() };
+    let login = |uid: u32| {
+        let user = nix::unistd::User::from_uid(nix::unistd::Uid::from_raw(uid)).ok().flatten();
+        user.map_or_else(|| uid.to_string(), |user| user.name)
+    };
+    let (served, _) = gateway.gpus.desk.serve(scene, login);
+    if served {
+        gateway.gpus.moved();
+    }
+}
+
+/// Compares leases with what runs: the engine's containers are the truth.
+pub(in crate::gateway) async fn reconcile(gateway: &Gateway, everyones: &[Found]) {
+    let now = Timestamp::now();
+    for (id, lease) in gateway.gpus.leases.all() {
+        let runs = everyones.iter().any(|found| *found.id() == id && found.running());
+        if !runs && now.duration_since(lease.since).as_secs() > YOUNG {
+            let ended = moment(gateway, &id, "/State/FinishedAt").await.unwrap_or(now);
+            gateway.gpus.ended(&id, ended.max(lease.since));
+        }
+    }
+    for found in everyones.iter().filter(|found| found.running() && !found.labels().cards.is_empty()) {
+        if gateway.gpus.leases.get(found.id()).is_none() {
+            let labels = found.labels();
+            let since = moment(gateway, found.id(), "/State/StartedAt").await.unwrap_or(now);
+            let lease = Lease {
+                uid: labels.uid,
+                login: labels.login.clone(),
+                container: found.name().to_string(),
+                cards: labels.cards.clone(),
+                since,
+                until: super::lease::after(since, labels.time),
+                warned: Vec::new(),
+            };
+            tracing::warn!(container = found.id().as_str(), "a lease was missing and is made again");
+            if let Err(error) = gateway.gpus.leases.put(found.id(), lease) {
+                tracing::error!("a lease cannot be written: {error}");
+            }
+        }
+    }
+}
+
+async fn moment(gateway: &Gateway, id: &ContainerId, pointer: &str) -> Option<Timestamp> {
+    let details = gateway.engine.get(Target::new(format!("/containers/{id}/json"))).await.ok()?;
+    details.pointer(pointer).and_then(Value::as_str)?.parse().ok()
+}
+
+/// Runs the admin's program, if there is one: `HOOK EVENT LOGIN CONTAINER CARDS SECONDS`, as the gateway's own user.
+fn hook(gateway: &Gateway, event: &'static str, lease: &Lease, left: Span) {
+    let Some(program) = gateway.policy().gpus().hook().map(ToOwned::to_owned) else { return };
+    let words = [
+        event.to_owned(),
+        lease.login.clone(),
+        lease.container.clone(),
+        shown(&lease.cards),
+        left.0.to_string(),
+    ];
+    tokio::task::spawn_blocking(move || {
+        let mut command = Command::new(&program);
+        command.args(words).env_clear().env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin");
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        match command.spawn() {
+            Ok(child) => wait_for(child),
+            Err(error) => tracing::warn!("{} does not run: {error}", program.display()),
+        }
+    });
+}
+
+fn wait_for(mut child: std::process::Child) {
+    let begun = Instant::now();
+    loop {
+        match child.try_wait() {
+            Ok(Some(status)) if status.success() => return,
+            Ok(Some(status)) => return tracing::warn!("the gpu hook ended with {status}"),
+            Ok(None) if begun.elapsed() < HOOK => std::thread::sleep(Duration::from_millis(50)),
+            Ok(None) | Err(_) => {
+                tracing::warn!("the gpu hook takes too long and is killed");
+                let _gone = child.kill().and_then(|()| child.wait());
+                return;
+            }
+        }
+    }
+}

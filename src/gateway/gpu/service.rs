@@ -1,0 +1,255 @@
+//! GPUs as the gateway's verbs use them: claimed at create, leased at start, freed at the end.
+
+use super::allocate::{Denied, Wanted};
+use super::card::Holder;
+use super::desk::{Asker, Claim, Desk, Scene};
+use super::hours::Hours;
+use super::inventory::Inventory;
+use super::lease::{Lease, Leases, after};
+use super::terminals::Terminals;
+use crate::gateway::engine::{ContainerId, Owned};
+use crate::gateway::error::Error;
+use crate::policy::{Limits, WeekUsed};
+use crate::protocol::amount::Span;
+use crate::protocol::card::CardId;
+use crate::protocol::report::Refusal;
+use anyhow::Context;
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use std::path::Path;
+use tokio::sync::watch;
+
+/// Everything about GPUs that one gateway knows.
+#[derive(Debug)]
+pub(in crate::gateway) struct Gpus {
+    pub(super) inventory: Inventory,
+    pub(super) leases: Leases,
+    pub(super) desk: Desk,
+    pub(in crate::gateway) terminals: Terminals,
+    hours: Hours,
+    /// Counts what may let somebody in the line go on.
+    changed: watch::Sender<u64>,
+}
+
+impl Gpus {
+    pub(in crate::gateway) fn open(state: &Path) -> anyhow::Result<Self> {
+        let (leases, hours) = (state.join("leases"), state.join("gpu-hours"));
+        Ok(Self {
+            leases: Leases::open(&leases).with_context(|| format!("cannot read {}", leases.display()))?,
+            hours: Hours::open(&hours).with_context(|| format!("cannot make {}", hours.display()))?,
+            inventory: Inventory::default(),
+            desk: Desk::default(),
+            terminals: Terminals::default(),
+            changed: watch::Sender::new(0),
+        })
+    }
+
+    /// How many cards are meant: `all` is all the caller may hold.
+    pub(in crate::gateway) fn wanted(&self, wish: &Wish, limits: &Limits) -> Wanted {
+        match wish {
+            Wish::Count(count) => Wanted::Some(*count),
+            Wish::These(cards) => Wanted::These(cards.clone()),
+            Wish::All => {
+                let there = self.inventory.cards().len();
+                let may = limits.most_gpus().and_then(|most| usize::try_from(most).ok()).unwrap_or(there);
+                Wanted::Some(may.min(there).max(1))
+            }
+        }
+    }
+
+    /// Cards for a new container, and for how long it will have them from each start on.
+    pub(in crate::gateway) fn claim(
+        &self,
+        asker: Asker<'_>,
+        wanted: &Wanted,
+        time: Option<Span>,
+        limits: &Limits,
+        now: Timestamp,
+    ) -> Result<(Claim, Span), Error> {
+        let time = limits.lease(time, wanted.count(), self.week(asker.uid, now))?;
+        let (cards, leased) = (self.inventory.cards(), self.leased());
+        let scene = Scene { cards: &cards, leased: &leased, now };
+        let claim =
+            self.desk.claim(scene, asker, wanted).map_err(|denied| refusal(denied, wanted, cards.len()))?;
+        Ok((claim, time))
+    }
+
+    /// The lease of a container that is about to start.
+    pub(in crate::gateway) fn lease(
+        &self,
+        asker: Asker<'_>,
+        container: &Owned,
+        limits: &Limits,
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        let labels = container.labels();
+        if labels.cards.is_empty() {
+            return Ok(());
+        }
+        let time = limits.lease(Some(labels.time), labels.cards.len(), self.week(asker.uid, now))?;
+        let (cards, leased) = (self.inventory.cards(), self.leased());
+        let scene = Scene { cards: &cards, leased: &leased, now };
+        let wanted = Wanted::These(labels.cards.clone());
+        self.desk
+            .reclaim(scene, asker, container.id(), &labels.cards)
+            .map_err(|denied| refusal(denied, &wanted, cards.len()))?;
+        let lease = Lease {
+            uid: asker.uid,
+            login: asker.login.to_owned(),
+            container: container.name().to_string(),
+            cards: labels.cards.clone(),
+            since: now,
+            until: after(now, time),
+            warned: Vec::new(),
+        };
+        let (uid, login, until) = (lease.uid, lease.login.clone(), lease.until.to_string());
+        self.leases
+            .put(container.id(), lease)
+            .map_err(|error| Error::Internal(format!("the lease cannot be written: {error}")))?;
+        let cards = shown(&labels.cards);
+        tracing::info!(uid, login, container = container.id().as_str(), cards, until, "gpus granted");
+        Ok(())
+    }
+
+    /// The start failed: there was no lease.
+    pub(in crate::gateway) fn not_started(&self, id: &ContainerId) {
+        self.leases.end(id);
+        self.moved();
+    }
+
+    /// The container does not run any more: its cards are free, and its hours are counted.
+    pub(in crate::gateway) fn ended(&self, id: &ContainerId, at: Timestamp) {
+        self.desk.forget(id);
+        if let Some(lease) = self.leases.end(id) {
+            let at = at.clamp(lease.since, lease.until.max(lease.since));
+            if let Err(error) = self.hours.add(&lease, at) {
+                tracing::error!("gpu hours of uid {} cannot be written: {error}", lease.uid);
+            }
+            let seconds = at.duration_since(lease.since).as_secs();
+            let (uid, login, cards) = (lease.uid, lease.login, shown(&lease.cards));
+            tracing::info!(uid, login, container = id.as_str(), cards, seconds, "gpus freed");
+        }
+        self.moved();
+    }
+
+    /// A later end for a container that runs.
+    pub(in crate::gateway) fn extend(
+        &self,
+        container: &Owned,
+        more: Span,
+        limits: &Limits,
+        now: Timestamp,
+    ) -> Result<Timestamp, Error> {
+        let missing = || Error::Conflict(format!("{} holds no gpus just now", container.name()));
+        let lease = self.leases.get(container.id()).ok_or_else(missing)?;
+        limits.extend(lease.left(now), more, lease.cards.len(), self.week(lease.uid, now))?;
+        let extended = self.leases.extend(container.id(), more);
+        let extended =
+            extended.map_err(|error| Error::Internal(format!("the lease cannot be written: {error}")))?;
+        let until = extended.ok_or_else(missing)?.until;
+        let (uid, login, cards) = (lease.uid, lease.login, shown(&lease.cards));
+        let (container, end) = (container.id().as_str(), until.to_string());
+        tracing::info!(uid, login, container, cards, until = end, "gpu lease extended");
+        Ok(until)
+    }
+
+    /// What a user has had of the week and may still take.
+    pub(in crate::gateway) fn week(&self, uid: u32, now: Timestamp) -> WeekUsed {
+        let running: Vec<Lease> = self.leases.all().into_iter().map(|(_, lease)| lease).collect();
+        self.hours.of(uid, &running, now)
+    }
+
+    pub(in crate::gateway) fn lease_of(&self, id: &ContainerId) -> Option<Lease> {
+        self.leases.get(id)
+    }
+
+    /// Something changed that those in the line wait for.
+    pub(in crate::gateway) fn moved(&self) {
+        self.changed.send_modify(|count| *count = count.wrapping_add(1));
+    }
+
+    /// Whether the machine could ever grant it.
+    pub(super) fn possible(&self, wanted: &Wanted) -> Result<(), Error> {
+        let cards = self.inventory.cards();
+        wanted.possible(&cards).map_err(|denied| refusal(denied, wanted, cards.len()))
+    }
+
+    /// Since when a holder has a card under a lease.
+    pub(super) fn since(&self, holder: &Holder, card: &CardId) -> Option<Timestamp> {
+        let leases = self.leases.all();
+        let own = |lease: &&(ContainerId, Lease)| {
+            lease.1.uid == holder.uid && lease.1.container == holder.container && lease.1.cards.contains(card)
+        };
+        leases.iter().find(own).map(|(_, lease)| lease.since)
+    }
+
+    pub(super) fn changes(&self) -> watch::Receiver<u64> {
+        self.changed.subscribe()
+    }
+
+    pub(super) fn leased(&self) -> Vec<Holder> {
+        let holder = |(_, lease): (ContainerId, Lease)| Holder {
+            uid: lease.uid,
+            login: lease.login,
+            container: lease.container,
+            cards: lease.cards,
+            until: Some(lease.until),
+        };
+        self.leases.all().into_iter().map(holder).collect()
+    }
+}
+
+/// What a request asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::gateway) enum Wish {
+    Count(usize),
+    All,
+    These(Vec<CardId>),
+}
+
+pub(super) fn shown(cards: &[CardId]) -> String {
+    cards.iter().map(|card| card.as_str()).collect::<Vec<_>>().join(",")
+}
+
+/// A time as people at this machine read it.
+pub(super) fn clock(time: Timestamp) -> String {
+    time.to_zoned(TimeZone::system()).strftime("%Y-%m-%d %H:%M").to_string()
+}
+
+/// At most so many holders are named in one sentence.
+const NAMED: usize = 3;
+
+fn refusal(denied: Denied, wanted: &Wanted, there: usize) -> Error {
+    let holders = match denied {
+        Denied::Never(why) => {
+            return Refusal::new("gpus", format!("gpus: {why}"))
+                .rule("gpus")
+                .hint("ie-container gpus shows what there is")
+                .into();
+        }
+        Denied::Taken(holders) => holders,
+    };
+    let who: Vec<String> = holders
+        .iter()
+        .take(NAMED)
+        .map(|holder| match (holder.container.as_str(), holder.until) {
+            ("", _) => format!("promised to {}", holder.login),
+            (name, Some(until)) => format!("{name} of {} until {}", holder.login, clock(until)),
+            (name, None) => format!("{name} of {}", holder.login),
+        })
+        .collect();
+    let more = holders.len().saturating_sub(NAMED);
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    let asked = match wanted {
+        Wanted::Some(count) => format!("{count} of {there} asked for, and not so many are free"),
+        Wanted::These(cards) => format!("{} asked for, and not free", shown(cards)),
+    };
+    let held = if who.is_empty() {
+        "others wait in line".to_owned()
+    } else {
+        format!("held by {}{more}", who.join(", "))
+    };
+    let mut no = Refusal::new("conflict", format!("gpus: {asked}: {held}")).rule("gpus");
+    no.asked = Some(wanted.count().to_string());
+    no.hint("--wait stands in line, ie-container gpus shows who holds what").into()
+}

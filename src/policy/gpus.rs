@@ -1,0 +1,110 @@
+//! `[gpus]`: the cards of this machine, where the admin lists them, and how the engine is asked for them.
+
+use super::node::Node;
+use super::paths::plain;
+use super::table::Table;
+use crate::protocol::amount::Span;
+use crate::protocol::card::CardId;
+use std::path::{Path, PathBuf};
+
+/// What the file says of GPUs; without the section, NVML is asked.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Gpus {
+    list: Option<Vec<ListedGpu>>,
+    driver: Driver,
+    hook: Option<PathBuf>,
+    warnings: Option<Vec<Span>>,
+}
+
+/// One card as the admin lists it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListedGpu {
+    pub id: CardId,
+    pub name: String,
+    /// How many containers may hold it at once; at least 1.
+    pub share: u32,
+}
+
+/// How the engine gives a card to a container.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Driver {
+    /// By NVIDIA's hook, which the engine runs.
+    #[default]
+    Nvidia,
+    /// By the names of a CDI specification: `nvidia.com/gpu=UUID`.
+    Cdi,
+}
+
+/// Half an hour and five minutes.
+const WARNINGS: [Span; 2] = [Span(1800), Span(300)];
+
+impl Gpus {
+    /// The cards, where the file lists them.
+    pub fn list(&self) -> Option<&[ListedGpu]> {
+        self.list.as_deref()
+    }
+
+    pub fn driver(&self) -> Driver {
+        self.driver
+    }
+
+    /// The program that is told of leases that end.
+    pub fn hook(&self) -> Option<&Path> {
+        self.hook.as_deref()
+    }
+
+    /// How long before the end of a lease its holder is told.
+    pub fn warnings(&self) -> &[Span] {
+        self.warnings.as_deref().unwrap_or(&WARNINGS)
+    }
+
+    pub(super) fn read(table: &Table<'_, '_>) -> Self {
+        Self {
+            list: table.get("list").and_then(|node| list(&node)),
+            driver: table.get("driver").and_then(|node| driver(&node)).unwrap_or_default(),
+            warnings: table.get("warn").and_then(|node| {
+                Some(node.list()?.iter().filter_map(|item| item.some(item.span())).collect())
+            }),
+            hook: table.get("hook").and_then(|node| node.path(program)),
+        }
+    }
+}
+
+fn list(node: &Node<'_, '_>) -> Option<Vec<ListedGpu>> {
+    let mut cards: Vec<ListedGpu> = Vec::new();
+    for item in node.list()? {
+        let Some(card) = item.table(card).flatten() else { continue };
+        if cards.iter().any(|other| other.id == card.id) {
+            item.wrong::<()>(format!("{} is listed twice", card.id));
+        }
+        cards.push(card);
+    }
+    Some(cards)
+}
+
+/// `{ uuid = "GPU-…", name = "A100", share = 1 }`.
+fn card(table: &Table<'_, '_>) -> Option<ListedGpu> {
+    let id = table.must("uuid").and_then(|node| node.word());
+    let name = table.get("name").and_then(|node| node.text().map(str::to_owned));
+    let share = table.get("share").map(|node| {
+        let number = node.some(node.whole())?;
+        u32::try_from(number).ok().or_else(|| node.wrong("is more than 4294967295"))
+    });
+    Some(ListedGpu {
+        id: id?,
+        name: name.unwrap_or_else(|| "GPU".to_owned()),
+        share: share.unwrap_or(Some(1))?,
+    })
+}
+
+fn driver(node: &Node<'_, '_>) -> Option<Driver> {
+    match node.text()? {
+        "nvidia" => Some(Driver::Nvidia),
+        "cdi" => Some(Driver::Cdi),
+        _ => node.wrong("must be \"nvidia\" or \"cdi\""),
+    }
+}
+
+fn program(path: &Path) -> Result<PathBuf, String> {
+    plain(path).map_err(|fault| fault.to_string())
+}

@@ -1,0 +1,86 @@
+//! GPUs by the only name that stays: their UUID.
+
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// A GPU (`GPU-…`) or an instance of one (`MIG-…`), as NVML and the container toolkit name it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct CardId(String);
+
+/// Why a word is no card's.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is not a GPU's UUID such as GPU-8f3c1b2a-…, ie-container gpus lists them")]
+pub struct CardError(String);
+
+/// Longer than any UUID with its prefix.
+const LONGEST: usize = 80;
+
+impl CardId {
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::str::FromStr for CardId {
+    type Err = CardError;
+
+    /// Nothing that could be an index, a list, or an option of a hook's gets through.
+    fn from_str(word: &str) -> Result<Self, CardError> {
+        let body = word.strip_prefix("GPU-").or_else(|| word.strip_prefix("MIG-"));
+        let good = |body: &&str| {
+            !body.is_empty()
+                && body.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
+                && word.len() <= LONGEST
+        };
+        body.filter(good).map(|_| Self(word.to_owned())).ok_or_else(|| CardError(word.to_owned()))
+    }
+}
+
+impl TryFrom<String> for CardId {
+    type Error = CardError;
+
+    fn try_from(word: String) -> Result<Self, CardError> {
+        word.parse()
+    }
+}
+
+impl From<CardId> for String {
+    fn from(card: CardId) -> Self {
+        card.0
+    }
+}
+
+impl fmt::Display for CardId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_card_is_named_by_its_uuid_and_by_nothing_else() {
+        for good in ["GPU-8f3c1b2a-0000-1111-2222-333344445555", "MIG-1b2a", "GPU-0"] {
+            assert_eq!(good.parse::<CardId>().unwrap().as_str(), good);
+        }
+        for bad in [
+            "",
+            "0",
+            "all",
+            "void",
+            "none",
+            "GPU-",
+            "GPU-a,GPU-b",
+            "GPU-a b",
+            "GPU-a/0",
+            "gpu-a",
+            "GPU-\u{e9}",
+        ] {
+            assert!(bad.parse::<CardId>().is_err(), "{bad:?}");
+        }
+        assert!(format!("GPU-{}", "a".repeat(100)).parse::<CardId>().is_err());
+    }
+}

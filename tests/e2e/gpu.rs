@@ -1,0 +1,299 @@
+//! GPUs: a stand-in for the toolkit's hook says what a container would have seen.
+
+use crate::suite::{tests, world_alone};
+use crate::world::tools::wait_until;
+use crate::world::{User, World};
+use std::time::{Duration, Instant};
+
+tests![
+    what_is_granted_is_what_is_seen,
+    without_a_grant_the_hook_is_never_called,
+    a_stopped_container_s_cards_are_free_and_asked_for_anew,
+    refusals_say_the_numbers,
+    a_lease_warns_and_ends,
+    a_lease_is_extended_within_the_policy,
+    the_week_s_hours_are_counted,
+    who_waits_is_served_in_turn,
+    two_hundred_at_once_get_four_cards,
+    a_killed_gateway_forgets_nothing,
+];
+
+const CARDS: [&str; 4] = ["GPU-e2e-0", "GPU-e2e-1", "GPU-e2e-2", "GPU-e2e-3"];
+
+/// Somebody who may have GPUs.
+fn granted<'w>(world: &'w World, name: &str, keys: &str) -> User<'w> {
+    let user = world.newcomer(name);
+    world.limit(&user, &format!("total = {{ gpus = 4 }}\n{keys}"));
+    user
+}
+
+/// Each held card with its holder's container, as `gpus` tells it.
+fn held(user: &User<'_>) -> Vec<(String, String)> {
+    let answer: serde_json::Value = serde_json::from_str(&user.run("gpus --format json").ok()).unwrap();
+    let mut held = Vec::new();
+    for card in answer["Cards"].as_array().unwrap() {
+        for holder in card["Holders"].as_array().unwrap() {
+            let text = |value: &serde_json::Value| value.as_str().unwrap().to_owned();
+            held.push((text(&card["Uuid"]), text(&holder["Container"])));
+        }
+    }
+    held
+}
+
+fn what_is_granted_is_what_is_seen() {
+    let world = world_alone();
+    let ann = granted(&world, "ann", "");
+    ann.run([
+        "run",
+        "-d",
+        "--name",
+        "train",
+        "--gpus",
+        "2",
+        "-e",
+        "NVIDIA_VISIBLE_DEVICES=all",
+        "busybox:test",
+        "sleep",
+        "1000",
+    ])
+    .ok();
+    let held = held(&ann);
+    assert_eq!(held.len(), 2, "{held:?}");
+    let mut cards: Vec<&str> = held.iter().map(|(card, _)| card.as_str()).collect();
+    cards.sort_unstable();
+    let visible = format!("NVIDIA_VISIBLE_DEVICES={}", cards.join(","));
+    let asked = world.hook_asked(&ann.engine_name("train"));
+    assert_eq!(asked.len(), 1, "{asked:?}");
+    assert!(asked[0].starts_with("prestart ") && asked[0].contains(&visible), "{asked:?}");
+    // Nothing else may be visible, however often the variable is there.
+    let others = CARDS.iter().filter(|card| !cards.contains(card));
+    assert!(
+        !asked[0].contains("=all") && others.into_iter().all(|card| !asked[0].contains(card)),
+        "{asked:?}"
+    );
+    for words in ["exec train env", "exec -e NVIDIA_VISIBLE_DEVICES=all train env"] {
+        let env = ann.run(words).ok();
+        let seen: Vec<&str> = env.lines().filter(|line| line.starts_with("NVIDIA_VISIBLE")).collect();
+        assert_eq!(seen, [visible.as_str()], "{words}");
+    }
+    let wide = ann.run("ps --wide").ok();
+    assert!(wide.contains("GPUS") && wide.contains("LEASE"), "{wide}");
+    ann.run("gpus").says(&["train", &ann.login, "free", "UNTIL"]);
+    ann.run("run -d --name more --gpus device=GPU-e2e-9 busybox:test true")
+        .says(&["no gpu GPU-e2e-9"])
+        .fails(125);
+    for wrong in ["0", "device=0", "device=all", "x"] {
+        assert_ne!(
+            ann.run(format!("run --rm --gpus {wrong} --time 1h busybox:test true")).code,
+            0,
+            "{wrong}"
+        );
+    }
+}
+
+fn without_a_grant_the_hook_is_never_called() {
+    let world = world_alone();
+    let (ann, bob) = (granted(&world, "ann", ""), world.newcomer("bob"));
+    for (name, image) in [("plain", "busybox:test"), ("greedy", "greedy:test")] {
+        ann.run(["run", "-d", "--name", name, "-e", "NVIDIA_VISIBLE_DEVICES=all", image, "sleep", "1000"])
+            .ok();
+        assert_eq!(world.hook_asked(&ann.engine_name(name)), Vec::<String>::new(), "{name}");
+        let env = ann.run(format!("exec {name} env")).ok();
+        let seen: Vec<&str> = env.lines().filter(|line| line.starts_with("NVIDIA_VISIBLE")).collect();
+        assert_eq!(seen, ["NVIDIA_VISIBLE_DEVICES=void"], "{name}");
+    }
+    bob.run("run --rm --gpus 1 busybox:test true").says(&["total.gpus: asked 1, 0 of 0 free"]).fails(125);
+    bob.run("run --rm --gpus 1 --wait busybox:test true").says(&["total.gpus"]).fails(125);
+    // The control: on the engine itself, the image alone decides what the hook is told.
+    world
+        .docker(["run", "-d", "--name", "bare-greedy", "--gpus", "all", "greedy:test", "sleep", "1000"])
+        .ok();
+    let asked = world.hook_asked("bare-greedy");
+    world.docker(["rm", "-f", "bare-greedy"]).ok();
+    assert!(asked.iter().any(|line| line.contains("NVIDIA_VISIBLE_DEVICES=all")), "{asked:?}");
+}
+
+fn a_stopped_container_s_cards_are_free_and_asked_for_anew() {
+    let world = world_alone();
+    let (ann, bob) = (granted(&world, "ann", ""), granted(&world, "bob", ""));
+    let job = |user: &User<'_>, name: &str| {
+        user.run(["run", "-d", "--name", name, "--gpus", "device=GPU-e2e-0", "busybox:test", "sleep", "1000"])
+    };
+    job(&ann, "train").ok();
+    let refused = job(&bob, "mine");
+    refused.says(&["GPU-e2e-0", "train of", &ann.login, "until", "--wait"]).fails(125);
+    ann.run("stop -t 0 train").ok();
+    assert!(wait_until(Duration::from_secs(10), || held(&bob).is_empty()), "{:?}", held(&bob));
+    job(&bob, "mine").ok();
+    ann.run("start train").says(&["GPU-e2e-0", "mine of", &bob.login]).fails(1);
+    bob.run("rm -f mine").ok();
+    assert!(wait_until(Duration::from_secs(10), || held(&bob).is_empty()));
+    ann.run("start train").ok();
+    assert_eq!(held(&bob), [("GPU-e2e-0".to_owned(), "train".to_owned())]);
+    // One that is made and not started keeps its cards for a moment.
+    ann.run("rm -f train").ok();
+    assert!(wait_until(Duration::from_secs(10), || held(&bob).is_empty()));
+    ann.run("create --name later --gpus 4 busybox:test true").ok();
+    bob.run("run --rm --gpus 1 busybox:test true").says(&["later of"]).fails(125);
+    ann.run("rm later").ok();
+    assert!(wait_until(Duration::from_secs(10), || bob.run("run --rm --gpus 4 busybox:test true").code == 0));
+}
+
+fn refusals_say_the_numbers() {
+    let world = world_alone();
+    let ann = granted(&world, "ann", "gpu_time = '2h'");
+    ann.run("run --rm --gpus 5 busybox:test true").says(&["total.gpus: asked 5, 4 of 4 free"]).fails(125);
+    ann.run("run --rm --gpus 1 --time 3h busybox:test true")
+        .says(&["gpu_time: asked 3h, a lease lasts 2h at most", "policy.toml:"])
+        .fails(125);
+    ann.run("run --rm --time 1h busybox:test true").says(&["--gpus"]).fails(125);
+    ann.run("extend nothing 1h").says(&["no such container: nothing"]).fails(1);
+    ann.sleeper("box");
+    ann.run("extend box 1h").says(&["box holds no gpus"]).fails(1);
+    ann.run("start --wait box").says(&["no gpus to wait for"]).fails(1);
+}
+
+fn a_lease_warns_and_ends() {
+    let world = world_alone();
+    let ann = granted(&world, "ann", "");
+    let mut pty =
+        ann.pty(["run", "-it", "--name", "train", "--gpus", "1", "--time", "6s", "busybox:test", "sh"]);
+    pty.expect("$ ");
+    pty.expect("the gpus of train go at");
+    pty.expect("ie-container extend train 1h");
+    pty.expect("the lease of train has ended");
+    // A shell on a terminal ignores SIGTERM: it is killed ten seconds later.
+    assert_eq!(pty.finish(), 137);
+    assert_eq!(held(&ann), []);
+    assert_eq!(ann.run("ps -a --format {{.Names}}").ok(), "train\n");
+    let told = format!("{} train GPU-e2e", ann.login);
+    let notices = world.notices();
+    for event in ["warning", "end"] {
+        assert!(notices.contains(&format!("{event} {told}")), "{event} is not in {notices}");
+    }
+}
+
+fn a_lease_is_extended_within_the_policy() {
+    let world = world_alone();
+    let ann = granted(&world, "ann", "gpu_time = '1h'");
+    ann.run(["run", "-d", "--name", "train", "--gpus", "1", "--time", "5s", "busybox:test", "sleep", "1000"])
+        .ok();
+    ann.run("extend train 2h").says(&["gpu_time: asked 2h more", "1h from now at the latest"]).fails(1);
+    ann.run("extend train 50m").ok();
+    std::thread::sleep(Duration::from_secs(7));
+    assert_eq!(world.inspect(&ann.engine_name("train"), "{{.State.Running}}"), "true");
+    assert_eq!(held(&ann).len(), 1);
+}
+
+fn the_week_s_hours_are_counted() {
+    let world = world_alone();
+    let ann = granted(&world, "ann", "gpu_hours = { week = 2 }");
+    ann.run(["run", "-d", "--name", "one", "--gpus", "2", "--time", "45m", "busybox:test", "sleep", "1000"])
+        .ok();
+    ann.run("run --rm --gpus 1 --time 45m busybox:test true")
+        .says(&["gpu_hours.week: asked 0.8 hours", "0.5 of 2 left this week", "--time 30m"])
+        .fails(125);
+    ann.run("quota").says(&["gpu_hours.week"]);
+    // What was promised and not used comes back.
+    ann.run("rm -f one").ok();
+    let again = || ann.run("run --rm --gpus 1 --time 45m busybox:test true").code == 0;
+    assert!(wait_until(Duration::from_secs(10), again));
+}
+
+fn who_waits_is_served_in_turn() {
+    let world = world_alone();
+    let (ann, bob, eve) =
+        (granted(&world, "ann", ""), granted(&world, "bob", ""), granted(&world, "eve", ""));
+    ann.run(["run", "-d", "--name", "train", "--gpus", "4", "busybox:test", "sleep", "1000"]).ok();
+    let waiting = |count: usize| {
+        let waits =
+            || ann.run("gpus --format json").ok().replace(' ', "").contains(&format!("\"Waiting\":{count}"));
+        assert!(
+            wait_until(Duration::from_secs(10), waits),
+            "not {count}: {}",
+            ann.run("gpus --format json").ok()
+        );
+    };
+    let job = |user: &User<'_>, name: &str| {
+        let program = world.program("ie-container").display().to_string();
+        user.spawn_sh(&format!("exec {program} run --name {name} --gpus 3 --wait busybox:test echo ran"))
+    };
+    let bobs = job(&bob, "first");
+    waiting(1);
+    let eves = job(&eve, "second");
+    waiting(2);
+    let gone = job(&bob, "third");
+    waiting(3);
+    gone.signal(rustix::process::Signal::INT);
+    waiting(2);
+    assert_eq!(gone.finish().code, 130);
+    // Who does not wait does not jump the line, and who has waited too long is told.
+    eve.run("run --rm --gpus 1 --wait=1s busybox:test true")
+        .says(&["no gpus came free within 1s"])
+        .fails(125);
+    ann.run("rm -f train").ok();
+    let (first, second) = (bobs.finish(), eves.finish());
+    assert_eq!((first.ok().as_str(), second.ok().as_str()), ("ran\n", "ran\n"));
+    assert!(first.stderr.contains("waiting for gpus, you are next"), "{}", first.stderr);
+    assert!(second.stderr.contains("waiting for gpus, 1 before you"), "{}", second.stderr);
+    waiting(0);
+    // A container that exists waits for its own cards.
+    ann.run(["run", "-d", "--name", "again", "--gpus", "4", "busybox:test", "sleep", "1000"]).ok();
+    let program = world.program("ie-container").display().to_string();
+    let started = bob.spawn_sh(&format!("exec {program} start --wait first"));
+    waiting(1);
+    ann.run("rm -f again").ok();
+    assert_eq!(started.finish().ok(), "first\n");
+}
+
+fn two_hundred_at_once_get_four_cards() {
+    let world = world_alone();
+    let keys = "containers = 60\neach = { cpus = 0.01, memory = '8m', pids = 8 }";
+    let users: Vec<User<'_>> = (0..4)
+        .map(|_| {
+            let user = world.newcomer("many");
+            world.limit(&user, &format!("total = {{ gpus = 9 }}\n{keys}"));
+            user
+        })
+        .collect();
+    let begun = Instant::now();
+    let clients: Vec<_> = (0..200)
+        .map(|n| users[n % 4].spawn(["run", "-d", "--gpus", "1", "busybox:test", "sleep", "1000"]))
+        .collect();
+    let outputs: Vec<_> = clients.into_iter().map(|client| client.finish()).collect();
+    let took = begun.elapsed();
+    let (good, bad): (Vec<_>, Vec<_>) = outputs.iter().partition(|output| output.code == 0);
+    assert_eq!(good.len(), 4, "{} succeeded", good.len());
+    for output in &bad {
+        assert_eq!(output.code, 125, "{output}");
+        assert!(output.stderr.contains("gpus: 1 of 4 asked for"), "{output}");
+    }
+    let mut held: Vec<String> = held(&users[0]).into_iter().map(|(card, _)| card).collect();
+    held.sort();
+    assert_eq!(held, CARDS);
+    // Refused at create: nothing is left of them.
+    assert_eq!(users.iter().map(|user| user.run("ps -aq").ok().lines().count()).sum::<usize>(), 4);
+    assert!(took < Duration::from_secs(60), "{took:?}");
+}
+
+fn a_killed_gateway_forgets_nothing() {
+    let world = world_alone();
+    let (ann, bob) = (granted(&world, "ann", ""), granted(&world, "bob", ""));
+    ann.run(["run", "-d", "--name", "train", "--gpus", "3", "--time", "1h", "busybox:test", "sleep", "1000"])
+        .ok();
+    let before = ann.run("ps --format {{.Lease}}").ok();
+    ann.run(["run", "-d", "--name", "gone", "--gpus", "1", "busybox:test", "sleep", "1000"]).ok();
+    world.gateway.kill();
+    // It ends while nobody looks.
+    world.docker(["kill", &ann.engine_name("gone")]).ok();
+    world.start_gateway().unwrap();
+    assert_eq!(ann.run("ps --format {{.Lease}}").ok(), before);
+    bob.run("run --rm --gpus 2 busybox:test true").says(&["train of"]).fails(125);
+    assert_eq!(held(&bob).iter().filter(|(_, name)| name == "train").count(), 3);
+    // Without its file the lease is made again out of the container's labels.
+    world.gateway.kill();
+    world.forget_leases();
+    world.start_gateway().unwrap();
+    assert!(wait_until(Duration::from_secs(10), || held(&bob).len() >= 3), "{:?}", held(&bob));
+    bob.run("run --rm --gpus 2 busybox:test true").says(&["train of"]).fails(125);
+}

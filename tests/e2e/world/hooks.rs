@@ -1,0 +1,50 @@
+//! Stand-ins for the programs that a machine with GPUs has: they write down what they are asked for.
+
+use super::World;
+use super::programs::owned_dir;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+/// What NVIDIA's hook would read: the container's own environment, out of the bundle that runc names on stdin.
+const NVIDIA: &str = r#"#!/bin/sh
+bundle=$(sed 's/.*"bundle":"\([^"]*\)".*/\1/')
+id=$(basename "$bundle")
+seen=$(grep -o '"NVIDIA_VISIBLE_DEVICES=[^"]*"' "$bundle/config.json" | tr '\n' ' ')
+echo "$1 $id $seen" >>LIB/log/nvidia-hook
+"#;
+
+/// The admin's program, which runs as the gateway's user.
+const NOTICE: &str = "#!/bin/sh\necho \"$@\" >>LIB/log/gpu-notices\n";
+
+pub(super) fn make(lib: &Path) -> Result<(), String> {
+    let dir = lib.join("hooks");
+    owned_dir(&dir, 0, 0o755)?;
+    for (name, text) in [("nvidia-container-runtime-hook", NVIDIA), ("notice", NOTICE)] {
+        let path = dir.join(name);
+        fs::write(&path, text.replace("LIB", &lib.display().to_string())).map_err(|e| e.to_string())?;
+        fs::set_permissions(&path, Permissions::from_mode(0o755)).map_err(|e| e.to_string())?;
+    }
+    let notices = lib.join("log/gpu-notices");
+    fs::write(&notices, "").map_err(|e| e.to_string())?;
+    fs::set_permissions(&notices, Permissions::from_mode(0o666)).map_err(|e| e.to_string())
+}
+
+impl World {
+    /// What the stand-in for NVIDIA's hook was asked for this container: nothing if it was not called.
+    pub(crate) fn hook_asked(&self, container: &str) -> Vec<String> {
+        let id = self.inspect(container, "{{.Id}}");
+        let log = fs::read_to_string(self.slot.lib().join("log/nvidia-hook")).unwrap_or_default();
+        log.lines().filter(|line| line.contains(&id)).map(str::to_owned).collect()
+    }
+
+    /// Takes the gateway's record of leases away.
+    pub(crate) fn forget_leases(&self) {
+        fs::remove_dir_all(self.state_dir().join("leases")).unwrap();
+    }
+
+    /// What the admin's program was told.
+    pub(crate) fn notices(&self) -> String {
+        fs::read_to_string(self.slot.lib().join("log/gpu-notices")).unwrap()
+    }
+}
