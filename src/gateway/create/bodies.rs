@@ -72,6 +72,7 @@ const CONFIG_PLAIN: &[&str] =
 
 const HOST_DANGERS: &[Danger] = &[
     ("Binds", || json!(["/a:/b:shared"]), "Binds"),
+    ("DeviceRequests", || json!([{"Count": -1, "Capabilities": [["tpu"]]}]), "DeviceRequests"),
     ("LogConfig", || json!({"Type": "syslog"}), "LogConfig"),
     ("Memory", || json!(-1), "Memory"),
     ("MemorySwap", || json!(-1), "MemorySwap"),
