@@ -1,6 +1,7 @@
 //! The environment a caller asks for: counted, named plainly, and without a say over GPUs.
 
 use crate::gateway::error::Error;
+use crate::protocol::leash;
 
 const MOST_VARIABLES: usize = 256;
 const MOST_BYTES: usize = 64 << 10;
@@ -36,7 +37,8 @@ fn checked(env: Vec<String>, check: impl Fn(&str, &str) -> Result<(), Error>) ->
     for variable in env {
         let name = variable.split('=').next().unwrap_or_default();
         check(name, &variable)?;
-        if name != VISIBLE_DEVICES {
+        // A client that hands on what another exec had would tie the two together by that one's mark.
+        if name != VISIBLE_DEVICES && name != leash::VARIABLE {
             kept.push(variable);
         }
     }
@@ -86,7 +88,8 @@ mod tests {
     fn a_process_has_freer_names_and_no_more_cards() {
         let probed = ["\n\nWelcome.\n\nHOSTNAME=x", "BASH_FUNC_ml%%=() { true; }"].map(str::to_owned);
         assert_eq!(of_exec(probed.to_vec()).unwrap(), probed);
-        assert!(of_exec(vec!["NVIDIA_VISIBLE_DEVICES=all".into()]).unwrap().is_empty());
+        let not_theirs = ["NVIDIA_VISIBLE_DEVICES=all", "IE_CONTAINER_EXEC=00000000000000000000000000000000"];
+        assert!(of_exec(not_theirs.map(str::to_owned).to_vec()).unwrap().is_empty());
         for bad in ["=x", "", "A=\0"] {
             assert!(of_exec(vec![bad.into()]).is_err(), "{bad:?}");
         }
