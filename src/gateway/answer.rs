@@ -1,6 +1,6 @@
 //! Docker's JSON as its owner sees it: short names, no labels of ours, host paths instead of stages.
 
-use super::engine::{Found, Labels, Owned, PREFIX};
+use super::engine::{Found, Labels, Owned, PREFIX, short_network, short_volume};
 use axum::response::{IntoResponse, Response};
 use hyper::body::Incoming;
 use serde::{Deserialize, Deserializer};
@@ -35,6 +35,7 @@ pub(super) fn summary(found: &Found) -> Value {
         strip_labels(fields.get_mut("Labels"));
         show_mounts(fields.get_mut("Mounts"), labels);
     }
+    show_networks(&mut summary, labels.uid);
     summary
 }
 
@@ -59,12 +60,30 @@ pub(super) fn details(mut details: Value, container: &Owned) -> Value {
     }
     strip_labels(details.pointer_mut("/Config/Labels"));
     show_mounts(details.pointer_mut("/HostConfig/Mounts"), labels);
+    show_networks(&mut details, labels.uid);
     details
 }
 
 fn strip_labels(labels: Option<&mut Value>) {
     if let Some(labels) = labels.and_then(Value::as_object_mut) {
         labels.retain(|key, _| !key.to_ascii_lowercase().starts_with(PREFIX));
+    }
+}
+
+/// Networks by their short names.
+fn show_networks(shown: &mut Value, uid: u32) {
+    if let Some(mode) = shown.pointer_mut("/HostConfig/NetworkMode") {
+        let short = mode.as_str().and_then(|mode| short_network(uid, mode)).map(|short| json!(short));
+        if let Some(short) = short {
+            *mode = short;
+        }
+    }
+    if let Some(networks) = shown.pointer_mut("/NetworkSettings/Networks").and_then(Value::as_object_mut) {
+        let all = std::mem::take(networks);
+        let short = |(name, endpoint): (String, Value)| {
+            (short_network(uid, &name).map_or_else(|| name.clone(), str::to_owned), endpoint)
+        };
+        networks.extend(all.into_iter().map(short));
     }
 }
 
@@ -77,8 +96,23 @@ fn show_mounts(mounts: Option<&mut Value>, labels: &Labels) {
         .filter_map(|stage| Some((stage.target.to_str()?, stage.host_path().to_string_lossy().into_owned())))
         .collect();
     mounts.retain_mut(|mount| {
-        let target = mount.get("Destination").or_else(|| mount.get("Target")).and_then(Value::as_str);
         let bind = mount.get("Type").and_then(Value::as_str) == Some("bind");
+        let volume = ["Name", "Source"]
+            .into_iter()
+            .find_map(|key| short_volume(labels.uid, mount.get(key)?.as_str()?));
+        if let Some(short) = volume.map(str::to_owned)
+            && let Some(fields) = mount.as_object_mut()
+        {
+            // In `Mounts` its name and where it lies; in `HostConfig.Mounts` its source is its name.
+            if fields.contains_key("Name") {
+                fields.insert("Name".into(), json!(short));
+                fields.insert("Source".into(), json!(""));
+            } else {
+                fields.insert("Source".into(), json!(short));
+            }
+            return true;
+        }
+        let target = mount.get("Destination").or_else(|| mount.get("Target")).and_then(Value::as_str);
         match target.and_then(|target| paths.get(target)) {
             Some(path) => {
                 if let Some(fields) = mount.as_object_mut() {

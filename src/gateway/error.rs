@@ -17,8 +17,8 @@ pub(super) enum Error {
     #[error(transparent)]
     Peer(#[from] Refused),
     /// Method and path are not in the route table.
-    #[error("{0} is not served here")]
-    NotServed(String),
+    #[error("{0} is not served here: {1}")]
+    NotServed(String, &'static str),
     /// The policy, or a wall that no policy moves, says no.
     #[error("{}", .0.message)]
     Refused(Box<Refusal>),
@@ -32,6 +32,10 @@ pub(super) enum Error {
     NoExec(String),
     #[error("no such image: {0}")]
     NoImage(String),
+    #[error("network {0} not found")]
+    NoNetwork(String),
+    #[error("get {0}: no such volume")]
+    NoVolume(String),
     /// The state of things forbids it just now.
     #[error("{0}")]
     Conflict(String),
@@ -65,9 +69,13 @@ impl Error {
         match self {
             Self::Peer(Refused::TooMany(..)) => StatusCode::TOO_MANY_REQUESTS,
             Self::Refused(refusal) if refusal.code == "conflict" => StatusCode::CONFLICT,
-            Self::Peer(_) | Self::NotServed(_) | Self::Refused(_) => StatusCode::FORBIDDEN,
+            Self::Peer(_) | Self::NotServed(..) | Self::Refused(_) => StatusCode::FORBIDDEN,
             Self::Bad(_) => StatusCode::BAD_REQUEST,
-            Self::NoContainer(_) | Self::NoExec(_) | Self::NoImage(_) => StatusCode::NOT_FOUND,
+            Self::NoContainer(_)
+            | Self::NoExec(_)
+            | Self::NoImage(_)
+            | Self::NoNetwork(_)
+            | Self::NoVolume(_) => StatusCode::NOT_FOUND,
             Self::Conflict(_) | Self::Copy(Ended::Conflict, _) => StatusCode::CONFLICT,
             Self::Copy(Ended::Missing, _) => StatusCode::NOT_FOUND,
             Self::Copy(Ended::PermissionDenied, _) => StatusCode::FORBIDDEN,
@@ -87,7 +95,7 @@ impl Error {
         let message = self.to_string();
         match self {
             Self::Peer(refused) => Refusal::new("peer", message).hint(refused.hint()),
-            Self::NotServed(_) => Refusal::new("not-served", message),
+            Self::NotServed(..) => Refusal::new("not-served", message),
             Self::Refused(refusal) => (**refusal).clone(),
             Self::Bad(_) => Refusal::new("bad-request", message),
             Self::NoContainer(_) => {
@@ -97,6 +105,8 @@ impl Error {
             Self::NoImage(image) => {
                 Refusal::new("no-such-image", message).hint(format!("ie-container pull {image}"))
             }
+            Self::NoNetwork(_) => Refusal::new("no-such-network", message),
+            Self::NoVolume(_) => Refusal::new("no-such-volume", message),
             Self::Conflict(_) => Refusal::new("conflict", message),
             Self::Copy(..) => Refusal::new("copy", message),
             Self::Account(_) => Refusal::new("account", message)

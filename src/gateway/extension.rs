@@ -4,6 +4,7 @@ use super::containers;
 use super::error::Error;
 use super::peer::Peer;
 use super::state::Gateway;
+use crate::policy::Thing;
 use crate::protocol::report::Quota;
 use axum::Json;
 use axum::body::Bytes;
@@ -21,6 +22,11 @@ pub(super) async fn quota(peer: Peer, State(gateway): State<Arc<Gateway>>) -> Re
     if limits.most_gpus() != Some(0) {
         quota.lines.push(limits.week_line(gateway.gpus.week(peer.uid(), jiff::Timestamp::now())));
     }
+    let networks = gateway.engine.networks_of(&peer).await?;
+    let volumes = gateway.engine.volumes_of(&peer).await?.len();
+    let networks = networks.iter().filter(|network| network.is_named()).count();
+    quota.lines.push(limits.things_line(Thing::Network, networks));
+    quota.lines.push(limits.things_line(Thing::Volume, volumes));
     Ok(Json(quota))
 }
 

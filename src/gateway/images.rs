@@ -113,7 +113,10 @@ pub(super) async fn inspect(
     Path(rest): Path<String>,
 ) -> Result<Json<Value>, Error> {
     let Some(word) = rest.strip_suffix("/json") else {
-        return Err(Error::NotServed(format!("GET /images/{rest}")));
+        return Err(Error::NotServed(
+            format!("GET /images/{rest}"),
+            "images belong to everybody here: they are listed, inspected and pulled",
+        ));
     };
     Ok(Json(look_up(&gateway, &peer, word).await?.1))
 }

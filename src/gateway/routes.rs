@@ -1,10 +1,13 @@
 //! The route table: every method and path that is served, and the one answer to everything else.
 
+use super::engine::parse_version;
 use super::error::Error;
 use super::peer::Peer;
 use super::serve::Caller;
 use super::state::Gateway;
-use super::{admin, containers, copying, exec, extension, gpu, images, system};
+use super::{
+    admin, containers, copying, events, exec, extension, gpu, images, networks, system, unserved, volumes,
+};
 use crate::protocol::escape::escape_line;
 use crate::protocol::name::ContainerRef;
 use axum::Router;
@@ -41,6 +44,18 @@ pub(super) fn user(gateway: Arc<Gateway>) -> Router {
         .route("/exec/{id}/start", post(exec::start))
         .route("/exec/{id}/resize", post(exec::resize))
         .route("/exec/{id}/json", get(exec::inspect))
+        .route("/containers/prune", post(containers::prune))
+        .route("/events", get(events::stream))
+        .route("/networks", get(networks::list))
+        .route("/networks/create", post(networks::create))
+        .route("/networks/prune", post(networks::prune))
+        .route("/networks/{word}", get(networks::inspect).delete(networks::remove))
+        .route("/networks/{word}/connect", post(networks::connect))
+        .route("/networks/{word}/disconnect", post(networks::disconnect))
+        .route("/volumes", get(volumes::list))
+        .route("/volumes/create", post(volumes::create))
+        .route("/volumes/prune", post(volumes::prune))
+        .route("/volumes/{word}", get(volumes::inspect).delete(volumes::remove))
         .route("/images/json", get(images::list))
         .route("/images/create", post(images::pull))
         .route("/images/{*rest}", get(images::inspect))
@@ -73,22 +88,31 @@ async fn not_served(caller: Option<axum::Extension<Caller>>, request: Request) -
     if let Some(axum::Extension(Caller::Refused(refused))) = caller {
         return refused.into();
     }
-    let asked = format!("{} {}", request.method(), request.uri().path());
-    Error::NotServed(escape_line(&asked).chars().take(200).collect())
+    let (method, path) = (request.method(), request.uri().path());
+    let asked: String = escape_line(&format!("{method} {path}")).chars().take(200).collect();
+    Error::NotServed(asked, unserved::instead(method, path))
 }
 
 /// Paths are served with and without `/v1.NN`; what comes out has none.
-pub(super) fn unversioned(mut request: Request) -> Result<Request, Box<Response>> {
+pub(super) async fn unversioned(gateway: &Gateway, mut request: Request) -> Result<Request, Box<Response>> {
     let path = request.uri().path();
     let Some((version, rest)) = path.strip_prefix("/v").and_then(|path| path.split_once('/')) else {
         return Ok(request);
     };
-    let Some((major, minor)) = version.split_once('.') else { return Ok(request) };
-    let (Ok(major), Ok(minor)) = (major.parse::<u32>(), minor.parse::<u32>()) else { return Ok(request) };
-    if (major, minor) < OLDEST {
-        let message =
-            format!("client version {version} is too old, the minimum supported API version is 1.24");
-        return Err(Box::new(Error::Bad(message).into_response()));
+    let Some(asked) = parse_version(version) else { return Ok(request) };
+    let refused = |message: String| Err(Box::new(Error::Bad(message).into_response()));
+    if asked < OLDEST {
+        return refused(format!(
+            "client version {version} is too old. Minimum supported API version is 1.24, please upgrade your client to a newer version"
+        ));
+    }
+    // An engine that is away says so itself, further on.
+    if let Ok(newest) = gateway.engine.api_version().await
+        && parse_version(&newest).is_some_and(|newest| asked > newest)
+    {
+        return refused(format!(
+            "client version {version} is too new. Maximum supported API version is {newest}"
+        ));
     }
     let query = request.uri().query().map(|query| format!("?{query}")).unwrap_or_default();
     let uri: Result<Uri, _> = format!("/{rest}{query}").parse();
@@ -97,7 +121,7 @@ pub(super) fn unversioned(mut request: Request) -> Result<Request, Box<Response>
             *request.uri_mut() = uri;
             Ok(request)
         }
-        Err(error) => Err(Box::new(Error::Bad(error.to_string()).into_response())),
+        Err(error) => refused(error.to_string()),
     }
 }
 

@@ -116,7 +116,7 @@ async fn serve_user(gateway: Arc<Gateway>, open: Arc<Open>, stream: UnixStream) 
         }
     };
     drop(policy);
-    speak(routes::user(gateway), caller, stream).await;
+    speak(&gateway, routes::user(gateway.clone()), caller, stream).await;
     drop(place);
 }
 
@@ -125,17 +125,18 @@ async fn serve_admin(gateway: Arc<Gateway>, stream: UnixStream) {
         Ok(admin) => Caller::Admin(admin),
         Err(refused) => Caller::Refused(refused),
     };
-    speak(routes::admin(gateway), caller, stream).await;
+    speak(&gateway, routes::admin(gateway.clone()), caller, stream).await;
 }
 
 /// HTTP/1.1 on one connection; an upgraded one ends here and goes on in its own task.
-async fn speak(router: Router, caller: Caller, stream: UnixStream) {
+async fn speak(gateway: &Arc<Gateway>, router: Router, caller: Caller, stream: UnixStream) {
+    let gateway = gateway.clone();
     let service = hyper::service::service_fn(move |request: hyper::Request<Incoming>| {
         let mut request = linger::request(request);
         request.extensions_mut().insert(caller.clone());
-        let mut router = router.clone();
+        let (gateway, mut router) = (gateway.clone(), router.clone());
         async move {
-            match routes::unversioned(request) {
+            match routes::unversioned(&gateway, request).await {
                 Ok(request) => router.call(request).await,
                 Err(answer) => Ok(*answer),
             }

@@ -63,6 +63,8 @@ impl<'h> Reading<'h> {
         settings.extend(within(table, "each", each));
         settings.extend(within(table, "max", max));
         settings.extend(within(table, "total", total));
+        settings.extend(one(table, "networks", |node| node.cap(Node::whole), Setting::Networks));
+        settings.extend(one(table, "volumes", |node| node.cap(Node::whole), Setting::Volumes));
         settings.extend(one(
             table,
             "gpu_time",

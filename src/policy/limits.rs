@@ -31,6 +31,9 @@ pub struct Limits {
     pub(super) each: Each,
     pub(super) max: Max,
     pub(super) total: Totals,
+    /// Networks and volumes made by name, whether used or not.
+    pub(super) networks: Sourced<Cap<u64>>,
+    pub(super) volumes: Sourced<Cap<u64>>,
     /// The longest lease of a GPU, in seconds.
     pub(super) gpu_time: Sourced<Cap<Span>>,
     /// Hours on one GPU from Monday to Sunday; an hour on two counts twice.
@@ -117,6 +120,8 @@ impl Limits {
                 pids: most(8192),
                 gpus: most(0),
             },
+            networks: most(4),
+            volumes: most(8),
             gpu_time: most(Span(24 * 3600)),
             gpu_hours: most(168),
             images: Sourced::built_in(Vec::new()),
@@ -149,6 +154,8 @@ impl Limits {
                 Setting::TotalMemory(value) => self.total.memory = value,
                 Setting::TotalPids(value) => self.total.pids = value,
                 Setting::TotalGpus(value) => self.total.gpus = value,
+                Setting::Networks(value) => self.networks = value,
+                Setting::Volumes(value) => self.volumes = value,
                 Setting::GpuTime(value) => self.gpu_time = value,
                 Setting::GpuHoursWeek(value) => self.gpu_hours = value,
                 Setting::Images(value) => self.images = value,
@@ -179,6 +186,8 @@ impl Limits {
             value("total.memory", &total.memory),
             value("total.pids", &total.pids),
             value("total.gpus", &total.gpus),
+            value("networks", &self.networks),
+            value("volumes", &self.volumes),
             value("gpu_time", &self.gpu_time),
             value("gpu_hours.week", &self.gpu_hours),
             shown("images", list(self.image_list()), &self.images),

@@ -33,6 +33,7 @@ mod setting;
 mod size;
 mod source;
 mod table;
+mod things;
 mod total;
 mod trusted;
 mod usage;
@@ -52,6 +53,7 @@ pub use paths::PathFault;
 pub use ports::PortGrant;
 pub use problems::{Problem, Problems};
 pub use source::{Source, Sourced};
+pub use things::Thing;
 pub use trusted::{Untrusted, open_trusted};
 pub use usage::{Usage, Used};
 

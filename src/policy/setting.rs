@@ -24,6 +24,8 @@ pub(super) enum Setting {
     TotalMemory(Sourced<Cap<Bytes>>),
     TotalPids(Sourced<Cap<u64>>),
     TotalGpus(Sourced<Cap<u64>>),
+    Networks(Sourced<Cap<u64>>),
+    Volumes(Sourced<Cap<u64>>),
     GpuTime(Sourced<Cap<Span>>),
     GpuHoursWeek(Sourced<Cap<u64>>),
     Images(Sourced<Vec<Pattern>>),

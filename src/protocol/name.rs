@@ -67,6 +67,44 @@ impl fmt::Display for ContainerName {
     }
 }
 
+/// A network's or a volume's short name: `[a-zA-Z0-9][a-zA-Z0-9_.-]{0,99}`, and never 12 or more hexadecimal digits only.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ThingName(String);
+
+/// Why a word is not a network's or a volume's name.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "{0:?} is no name: letters, digits, '_', '.' and '-', at most 100, a letter or digit first, and not like an id"
+)]
+pub struct ThingNameError(String);
+
+impl ThingName {
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::str::FromStr for ThingName {
+    type Err = ThingNameError;
+
+    fn from_str(word: &str) -> Result<Self, ThingNameError> {
+        let first = word.bytes().next().is_some_and(|b| b.is_ascii_alphanumeric());
+        let rest = word.bytes().all(|b| b.is_ascii_alphanumeric() || b"_.-".contains(&b));
+        let like_id = word.len() >= 12 && word.bytes().all(|b| b.is_ascii_hexdigit());
+        if first && rest && word.len() <= 100 && !like_id {
+            Ok(Self(word.to_owned()))
+        } else {
+            Err(ThingNameError(word.chars().take(120).collect()))
+        }
+    }
+}
+
+impl fmt::Display for ThingName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
 /// What a caller may use for a container: a short name, a full id, or the beginning of an id.
 ///
 /// It is looked up among the caller's own containers and never reaches an engine.

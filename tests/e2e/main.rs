@@ -11,6 +11,7 @@
 mod attach_pty;
 mod cp;
 mod docker_cli;
+mod events;
 mod exec;
 mod faults;
 mod gpu;
@@ -26,6 +27,7 @@ mod run;
 mod staging;
 mod streams;
 mod suite;
+mod volume;
 mod world;
 
 use libtest_mimic::Arguments;
@@ -41,6 +43,8 @@ fn main() -> ExitCode {
         run::tests(),
         ps::tests(),
         exec::tests(),
+        events::tests(),
+        volume::tests(),
         gpu::tests(),
         attach_pty::tests(),
         cp::tests(),

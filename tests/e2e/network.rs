@@ -10,6 +10,9 @@ tests![
     other_peoples_stay_out_of_reach_while_networks_come_and_go,
     without_the_wall_nothing_with_a_network_starts,
     none_means_none,
+    a_network_of_one_s_own,
+    other_peoples_networks_are_not_there,
+    networks_are_counted_and_plain,
     a_port_is_published_where_the_policy_says,
     an_idle_network_goes,
 ];
@@ -118,4 +121,112 @@ fn an_idle_network_goes() {
     assert!(exists());
     ann.run("rm -f box").ok();
     assert!(wait_until(Duration::from_secs(90), || !exists()), "{own} is still there");
+}
+
+fn a_network_of_one_s_own() {
+    let world = world();
+    let ann = world.newcomer("ann");
+    ann.docker("network create --label kind=test backend").ok();
+    ann.run(["run", "-d", "--name", "web", "--network", "backend", "busybox:test", "sh", "-c", SERVE]).ok();
+    let fetch = |network: &str, host: &str| {
+        ann.run(format!(
+            "run --rm --network {network} busybox:test timeout 3 wget -q -O - http://{host}:8080/"
+        ))
+    };
+    assert!(wait_until(Duration::from_secs(10), || fetch("backend", "web").stdout() == "served\n"));
+    assert_ne!(fetch("own", "web").code, 0, "found from another network");
+    assert_ne!(fetch("own", &world.address(&ann.engine_name("web"))).code, 0, "reached from another network");
+    // Connected to the other one as well, under one more name.
+    ann.sleeper("box");
+    ann.docker("network connect --alias site own web").ok();
+    assert!(wait_until(Duration::from_secs(10), || fetch("own", "site").stdout() == "served\n"));
+    let shown = ann
+        .docker([
+            "inspect",
+            "--format",
+            "{{json .NetworkSettings.Networks}} {{.HostConfig.NetworkMode}}",
+            "web",
+        ])
+        .ok();
+    assert!(shown.contains("\"own\"") && shown.contains("\"backend\"") && !shown.contains("ie-"), "{shown}");
+    let shown = ann.docker("network inspect backend").ok();
+    assert!(
+        shown.contains("\"web\"") && !shown.contains("ie-") && !shown.contains("io.ie-container"),
+        "{shown}"
+    );
+    assert_eq!(ann.docker("network ls -q --filter label=kind=test").ok().lines().count(), 1);
+    assert_eq!(ann.run("ps -q --filter network=backend").ok().lines().count(), 1);
+    ann.docker("network disconnect own web").ok();
+    assert_ne!(ann.docker("network rm backend").code, 0, "removed with a container in it");
+    ann.docker("network rm own").says(&["your own network"]).exits(1);
+    ann.run("stop -t 0 web").ok();
+    ann.run("start web").ok();
+    ann.run("rm -f web").ok();
+    ann.docker("network prune -f").says(&["backend"]).exits(0);
+    ann.run("run --rm --network backend busybox:test true").says(&["network backend not found"]).fails(125);
+}
+
+fn other_peoples_networks_are_not_there() {
+    let world = world();
+    let (ann, bob) = (world.newcomer("ann"), world.newcomer("bob"));
+    ann.docker("network create shared").ok();
+    let id = world.docker(["network", "inspect", "--format", "{{.Id}}", &ann.engine_name("shared")]).line();
+    bob.sleeper("box");
+    let engine_name = ann.engine_name("shared");
+    for word in ["shared", &id, &id[..12], &engine_name, &format!("ie-{}", ann.uid), "host"] {
+        for verb in [
+            vec!["network", "inspect", word],
+            vec!["network", "rm", word],
+            vec!["network", "connect", word, "box"],
+        ] {
+            let mut missing = verb.clone();
+            missing[2] = "nothing";
+            let (foreign, missing) = (bob.docker(verb.as_slice()), bob.docker(missing.as_slice()));
+            assert_eq!(foreign.code, missing.code, "{verb:?}");
+            assert_eq!(foreign.stderr.replace(word, "X"), missing.stderr.replace("nothing", "X"), "{verb:?}");
+        }
+        if word != "host" {
+            bob.run(["run", "--rm", "--network", word, "busybox:test", "true"])
+                .says(&["not found"])
+                .fails(125);
+        }
+    }
+    // Nor can somebody else's container be put into a network of one's own.
+    bob.docker("network create mine").ok();
+    ann.sleeper("box2");
+    bob.docker("network connect mine box2").says(&["no such container: box2"]).exits(1);
+    assert!(!bob.docker("network ls").ok().contains("shared"));
+}
+
+fn networks_are_counted_and_plain() {
+    let world = world();
+    let ann = world.newcomer("ann");
+    world.limit(&ann, "networks = 1");
+    ann.docker("network create one").ok();
+    ann.docker("network create one").says(&["network with name one already exists"]).exits(1);
+    ann.docker("network create two").says(&["networks: asked 1, 0 of 1 free"]).exits(1);
+    ann.docker("network rm one").ok();
+    for (words, what) in [
+        ("network create -d macvlan x", "Driver"),
+        ("network create -o com.docker.network.bridge.name=docker0 x", "Options"),
+        ("network create --subnet 10.0.0.0/8 x", "IPAM.Config"),
+        ("network create --ipv6 x", "EnableIPv6"),
+        ("network create host", "predefined"),
+    ] {
+        ann.docker(words).says(&[what]).exits(1);
+    }
+    ann.docker("network create --internal inner").ok();
+    // Its addresses come out of the policy's pool, its interface begins as the wall needs it.
+    let name = ann.engine_name("inner");
+    let made = world
+        .docker([
+            "network",
+            "inspect",
+            "--format",
+            "{{(index .IPAM.Config 0).Subnet}} {{json .Options}}",
+            &name,
+        ])
+        .line();
+    assert!(made.starts_with("10.200.") && made.contains(&format!("ie{}-1", ann.uid)), "{made}");
+    ann.docker("network rm inner").ok();
 }

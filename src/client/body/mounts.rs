@@ -21,7 +21,7 @@ fn bind(word: &str, caller: &Caller) -> Result<Mount, Error> {
     };
     // As Docker tells a path from a volume's name.
     if !source.starts_with(['/', '.', '~']) {
-        return Err(no_volumes(source));
+        return Ok(volume_mount(source, target, read_only));
     }
     Ok(bind_mount(source, target, read_only, caller))
 }
@@ -34,11 +34,15 @@ fn read_only(word: &str, mode: &str) -> Result<bool, Error> {
     }
 }
 
-fn no_volumes(name: &str) -> Error {
-    Error::usage_hint(
-        format!("named volumes are not served yet, give a path instead of {name:?}"),
-        "a directory of yours: -v ./data:/data",
-    )
+/// A volume by its name, which the gateway makes where it is not there yet.
+fn volume_mount(name: &str, target: &str, read_only: bool) -> Mount {
+    Mount {
+        typ: Some(MountType::VOLUME),
+        source: Some(name.to_owned()),
+        target: Some(target.to_owned()),
+        read_only: read_only.then_some(true),
+        ..Mount::default()
+    }
 }
 
 fn bind_mount(source: &str, target: &str, read_only: bool, caller: &Caller) -> Mount {
@@ -104,8 +108,9 @@ fn mount(word: &str, caller: &Caller) -> Result<Mount, Error> {
             ..Mount::default()
         }),
         ("tmpfs", Some(_)) => Err(wrong("a tmpfs has no source")),
-        ("volume", source) => Err(no_volumes(source.unwrap_or_default())),
-        _ => Err(wrong("its type is neither bind nor tmpfs")),
+        ("volume", Some(source)) => Ok(volume_mount(source, target, read_only)),
+        ("volume", None) => Err(wrong("a volume needs a source, its name")),
+        _ => Err(wrong("its type is neither bind, volume nor tmpfs")),
     }
 }
 
@@ -121,7 +126,7 @@ pub(super) fn tmpfs(words: &[String]) -> HashMap<String, String> {
 /// The current directory as the container sees it: at or below the home, or below something of `-v`.
 pub(super) fn workdir(caller: &Caller, binds: &[Mount]) -> Option<String> {
     let home = caller.home.iter().map(|(called, real)| (real.clone(), called.clone()));
-    let binds = binds.iter().filter_map(|bind| {
+    let binds = binds.iter().filter(|bind| bind.typ == Some(MountType::BIND)).filter_map(|bind| {
         let source = Path::new(bind.source.as_deref()?);
         // Only a help to compare by: the source is sent as it was typed.
         let real = source.canonicalize().unwrap_or_else(|_| source.to_owned());
@@ -154,23 +159,25 @@ mod tests {
         assert_eq!(one("./a/../b:/w").unwrap(), bound("/home/ann/proj/b", "/w", false));
         assert_eq!(one("/data:/data:ro").unwrap(), bound("/data", "/data", true));
         assert_eq!(one("..:/w").unwrap(), bound("/home/ann", "/w", false));
-        for bad in ["vol:/w", "/only", "/a:/b:z", "/a:/b:ro:x"] {
+        assert_eq!(one("vol:/w:ro").unwrap(), volume_mount("vol", "/w", true));
+        for bad in ["/only", "/a:/b:z", "/a:/b:ro:x"] {
             assert!(one(bad).is_err(), "{bad}");
         }
     }
 
     #[test]
-    fn mounts_are_binds_or_tmpfs() {
+    fn mounts_are_binds_volumes_or_tmpfs() {
         let here = caller("/w");
         let one = |word: &str| mount(word, &here);
         assert_eq!(one("type=bind,src=x,dst=/y,readonly").unwrap(), bound("/w/x", "/y", true));
+        assert_eq!(one("src=v,dst=/x").unwrap(), volume_mount("v", "/x", false));
         let memory = one("type=tmpfs,target=/t,tmpfs-size=1m,tmpfs-mode=1777").unwrap();
         let options = MountTmpfsOptions { size_bytes: Some(1 << 20), mode: Some(0o1777), options: None };
         assert_eq!(memory.tmpfs_options, Some(options));
         for bad in [
             "type=bind,src=/x",
             "type=bind,dst=/x",
-            "src=v,dst=/x",
+            "dst=/x",
             "type=bind,src=/x,dst=/y,bind-propagation=shared",
         ] {
             assert!(one(bad).is_err(), "{bad}");

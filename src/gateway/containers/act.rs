@@ -6,16 +6,19 @@ use crate::gateway::audit;
 use crate::gateway::create::{container_name, signal};
 use crate::gateway::engine::{Found, Owned};
 use crate::gateway::error::Error;
+use crate::gateway::filters;
 use crate::gateway::gpu::desk::Asker;
 use crate::gateway::peer::Peer;
 use crate::gateway::routes::Word;
 use crate::gateway::state::Gateway;
 use crate::protocol::stage::Token;
+use axum::Json;
 use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use hyper::Method;
 use jiff::Timestamp;
 use serde::Deserialize;
+use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::OwnedMutexGuard;
@@ -77,7 +80,10 @@ async fn start_now(gateway: &Gateway, peer: &Peer, container: &Owned) -> Result<
     let _hold = gateway.stager.hold(tokens(container.found()));
     if container.networked() {
         gateway.wall.stands()?;
-        gateway.engine.ensure_network(peer.uid(), gateway.policy().gateway()).await?;
+        // A network that was made by name is its owner's to keep.
+        if container.on_own_network() {
+            gateway.engine.ensure_network(peer.uid(), gateway.policy().gateway()).await?;
+        }
     }
     stage(gateway, peer, &container.labels().stages).await?;
     let asker = Asker { uid: peer.uid(), login: peer.account()?.login() };
@@ -264,4 +270,36 @@ pub(in crate::gateway) async fn remove_now(
         Ok(status)
     })
     .await
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(in crate::gateway) struct PruneQuery {
+    filters: String,
+}
+
+/// Removes the caller's containers that do not run.
+pub(in crate::gateway) async fn prune(
+    peer: Peer,
+    State(gateway): Shared,
+    Query(query): Query<PruneQuery>,
+) -> Result<Json<Value>, Error> {
+    let words = filters::parse(&query.filters, &["label"])?;
+    let own = gateway.engine.own(&peer, true).await?;
+    let (mut gone, mut bytes) = (Vec::new(), 0);
+    for container in
+        own.into_iter().filter(|owned| matches!(owned.found().state(), "created" | "exited" | "dead"))
+    {
+        let summary = container.found().summary().clone();
+        if !filters::all_match(&words, |_, value| filters::has_label(summary.get("Labels"), value)) {
+            continue;
+        }
+        let id = container.id().to_string();
+        // One that is started meanwhile, or busy, is left.
+        if remove_now(gateway.clone(), Some(peer.clone()), container, false).await.is_ok() {
+            bytes += summary.get("SizeRw").and_then(Value::as_u64).unwrap_or(0);
+            gone.push(id);
+        }
+    }
+    Ok(Json(json!({ "ContainersDeleted": gone, "SpaceReclaimed": bytes })))
 }

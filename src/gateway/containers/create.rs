@@ -1,7 +1,7 @@
 //! `POST /containers/create`: wish, admission, stages, body; each step undone if a later one fails.
 
-use crate::gateway::create::{Settings, Wish, parse};
-use crate::gateway::engine::{ContainerId, GpuGrant, Grant, StageLabel, Turn};
+use crate::gateway::create::{NetworkWord, Settings, VolumeAsk, Wish, parse};
+use crate::gateway::engine::{ContainerId, GpuGrant, Grant, StageLabel, Turn, VolumeGrant, network_name};
 use crate::gateway::error::Error;
 use crate::gateway::gpu::desk::{Asker, Claim};
 use crate::gateway::images;
@@ -20,6 +20,7 @@ use axum::http::StatusCode;
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 #[derive(Debug, Default, Deserialize)]
@@ -109,17 +110,15 @@ async fn admit_and_create(
     let turn = gateway.engine.turn(peer.uid()).await;
     let (name, allowance) = admit(gateway, peer, &turn, &wish, &image).await?;
     audit::allowed(Some(peer), "create", name.as_str());
-    if wish.settings.networked {
-        gateway.wall.stands()?;
-        gateway.engine.ensure_network(peer.uid(), gateway.policy().gateway()).await?;
-    }
+    let network = network(gateway, peer, &wish.settings.network).await?;
+    let volumes = volumes(gateway, peer, &wish.settings.volumes).await?;
     let (claim, gpus) = gpus(gateway, peer, &wish, time)?.unzip();
     let gpus = gpus.unwrap_or_default();
     let stages = stage_labels(allowance.mounts())?;
     let tokens: Vec<Token> = stages.iter().map(|stage| stage.token.clone()).collect();
     let hold = gateway.stager.hold(tokens.clone());
     let shown = name.to_string();
-    let parts = (name, image, allowance, gpus, stages, wish.settings);
+    let parts = (name, image, allowance, gpus, (network, volumes), stages, wish.settings);
     let made = stage_and_create(gateway, peer, &turn, parts).await;
     drop(hold);
     if let (Ok(id), Some(claim)) = (&made, claim) {
@@ -153,7 +152,38 @@ fn gpus(
     Ok(Some((claim, grant)))
 }
 
-type Parts = (ContainerName, images::Admitted, Allowance, GpuGrant, Vec<StageLabel>, Settings);
+/// The engine's name of the network a container is made in; none for loopback only.
+async fn network(gateway: &Gateway, peer: &Peer, word: &NetworkWord) -> Result<Option<String>, Error> {
+    match word {
+        NetworkWord::Nothing => Ok(None),
+        NetworkWord::Own => {
+            gateway.wall.stands()?;
+            gateway.engine.ensure_network(peer.uid(), gateway.policy().gateway()).await?;
+            Ok(Some(network_name(peer.uid())))
+        }
+        NetworkWord::Named(word) => {
+            gateway.wall.stands()?;
+            Ok(Some(gateway.engine.network_of(peer, word).await?.engine_name().to_owned()))
+        }
+    }
+}
+
+/// The caller's volumes, made where they are not there yet, as Docker does.
+async fn volumes(gateway: &Gateway, peer: &Peer, asked: &[VolumeAsk]) -> Result<Vec<VolumeGrant>, Error> {
+    let mut granted = Vec::with_capacity(asked.len());
+    for ask in asked {
+        let volume = crate::gateway::volumes::ensure(gateway, peer, &ask.name, &BTreeMap::new()).await?;
+        granted.push(VolumeGrant {
+            engine_name: volume.engine_name().to_owned(),
+            target: ask.target.clone(),
+            access: ask.access,
+        });
+    }
+    Ok(granted)
+}
+
+type Places = (Option<String>, Vec<VolumeGrant>);
+type Parts = (ContainerName, images::Admitted, Allowance, GpuGrant, Places, Vec<StageLabel>, Settings);
 
 async fn stage_and_create(
     gateway: &Gateway,
@@ -161,7 +191,7 @@ async fn stage_and_create(
     turn: &Turn<'_>,
     parts: Parts,
 ) -> Result<ContainerId, Error> {
-    let (name, image, allowance, gpus, stages, settings) = parts;
+    let (name, image, allowance, gpus, (network, volumes), stages, settings) = parts;
     let account = peer.account()?;
     let staged = stage(gateway, peer, &stages).await?;
     let files =
@@ -178,12 +208,19 @@ async fn stage_and_create(
         home: homed.then_some(home),
         allowance,
         gpus,
+        network,
+        volumes,
         staged,
         stages,
         settings,
         files,
     };
-    Ok(turn.create(&grant).await?)
+    let id = turn.create(&grant).await?;
+    if let Err(error) = gateway.engine.give_volumes(&id, &grant).await {
+        turn.undo(&id).await;
+        return Err(error.into());
+    }
+    Ok(id)
 }
 
 async fn admit(
@@ -204,7 +241,11 @@ async fn admit(
         shm: wish.shm,
         ports: wish.ports.clone(),
         mounts: wish.mounts.clone(),
-        memory_mounts: wish.settings.tmpfs.iter().map(|tmpfs| tmpfs.target.clone().into()).collect(),
+        memory_mounts: {
+            let tmpfs = wish.settings.tmpfs.iter().map(|tmpfs| tmpfs.target.clone());
+            let volumes = wish.settings.volumes.iter().map(|volume| volume.target.clone());
+            tmpfs.chain(volumes).map(Into::into).collect()
+        },
         gpus: wish
             .gpus
             .as_ref()

@@ -1,7 +1,8 @@
 //! `--filter`: the same key again is OR, different keys are AND; a caller's text never reaches an engine filter.
 
-use crate::gateway::engine::{Owned, pick};
+use crate::gateway::engine::{Owned, pick, short_network, short_volume};
 use crate::gateway::error::Error;
+use crate::gateway::filters;
 use crate::gateway::images;
 use crate::protocol::name::ContainerRef;
 use serde_json::Value;
@@ -17,26 +18,10 @@ const KEYS: [&str; 13] = [
 pub(super) struct Filters(BTreeMap<String, Vec<String>>);
 
 impl Filters {
-    /// Docker sends `{"key": ["value"]}`; old clients `{"key": {"value": true}}`.
     pub(super) fn parse(text: &str) -> Result<Self, Error> {
-        if text.is_empty() {
-            return Ok(Self::default());
-        }
-        let raw: BTreeMap<String, Value> =
-            serde_json::from_str(text).map_err(|error| Error::Bad(format!("filters: {error}")))?;
-        let mut filters = BTreeMap::new();
-        for (key, values) in raw {
-            let values: Vec<String> = match values {
-                Value::Array(values) => values.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
-                Value::Object(values) => {
-                    values.into_iter().filter(|(_, on)| on == true).map(|(word, _)| word).collect()
-                }
-                _ => return Err(Error::Bad(format!("filters: {key:?} has no list of values"))),
-            };
-            check(&key, &values)?;
-            filters.insert(key, values);
-        }
-        Ok(Self(filters))
+        let words = filters::parse(text, &KEYS)?;
+        words.iter().try_for_each(|(key, values)| check(key, values))?;
+        Ok(Self(words))
     }
 
     /// `status=` and `exited=` speak of containers that do not run.
@@ -65,9 +50,6 @@ impl Filters {
 }
 
 fn check(key: &str, values: &[String]) -> Result<(), Error> {
-    if !KEYS.contains(&key) {
-        return Err(Error::Bad(format!("invalid filter {key:?}, the filters are {}", KEYS.join(" "))));
-    }
     let known: &[&str] = match key {
         "status" => &["created", "restarting", "running", "removing", "paused", "exited", "dead"],
         "health" => &["starting", "healthy", "unhealthy", "none"],
@@ -101,9 +83,11 @@ fn matches(owned: &Owned, key: &str, value: &str) -> bool {
         "status" => owned.found().state() == value,
         "exited" => exit_code(text("Status")) == Some(value),
         "ancestor" => is_ancestor(text("Image"), text("ImageID"), value),
-        "volume" => mounts(summary).any(|(source, target)| source == value || target == value),
+        "volume" => mounts(summary).any(|(source, target)| {
+            source == value || target == value || short_volume(owned.found().owner(), source) == Some(value)
+        }),
         "network" => networks(summary)
-            .any(|network| network == value || (value == "own" && network.starts_with("ie-"))),
+            .any(|network| network == value || short_network(owned.found().owner(), network) == Some(value)),
         "publish" => ports(summary).any(|port| port_matches(port, "PublicPort", value)),
         "expose" => ports(summary).any(|port| port_matches(port, "PrivatePort", value)),
         "health" => health(text("Status")) == value,

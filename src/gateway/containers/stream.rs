@@ -137,7 +137,7 @@ pub(in crate::gateway) struct LogsQuery {
 }
 
 /// A point in time: seconds since 1970 with a fraction, or an RFC 3339 date.
-fn is_time(word: &str) -> bool {
+pub(in crate::gateway) fn is_time(word: &str) -> bool {
     word.len() <= 64 && word.bytes().all(|b| b.is_ascii_digit() || b"-+.:TZ".contains(&b))
 }
 

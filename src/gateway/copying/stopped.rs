@@ -3,7 +3,7 @@
 use super::Place;
 use crate::gateway::archive::rewrite::{ArchiveError, Limits, Rewriter};
 use crate::gateway::containers::{stage, tokens};
-use crate::gateway::engine::EngineError;
+use crate::gateway::engine::{EngineError, short_volume};
 use crate::gateway::error::Error;
 use crate::gateway::keep;
 use crate::gateway::peer::Peer;
@@ -50,6 +50,20 @@ impl Drop for Held {
     }
 }
 
+/// A volume may be another running container's too, where processes can race the engine's own packing as root.
+fn refuse_volumes(place: &Place) -> Result<(), Error> {
+    let (found, text) = (place.container.found(), serde_json::Value::as_str);
+    let mounts = found.summary().get("Mounts").and_then(serde_json::Value::as_array);
+    let mut names = mounts.into_iter().flatten().filter_map(|mount| mount.get("Name").and_then(text));
+    if !names.any(|name| short_volume(found.owner(), name).is_some()) {
+        return Ok(());
+    }
+    let name = place.container.name();
+    Err(Refusal::new("conflict", format!("{name} has volumes, and is only copied to and from while it runs"))
+        .hint(format!("ie-container start {name}"))
+        .into())
+}
+
 impl Copy {
     /// Locks the container and stages what it mounts, which the engine insists on; a running one is given back.
     pub(super) async fn begin(
@@ -71,6 +85,7 @@ impl Copy {
             return Ok(Err(place));
         }
         refuse_without_idmap(gateway, &place)?;
+        refuse_volumes(&place)?;
         let tokens = tokens(place.container.found());
         let held = Held {
             lock: Some(lock),

@@ -1,7 +1,7 @@
 //! Holds the parsers against what real clients send: accepted as recorded, refused with any one dangerous field set.
 
 use super::classified::fields_of;
-use super::{body, exec, host, parse, parse_exec};
+use super::{body, exec, host, parse, parse_exec, things};
 use crate::gateway::error::Error;
 use crate::gateway::peer::Peer;
 use bollard_stubs::models::{
@@ -166,6 +166,10 @@ impl Model {
         for (path, body) in recorded(self.kind) {
             for (field, value, word) in self.refused() {
                 let mut changed = body.clone();
+                if self.section.len() == 3 {
+                    // Only the endpoint of the network a container is made in is looked into.
+                    section(&mut changed, &["HostConfig"]).insert("NetworkMode".to_owned(), json!("own"));
+                }
                 section(&mut changed, self.section).insert(field.to_owned(), value.clone());
                 let complaint = (self.parser)(changed).expect_err(&format!("{field} = {value} was accepted"));
                 assert!(
@@ -200,7 +204,7 @@ fn one_dangerous_field_is_refused_by_name() {
             NETWORKING_DANGERS,
             &[],
         ),
-        create(endpoint, fields_of::<EndpointSettings>(), body::ENDPOINT_SERVED, ENDPOINT_DANGERS, &[]),
+        create(endpoint, fields_of::<EndpointSettings>(), things::ENDPOINT_SERVED, ENDPOINT_DANGERS, &[]),
         Model {
             kind: "exec",
             parser: execute,

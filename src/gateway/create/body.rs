@@ -3,7 +3,8 @@
 use super::env::variables;
 use super::fields::Fields;
 use super::host;
-use super::mounts::Tmpfs;
+use super::mounts::{Tmpfs, VolumeAsk};
+use super::things::endpoint_aliases;
 use super::words::{Words, at_most, command, hostname, inner_path, signal};
 use super::{ports, zero};
 use crate::gateway::engine::PREFIX;
@@ -11,7 +12,7 @@ use crate::gateway::error::Error;
 use crate::gateway::peer::Peer;
 use crate::policy::{MountAsk, PortAsk};
 use crate::protocol::amount::{Bytes, Cpus};
-use crate::protocol::name::ContainerName;
+use crate::protocol::name::{ContainerName, ThingName};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -40,7 +41,6 @@ pub(super) const SERVED: &[&str] = &[
     "WorkingDir",
 ];
 pub(super) const NETWORKING_SERVED: &[&str] = &["EndpointsConfig"];
-pub(super) const ENDPOINT_SERVED: &[&str] = &["Aliases"];
 
 /// What a caller wishes for, every word of it checked; the policy has not seen it yet.
 #[derive(Debug)]
@@ -77,8 +77,8 @@ pub(in crate::gateway) struct Settings {
     pub(in crate::gateway) health: Option<Health>,
     pub(in crate::gateway) tmpfs: Vec<Tmpfs>,
     pub(in crate::gateway) ulimits: Vec<Ulimit>,
-    /// False for no network but loopback.
-    pub(in crate::gateway) networked: bool,
+    pub(in crate::gateway) network: NetworkWord,
+    pub(in crate::gateway) volumes: Vec<VolumeAsk>,
     pub(in crate::gateway) auto_remove: bool,
     pub(in crate::gateway) init: bool,
     pub(in crate::gateway) read_only: bool,
@@ -118,7 +118,7 @@ fn or_default<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(field: D
 pub(in crate::gateway) fn parse(name: Option<&str>, body: Value, peer: &Peer) -> Result<Wish, Error> {
     let mut fields = Fields::of("", body, SERVED)?;
     let host = host::parse(fields.raw("HostConfig"))?;
-    let aliases = aliases(fields.raw("NetworkingConfig"))?;
+    let aliases = aliases(fields.raw("NetworkingConfig"), &host.network)?;
     user(fields.take("User")?, peer)?;
     let image: String = fields.take("Image")?;
     if image.is_empty() {
@@ -142,7 +142,8 @@ pub(in crate::gateway) fn parse(name: Option<&str>, body: Value, peer: &Peer) ->
         health: health(fields.take("Healthcheck")?)?,
         tmpfs: host.tmpfs,
         ulimits: host.ulimits,
-        networked: networked(&host.network, peer)?,
+        network: network(&host.network, peer)?,
+        volumes: host.volumes,
         auto_remove: host.auto_remove,
         init: host.init,
         read_only: host.read_only,
@@ -176,23 +177,41 @@ pub(super) fn user(word: String, peer: &Peer) -> Result<(), Error> {
     Err(Error::not_allowed("User", "every process in a container runs as its owner"))
 }
 
-fn networked(mode: &str, peer: &Peer) -> Result<bool, Error> {
+/// The network a container is made in.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(in crate::gateway) enum NetworkWord {
+    /// Loopback only.
+    Nothing,
+    /// The one that every user has.
+    #[default]
+    Own,
+    /// One of the caller's, by name or id; whose it is remains to be looked up.
+    Named(String),
+}
+
+fn network(mode: &str, peer: &Peer) -> Result<NetworkWord, Error> {
+    let refused = |why| Err(Error::not_allowed("HostConfig.NetworkMode", why));
     match mode {
-        "" | "default" | "own" | "bridge" => Ok(true),
-        "none" => Ok(false),
-        own if own == format!("ie-{}", peer.uid()) => Ok(true),
-        "host" => {
-            Err(Error::not_allowed("HostConfig.NetworkMode", "the host's network is not a container's"))
+        "none" => Ok(NetworkWord::Nothing),
+        "host" => refused("the host's network is not a container's"),
+        own if is_own_word(own) || own == format!("ie-{}", peer.uid()) => Ok(NetworkWord::Own),
+        joined if joined.contains(':') => {
+            refused("a container has a network of its own, not another container's")
         }
-        _ => Err(Error::not_allowed(
-            "HostConfig.NetworkMode",
-            "a container is on its owner's network, or on none",
-        )),
+        name => name
+            .parse::<ThingName>()
+            .map(|name| NetworkWord::Named(name.to_string()))
+            .or_else(|_| is_id(name).then(|| NetworkWord::Named(name.to_owned())).ok_or(()))
+            .or_else(|()| refused("that is no name of a network")),
     }
 }
 
-/// The names a container answers to on its owner's network, beside its own.
-fn aliases(value: Value) -> Result<Vec<String>, Error> {
+fn is_id(word: &str) -> bool {
+    (12..=64).contains(&word.len()) && word.bytes().all(|b| b.is_ascii_hexdigit())
+}
+
+/// The names a container answers to in the network it is made in, beside its own.
+fn aliases(value: Value, mode: &str) -> Result<Vec<String>, Error> {
     let mut fields = Fields::of("NetworkingConfig", value, NETWORKING_SERVED)?;
     let endpoints: BTreeMap<String, Value> = fields.take("EndpointsConfig")?;
     fields.rest_is_zero()?;
@@ -201,23 +220,23 @@ fn aliases(value: Value) -> Result<Vec<String>, Error> {
         if zero::is_zero(&endpoint) {
             continue;
         }
-        if !matches!(network.as_str(), "own" | "default" | "bridge") {
+        if network != mode && !(is_own_word(&network) && is_own_word(mode)) {
             return Err(Error::not_allowed(
                 "NetworkingConfig.EndpointsConfig",
-                "only your own network is served",
+                "a container begins in the network of its NetworkMode, and is connected to others afterwards",
             ));
         }
-        let mut endpoint = Fields::of("NetworkingConfig.EndpointsConfig[]", endpoint, ENDPOINT_SERVED)?;
-        let aliases: Vec<String> = endpoint.take("Aliases")?;
-        endpoint.rest_is_zero()?;
-        aliases.iter().try_for_each(|alias| hostname("Aliases", alias))?;
-        all.extend(aliases);
+        all.extend(endpoint_aliases(endpoint)?);
     }
-    at_most("Aliases", all.len(), 32)?;
     Ok(all)
 }
 
-fn labels(labels: BTreeMap<String, String>) -> Result<BTreeMap<String, String>, Error> {
+/// The words for the network that every container is in unless it says otherwise.
+fn is_own_word(word: &str) -> bool {
+    matches!(word, "" | "default" | "own" | "bridge")
+}
+
+pub(super) fn labels(labels: BTreeMap<String, String>) -> Result<BTreeMap<String, String>, Error> {
     let bytes: usize = labels.iter().map(|(key, value)| key.len() + value.len()).sum();
     if labels.len() > 256 || bytes > 64 << 10 {
         return Err(Error::Bad(format!(
@@ -316,7 +335,7 @@ mod tests {
         let body = serde_json::from_str(include_str!("docker-20.10-run.json")).unwrap();
         let wish = wish(body).unwrap();
         assert_eq!(wish.settings.command, Some(vec!["true".to_owned()]));
-        assert!(wish.settings.auto_remove && wish.settings.networked);
+        assert!(wish.settings.auto_remove && wish.settings.network == NetworkWord::Own);
     }
 
     #[test]
@@ -328,7 +347,7 @@ mod tests {
             (json!({"Image": "x", "MacAddress": "02:00:00:00:00:01"}), "MacAddress"),
             (json!({"Image": "x", "Labels": {"io.ie-container.uid": "1001"}}), "io.ie-container.uid"),
             (json!({"Image": "x", "HostConfig": {"NetworkMode": "container:web"}}), "NetworkMode"),
-            (json!({"Image": "x", "HostConfig": {"NetworkMode": "ie-1001"}}), "NetworkMode"),
+            (json!({"Image": "x", "HostConfig": {"NetworkMode": "a/b"}}), "NetworkMode"),
             (
                 json!({"Image": "x", "NetworkingConfig": {"EndpointsConfig": {"ie-1001": {"Aliases": ["x"]}}}}),
                 "Endpoints",

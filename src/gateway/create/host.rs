@@ -3,7 +3,7 @@
 use super::body::Ulimit;
 use super::fields::Fields;
 use super::gpus;
-use super::mounts::{self, Tmpfs};
+use super::mounts::{self, Tmpfs, VolumeAsk};
 use super::ports;
 use super::words::at_most;
 use super::zero::reason;
@@ -47,6 +47,7 @@ pub(super) struct Host {
     pub(super) shm: Option<Bytes>,
     pub(super) ports: Vec<PortAsk>,
     pub(super) mounts: Vec<MountAsk>,
+    pub(super) volumes: Vec<VolumeAsk>,
     pub(super) tmpfs: Vec<Tmpfs>,
     pub(super) ulimits: Vec<Ulimit>,
     pub(super) network: String,
@@ -80,15 +81,16 @@ pub(super) fn parse(value: Value) -> Result<Host, Error> {
     // All capabilities are dropped anyhow; the console's size comes again by resize; the id file is the client's.
     let _: (Option<Vec<String>>, Value, String) =
         (fields.take("CapDrop")?, fields.raw("ConsoleSize"), fields.take("ContainerIDFile")?);
-    let (mounts, tmpfs) = mounts::all(fields.take("Binds")?, fields.take("Mounts")?, fields.take("Tmpfs")?)?;
+    let mounts = mounts::all(fields.take("Binds")?, fields.take("Mounts")?, fields.take("Tmpfs")?)?;
     let host = Host {
         memory: positive("HostConfig.Memory", memory)?.map(Bytes),
         cpus: positive("HostConfig.NanoCpus", fields.take("NanoCpus")?)?.map(Cpus),
         pids: pids(fields.take("PidsLimit")?)?,
         shm: positive("HostConfig.ShmSize", fields.take("ShmSize")?)?.map(Bytes),
         ports: ports::asks(fields.take("PortBindings")?)?,
-        mounts,
-        tmpfs,
+        mounts: mounts.directories,
+        volumes: mounts.volumes,
+        tmpfs: mounts.memory,
         ulimits: ulimits(fields.take("Ulimits")?)?,
         network: fields.take("NetworkMode")?,
         auto_remove: fields.take("AutoRemove")?,

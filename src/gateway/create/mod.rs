@@ -8,6 +8,7 @@ mod gpus;
 mod host;
 mod mounts;
 mod ports;
+mod things;
 mod words;
 mod zero;
 
@@ -16,8 +17,9 @@ mod bodies;
 #[cfg(test)]
 mod classified;
 
-pub(super) use body::{Settings, Wish, container_name, parse};
+pub(super) use body::{NetworkWord, Settings, Wish, container_name, parse};
 pub(super) use env::VISIBLE_DEVICES;
 pub(super) use exec::{ExecWish, detach_keys, parse_exec};
-pub(super) use mounts::Tmpfs;
+pub(super) use mounts::{Tmpfs, VolumeAsk};
+pub(super) use things::{VolumeWish, endpoint_aliases, network_wish, volume_wish};
 pub(super) use words::signal;

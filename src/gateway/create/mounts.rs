@@ -5,6 +5,7 @@ use super::words::{at_most, inner_path};
 use crate::gateway::error::Error;
 use crate::policy::MountAsk;
 use crate::protocol::amount::Bytes;
+use crate::protocol::name::ThingName;
 use crate::protocol::stage::Access;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -19,52 +20,84 @@ pub(in crate::gateway) struct Tmpfs {
     pub(in crate::gateway) exec: bool,
 }
 
+/// A volume of the caller's, at a path of the container's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::gateway) struct VolumeAsk {
+    pub(in crate::gateway) name: ThingName,
+    pub(in crate::gateway) target: String,
+    pub(in crate::gateway) access: Access,
+}
+
+/// Everything that is to be mounted.
+#[derive(Debug, Default)]
+pub(super) struct All {
+    pub(super) directories: Vec<MountAsk>,
+    pub(super) volumes: Vec<VolumeAsk>,
+    pub(super) memory: Vec<Tmpfs>,
+}
+
+/// What is asked for with a source and a target.
+enum Asked {
+    Directory(MountAsk),
+    Volume(VolumeAsk),
+}
+
+impl All {
+    fn add(&mut self, asked: Asked) {
+        match asked {
+            Asked::Directory(mount) => self.directories.push(mount),
+            Asked::Volume(volume) => self.volumes.push(volume),
+        }
+    }
+}
+
 /// More than the policy lets through; what is longer is not even looked at.
 const MOST: usize = 64;
 
 const SERVED: &[&str] =
-    &["Type", "Source", "Target", "ReadOnly", "Consistency", "BindOptions", "TmpfsOptions"];
+    &["Type", "Source", "Target", "ReadOnly", "Consistency", "BindOptions", "TmpfsOptions", "VolumeOptions"];
+const VOLUME_SERVED: &[&str] = &["DriverConfig", "NoCopy"];
+const DRIVER_SERVED: &[&str] = &["Name"];
 const BIND_SERVED: &[&str] = &["Propagation", "CreateMountpoint", "NonRecursive"];
 const TMPFS_SERVED: &[&str] = &["SizeBytes", "Mode"];
 
-/// Everything that is mounted: directories of the host's, and file systems in memory.
+/// Everything that is mounted: directories of the host's, volumes, and file systems in memory.
 pub(super) fn all(
     binds: Vec<String>,
     mounts: Vec<Value>,
     tmpfs: BTreeMap<String, String>,
-) -> Result<(Vec<MountAsk>, Vec<Tmpfs>), Error> {
+) -> Result<All, Error> {
     at_most("HostConfig.Binds", binds.len(), MOST)?;
     at_most("HostConfig.Mounts", mounts.len(), MOST)?;
     at_most("HostConfig.Tmpfs", tmpfs.len(), MOST)?;
-    let mut directories = binds.iter().map(|bind| from_bind(bind)).collect::<Result<Vec<_>, _>>()?;
-    let mut memory =
-        tmpfs.iter().map(|(target, options)| from_options(target, options)).collect::<Result<Vec<_>, _>>()?;
+    let mut all = All::default();
+    for bind in &binds {
+        all.add(from_bind(bind)?);
+    }
+    for (target, options) in &tmpfs {
+        all.memory.push(from_options(target, options)?);
+    }
     for mount in mounts {
         let mut fields = Fields::of("HostConfig.Mounts[]", mount, SERVED)?;
         let target: String = fields.take("Target")?;
         let kind: String = fields.take("Type")?;
         match kind.as_str() {
-            "bind" => directories.push(bind(&mut fields, &target)?),
-            "tmpfs" => memory.push(in_memory(&mut fields, &target)?),
-            "volume" => {
-                return Err(Error::not_allowed(
-                    "HostConfig.Mounts[].Type volume",
-                    "mount a directory of yours",
-                ));
-            }
+            "bind" => all.directories.push(bind(&mut fields, &target)?),
+            "tmpfs" => all.memory.push(in_memory(&mut fields, &target)?),
+            "volume" => all.volumes.push(volume(&mut fields, &target)?),
             _ => {
                 return Err(Error::Bad(format!(
-                    "HostConfig.Mounts[].Type {kind:?} is neither bind nor tmpfs"
+                    "HostConfig.Mounts[].Type {kind:?} is neither bind, volume nor tmpfs"
                 )));
             }
         }
         fields.rest_is_zero()?;
     }
-    Ok((directories, memory))
+    Ok(all)
 }
 
 /// `SOURCE:TARGET[:ro|rw]`.
-fn from_bind(bind: &str) -> Result<MountAsk, Error> {
+fn from_bind(bind: &str) -> Result<Asked, Error> {
     let parts: Vec<&str> = bind.split(':').collect();
     let (source, target, options) = match parts.as_slice() {
         [source, target] => (source, target, ""),
@@ -76,7 +109,8 @@ fn from_bind(bind: &str) -> Result<MountAsk, Error> {
         match option {
             "ro" => access = Access::ReadOnly,
             // The consistency words are for desktops; the rest is what a stage is anyhow.
-            "rw" | "rprivate" | "cached" | "delegated" | "consistent" => {}
+            // Nothing is copied into a volume, asked or not.
+            "rw" | "rprivate" | "cached" | "delegated" | "consistent" | "nocopy" => {}
             _ => {
                 return Err(Error::not_allowed(
                     &format!("HostConfig.Binds option {option}"),
@@ -85,7 +119,39 @@ fn from_bind(bind: &str) -> Result<MountAsk, Error> {
             }
         }
     }
-    ask(source, target, access)
+    if source.starts_with('/') {
+        return ask(source, target, access).map(Asked::Directory);
+    }
+    named(source, target, access).map(Asked::Volume)
+}
+
+fn named(name: &str, target: &str, access: Access) -> Result<VolumeAsk, Error> {
+    let name = name.parse().map_err(|error| {
+        Error::Bad(format!("{error}; name a volume of yours, or a directory by its full path"))
+    })?;
+    inner_path("the volume's target", target)?;
+    Ok(VolumeAsk { name, target: plain(target)?, access })
+}
+
+/// A volume of the caller's by name, empty at first whatever the image holds there.
+fn volume(fields: &mut Fields, target: &str) -> Result<VolumeAsk, Error> {
+    let source: String = fields.take("Source")?;
+    let read_only: bool = fields.take("ReadOnly")?;
+    fields.raw("Consistency");
+    let mut options =
+        Fields::of("HostConfig.Mounts[].VolumeOptions", fields.raw("VolumeOptions"), VOLUME_SERVED)?;
+    options.raw("NoCopy");
+    let driver = options.raw("DriverConfig");
+    let mut driver = Fields::of("HostConfig.Mounts[].VolumeOptions.DriverConfig", driver, DRIVER_SERVED)?;
+    if !matches!(driver.take::<String>("Name")?.as_str(), "" | "local") {
+        return Err(Error::not_allowed(
+            "HostConfig.Mounts[].VolumeOptions.DriverConfig",
+            "volumes are on the engine's own disk",
+        ));
+    }
+    driver.rest_is_zero()?;
+    options.rest_is_zero()?;
+    named(&source, target, if read_only { Access::ReadOnly } else { Access::ReadWrite })
 }
 
 fn bind(fields: &mut Fields, target: &str) -> Result<MountAsk, Error> {
@@ -107,12 +173,6 @@ fn bind(fields: &mut Fields, target: &str) -> Result<MountAsk, Error> {
 }
 
 fn ask(source: &str, target: &str, access: Access) -> Result<MountAsk, Error> {
-    if !source.starts_with('/') {
-        return Err(Error::not_allowed(
-            &format!("the volume {source:?}"),
-            "volumes are not served, name a directory of yours by its full path",
-        ));
-    }
     Ok(MountAsk { source: plain_path(source)?, target: plain_path(target)?, access })
 }
 
@@ -175,14 +235,22 @@ mod tests {
 
     #[test]
     fn a_bind_is_source_target_and_mode() {
-        let asked = from_bind("/home/ann//x/.:/w/:ro").unwrap();
+        let Ok(Asked::Directory(asked)) = from_bind("/home/ann//x/.:/w/:ro") else { panic!() };
         assert_eq!(
             (asked.source, asked.target, asked.access),
             ("/home/ann/x".into(), "/w".into(), Access::ReadOnly)
         );
-        for bad in
-            ["data:/w", "/a:/b:shared", "/a:/b:ro,rshared", "/a", "/a/../b:/c", "/a:b", "/a:/b:z", "/a:/b:U"]
-        {
+        for bad in [
+            "da/ta:/w",
+            "../x:/w",
+            "/a:/b:shared",
+            "/a:/b:ro,rshared",
+            "/a",
+            "/a/../b:/c",
+            "/a:b",
+            "/a:/b:z",
+            "/a:/b:U",
+        ] {
             assert!(from_bind(bad).is_err(), "{bad}");
         }
     }
@@ -190,7 +258,14 @@ mod tests {
     #[test]
     fn volume_drivers_and_propagation_are_refused() {
         for bad in [
-            json!({"Type": "volume", "Source": "x", "Target": "/x"}),
+            json!({"Type": "volume", "Target": "/x"}),
+            json!({"Type": "volume", "Source": "/etc", "Target": "/x"}),
+            json!({"Type": "volume", "Source": "x", "Target": "/proc/x"}),
+            json!({"Type": "volume", "Source": "x", "Target": "/x", "VolumeOptions": {"Subpath": "../y"}}),
+            json!({"Type": "volume", "Source": "x", "Target": "/x", "VolumeOptions": {"Labels": {"a": "b"}}}),
+            json!({"Type": "volume", "Source": "x", "Target": "/x",
+                "VolumeOptions": {"DriverConfig": {"Options": {"type": "none", "o": "bind", "device": "/etc"}}}}),
+            json!({"Type": "volume", "Source": "x", "Target": "/x", "VolumeOptions": {"DriverConfig": {"Name": "nfs"}}}),
             json!({"Type": "bind", "Source": "/a", "Target": "/x", "VolumeOptions": {"DriverConfig": {"Name": "local"}}}),
             json!({"Type": "bind", "Source": "/a", "Target": "/x", "BindOptions": {"Propagation": "rshared"}}),
             json!({"Type": "npipe", "Source": "/a", "Target": "/x"}),
@@ -198,6 +273,18 @@ mod tests {
         ] {
             assert!(all(vec![], vec![bad.clone()], BTreeMap::new()).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn a_volume_has_a_name_and_a_target() {
+        let Ok(Asked::Volume(volume)) = from_bind("proj_data:/data/:ro,nocopy") else { panic!() };
+        assert_eq!(
+            (volume.name.as_str(), volume.target.as_str(), volume.access),
+            ("proj_data", "/data", Access::ReadOnly)
+        );
+        let mount =
+            json!({"Type": "volume", "Source": "x", "Target": "/x", "VolumeOptions": {"NoCopy": true}});
+        assert_eq!(all(vec![], vec![mount], BTreeMap::new()).unwrap().volumes[0].target, "/x");
     }
 
     #[test]

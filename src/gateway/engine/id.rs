@@ -10,6 +10,20 @@ pub(in crate::gateway) struct ContainerId(String);
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(in crate::gateway) struct ExecId(String);
 
+/// A network's full id.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(in crate::gateway) struct NetworkId(String);
+
+impl NetworkId {
+    pub(in crate::gateway) fn parse(word: &str) -> Option<Self> {
+        is_full_id(word).then(|| Self(word.to_owned()))
+    }
+
+    pub(in crate::gateway) fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
 fn is_full_id(word: &str) -> bool {
     word.len() == 64 && word.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
 }
@@ -57,6 +71,7 @@ mod tests {
         ] {
             assert_eq!(ContainerId::parse(bad), None);
             assert_eq!(ExecId::parse(bad), None);
+            assert_eq!(NetworkId::parse(bad), None);
         }
     }
 }

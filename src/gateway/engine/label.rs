@@ -14,6 +14,7 @@ pub(in crate::gateway) const PREFIX: &str = "io.ie-container.";
 
 /// The label an engine filter finds one user's containers by.
 pub(super) const UID: &str = "io.ie-container.uid";
+pub(super) const LOGIN: &str = "io.ie-container.login";
 
 /// One staged directory, as it must be made again before each start.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -2,23 +2,26 @@
 
 mod failure;
 mod forward;
+mod give;
 mod id;
 mod label;
 mod line;
 mod network;
 mod owned;
 mod spec;
+mod things;
 mod turn;
 mod wire;
 
 pub(super) use failure::EngineError;
 pub(super) use forward::{raw_socket, splice};
-pub(super) use id::{ContainerId, ExecId};
+pub(super) use id::{ContainerId, ExecId, NetworkId};
 pub(super) use label::{Labels, PREFIX, StageLabel, stage_tokens};
 pub(super) use line::read_lines;
-pub(super) use network::NetworkError;
+pub(super) use network::{NetworkError, network_name};
 pub(super) use owned::{Found, Owned, pick};
-pub(super) use spec::{Files, GpuGrant, Grant, exec_body};
+pub(super) use spec::{Files, GpuGrant, Grant, VolumeGrant, exec_body};
+pub(super) use things::{NetworkWish, OwnedNetwork, OwnedVolume, short_network, short_volume, without_ours};
 pub(super) use turn::Turn;
 pub(super) use wire::{Body, Target, read};
 
@@ -55,7 +58,7 @@ pub(super) struct Version {
     pub(super) api_version: String,
 }
 
-fn parse_version(word: &str) -> Option<(u32, u32)> {
+pub(super) fn parse_version(word: &str) -> Option<(u32, u32)> {
     let (major, minor) = word.split_once('.')?;
     Some((major.parse().ok()?, minor.parse().ok()?))
 }

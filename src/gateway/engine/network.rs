@@ -22,7 +22,7 @@ pub(in crate::gateway) fn network_name(uid: u32) -> String {
 }
 
 /// An IPv4 block as first and last address.
-type Block = (u32, u32);
+pub(super) type Block = (u32, u32);
 
 fn span(pool: Pool) -> Block {
     let first = u32::from(pool.network());
@@ -35,6 +35,22 @@ fn block(cidr: &str) -> Option<Block> {
     let length: u32 = length.parse().ok().filter(|length| *length <= 32)?;
     let host_bits = u32::MAX.checked_shr(length).unwrap_or(0);
     Some((address & !host_bits, address | host_bits))
+}
+
+/// The addresses of one of the engine's networks, whoever made it.
+pub(super) fn block_of(network: &Value) -> Option<Vec<Block>> {
+    let configs = network.pointer("/IPAM/Config")?.as_array()?;
+    Some(configs.iter().filter_map(|config| block(config.get("Subnet")?.as_str()?)).collect())
+}
+
+/// The first subnet of the policy's pool that no network has.
+pub(super) fn free_subnet(site: &Gateway, taken: &[Block]) -> Result<String, NetworkError> {
+    let (pool, size) = (site.networks(), site.network_size());
+    let free = (0..).map_while(|index| pool.subnet(index, size)).find(|subnet| {
+        let (first, last) = span(*subnet);
+        !taken.iter().any(|(from, to)| first <= *to && *from <= last)
+    });
+    free.map(|subnet| subnet.to_string()).ok_or_else(|| NetworkError::PoolEmpty(pool.to_string()))
 }
 
 impl Engine {
@@ -51,15 +67,9 @@ impl Engine {
         if self.own_network(uid).await?.is_some() {
             return Ok(());
         }
-        let taken = self.taken_blocks().await?;
-        let (pool, size) = (site.networks(), site.network_size());
-        let free = (0..).map_while(|index| pool.subnet(index, size)).find(|subnet| {
-            let (first, last) = span(*subnet);
-            !taken.iter().any(|(from, to)| first <= *to && *from <= last)
-        });
-        let subnet = free.ok_or_else(|| NetworkError::PoolEmpty(pool.to_string()))?;
-        self.call_with(Method::POST, Target::new("/networks/create"), &body(uid, &subnet.to_string()))
-            .await?;
+        let listed: Vec<Value> = read(self.call(Method::GET, Target::new("/networks")).await?).await?;
+        let subnet = free_subnet(site, &listed.iter().filter_map(block_of).flatten().collect::<Vec<_>>())?;
+        self.call_with(Method::POST, Target::new("/networks/create"), &body(uid, &subnet)).await?;
         Ok(())
     }
 
@@ -72,14 +82,6 @@ impl Engine {
             |network: &&Value| network.get("Name").and_then(Value::as_str) == Some(&network_name(uid));
         let id = listed.iter().find(named).and_then(|network| network.get("Id")).and_then(Value::as_str);
         Ok(id.map(str::to_owned))
-    }
-
-    /// The blocks of all networks the engine has, whoever made them.
-    async fn taken_blocks(&self) -> Result<Vec<Block>, EngineError> {
-        let listed: Vec<Value> = read(self.call(Method::GET, Target::new("/networks")).await?).await?;
-        let configs =
-            listed.iter().filter_map(|network| network.pointer("/IPAM/Config")?.as_array()).flatten();
-        Ok(configs.filter_map(|config| block(config.get("Subnet")?.as_str()?)).collect())
     }
 
     /// Removes the user's network; one that is in use or gone is left as it is.

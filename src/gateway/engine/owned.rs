@@ -1,6 +1,6 @@
 //! Looking a container up and proving whose it is, in one step.
 
-use super::label::{Labels, UID};
+use super::label::{LOGIN, Labels, UID};
 use super::{ContainerId, Engine, EngineError, Target, read};
 use crate::gateway::error::Error;
 use crate::gateway::peer::Peer;
@@ -114,6 +114,16 @@ impl Found {
 }
 
 impl Owned {
+    /// The short name of the container that an event is about, if it is the caller's: name and labels must agree.
+    pub(in crate::gateway) fn named_in_event(peer: &Peer, name: &str, labels: &Value) -> Option<String> {
+        let (uid, short) = split_engine_name(&format!("/{name}"))?;
+        let label = |key: &str| labels.get(key)?.as_str();
+        let own = uid == peer.uid()
+            && label(UID) == Some(uid.to_string().as_str())
+            && label(LOGIN).is_some_and(|login| peer.may_be(login));
+        own.then(|| short.to_string())
+    }
+
     pub(in crate::gateway) fn id(&self) -> &ContainerId {
         &self.found.id
     }
@@ -146,6 +156,12 @@ impl Owned {
     /// Whether it is in any network; what the engine does not say counts as one.
     pub(in crate::gateway) fn networked(&self) -> bool {
         self.found.summary.pointer("/HostConfig/NetworkMode").and_then(Value::as_str) != Some("none")
+    }
+
+    /// Whether it was made in the network that every user has.
+    pub(in crate::gateway) fn on_own_network(&self) -> bool {
+        let mode = self.found.summary.pointer("/HostConfig/NetworkMode").and_then(Value::as_str);
+        mode == Some(super::network::network_name(self.found.owner).as_str())
     }
 
     pub(in crate::gateway) fn used(&self) -> Used {

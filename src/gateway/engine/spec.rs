@@ -1,7 +1,6 @@
 //! The one place that writes bodies for the engine, out of what was granted.
 
 use super::label::{Labels, StageLabel};
-use super::network::network_name;
 use super::{EngineError, Owned, PREFIX};
 use crate::gateway::create::{ExecWish, Settings, Tmpfs, VISIBLE_DEVICES};
 use crate::gateway::peer::Peer;
@@ -12,6 +11,7 @@ use crate::protocol::card::CardId;
 use crate::protocol::name::ContainerName;
 use crate::protocol::place;
 use crate::protocol::stage::Access;
+use crate::tarball::entry::Owner;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -31,10 +31,21 @@ pub(in crate::gateway) struct Grant {
     pub(in crate::gateway) home: Option<String>,
     pub(in crate::gateway) allowance: Allowance,
     pub(in crate::gateway) gpus: GpuGrant,
+    /// The engine's name of the network, or none.
+    pub(in crate::gateway) network: Option<String>,
+    pub(in crate::gateway) volumes: Vec<VolumeGrant>,
     pub(in crate::gateway) staged: Vec<Staged>,
     pub(in crate::gateway) stages: Vec<StageLabel>,
     pub(in crate::gateway) settings: Settings,
     pub(in crate::gateway) files: Files,
+}
+
+/// A volume of the owner's, by its engine's name.
+#[derive(Debug, Clone)]
+pub(in crate::gateway) struct VolumeGrant {
+    pub(in crate::gateway) engine_name: String,
+    pub(in crate::gateway) target: String,
+    pub(in crate::gateway) access: Access,
 }
 
 /// The cards of one container; none for most.
@@ -85,6 +96,10 @@ const TMPFS_SIZE: u64 = 64 << 20;
 impl Grant {
     pub(in crate::gateway) fn name(&self) -> &ContainerName {
         &self.name
+    }
+
+    pub(super) fn owner(&self) -> Owner {
+        Owner { uid: self.uid, gid: self.gids.first().copied().unwrap_or(self.uid) }
     }
 
     pub(in crate::gateway) fn labels(&self) -> Labels {
@@ -185,7 +200,7 @@ impl Grant {
     fn host_config(&self) -> Value {
         let (allowance, settings) = (&self.allowance, &self.settings);
         json!({
-            "NetworkMode": if settings.networked { network_name(self.uid) } else { "none".to_owned() },
+            "NetworkMode": self.network.as_deref().unwrap_or("none"),
             "AutoRemove": settings.auto_remove,
             // The engine must not start a container whose stage may be missing.
             "RestartPolicy": { "Name": "no" },
@@ -244,18 +259,28 @@ impl Grant {
             (&self.files.group, "/etc/group"),
             (&self.files.copy_helper, place::COPY_IN_CONTAINER),
         ];
+        // Nothing of the image is copied into a volume: the engine would do it as root, where another container of
+        // its owner's may be putting links in its way.
+        let volumes = self.volumes.iter().map(|volume| {
+            json!({
+                "Type": "volume",
+                "Source": volume.engine_name,
+                "Target": volume.target,
+                "ReadOnly": volume.access == Access::ReadOnly,
+                "VolumeOptions": { "NoCopy": true },
+            })
+        });
         staged
+            .chain(volumes)
             .chain(files.into_iter().map(|(source, target)| bind(source, Path::new(target), true)))
             .collect()
     }
 
     fn networking(&self) -> Value {
-        if !self.settings.networked {
-            return json!({});
-        }
+        let Some(network) = &self.network else { return json!({}) };
         let mut aliases = vec![self.name.to_string()];
         aliases.extend(self.settings.aliases.iter().cloned());
-        json!({ "EndpointsConfig": { network_name(self.uid): { "Aliases": aliases } } })
+        json!({ "EndpointsConfig": { network: { "Aliases": aliases } } })
     }
 }
 

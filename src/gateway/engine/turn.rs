@@ -59,6 +59,14 @@ impl Turn<'_> {
         ContainerId::parse(&made.id).ok_or_else(|| EngineError::Odd(format!("container id {:?}", made.id)))
     }
 
+    /// Takes back what was just made, since something after it failed.
+    pub(in crate::gateway) async fn undo(&self, id: &ContainerId) {
+        let target = Target::new(format!("/containers/{id}")).with("v", "1").with("force", "1");
+        if let Err(error) = self.engine.call(Method::DELETE, target).await {
+            tracing::error!("a container that could not be finished is left: {error}");
+        }
+    }
+
     /// Gives a container another short name.
     pub(in crate::gateway) async fn rename(
         &self,

@@ -1,0 +1,169 @@
+//! The bodies of `POST /networks/create`, `POST /volumes/create` and of a network's endpoints, as far as they are served.
+
+use super::body::labels;
+use super::fields::Fields;
+use super::words::{at_most, hostname};
+use super::zero;
+use crate::gateway::engine::NetworkWish;
+use crate::gateway::error::Error;
+use crate::protocol::name::ThingName;
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+pub(super) const NETWORK_SERVED: &[&str] =
+    &["Attachable", "CheckDuplicate", "Driver", "EnableIPv4", "IPAM", "Internal", "Labels", "Name"];
+const IPAM_SERVED: &[&str] = &["Driver"];
+pub(super) const VOLUME_SERVED: &[&str] = &["Driver", "Labels", "Name"];
+pub(super) const ENDPOINT_SERVED: &[&str] = &["Aliases"];
+
+/// Words that mean a network already, or no network.
+const RESERVED: [&str; 6] = ["own", "bridge", "default", "host", "none", "ingress"];
+
+fn name(word: &str) -> Result<ThingName, Error> {
+    word.parse().map_err(|error| Error::Bad(format!("Name: {error}")))
+}
+
+/// A network of the caller's: a bridge out of the policy's pool, and nothing of the caller's choice but names.
+pub(in crate::gateway) fn network_wish(body: Value) -> Result<NetworkWish, Error> {
+    let mut fields = Fields::of("", body, NETWORK_SERVED)?;
+    let word: String = fields.take("Name")?;
+    let driver: String = fields.take("Driver")?;
+    if !matches!(driver.as_str(), "" | "default" | "bridge") {
+        return Err(Error::not_allowed("Driver", "networks are bridges of the engine's own"));
+    }
+    let mut ipam = Fields::of("IPAM", fields.raw("IPAM"), IPAM_SERVED)?;
+    let driver: String = ipam.take("Driver")?;
+    if !matches!(driver.as_str(), "" | "default") {
+        return Err(Error::not_allowed("IPAM.Driver", "addresses come out of the policy's pool"));
+    }
+    ipam.rest_is_zero()?;
+    if fields.take::<Option<bool>>("EnableIPv4")? == Some(false) {
+        return Err(Error::not_allowed("EnableIPv4", "networks have IPv4 addresses"));
+    }
+    // Clients ask for it always; and for swarms, which there are none of.
+    let _: (bool, bool) = (fields.take("CheckDuplicate")?, fields.take("Attachable")?);
+    let wish = NetworkWish {
+        name: name(&word)?,
+        internal: fields.take("Internal")?,
+        labels: labels(fields.take("Labels")?)?,
+    };
+    fields.rest_is_zero()?;
+    if RESERVED.contains(&wish.name.as_str()) {
+        return Err(Error::Bad(format!("operation is not permitted on predefined {} network", wish.name)));
+    }
+    Ok(wish)
+}
+
+/// A volume of the caller's.
+#[derive(Debug)]
+pub(in crate::gateway) struct VolumeWish {
+    pub(in crate::gateway) name: ThingName,
+    pub(in crate::gateway) labels: BTreeMap<String, String>,
+}
+
+pub(in crate::gateway) fn volume_wish(body: Value) -> Result<VolumeWish, Error> {
+    let mut fields = Fields::of("", body, VOLUME_SERVED)?;
+    let driver: String = fields.take("Driver")?;
+    if !matches!(driver.as_str(), "" | "local") {
+        return Err(Error::not_allowed("Driver", "volumes are on the engine's own disk"));
+    }
+    let word: String = fields.take("Name")?;
+    let wish = VolumeWish {
+        name: if word.is_empty() { made_up()? } else { name(&word)? },
+        labels: labels(fields.take("Labels")?)?,
+    };
+    fields.rest_is_zero()?;
+    Ok(wish)
+}
+
+/// What a volume without a name is called: a letter that is no hexadecimal digit first, so that it is no id.
+fn made_up() -> Result<ThingName, Error> {
+    let mut random = [0u8; 16];
+    rustix::rand::getrandom(&mut random, rustix::rand::GetRandomFlags::empty())
+        .map_err(|errno| Error::Internal(format!("no random bytes: {errno}")))?;
+    let word: String = random.iter().map(|byte| format!("{byte:02x}")).collect();
+    name(&format!("v{word}"))
+}
+
+/// The names a container answers to in a network, beside its own.
+pub(in crate::gateway) fn endpoint_aliases(endpoint: Value) -> Result<Vec<String>, Error> {
+    if zero::is_zero(&endpoint) {
+        return Ok(Vec::new());
+    }
+    let mut endpoint = Fields::of("EndpointConfig", endpoint, ENDPOINT_SERVED)?;
+    let aliases: Vec<String> = endpoint.take("Aliases")?;
+    endpoint.rest_is_zero()?;
+    at_most("Aliases", aliases.len(), 32)?;
+    aliases.iter().try_for_each(|alias| hostname("Aliases", alias))?;
+    Ok(aliases)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn what_clients_send_is_understood() {
+        let compose = json!({"Name": "proj_default", "Driver": null, "Options": null, "IPAM": {"Driver": "default", "Config": []},
+            "CheckDuplicate": true, "Internal": false, "Labels": {"com.docker.compose.project": "proj"}, "EnableIPv6": false});
+        assert_eq!(network_wish(compose).unwrap().name.as_str(), "proj_default");
+        let docker = json!({"CheckDuplicate": true, "Driver": "bridge", "EnableIPv6": false, "Internal": true, "Attachable": false,
+            "Ingress": false, "ConfigOnly": false, "ConfigFrom": null, "IPAM": {"Driver": "default", "Options": {}, "Config": []},
+            "Options": {}, "Labels": {}, "Scope": "", "Name": "db"});
+        assert!(network_wish(docker).unwrap().internal);
+        let volume = json!({"Name": "proj_data", "Driver": null, "DriverOpts": null, "Labels": {"a": "b"}});
+        assert_eq!(volume_wish(volume).unwrap().name.as_str(), "proj_data");
+        assert!(volume_wish(json!({})).unwrap().name.as_str().starts_with('v'));
+        assert_eq!(
+            endpoint_aliases(json!({"Aliases": ["db", "x"], "Links": null, "IPAMConfig": {}})).unwrap(),
+            ["db", "x"]
+        );
+    }
+
+    #[test]
+    fn drivers_options_and_addresses_are_refused_by_name() {
+        for (body, word) in [
+            (json!({"Name": "x", "Driver": "macvlan"}), "Driver"),
+            (json!({"Name": "x", "Options": {"parent": "eth0"}}), "Options"),
+            (json!({"Name": "x", "IPAM": {"Config": [{"Subnet": "10.0.0.0/8"}]}}), "IPAM.Config"),
+            (json!({"Name": "x", "IPAM": {"Driver": "x"}}), "IPAM.Driver"),
+            (json!({"Name": "x", "IPAM": {"Options": {"a": "b"}}}), "IPAM.Options"),
+            (json!({"Name": "x", "EnableIPv6": true}), "EnableIPv6"),
+            (json!({"Name": "x", "ConfigFrom": {"Network": "y"}}), "ConfigFrom"),
+            (json!({"Name": "x", "Ingress": true}), "Ingress"),
+            (json!({"Name": "x", "Scope": "swarm"}), "Scope"),
+            (json!({"Name": "x", "Labels": {"io.ie-container.uid": "0"}}), "io.ie-container.uid"),
+            (json!({"Name": "host"}), "predefined host"),
+            (json!({"Name": "own"}), "predefined own"),
+            (json!({"Name": "../x"}), "Name"),
+            (json!({"Name": "a/b"}), "Name"),
+            (json!({"Name": ""}), "Name"),
+        ] {
+            let error = network_wish(body.clone()).unwrap_err().to_string();
+            assert!(error.contains(word), "{body}: {error}");
+        }
+        for (body, word) in [
+            (json!({"Name": "x", "Driver": "nfs"}), "Driver"),
+            (
+                json!({"Name": "x", "DriverOpts": {"type": "none", "o": "bind", "device": "/etc"}}),
+                "DriverOpts",
+            ),
+            (json!({"Name": "x", "ClusterVolumeSpec": {"Group": "g"}}), "ClusterVolumeSpec"),
+            (json!({"Name": "../x"}), "Name"),
+        ] {
+            let error = volume_wish(body.clone()).unwrap_err().to_string();
+            assert!(error.contains(word), "{body}: {error}");
+        }
+        for (body, word) in [
+            (json!({"IPAMConfig": {"IPv4Address": "10.0.0.9"}}), "IPAMConfig"),
+            (json!({"Links": ["other:x"]}), "Links"),
+            (json!({"DriverOpts": {"a": "b"}}), "DriverOpts"),
+            (json!({"MacAddress": "02:42:00:00:00:01"}), "MacAddress"),
+            (json!({"Aliases": ["a b"]}), "Aliases"),
+        ] {
+            let error = endpoint_aliases(body.clone()).unwrap_err().to_string();
+            assert!(error.contains(word), "{body}: {error}");
+        }
+    }
+}

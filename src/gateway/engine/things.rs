@@ -1,0 +1,337 @@
+//! Networks and volumes of a user's own: `ie-<uid>-<name>` in the engine, with labels that must agree, short names outside.
+
+use super::label::{LOGIN, UID};
+use super::network::{block_of, free_subnet, network_name};
+use super::{Engine, EngineError, NetworkError, NetworkId, PREFIX, Target, read};
+use crate::gateway::error::Error;
+use crate::gateway::peer::Peer;
+use crate::policy::Gateway;
+use crate::protocol::escape::escape_line;
+use crate::protocol::name::ThingName;
+use hyper::Method;
+use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
+
+/// What the default network is called outside.
+pub(in crate::gateway) const OWN: &str = "own";
+
+/// The engine's option that names a network's interface.
+const BRIDGE: &str = "com.docker.network.bridge.name";
+
+/// A caller's own network: the only way to hold one is to look it up as its owner.
+#[derive(Debug, Clone)]
+pub(in crate::gateway) struct OwnedNetwork {
+    id: NetworkId,
+    /// None for the one that every container is on unless it says otherwise.
+    name: Option<ThingName>,
+    engine_name: String,
+    details: Value,
+}
+
+/// A caller's own volume.
+#[derive(Debug, Clone)]
+pub(in crate::gateway) struct OwnedVolume {
+    name: ThingName,
+    engine_name: String,
+    details: Value,
+}
+
+/// What a network is made of, beside its name: everything else is the gateway's to say.
+#[derive(Debug, Clone)]
+pub(in crate::gateway) struct NetworkWish {
+    pub(in crate::gateway) name: ThingName,
+    pub(in crate::gateway) internal: bool,
+    pub(in crate::gateway) labels: BTreeMap<String, String>,
+}
+
+/// Whether name and labels of something in the engine are this caller's; its short name then.
+fn claimed(peer: &Peer, name: &str, labels: Option<&Value>) -> Option<ThingName> {
+    let label = |key: &str| labels?.get(key)?.as_str();
+    let uid = peer.uid().to_string();
+    let short = name.strip_prefix("ie-")?.strip_prefix(uid.as_str())?.strip_prefix('-')?;
+    let own = label(UID) == Some(uid.as_str()) && label(LOGIN).is_some_and(|login| peer.may_be(login));
+    own.then(|| short.parse().ok())?
+}
+
+fn engine_name(uid: u32, name: &ThingName) -> String {
+    format!("ie-{uid}-{name}")
+}
+
+/// The engine's name of a network as its owner says it, or nothing for a network that is not the owner's.
+pub(in crate::gateway) fn short_network(uid: u32, name: &str) -> Option<&str> {
+    if name == network_name(uid) {
+        return Some(OWN);
+    }
+    name.strip_prefix("ie-")?.strip_prefix(uid.to_string().as_str())?.strip_prefix('-')
+}
+
+/// The same for a volume.
+pub(in crate::gateway) fn short_volume(uid: u32, name: &str) -> Option<&str> {
+    name.strip_prefix("ie-")?.strip_prefix(uid.to_string().as_str())?.strip_prefix('-')
+}
+
+impl OwnedNetwork {
+    fn claim(peer: &Peer, details: Value) -> Option<Self> {
+        let text = |key: &str| details.get(key).and_then(Value::as_str);
+        let id = NetworkId::parse(text("Id")?)?;
+        let engine_name = text("Name")?.to_owned();
+        let labels = details.get("Labels");
+        let own = engine_name == network_name(peer.uid())
+            && labels.and_then(|labels| labels.get(UID)?.as_str()) == Some(peer.uid().to_string().as_str());
+        let name = if own { None } else { Some(claimed(peer, &engine_name, labels)?) };
+        Some(Self { id, name, engine_name, details })
+    }
+
+    pub(in crate::gateway) fn id(&self) -> &NetworkId {
+        &self.id
+    }
+
+    pub(in crate::gateway) fn engine_name(&self) -> &str {
+        &self.engine_name
+    }
+
+    /// As its owner calls it.
+    pub(in crate::gateway) fn shown(&self) -> &str {
+        self.name.as_ref().map_or(OWN, ThingName::as_str)
+    }
+
+    /// Whether it is one that was made by name.
+    pub(in crate::gateway) fn is_named(&self) -> bool {
+        self.name.is_some()
+    }
+
+    pub(in crate::gateway) fn details(&self) -> &Value {
+        &self.details
+    }
+
+    pub(in crate::gateway) fn target(&self, tail: &str) -> Target {
+        Target::new(format!("/networks/{}{tail}", self.id.as_str()))
+    }
+}
+
+impl OwnedVolume {
+    /// Only the engine's own driver without options: whatever else lies behind a name is not ours.
+    fn claim(peer: &Peer, details: Value) -> Option<Self> {
+        let engine_name = details.get("Name").and_then(Value::as_str)?.to_owned();
+        let name = claimed(peer, &engine_name, details.get("Labels"))?;
+        let plain = details.get("Driver").and_then(Value::as_str) == Some("local")
+            && details
+                .get("Options")
+                .is_none_or(|options| options.is_null() || options.as_object().is_some_and(Map::is_empty));
+        plain.then_some(Self { name, engine_name, details })
+    }
+
+    pub(in crate::gateway) fn name(&self) -> &ThingName {
+        &self.name
+    }
+
+    pub(in crate::gateway) fn engine_name(&self) -> &str {
+        &self.engine_name
+    }
+
+    pub(in crate::gateway) fn details(&self) -> &Value {
+        &self.details
+    }
+
+    /// Its engine's name has none but harmless characters.
+    pub(in crate::gateway) fn target(&self) -> Target {
+        Target::new(format!("/volumes/{}", self.engine_name))
+    }
+}
+
+/// Labels of a caller's, and ours.
+fn labels(peer: &Peer, login: &str, asked: &BTreeMap<String, String>) -> BTreeMap<String, String> {
+    let mut labels = asked.clone();
+    labels.insert(UID.to_owned(), peer.uid().to_string());
+    labels.insert(LOGIN.to_owned(), login.to_owned());
+    labels
+}
+
+/// What its owner sees of something's labels.
+pub(in crate::gateway) fn without_ours(labels: Option<&mut Value>) {
+    if let Some(labels) = labels.and_then(Value::as_object_mut) {
+        labels.retain(|key, _| !key.to_ascii_lowercase().starts_with(PREFIX));
+    }
+}
+
+impl Engine {
+    /// The caller's networks, the default one among them if there is one just now.
+    pub(in crate::gateway) async fn networks_of(
+        &self,
+        peer: &Peer,
+    ) -> Result<Vec<OwnedNetwork>, EngineError> {
+        let filters = json!({ "label": [format!("{UID}={}", peer.uid())] }).to_string();
+        let listed: Vec<Value> =
+            read(self.call(Method::GET, Target::new("/networks").with("filters", &filters)).await?).await?;
+        Ok(listed.into_iter().filter_map(|details| OwnedNetwork::claim(peer, details)).collect())
+    }
+
+    /// By name, full id, or the beginning of exactly one id.
+    pub(in crate::gateway) async fn network_of(
+        &self,
+        peer: &Peer,
+        word: &str,
+    ) -> Result<OwnedNetwork, Error> {
+        let missing = || Error::NoNetwork(escape_line(word).chars().take(200).collect());
+        let own = self.networks_of(peer).await?;
+        let default = matches!(word, OWN | "bridge" | "default") || word == network_name(peer.uid());
+        let named =
+            |network: &&OwnedNetwork| if default { !network.is_named() } else { network.shown() == word };
+        if let Some(network) = own.iter().find(named) {
+            return Ok(network.clone());
+        }
+        let like_id = word.len() >= 4 && word.bytes().all(|b| b.is_ascii_hexdigit());
+        let mut matching = own.into_iter().filter(|network| like_id && network.id.as_str().starts_with(word));
+        match (matching.next(), matching.next()) {
+            (Some(one), None) => Ok(one),
+            _ => Err(missing()),
+        }
+    }
+
+    /// Makes a network out of the policy's pool. Whether it may be made was asked under the same turn.
+    pub(in crate::gateway) async fn create_network(
+        &self,
+        peer: &Peer,
+        login: &str,
+        site: &Gateway,
+        wish: &NetworkWish,
+    ) -> Result<NetworkId, NetworkError> {
+        let _one_at_a_time = self.networks.lock().await;
+        let listed: Vec<Value> = read(self.call(Method::GET, Target::new("/networks")).await?).await?;
+        let subnet = free_subnet(site, &listed.iter().filter_map(block_of).flatten().collect::<Vec<_>>())?;
+        let taken: Vec<&str> =
+            listed.iter().filter_map(|network| network.get("Options")?.get(BRIDGE)?.as_str()).collect();
+        // An interface's name has 15 bytes at most: this one has at most 15 for every uid.
+        let bridge =
+            (1..100).map(|n| format!("ie{}-{n}", peer.uid())).find(|name| !taken.contains(&name.as_str()));
+        let bridge = bridge.ok_or_else(|| EngineError::Odd("no name is left for an interface".into()))?;
+        let body = json!({
+            "Name": engine_name(peer.uid(), &wish.name),
+            "CheckDuplicate": true,
+            "Driver": "bridge",
+            "Internal": wish.internal,
+            "IPAM": { "Driver": "default", "Config": [{ "Subnet": subnet }] },
+            "Options": { BRIDGE: bridge, "com.docker.network.bridge.host_binding_ipv4": "127.0.0.1" },
+            "Labels": labels(peer, login, &wish.labels),
+        });
+        let made: Value =
+            read(self.call_with(Method::POST, Target::new("/networks/create"), &body).await?).await?;
+        let id = made.get("Id").and_then(Value::as_str).and_then(NetworkId::parse);
+        id.ok_or_else(|| EngineError::Odd("a network without an id".into()).into())
+    }
+
+    /// Puts a container into a network, under its own name and these.
+    pub(in crate::gateway) async fn connect(
+        &self,
+        network: &OwnedNetwork,
+        container: &super::Owned,
+        aliases: &[String],
+    ) -> Result<(), EngineError> {
+        let mut names = vec![container.name().to_string()];
+        names.extend(aliases.iter().cloned());
+        let body = json!({ "Container": container.id().as_str(), "EndpointConfig": { "Aliases": names } });
+        self.call_with(Method::POST, network.target("/connect"), &body).await.map(drop)
+    }
+
+    /// Takes a container out of a network.
+    pub(in crate::gateway) async fn disconnect(
+        &self,
+        network: &OwnedNetwork,
+        container: &super::Owned,
+        force: bool,
+    ) -> Result<(), EngineError> {
+        let body = json!({ "Container": container.id().as_str(), "Force": force });
+        self.call_with(Method::POST, network.target("/disconnect"), &body).await.map(drop)
+    }
+
+    /// The caller's volumes.
+    pub(in crate::gateway) async fn volumes_of(&self, peer: &Peer) -> Result<Vec<OwnedVolume>, EngineError> {
+        let filters = json!({ "label": [format!("{UID}={}", peer.uid())] }).to_string();
+        let mut listed: Value =
+            read(self.call(Method::GET, Target::new("/volumes").with("filters", &filters)).await?).await?;
+        let volumes = listed.get_mut("Volumes").map(Value::take).unwrap_or_default();
+        let volumes = if let Value::Array(volumes) = volumes { volumes } else { Vec::new() };
+        Ok(volumes.into_iter().filter_map(|details| OwnedVolume::claim(peer, details)).collect())
+    }
+
+    pub(in crate::gateway) async fn volume_of(&self, peer: &Peer, word: &str) -> Result<OwnedVolume, Error> {
+        let own = self.volumes_of(peer).await?;
+        let found = own.into_iter().find(|volume| volume.name.as_str() == word);
+        found.ok_or_else(|| Error::NoVolume(escape_line(word).chars().take(200).collect()))
+    }
+
+    /// Makes a volume of the engine's own driver, without options.
+    pub(in crate::gateway) async fn create_volume(
+        &self,
+        peer: &Peer,
+        login: &str,
+        name: &ThingName,
+        asked: &BTreeMap<String, String>,
+    ) -> Result<OwnedVolume, EngineError> {
+        let engine_name = engine_name(peer.uid(), name);
+        let body = json!({ "Name": engine_name, "Driver": "local", "Labels": labels(peer, login, asked) });
+        let details: Value =
+            read(self.call_with(Method::POST, Target::new("/volumes/create"), &body).await?).await?;
+        // Somebody's by hand under that name would be given back as it is.
+        OwnedVolume::claim(peer, details).ok_or_else(|| {
+            EngineError::Odd(format!("the volume {engine_name} is there, and is not its owner's"))
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn network(name: &str, uid: &str, login: &str) -> Value {
+        json!({ "Id": "a".repeat(64), "Name": name, "Labels": { UID: uid, LOGIN: login } })
+    }
+
+    fn volume(name: &str, uid: &str, login: &str) -> Value {
+        json!({ "Name": name, "Driver": "local", "Options": null, "Labels": { UID: uid, LOGIN: login } })
+    }
+
+    #[test]
+    fn name_and_labels_must_both_be_the_callers() {
+        let ann = Peer::fake(1000, "ann");
+        let shown = |details| OwnedNetwork::claim(&ann, details).map(|network| network.shown().to_owned());
+        assert_eq!(shown(network("ie-1000-db", "1000", "ann")).as_deref(), Some("db"));
+        assert_eq!(shown(network("ie-1000", "1000", "ann")).as_deref(), Some(OWN));
+        for (name, uid, login) in [
+            ("ie-1001-db", "1000", "ann"),
+            ("ie-1000-db", "1001", "ann"),
+            ("ie-1000-db", "1000", "bob"),
+            ("ie-10000-db", "1000", "ann"),
+            ("ie-1000-", "1000", "ann"),
+            ("db", "1000", "ann"),
+            ("ie-1000", "1001", "ann"),
+        ] {
+            assert_eq!(shown(network(name, uid, login)), None, "{name} {uid} {login}");
+            assert!(OwnedVolume::claim(&ann, volume(name, uid, login)).is_none(), "{name} {uid} {login}");
+        }
+        assert_eq!(
+            OwnedVolume::claim(&ann, volume("ie-1000-Data_1", "1000", "ann")).unwrap().name().as_str(),
+            "Data_1"
+        );
+    }
+
+    #[test]
+    fn a_volume_with_a_driver_or_options_is_nobodys() {
+        let ann = Peer::fake(1000, "ann");
+        let mut other = volume("ie-1000-x", "1000", "ann");
+        other["Options"] = json!({"type": "none", "o": "bind", "device": "/etc"});
+        assert!(OwnedVolume::claim(&ann, other).is_none());
+        let mut other = volume("ie-1000-x", "1000", "ann");
+        other["Driver"] = json!("sshfs");
+        assert!(OwnedVolume::claim(&ann, other).is_none());
+    }
+
+    #[test]
+    fn names_are_shown_as_their_owner_says_them() {
+        assert_eq!(short_network(1000, "ie-1000"), Some("own"));
+        assert_eq!(short_network(1000, "ie-1000-db"), Some("db"));
+        assert_eq!(short_network(1000, "ie-10001"), None);
+        assert_eq!(short_network(1000, "bridge"), None);
+        assert_eq!(short_volume(1000, "ie-1000-db"), Some("db"));
+    }
+}

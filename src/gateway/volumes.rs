@@ -1,0 +1,159 @@
+//! Volumes of one's own, by Docker's words: the engine's local driver, no options, empty at the beginning.
+
+use super::audit;
+use super::containers::json_body;
+use super::create::{VolumeWish, volume_wish};
+use super::engine::{OwnedVolume, without_ours};
+use super::error::Error;
+use super::filters::{self, all_match, has_label};
+use super::peer::Peer;
+use super::state::Gateway;
+use crate::policy::Thing;
+use crate::protocol::name::ThingName;
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::{Path, Query, State};
+use axum::http::StatusCode;
+use hyper::Method;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+type Shared = State<Arc<Gateway>>;
+
+const KEYS: [&str; 4] = ["dangling", "driver", "label", "name"];
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct ListQuery {
+    filters: String,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct RemoveQuery {
+    /// Docker's force forgives a volume that is not there, and nothing else here.
+    force: super::answer::Flag,
+}
+
+/// As its owner sees it: where it lies on the host is the engine's business.
+fn shown(volume: &OwnedVolume) -> Value {
+    let mut details = volume.details().clone();
+    if let Some(fields) = details.as_object_mut() {
+        fields.insert("Name".into(), json!(volume.name().as_str()));
+        fields.insert("Mountpoint".into(), json!(""));
+    }
+    without_ours(details.get_mut("Labels"));
+    details
+}
+
+/// The engine's names of the volumes that some container of the caller's has.
+async fn used(gateway: &Gateway, peer: &Peer) -> Result<Vec<String>, Error> {
+    let own = gateway.engine.own(peer, false).await?;
+    let names = own.iter().flat_map(|owned| {
+        let mounts = owned.found().summary().get("Mounts").and_then(Value::as_array);
+        mounts.into_iter().flatten().filter_map(|mount| mount.get("Name")?.as_str().map(str::to_owned))
+    });
+    Ok(names.collect())
+}
+
+pub(super) async fn list(
+    peer: Peer,
+    State(gateway): Shared,
+    Query(query): Query<ListQuery>,
+) -> Result<Json<Value>, Error> {
+    let words = filters::parse(&query.filters, &KEYS)?;
+    let used = if words.contains_key("dangling") { used(&gateway, &peer).await? } else { Vec::new() };
+    let own = gateway.engine.volumes_of(&peer).await?;
+    let kept = own.iter().filter(|volume| {
+        all_match(&words, |key, value| match key {
+            "name" => volume.name().as_str().contains(value.trim_matches(['^', '$'])),
+            "label" => has_label(volume.details().get("Labels"), value),
+            "driver" => value == "local",
+            _ => matches!(value, "1" | "true") != used.iter().any(|name| name == volume.engine_name()),
+        })
+    });
+    Ok(Json(json!({ "Volumes": kept.map(shown).collect::<Vec<_>>(), "Warnings": [] })))
+}
+
+pub(super) async fn inspect(
+    peer: Peer,
+    State(gateway): Shared,
+    Path(word): Path<String>,
+) -> Result<Json<Value>, Error> {
+    Ok(Json(shown(&gateway.engine.volume_of(&peer, &word).await?)))
+}
+
+pub(super) async fn create(
+    peer: Peer,
+    State(gateway): Shared,
+    body: Bytes,
+) -> Result<(StatusCode, Json<Value>), Error> {
+    let VolumeWish { name, labels } = volume_wish(json_body(&body)?)?;
+    let made = tokio::spawn(async move {
+        let _turn = gateway.engine.turn(peer.uid()).await;
+        let made = ensure(&gateway, &peer, &name, &labels).await;
+        if let Err(error) = &made {
+            audit::refused(&peer, "volume-create", name.as_str(), error);
+        }
+        made
+    });
+    let volume = made.await.map_err(|error| Error::Internal(error.to_string()))??;
+    Ok((StatusCode::CREATED, Json(shown(&volume))))
+}
+
+/// The caller's volume of this name, made if it is not there; only while the caller's turn is held.
+pub(super) async fn ensure(
+    gateway: &Gateway,
+    peer: &Peer,
+    name: &ThingName,
+    labels: &BTreeMap<String, String>,
+) -> Result<OwnedVolume, Error> {
+    let account = peer.account()?;
+    let own = gateway.engine.volumes_of(peer).await?;
+    if let Some(volume) = own.iter().find(|volume| volume.name() == name) {
+        return Ok(volume.clone());
+    }
+    let names: Vec<String> = own.iter().map(|volume| volume.name().to_string()).collect();
+    gateway.limits(account).one_more_thing(Thing::Volume, &names)?;
+    audit::allowed(Some(peer), "volume-create", name.as_str());
+    Ok(gateway.engine.create_volume(peer, account.login(), name, labels).await?)
+}
+
+pub(super) async fn remove(
+    peer: Peer,
+    State(gateway): Shared,
+    Path(word): Path<String>,
+    Query(query): Query<RemoveQuery>,
+) -> Result<StatusCode, Error> {
+    let volume = match gateway.engine.volume_of(&peer, &word).await {
+        Err(Error::NoVolume(_)) if query.force.0 => return Ok(StatusCode::NO_CONTENT),
+        found => found?,
+    };
+    audit::allowed(Some(&peer), "volume-rm", volume.name().as_str());
+    gateway.engine.call(Method::DELETE, volume.target()).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Removes what no container has.
+pub(super) async fn prune(
+    peer: Peer,
+    State(gateway): Shared,
+    Query(query): Query<ListQuery>,
+) -> Result<Json<Value>, Error> {
+    let words = filters::parse(&query.filters, &["all", "label"])?;
+    let used = used(&gateway, &peer).await?;
+    let mut gone = Vec::new();
+    for volume in gateway.engine.volumes_of(&peer).await? {
+        let meant =
+            all_match(&words, |key, value| key == "all" || has_label(volume.details().get("Labels"), value));
+        if meant && !used.iter().any(|name| name == volume.engine_name()) {
+            audit::allowed(Some(&peer), "volume-rm", volume.name().as_str());
+            if gateway.engine.call(Method::DELETE, volume.target()).await.is_ok() {
+                gone.push(volume.name().to_string());
+            }
+        }
+    }
+    Ok(Json(json!({ "VolumesDeleted": gone, "SpaceReclaimed": 0 })))
+}
