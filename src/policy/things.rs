@@ -42,7 +42,7 @@ impl Limits {
         no.asked = Some("1".to_owned());
         no.used = Some(format!("{used} by {}", names.join(", ")));
         no.limit = Some(most.to_string());
-        Err(match names.first() {
+        Err(match names.iter().min() {
             Some(first) => no.hint(format!("{} {first}", thing.frees())),
             None => no,
         })
