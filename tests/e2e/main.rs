@@ -9,7 +9,9 @@
 )]
 
 mod attach_pty;
+mod compose;
 mod cp;
+mod devcontainers;
 mod docker_cli;
 mod exec;
 mod faults;
@@ -50,6 +52,8 @@ fn main() -> ExitCode {
         refusals::tests(),
         docker_cli::tests(),
         python_sdk::tests(),
+        compose::tests(),
+        devcontainers::tests(),
         faults::tests(),
         restart::tests(),
     ];
