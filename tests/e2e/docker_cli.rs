@@ -16,6 +16,8 @@ tests![
     options_of_run,
     files_go_in_and_out,
     an_image_is_pulled,
+    events_of_ones_own,
+    ended_containers_are_pruned,
     verbs_that_are_not_served_say_so,
     a_refusal_reaches_who_is_still_sending,
 ];
@@ -251,6 +253,34 @@ fn an_image_is_pulled() {
     world.docker(["rmi", &image]).ok();
     // `run` pulls what is not there yet.
     ann.docker(["run", &image, "none"]).says(&["Downloaded newer image"]).exits(127);
+}
+
+fn events_of_ones_own() {
+    let world = world();
+    let (ann, bob) = (world.newcomer("ann"), world.newcomer("b-o.b"));
+    let began = ann.sh("date +%s").line();
+    bob.sleeper("his");
+    ann.docker("run --rm --name hers -l tier=web busybox:test true").ok();
+    let until = (began.parse::<u64>().unwrap() + 5).to_string();
+    let events = |filter: &str| {
+        let words =
+            ["events", "--since", &began, "--until", &until, "--filter", filter, "--format", "{{.Action}}"];
+        ann.docker(words)
+    };
+    events("type=container").says(&["create", "start", "die", "destroy"]).exits(0);
+    assert_eq!(events("event=start").ok().lines().count(), 1, "bob's start is none of ann's");
+    assert_eq!(events("label=tier=other").ok(), "");
+}
+
+fn ended_containers_are_pruned() {
+    let world = world();
+    let (ann, bob) = (world.newcomer("ann"), world.newcomer("b-o.b"));
+    bob.docker("run --name his busybox:test true").ok();
+    ann.docker("run --name ended busybox:test true").ok();
+    ann.sleeper("box");
+    ann.docker("container prune -f").says(&["Deleted Containers"]).exits(0);
+    assert_eq!(ann.docker(["ps", "-a", "--format", "{{.Names}}"]).line(), "box");
+    assert_eq!(bob.docker(["ps", "-a", "--format", "{{.Names}}"]).line(), "his");
 }
 
 /// Either sentence of ours: what is not in the route table, or an option of what is.

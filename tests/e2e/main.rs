@@ -9,7 +9,9 @@
 )]
 
 mod attach_pty;
+mod compose;
 mod cp;
+mod devcontainers;
 mod docker_cli;
 mod events;
 mod exec;
@@ -54,6 +56,8 @@ fn main() -> ExitCode {
         refusals::tests(),
         docker_cli::tests(),
         python_sdk::tests(),
+        compose::tests(),
+        devcontainers::tests(),
         faults::tests(),
         restart::tests(),
     ];

@@ -36,7 +36,7 @@ fn execute(body: Value) -> Result<(), Error> {
 
 #[test]
 fn what_clients_send_is_accepted() {
-    let parsers: [(&str, Parser, usize); 2] = [("create", create, 6), ("exec", execute, 10)];
+    let parsers: [(&str, Parser, usize); 2] = [("create", create, 12), ("exec", execute, 10)];
     for (kind, parser, least) in parsers {
         let bodies = recorded(kind);
         assert!(bodies.len() >= least, "only {} bodies of {kind} were found", bodies.len());

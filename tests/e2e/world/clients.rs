@@ -57,4 +57,22 @@ impl User<'_> {
         command.env("PYTHONPATH", self.world.clients().join("python")).env("PYTHONDONTWRITEBYTECODE", "1");
         self.finish(&mut command, b"")
     }
+
+    /// Debian's docker-compose, in a directory below the home.
+    #[track_caller]
+    pub(crate) fn compose(&self, dir: &str, words: impl Words) -> Output {
+        let mut command = self.command("/usr/bin/docker-compose", words);
+        self.finish(command.current_dir(self.home.join(dir)), b"")
+    }
+
+    /// The dev containers CLI. What it keeps on the host stays in the home.
+    #[track_caller]
+    pub(crate) fn devcontainer(&self, words: impl Words) -> Output {
+        let clients = self.world.clients();
+        let mut command = self.command(clients.join("node_modules/.bin/devcontainer"), words);
+        command
+            .env("PATH", format!("{}:/usr/bin:/bin", clients.join("node/bin").display()))
+            .env("TMPDIR", &self.home);
+        self.finish(&mut command, b"")
+    }
 }
