@@ -30,7 +30,8 @@ pub(super) enum Error {
     NoContainer(String),
     #[error("no such exec instance: {0}")]
     NoExec(String),
-    #[error("no such image: {0}")]
+    /// In Docker's own letters: its clients look for them.
+    #[error("No such image: {0}")]
     NoImage(String),
     #[error("network {0} not found")]
     NoNetwork(String),

@@ -198,6 +198,11 @@ async fn stage_and_create(
         gateway.files(peer, account).map_err(|error| Error::Internal(format!("account files: {error}")))?;
     let home = account.home().to_string_lossy().into_owned();
     let homed = stages.iter().any(|stage| stage.target == account.home());
+    let mut links = Vec::with_capacity(settings.links.len());
+    for link in &settings.links {
+        let linked = gateway.engine.owned(peer, &link.container).await?;
+        links.push(format!("{}:{}", linked.engine_name(), link.alias));
+    }
     let grant = Grant {
         name,
         image: image.shown,
@@ -210,6 +215,7 @@ async fn stage_and_create(
         gpus,
         network,
         volumes,
+        links,
         staged,
         stages,
         settings,

@@ -77,6 +77,7 @@ const HOST_DANGERS: &[Danger] = &[
         || json!([{"Driver": "cdi", "DeviceIDs": ["vendor.com/device=all"], "Capabilities": [["gpu"]]}]),
         "DeviceRequests",
     ),
+    ("Links", || json!(["a b:x"]), "Links"),
     ("LogConfig", || json!({"Type": "syslog"}), "LogConfig"),
     ("Memory", || json!(-1), "Memory"),
     ("MemorySwap", || json!(-1), "MemorySwap"),
@@ -169,6 +170,8 @@ impl Model {
                 if self.section.len() == 3 {
                     // Only the endpoint of the network a container is made in is looked into.
                     section(&mut changed, &["HostConfig"]).insert("NetworkMode".to_owned(), json!("own"));
+                    section(&mut changed, &["NetworkingConfig"])
+                        .insert("EndpointsConfig".to_owned(), json!({}));
                 }
                 section(&mut changed, self.section).insert(field.to_owned(), value.clone());
                 let complaint = (self.parser)(changed).expect_err(&format!("{field} = {value} was accepted"));

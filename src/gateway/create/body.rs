@@ -2,7 +2,7 @@
 
 use super::env::variables;
 use super::fields::Fields;
-use super::host;
+use super::host::{self, Link};
 use super::mounts::{Tmpfs, VolumeAsk};
 use super::things::endpoint_aliases;
 use super::words::{Words, at_most, command, hostname, inner_path, signal};
@@ -79,6 +79,7 @@ pub(in crate::gateway) struct Settings {
     pub(in crate::gateway) ulimits: Vec<Ulimit>,
     pub(in crate::gateway) network: NetworkWord,
     pub(in crate::gateway) volumes: Vec<VolumeAsk>,
+    pub(in crate::gateway) links: Vec<Link>,
     pub(in crate::gateway) auto_remove: bool,
     pub(in crate::gateway) init: bool,
     pub(in crate::gateway) read_only: bool,
@@ -144,6 +145,7 @@ pub(in crate::gateway) fn parse(name: Option<&str>, body: Value, peer: &Peer) ->
         ulimits: host.ulimits,
         network: network(&host.network, peer)?,
         volumes: host.volumes,
+        links: host.links,
         auto_remove: host.auto_remove,
         init: host.init,
         read_only: host.read_only,

@@ -75,7 +75,6 @@ const HOST_ZERO: &[&str] = &[
     "IpcMode",
     "Isolation",
     "KernelMemoryTCP",
-    "Links",
     "MaskedPaths",
     "MemoryReservation",
     "MemorySwappiness",

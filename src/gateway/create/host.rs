@@ -5,11 +5,12 @@ use super::fields::Fields;
 use super::gpus;
 use super::mounts::{self, Tmpfs, VolumeAsk};
 use super::ports;
-use super::words::at_most;
+use super::words::{alias, at_most};
 use super::zero::reason;
 use crate::gateway::error::Error;
 use crate::policy::{MountAsk, PortAsk};
 use crate::protocol::amount::{Bytes, Cpus};
+use crate::protocol::name::ContainerRef;
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -22,6 +23,7 @@ pub(super) const SERVED: &[&str] = &[
     "ContainerIDFile",
     "DeviceRequests",
     "Init",
+    "Links",
     "LogConfig",
     "Memory",
     "MemorySwap",
@@ -51,6 +53,7 @@ pub(super) struct Host {
     pub(super) tmpfs: Vec<Tmpfs>,
     pub(super) ulimits: Vec<Ulimit>,
     pub(super) network: String,
+    pub(super) links: Vec<Link>,
     pub(super) auto_remove: bool,
     pub(super) init: bool,
     pub(super) read_only: bool,
@@ -93,6 +96,7 @@ pub(super) fn parse(value: Value) -> Result<Host, Error> {
         tmpfs: mounts.memory,
         ulimits: ulimits(fields.take("Ulimits")?)?,
         network: fields.take("NetworkMode")?,
+        links: links(fields.take("Links")?)?,
         auto_remove: fields.take("AutoRemove")?,
         init: fields.take::<Option<bool>>("Init")?.unwrap_or(true),
         read_only: fields.take("ReadonlyRootfs")?,
@@ -100,6 +104,29 @@ pub(super) fn parse(value: Value) -> Result<Host, Error> {
     };
     fields.rest_is_zero()?;
     Ok(host)
+}
+
+/// A container of the caller's, under one more name for this container alone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::gateway) struct Link {
+    pub(in crate::gateway) container: ContainerRef,
+    pub(in crate::gateway) alias: String,
+}
+
+/// `CONTAINER[:ALIAS]` each; whose the container is remains to be looked up.
+fn links(words: Vec<String>) -> Result<Vec<Link>, Error> {
+    at_most("HostConfig.Links", words.len(), 64)?;
+    let link = |word: &String| {
+        let (container, name) = word.split_once(':').unwrap_or((word, word));
+        alias("HostConfig.Links", name)?;
+        let wrong = || Error::Bad(format!("HostConfig.Links: {word:?} is not CONTAINER:ALIAS"));
+        let bare = container.strip_prefix('/').unwrap_or(container);
+        Ok(Link {
+            container: ContainerRef::try_from(bare.to_owned()).map_err(|_| wrong())?,
+            alias: name.to_owned(),
+        })
+    };
+    words.iter().map(link).collect()
 }
 
 fn positive(field: &str, number: i64) -> Result<Option<u64>, Error> {

@@ -2,7 +2,7 @@
 
 use super::body::labels;
 use super::fields::Fields;
-use super::words::{at_most, hostname};
+use super::words::{alias, at_most};
 use super::zero;
 use crate::gateway::engine::NetworkWish;
 use crate::gateway::error::Error;
@@ -94,7 +94,7 @@ pub(in crate::gateway) fn endpoint_aliases(endpoint: Value) -> Result<Vec<String
     let aliases: Vec<String> = endpoint.take("Aliases")?;
     endpoint.rest_is_zero()?;
     at_most("Aliases", aliases.len(), 32)?;
-    aliases.iter().try_for_each(|alias| hostname("Aliases", alias))?;
+    aliases.iter().try_for_each(|word| alias("Aliases", word))?;
     Ok(aliases)
 }
 

@@ -81,3 +81,12 @@ pub(in crate::gateway) fn signal(field: &str, word: &str) -> Result<(), Error> {
         && bare.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'+' || b == b'-');
     if number || name { Ok(()) } else { Err(Error::Bad(format!("{field}: {word:?} is not a signal"))) }
 }
+/// A name that a container is found by in a network: like a host's, and underscores, which the engine's resolver takes.
+pub(super) fn alias(field: &str, word: &str) -> Result<(), Error> {
+    let first = word.bytes().next().is_some_and(|b| b.is_ascii_alphanumeric());
+    let rest = word.bytes().all(|b| b.is_ascii_alphanumeric() || b"_.-".contains(&b));
+    if first && rest && word.len() <= 128 {
+        return Ok(());
+    }
+    Err(Error::Bad(format!("{field}: {word:?} is not a name of letters, digits, '_', '.' and '-'")))
+}

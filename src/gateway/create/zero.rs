@@ -44,7 +44,6 @@ pub(super) fn reason(path: &str) -> &'static str {
         "HostConfig.Runtime" => "the runtime is the gateway's choice",
         "HostConfig.LogConfig" => "logs are kept by the engine, with a limit on their size",
         "HostConfig.PublishAllPorts" => "publish the ports you need with -p",
-        "HostConfig.Links" => "your containers find each other by name",
         "HostConfig.RestartPolicy" => "the engine starts no container behind the gateway's back",
         "HostConfig.Dns" | "HostConfig.DnsSearch" | "HostConfig.DnsOptions" | "HostConfig.ExtraHosts" => {
             "names are looked up as on the host"

@@ -34,6 +34,8 @@ pub(in crate::gateway) struct Grant {
     /// The engine's name of the network, or none.
     pub(in crate::gateway) network: Option<String>,
     pub(in crate::gateway) volumes: Vec<VolumeGrant>,
+    /// `ENGINE-NAME:ALIAS`, of the owner's containers.
+    pub(in crate::gateway) links: Vec<String>,
     pub(in crate::gateway) staged: Vec<Staged>,
     pub(in crate::gateway) stages: Vec<StageLabel>,
     pub(in crate::gateway) settings: Settings,
@@ -280,7 +282,7 @@ impl Grant {
         let Some(network) = &self.network else { return json!({}) };
         let mut aliases = vec![self.name.to_string()];
         aliases.extend(self.settings.aliases.iter().cloned());
-        json!({ "EndpointsConfig": { network: { "Aliases": aliases } } })
+        json!({ "EndpointsConfig": { network: { "Aliases": aliases, "Links": self.links } } })
     }
 }
 
