@@ -1,5 +1,6 @@
 //! Raw streams: both sides upgraded, then bytes copied both ways without a look at them.
 
+use super::lane::{Lane, Left};
 use hyper::upgrade::{OnUpgrade, Parts, Upgraded};
 use hyper_util::rt::TokioIo;
 use std::io;
@@ -8,6 +9,9 @@ use tokio::net::UnixStream;
 
 /// How many bytes one direction has in hand; a page is only taken when it is used.
 const BUFFER: usize = 256 << 10;
+
+/// What is read at once when there is much to come: a lane is worth it then.
+const BULK: usize = 64 << 10;
 
 /// Copies between a caller and the engine until the engine ends, or the caller is gone.
 ///
@@ -68,6 +72,14 @@ async fn pump(from: &UnixStream, to: &UnixStream) -> io::Result<()> {
         write_all(to, buffer.get(..count).unwrap_or_default()).await?;
         if count < BUFFER / 64 {
             buffer = Vec::new();
+        }
+        if count >= BULK
+            && let Ok(lane) = Lane::open()
+        {
+            buffer = Vec::new();
+            if lane.carry(from, to).await? == Left::End {
+                return Ok(());
+            }
         }
     }
 }

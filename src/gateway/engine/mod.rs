@@ -4,6 +4,7 @@ mod failure;
 mod forward;
 mod id;
 mod label;
+mod lane;
 mod line;
 mod network;
 mod owned;
