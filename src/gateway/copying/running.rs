@@ -1,6 +1,7 @@
 //! Copying with a running container: its helper, started by exec as the user, packs and unpacks.
 
 use super::Place;
+use super::tar::Tar;
 use crate::gateway::answer::Flag;
 use crate::gateway::archive::demux::{Demux, Stream};
 use crate::gateway::create::ExecWish;
@@ -14,19 +15,15 @@ use crate::protocol::place::COPY_IN_CONTAINER;
 use axum::body::Body;
 use axum::http::HeaderValue;
 use bytes::{Bytes, BytesMut};
-use futures_util::StreamExt;
 use serde_json::Value;
 use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
-use std::time::Duration;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::AsyncReadExt;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 
 /// How much is read from the engine at once.
 const CHUNK: usize = 256 << 10;
-/// How long a caller's tar is still read when nobody takes it any more.
-const PATIENCE: Duration = Duration::from_secs(2);
 /// What is kept of a helper's own words.
 const MOST_WORDS: usize = 8 << 10;
 
@@ -168,7 +165,7 @@ pub(super) async fn put(
     gateway: &Gateway,
     peer: &Peer,
     place: &Place,
-    tar: Body,
+    tar: Tar,
     keep_kinds: Flag,
 ) -> Result<(), Error> {
     let mut words = vec!["unpack", place.path.as_str()];
@@ -176,27 +173,11 @@ pub(super) async fn put(
         words.push("--no-overwrite-dir-nondir");
     }
     let mut helper = Helper::start(gateway, peer, place, &words, true).await?;
-    let sent = helper.write.take().map(|stdin| tokio::spawn(send(tar, stdin)));
-    while helper.next().await.map_err(inside)?.is_some() {}
-    // A helper that has ended reads no more; the caller should hear why, and first say what it has under way.
-    if let Some(sent) = sent {
-        let abort = sent.abort_handle();
-        if tokio::time::timeout(PATIENCE, sent).await.is_err() {
-            abort.abort();
-        }
-    }
+    let stdin = helper.write.take().ok_or_else(|| Error::Internal("a helper has no stdin".into()))?;
+    let ended = async {
+        while helper.next().await?.is_some() {}
+        io::Result::Ok(())
+    };
+    tar.carry(stdin, ended).await.map_err(inside)?;
     helper.end(gateway).await
-}
-
-/// Carries the caller's tar to the helper's stdin. One that breaks off ends there too, and the helper says so: it
-/// leaves no half file.
-async fn send(tar: Body, mut stdin: OwnedWriteHalf) {
-    let mut tar = tar.into_data_stream();
-    while let Some(Ok(chunk)) = tar.next().await {
-        if stdin.write_all(&chunk).await.is_err() {
-            break;
-        }
-    }
-    drop(stdin);
-    while let Some(Ok(_)) = tar.next().await {}
 }

@@ -43,7 +43,12 @@ pub(in crate::gateway) async fn splice(caller: OnUpgrade, engine: OnUpgrade) -> 
 pub(in crate::gateway) async fn raw_socket(
     mut answer: hyper::Response<hyper::body::Incoming>,
 ) -> io::Result<(UnixStream, bytes::Bytes)> {
-    plain(hyper::upgrade::on(&mut answer).await.map_err(io::Error::other)?)
+    raw(hyper::upgrade::on(&mut answer)).await
+}
+
+/// The socket that an upgrade leaves, and what was read of it already.
+pub(in crate::gateway) async fn raw(upgrade: OnUpgrade) -> io::Result<(UnixStream, bytes::Bytes)> {
+    plain(upgrade.await.map_err(io::Error::other)?)
 }
 
 /// The socket below an upgraded connection, and what was read of it already.
@@ -55,7 +60,7 @@ fn plain(upgraded: Upgraded) -> io::Result<(UnixStream, bytes::Bytes)> {
 }
 
 /// Copies until `from` ends. Back pressure is the sockets' own: nothing is read that was not yet written.
-async fn pump(from: &UnixStream, to: &UnixStream) -> io::Result<()> {
+pub(in crate::gateway) async fn pump(from: &UnixStream, to: &UnixStream) -> io::Result<()> {
     let mut buffer = Vec::new();
     loop {
         from.readable().await?;

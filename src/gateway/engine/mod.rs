@@ -13,7 +13,7 @@ mod turn;
 mod wire;
 
 pub(super) use failure::EngineError;
-pub(super) use forward::{raw_socket, splice};
+pub(super) use forward::{pump, raw, raw_socket, splice};
 pub(super) use id::{ContainerId, ExecId};
 pub(super) use label::{Labels, PREFIX, StageLabel, stage_tokens};
 pub(super) use line::read_lines;
