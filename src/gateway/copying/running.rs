@@ -14,7 +14,7 @@ use crate::protocol::escape::escape_line;
 use crate::protocol::place::COPY_IN_CONTAINER;
 use axum::body::Body;
 use axum::http::HeaderValue;
-use bytes::{Bytes, BytesMut};
+use bytes::{Buf, Bytes, BytesMut};
 use serde_json::Value;
 use std::collections::VecDeque;
 use std::io;
@@ -24,6 +24,8 @@ use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 
 /// How much is read from the engine at once.
 const CHUNK: usize = 256 << 10;
+/// The longest line of a helper's that is read.
+const LONGEST_LINE: usize = 64 << 10;
 /// What is kept of a helper's own words.
 const MOST_WORDS: usize = 8 << 10;
 
@@ -93,6 +95,26 @@ impl Helper {
         }
     }
 
+    /// The line that its output begins with, or what there is of it.
+    async fn line(&mut self) -> io::Result<Vec<u8>> {
+        let mut line = Vec::new();
+        while let Some(mut piece) = self.next().await? {
+            let end = piece.iter().position(|byte| *byte == b'\n');
+            line.extend(piece.split_to(end.unwrap_or(piece.len())));
+            if end.is_some() {
+                piece.advance(1);
+                if !piece.is_empty() {
+                    self.pieces.push_front(piece);
+                }
+                return Ok(line);
+            }
+            if line.len() > LONGEST_LINE {
+                return Err(io::Error::other("the copy helper's line does not end"));
+            }
+        }
+        Ok(line)
+    }
+
     fn sort(&mut self, bytes: Bytes) -> io::Result<()> {
         for piece in self.demux.push(bytes) {
             match piece.map_err(io::Error::other)? {
@@ -125,13 +147,15 @@ fn inside(error: io::Error) -> Error {
 
 pub(super) async fn stat(gateway: &Gateway, peer: &Peer, place: &Place) -> Result<HeaderValue, Error> {
     let mut helper = Helper::start(gateway, peer, place, &["stat", &place.path], false).await?;
-    let mut line = Vec::new();
-    while let Some(piece) = helper.next().await.map_err(inside)? {
-        line.extend(piece.iter().take((64 << 10) - line.len().min(64 << 10)));
-    }
+    let line = helper.line().await.map_err(inside)?;
+    while helper.next().await.map_err(inside)?.is_some() {}
     helper.end(gateway).await?;
-    // Read and written anew: the helper runs where the user can reach it.
-    let stat: PathStat = serde_json::from_slice(&line).map_err(|error| Error::Internal(error.to_string()))?;
+    header(&line)
+}
+
+/// A stat's line, read and written anew: the helper runs where the user can reach it.
+fn header(line: &[u8]) -> Result<HeaderValue, Error> {
+    let stat: PathStat = serde_json::from_slice(line).map_err(|error| Error::Internal(error.to_string()))?;
     let header = stat.to_header().and_then(|header| HeaderValue::from_str(&header).ok());
     header.ok_or_else(|| Error::Internal("a path's stat cannot be written".into()))
 }
@@ -141,8 +165,13 @@ pub(super) async fn get(
     peer: &Peer,
     place: &Place,
 ) -> Result<(Body, HeaderValue), Error> {
-    let stat = stat(&gateway, peer, place).await?;
-    let helper = Helper::start(&gateway, peer, place, &["pack", &place.path], false).await?;
+    let mut helper = Helper::start(&gateway, peer, place, &["pack", &place.path, "--stat"], false).await?;
+    let line = helper.line().await.map_err(inside)?;
+    if line.is_empty() {
+        helper.end(&gateway).await?;
+        return Err(Error::Internal("the copy helper said nothing".into()));
+    }
+    let stat = header(&line)?;
     let tar = futures_util::stream::unfold(Some(helper), move |helper| {
         let gateway = gateway.clone();
         async move {
