@@ -307,6 +307,11 @@ fn stat_says_what_the_engine_would() {
         (&((1u32 << 27) | 0o777).into(), &format!("{base}/f").into())
     );
     assert_eq!(stat(&format!("{base}/."))["name"], ".");
+    let path = format!("{base}/f");
+    let both = [run(uid, &["stat", &path], b"").stdout, run(uid, &["pack", &path], b"").stdout].concat();
+    assert!(run(uid, &["pack", &path, "--stat"], b"").stdout == both);
+    let missing = run(uid, &["pack", &format!("{base}/none"), "--stat"], b"");
+    assert_eq!((said(&missing).0, missing.stdout.len()), (3, 0));
 }
 
 #[test]

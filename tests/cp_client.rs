@@ -10,6 +10,7 @@ use clap::Parser;
 use ie_container::client::cp::{CopyError, Cp};
 use ie_container::protocol::copying::{PathStat, go_mode};
 use std::io::{Read, Write};
+use std::net::Shutdown;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -26,7 +27,7 @@ struct Answer {
     method: &'static str,
     head: String,
     body: Vec<u8>,
-    /// Whether it reads the request's body before it answers.
+    /// Whether it reads all of an upload before it says what became of it.
     patient: bool,
 }
 
@@ -51,20 +52,27 @@ fn read_head(stream: &mut UnixStream) -> String {
     String::from_utf8(head).unwrap()
 }
 
+const UPGRADED: &[u8] = b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: ie-tar\r\n\r\n";
+
+/// To a `PUT` that has been agreed to: what became of it.
+fn outcome(text: &str) -> Answer {
+    Answer { method: "PUT", head: String::new(), body: text.into(), patient: true }
+}
+
 fn serve(listener: &UnixListener, answers: Vec<Answer>) -> Vec<String> {
     let mut asked = Vec::new();
     for answer in answers {
         let (mut stream, _) = listener.accept().unwrap();
         let head = read_head(&mut stream);
         assert!(head.starts_with(answer.method), "{head}");
-        if answer.method == "PUT" && answer.patient {
-            let mut all = Vec::new();
-            while !all.ends_with(b"0\r\n\r\n") {
-                let mut part = [0; 65536];
-                match stream.read(&mut part) {
-                    Ok(0) | Err(_) => break,
-                    Ok(got) => all.extend_from_slice(&part[..got]),
-                }
+        if answer.method == "PUT" {
+            assert!(head.contains("upgrade: ie-tar\r\n"), "{head}");
+            stream.write_all(UPGRADED).unwrap();
+            if answer.patient {
+                std::io::copy(&mut stream, &mut std::io::sink()).unwrap();
+            } else {
+                stream.read_exact(&mut [0; 512]).unwrap();
+                stream.shutdown(Shutdown::Read).unwrap();
             }
         }
         asked.push(head.lines().next().unwrap().to_owned());
@@ -186,15 +194,44 @@ fn an_answer_before_all_is_sent_is_heard() {
     let file = std::fs::File::create(dir.path().join("big")).unwrap();
     file.set_len(200 << 20).unwrap();
     for patient in [true, false] {
-        let put = Answer {
-            patient,
-            ..answer("PUT", "507 Insufficient Storage", "", br#"{"message":"no space left on device: big"}"#)
-        };
+        let said = r#"{"refused":{"message":"no space left on device: big"}}"#;
+        let put = Answer { patient, ..outcome(said) };
         let answers = vec![answer("HEAD", "200 OK", &stat_header(0o040_755), b""), put];
         let (result, asked) = cp(&[from.join("big").to_str().unwrap(), "web:/d"], answers);
         assert_eq!(sentence(result), "no space left on device: big");
         assert_eq!(asked[1], "PUT /containers/web/archive?path=/d&noOverwriteDirNonDir=true HTTP/1.1");
     }
+}
+
+#[test]
+fn an_upload_is_done_when_the_gateway_says_so() {
+    let (dir, from) = destination();
+    std::fs::write(dir.path().join("f"), "x").unwrap();
+    let sent = |said: &str| {
+        let answers = vec![answer("HEAD", "200 OK", &stat_header(0o040_755), b""), outcome(said)];
+        cp(&[from.join("f").to_str().unwrap(), "web:/d"], answers).0
+    };
+    sent(r#""unpacked""#).unwrap();
+    assert_eq!(sentence(sent("")), "the connection to the gateway was lost");
+    for nonsense in [r#""unpac"#, "{}", r#"{"refused":null}"#] {
+        assert_eq!(sentence(sent(nonsense)), "the gateway's answer cannot be read", "{nonsense}");
+    }
+}
+
+#[test]
+fn a_file_that_cannot_be_read_is_the_reason_and_not_its_outcome() {
+    let (dir, from) = destination();
+    let name = "n".repeat(250);
+    // Packed from its top, its names are longer than an archive's may be.
+    let mut directory = std::fs::File::open(dir.path()).unwrap();
+    for part in std::iter::once("d").chain(std::iter::repeat_n(name.as_str(), 17)) {
+        rustix::fs::mkdirat(&directory, part, rustix::fs::Mode::RWXU).unwrap();
+        let flags = rustix::fs::OFlags::RDONLY | rustix::fs::OFlags::DIRECTORY;
+        directory = rustix::fs::openat(&directory, part, flags, rustix::fs::Mode::empty()).unwrap().into();
+    }
+    let answers = vec![answer("HEAD", "200 OK", &stat_header(0o040_755), b""), outcome("")];
+    let (result, _) = cp(&[from.join("d").to_str().unwrap(), "web:/d"], answers);
+    assert!(sentence(result).starts_with("the name is longer than 4095 bytes: "));
 }
 
 #[test]

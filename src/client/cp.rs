@@ -3,6 +3,7 @@
 use super::archive::cases::{Arrival, CaseError, Found, Source, arrival};
 use super::archive::end::{End, EndError};
 use super::archive::http::{self, CallError, Remote};
+use super::archive::upload::Upload;
 use super::archive::{pack, summary, unpack};
 use crate::protocol::copying::PathStat;
 use crate::protocol::path::{AskedPath, PathError};
@@ -114,12 +115,14 @@ impl Copy<'_> {
         let (to, found) = self.remote_destination(to, word).await?;
         let Arrival { directory, root } =
             arrival(&source, &to.path, found).map_err(|error| case(error, word))?;
-        let bar = summary::bar(self.quiet);
-        let (archive, made) = pack::local(&source, self.follow, &root, bar.clone())?;
+        let packer = pack::open(&source, self.follow, &root)?;
         let to = Remote { container: to.container, path: directory };
-        let answer = http::put(self.socket, &to, archive).await;
+        let upload = Upload::begin(self.socket, &to).await?;
+        let bar = summary::bar(self.quiet);
+        let made = pack::local(packer, bar.clone(), upload.sink()?);
+        let answer = upload.outcome().await;
         bar.finish_and_clear();
-        // A file that cannot be read cuts the request off: that is the reason then, not what came of it.
+        // A file that cannot be read cuts the upload off: that is the reason then, not what came of it.
         let sent = made.await.unwrap_or_else(|_| Ok(pack::Sent::default()))?;
         answer?;
         summary::notes(&sent.notes);
@@ -133,9 +136,10 @@ impl Copy<'_> {
             Found::Directory => {}
             Found::Nothing | Found::Other => return Err(CopyError::NotADirectory(name(word))),
         }
+        let upload = Upload::begin(self.socket, &to).await?;
         let bar = summary::bar(self.quiet);
-        let (archive, mut made) = pack::stdin(bar.clone());
-        let answer = http::put(self.socket, &to, archive).await;
+        let mut made = pack::stdin(bar.clone(), upload.sink()?);
+        let answer = upload.outcome().await;
         bar.finish_and_clear();
         // Not awaited before the answer is known: after an error the thread may wait for stdin for ever.
         let early = made.try_recv().ok();

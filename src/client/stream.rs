@@ -3,6 +3,8 @@
 use super::connect::Hijacked;
 use super::keys::Detector;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fs::sendfile;
+use rustix::io::retry_on_intr;
 use std::fs::File;
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::Shutdown;
@@ -12,6 +14,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 /// What one read may bring.
 const CHUNK: usize = 256 << 10;
+/// How much of a file is sent by one call, which the kernel takes apart anyway.
+const FILE_PART: usize = 1 << 30;
 /// How long the beginning of the detach keys is held back: longer than between two keys, shorter than impatience.
 const KEY_PAUSE: Timespec = Timespec { tv_sec: 0, tv_nsec: 300_000_000 };
 
@@ -213,6 +217,7 @@ pub(crate) fn feed(to: &UnixStream, detector: Option<Detector>, ends: bool) -> b
 }
 
 fn feed_bytes(mut stdin: File, mut to: &UnixStream) -> io::Result<()> {
+    feed_file(&stdin, to);
     let mut buffer = vec![0; CHUNK];
     loop {
         match read_some(&mut stdin, &mut buffer)? {
@@ -220,6 +225,11 @@ fn feed_bytes(mut stdin: File, mut to: &UnixStream) -> io::Result<()> {
             some => to.write_all(some)?,
         }
     }
+}
+
+/// A file's pages go to the socket as they are. What is no file, or goes wrong, is left to be copied.
+fn feed_file(stdin: &File, to: &UnixStream) {
+    while retry_on_intr(|| sendfile(to, stdin, None, FILE_PART)).is_ok_and(|sent| sent > 0) {}
 }
 
 fn feed_keys(mut stdin: File, mut to: &UnixStream, mut detector: Detector) -> io::Result<bool> {

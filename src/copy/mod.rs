@@ -4,7 +4,8 @@
 //!
 //! ```text
 //! ie-copy stat PATH                                 one line of JSON on stdout: protocol::copying::PathStat
-//! ie-copy pack PATH                                 a tar on stdout, its names rooted at PATH's last component
+//! ie-copy pack PATH [--stat]                        a tar on stdout, its names rooted at PATH's last component;
+//!                                                   first, if asked, the same line as `stat`
 //! ie-copy unpack DIR [--no-overwrite-dir-nondir]    a tar on stdin, into a directory that is there
 //! ie-copy end MARK                                  ends the processes of an exec whose caller is gone
 //! ```
@@ -69,12 +70,13 @@ fn run(words: &[OsString]) -> Result<(), Stopped> {
     match words.as_slice() {
         [b"stat", path] => stat::run(&asked(path)?),
         [b"pack", path] => pack::run(&asked(path)?),
+        [b"pack", path, b"--stat"] => stat::run(&asked(path)?).and_then(|()| pack::run(&asked(path)?)),
         [b"unpack", path] => unpack::run(&asked(path)?, false),
         [b"unpack", path, b"--no-overwrite-dir-nondir"] => unpack::run(&asked(path)?, true),
         [b"end", mark] => end::run(&self::mark(mark)?),
         _ => Err(Stopped::new(
             Ended::Usage,
-            "usage: ie-copy stat PATH | pack PATH | unpack DIR [--no-overwrite-dir-nondir] | end MARK",
+            "usage: ie-copy stat PATH | pack PATH [--stat] | unpack DIR [--no-overwrite-dir-nondir] | end MARK",
         )),
     }
 }

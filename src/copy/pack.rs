@@ -13,7 +13,7 @@ pub(super) fn run(asked: &AskedPath) -> Result<(), Stopped> {
     let mut more = true;
     while more {
         piece.clear();
-        let filled = packer.fill(&mut piece);
+        let filled = packer.gather(&mut piece);
         packer.notes().iter().for_each(|note| say(note));
         if let Err(error) = &filled {
             // In the stream too: there it reaches the one who unpacks.
@@ -22,6 +22,7 @@ pub(super) fn run(asked: &AskedPath) -> Result<(), Stopped> {
         if !give(&piece)? {
             return Ok(());
         }
+        packer.send(rustix::stdio::stdout());
         more = filled.map_err(|error| stopped(&error))?;
     }
     Ok(())

@@ -8,10 +8,11 @@ use crate::tarball::unpack::{Links, Replace, Rules, UnpackError, Unpacker};
 use crate::tarball::{CHUNK, reason, shown};
 use rustix::fs::{self, Mode, OFlags};
 use rustix::io::Errno;
+use rustix::stdio::stdin;
 use std::os::unix::ffi::OsStrExt;
 
 pub(super) fn run(asked: &AskedPath, same_kind: bool) -> Result<(), Stopped> {
-    super::pack::widen(rustix::stdio::stdin());
+    super::pack::widen(stdin());
     let path = asked.as_path();
     let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let directory = fs::openat(fs::CWD, path, flags, Mode::empty()).map_err(|errno| {
@@ -28,7 +29,7 @@ pub(super) fn run(asked: &AskedPath, same_kind: bool) -> Result<(), Stopped> {
 fn receive(mut unpacker: Unpacker) -> Result<(), Stopped> {
     let mut piece = Vec::with_capacity(CHUNK);
     while read(&mut piece)? {
-        unpacker.push(&piece).map_err(|error| stopped(&error))?;
+        unpacker.push(&piece).and_then(|()| unpacker.draw(stdin())).map_err(|error| stopped(&error))?;
     }
     unpacker.finish().map(drop).map_err(|error| stopped(&error))
 }
@@ -37,7 +38,7 @@ fn receive(mut unpacker: Unpacker) -> Result<(), Stopped> {
 fn read(piece: &mut Vec<u8>) -> Result<bool, Stopped> {
     loop {
         piece.clear();
-        match rustix::io::read(rustix::stdio::stdin(), rustix::buffer::spare_capacity(piece)) {
+        match rustix::io::read(stdin(), rustix::buffer::spare_capacity(piece)) {
             Ok(got) => return Ok(got > 0),
             Err(Errno::INTR) => {}
             Err(errno) => {

@@ -1,11 +1,27 @@
 //! What is said about a copy: a path's stat, as Docker's header carries it, and the helper's exit codes.
 
+use super::report::Refusal;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 
 /// The header of `HEAD` and `GET /containers/{id}/archive`.
 pub const PATH_STAT_HEADER: &str = "X-Docker-Container-Path-Stat";
+
+/// What the client asks `PUT /containers/{id}/archive` to upgrade to: without a body, as the raw connection then takes the
+/// tar, which ends where the client closes its sending side. An [`Outcome`] follows, and the connection's end.
+///
+/// Neither side has to copy it then, as HTTP's chunks would make them. Other clients send a body, as Docker has it.
+pub const RAW_TAR: &str = "ie-tar";
+
+/// What became of a tar sent on the raw connection; one JSON value.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Outcome {
+    Unpacked,
+    /// Why it was not unpacked, or not all of it.
+    Refused(Refusal),
+}
 
 /// One path in a container, in the engine's words.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -3,9 +3,9 @@
 use super::entry::{Entry, Kind, Owner, PERMISSIONS, Time};
 use super::name::join;
 use super::reason::{reason, shown};
-use super::{LONGEST_NAME, at_most, padding, wide, write};
+use super::{LONGEST_NAME, at_most, wide, write};
 use rustix::fs::{self, AtFlags, FileType, Mode, OFlags, Stat};
-use rustix::io::Errno;
+use rustix::io::{Errno, retry_on_intr};
 use std::collections::HashMap;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
@@ -14,6 +14,11 @@ use std::sync::Arc;
 
 /// Room that a header with the longest name and target needs; a piece with less left is given away.
 const HEADER_ROOM: usize = 16 * 1024;
+
+/// From here on contents are sent from their pages, without being copied.
+const BULK: u64 = 64 * 1024;
+/// How much of them is sent before the caller hears of it.
+const SENT_AT_ONCE: usize = 4 << 20;
 
 /// Why a packing stopped. What was given away before is no whole archive.
 #[derive(Debug, thiserror::Error)]
@@ -57,6 +62,8 @@ enum State {
         file: OwnedFd,
         left: u64,
         size: u64,
+        /// Whether the kernel may be asked to send its pages; it cannot from every file system.
+        pages: bool,
     },
     /// A file that has become shorter than its header said.
     Zeroes {
@@ -64,6 +71,13 @@ enum State {
         size: u64,
     },
     Done,
+}
+
+impl State {
+    /// Whether a file's contents come next, and are worth a call of their own.
+    fn is_bulk(&self) -> bool {
+        matches!(self, Self::Reading { left, pages: true, .. } if *left >= BULK)
+    }
 }
 
 /// Packs one file, link or whole directory.
@@ -104,9 +118,34 @@ impl Packer {
 
     /// Appends to `out` until it is as long as its capacity, or the archive ends; says whether there is more.
     pub fn fill(&mut self, out: &mut Vec<u8>) -> Result<bool, PackError> {
+        self.fill_until(out, |_| false)
+    }
+
+    /// As [`Self::fill`], but stops before contents that [`Self::send`] should take: the two are called in turn.
+    pub fn gather(&mut self, out: &mut Vec<u8>) -> Result<bool, PackError> {
+        self.fill_until(out, State::is_bulk)
+    }
+
+    /// Sends contents that come next straight from their file to a pipe or a socket, if they are worth it.
+    ///
+    /// There are no errors here: what cannot be sent is left to be gathered, and then the file, or who writes, has the
+    /// reason.
+    pub fn send(&mut self, to: BorrowedFd<'_>) {
+        if !self.state.is_bulk() {
+            return;
+        }
+        let State::Reading { file, left, pages, .. } = &mut self.state else { return };
+        match retry_on_intr(|| fs::sendfile(to, &*file, None, at_most(*left, SENT_AT_ONCE))) {
+            Ok(sent) if sent > 0 => self.sent(wide(sent)),
+            Ok(_) | Err(_) => *pages = false,
+        }
+    }
+
+    fn fill_until(&mut self, out: &mut Vec<u8>, stop: fn(&State) -> bool) -> Result<bool, PackError> {
         out.append(&mut self.pending);
         loop {
             match &mut self.state {
+                state if stop(state) => return Ok(true),
                 State::Walking if out.capacity() - out.len() < HEADER_ROOM && !out.is_empty() => {
                     return Ok(true);
                 }
@@ -202,7 +241,7 @@ impl Packer {
         let size = u64::try_from(stat.st_size).unwrap_or_default();
         self.header(Kind::File, &stat, Vec::new(), size)?;
         if size > 0 {
-            self.state = State::Reading { file, left: size, size };
+            self.state = State::Reading { file, left: size, size, pages: true };
         }
         Ok(())
     }
@@ -243,7 +282,7 @@ impl Packer {
 
     /// Reads straight into the piece that is given away.
     fn read(&mut self, out: &mut Vec<u8>) -> Result<(), PackError> {
-        let State::Reading { file, left, size } = &mut self.state else { return Ok(()) };
+        let State::Reading { file, left, size, .. } = &mut self.state else { return Ok(()) };
         let before = out.len();
         let got = match rustix::io::read(&*file, rustix::buffer::spare_capacity(out)) {
             Ok(got) => got,
@@ -253,21 +292,25 @@ impl Packer {
         // A file that has grown is as long as its header said.
         let some = at_most(*left, got);
         out.truncate(before + some);
-        *left -= wide(some);
-        self.contents += wide(some);
-        match (got, *left, *size) {
-            (_, 0, size) => {
-                out.reserve(usize::try_from(padding(size)).unwrap_or_default());
-                write::pad(out, size);
-                self.state = State::Walking;
-            }
-            (0, left, size) => {
-                self.notes.push(Note::Shrank { name: self.path(), by: left });
-                self.state = State::Zeroes { left, size };
-            }
-            _ => {}
+        if got == 0 {
+            let (left, size) = (*left, *size);
+            self.notes.push(Note::Shrank { name: self.path(), by: left });
+            self.state = State::Zeroes { left, size };
+        } else {
+            self.sent(wide(some));
         }
         Ok(())
+    }
+
+    /// Counts contents that have gone; after the last of them comes their padding.
+    fn sent(&mut self, count: u64) {
+        let State::Reading { left, size, .. } = &mut self.state else { return };
+        *left = left.saturating_sub(count);
+        self.contents += count;
+        if *left == 0 {
+            write::pad(&mut self.pending, *size);
+            self.state = State::Walking;
+        }
     }
 
     fn skip(&mut self, what: &'static str) -> Result<(), PackError> {

@@ -4,7 +4,8 @@ use super::entry::{PERMISSIONS, Time};
 use super::name::{join, split};
 use super::wide;
 use rustix::fs::{self, AtFlags, FileType, Mode, OFlags, ResolveFlags, Stat, Timespec, Timestamps};
-use rustix::io::Errno;
+use rustix::io::{Errno, retry_on_intr};
+use rustix::pipe::{SpliceFlags, splice};
 use std::collections::HashSet;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
@@ -216,6 +217,11 @@ impl Unnamed {
             }
         }
         Ok(())
+    }
+
+    /// Moves bytes from a pipe to the file's end; says how many.
+    pub(super) fn draw(&self, pipe: BorrowedFd<'_>, most: usize) -> Result<usize, Errno> {
+        retry_on_intr(|| splice(pipe, None, &self.file, None, most, SpliceFlags::MOVE))
     }
 
     /// Takes the room on the disk beforehand, so that a full disk says so before bytes have travelled.

@@ -141,6 +141,19 @@ impl Reader {
         }
     }
 
+    /// How many bytes of a file's contents come next.
+    pub fn contents_left(&self) -> u64 {
+        if let State::Data { left, .. } = self.state { left } else { 0 }
+    }
+
+    /// Counts contents that were taken from where the input comes from, without passing through here.
+    pub fn pass_over(&mut self, count: u64) {
+        if let State::Data { left, .. } = &mut self.state {
+            *left = left.saturating_sub(count);
+            self.taken += count;
+        }
+    }
+
     /// Says whether the bytes so far are a whole archive.
     ///
     /// The end mark may be missing, as tar itself allows, when the last member is whole: nothing is lost by it.

@@ -6,9 +6,14 @@ use super::place::{Fault, Place, Unnamed};
 pub use super::place::{Links, Replace};
 use super::read::{Event, Malformed, Reader};
 use super::reason::{reason, shown};
-use super::wide;
+use super::{at_most, wide};
 use rustix::io::Errno;
-use std::os::fd::OwnedFd;
+use std::os::fd::{BorrowedFd, OwnedFd};
+
+/// From here on contents go from a pipe to their file without passing through this program's memory.
+const BULK: u64 = 64 * 1024;
+/// How much of them at once: what the widest pipe holds.
+const DRAWN_AT_ONCE: usize = 1 << 20;
 
 /// What an unpacking allows. No rule lets a member leave the directory, be a device, or be setuid.
 #[derive(Debug, Clone)]
@@ -116,6 +121,22 @@ impl Unpacker {
             }
         }
         Ok(())
+    }
+
+    /// Takes contents that come next straight from a pipe into their file, if there is much of them.
+    ///
+    /// There are no pipe's and no file's errors here: whoever reads and pushes the rest has the reason.
+    pub fn draw(&mut self, pipe: BorrowedFd<'_>) -> Result<(), UnpackError> {
+        while self.reader.contents_left() >= BULK
+            && let Some(Receiving { file, .. }) = &self.receiving
+            && let Ok(drawn) = file.draw(pipe, at_most(self.reader.contents_left(), DRAWN_AT_ONCE))
+            && drawn > 0
+        {
+            self.reader.pass_over(wide(drawn));
+            self.contents += wide(drawn);
+        }
+        // What was drawn may have been the file's last.
+        self.push(&[])
     }
 
     /// Ends the unpacking; the archive must be whole. Says how many bytes of contents were in it.

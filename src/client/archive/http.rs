@@ -1,21 +1,18 @@
 //! The three archive calls of the Docker Engine API, over a Unix socket.
 
-use crate::protocol::copying::{PATH_STAT_HEADER, PathStat};
+use crate::protocol::copying::{PATH_STAT_HEADER, PathStat, RAW_TAR};
 use crate::protocol::name::ContainerRef;
 use crate::protocol::path::AskedPath;
 use crate::protocol::report::Refusal;
 use bytes::Bytes;
-use http_body_util::BodyExt;
-use hyper::body::{Body, Frame, Incoming, SizeHint};
+use http_body_util::{BodyExt, Empty};
+use hyper::body::Incoming;
+use hyper::http::request::Builder;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
-use std::pin::Pin;
-use std::task::{Context, Poll};
 use tokio::net::UnixStream;
-use tokio::sync::mpsc::Receiver;
-use tokio::task::AbortHandle;
 
 /// Why a call has no good answer.
 #[derive(Debug, thiserror::Error)]
@@ -24,6 +21,10 @@ pub enum CallError {
     Unreachable { socket: PathBuf, source: std::io::Error },
     #[error("the connection to the gateway was lost")]
     Lost(#[source] hyper::Error),
+    #[error("the connection to the gateway was lost")]
+    CutOff,
+    #[error("cannot use the connection to the gateway: {0}")]
+    Connection(std::io::Error),
     #[error("the gateway's answer cannot be read")]
     Answer,
     #[error("{}", crate::protocol::escape::escape(&.0.message))]
@@ -52,45 +53,9 @@ impl Remote {
     }
 }
 
-/// A piece of an archive on its way, or why there is no more.
-pub type Piece = Result<Bytes, std::io::Error>;
-
-/// A body that is made while it is sent: pieces from a channel. An error in it cuts the request off.
-#[derive(Default)]
-pub struct Outgoing(Option<Receiver<Piece>>);
-
-impl Outgoing {
-    pub fn new(pieces: Receiver<Piece>) -> Self {
-        Self(Some(pieces))
-    }
-}
-
-impl Body for Outgoing {
-    type Data = Bytes;
-    type Error = std::io::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
-        match &mut self.0 {
-            None => Poll::Ready(None),
-            Some(pieces) => pieces.poll_recv(context).map(|piece| piece.map(|piece| piece.map(Frame::data))),
-        }
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.0.is_none()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        if self.0.is_none() { SizeHint::with_exact(0) } else { SizeHint::default() }
-    }
-}
-
 /// What is at a path: none if there is nothing, or no such container: the next call tells them apart.
 pub async fn stat(socket: &Path, remote: &Remote) -> Result<Option<PathStat>, CallError> {
-    let (response, _) = call(socket, Method::HEAD, &remote.uri(""), Outgoing::default()).await?;
+    let response = call(socket, Method::HEAD, &remote.uri("")).await?;
     match response.status() {
         StatusCode::NOT_FOUND => Ok(None),
         status if status.is_success() => path_stat(&response).map(Some),
@@ -104,42 +69,47 @@ pub async fn stat(socket: &Path, remote: &Remote) -> Result<Option<PathStat>, Ca
 
 /// A path as an archive.
 pub async fn get(socket: &Path, remote: &Remote) -> Result<(PathStat, Incoming), CallError> {
-    let (response, _) = call(socket, Method::GET, &remote.uri(""), Outgoing::default()).await?;
+    let response = call(socket, Method::GET, &remote.uri("")).await?;
     let response = accepted(response).await?;
     Ok((path_stat(&response)?, response.into_body()))
 }
 
-/// Unpacks an archive into a directory.
-pub async fn put(socket: &Path, remote: &Remote, archive: Outgoing) -> Result<(), CallError> {
-    let uri = remote.uri("&noOverwriteDirNonDir=true");
-    let (response, connection) = call(socket, Method::PUT, &uri, archive).await?;
-    let answer = accepted(response).await;
-    // A refusal may come before all is sent: then the rest is not.
-    connection.abort();
-    answer.map(drop)
+/// Asks to unpack an archive into a directory: the connection takes it from here on, and nothing else.
+pub async fn agreed(socket: &Path, remote: &Remote) -> Result<UnixStream, CallError> {
+    let request = request(Method::PUT, &remote.uri("&noOverwriteDirNonDir=true"))
+        .header("Connection", "Upgrade")
+        .header("Upgrade", RAW_TAR);
+    let response = accepted(send(socket, request).await?).await?;
+    if response.status() != StatusCode::SWITCHING_PROTOCOLS {
+        return Err(CallError::Answer);
+    }
+    let upgraded = hyper::upgrade::on(response).await.map_err(CallError::Lost)?;
+    let parts = upgraded.downcast::<TokioIo<UnixStream>>().map_err(|_| CallError::Answer)?;
+    // The gateway has nothing to say before it has the archive, or refuses it: that is not the beginning of it.
+    if parts.read_buf.is_empty() { Ok(parts.io.into_inner()) } else { Err(CallError::Answer) }
 }
 
-async fn call(
-    socket: &Path,
-    method: Method,
-    uri: &str,
-    body: Outgoing,
-) -> Result<(Response<Incoming>, AbortHandle), CallError> {
-    let unreachable = |source| CallError::Unreachable { socket: socket.to_owned(), source };
-    let stream = UnixStream::connect(socket).await.map_err(unreachable)?;
-    let (mut sender, connection) =
-        hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(CallError::Lost)?;
-    // Ends with the connection; what goes wrong there is also this call's or its body's error.
-    let connection = tokio::spawn(connection).abort_handle();
-    let request = Request::builder()
+async fn call(socket: &Path, method: Method, uri: &str) -> Result<Response<Incoming>, CallError> {
+    send(socket, request(method, uri)).await
+}
+
+fn request(method: Method, uri: &str) -> Builder {
+    Request::builder()
         .method(method)
         .uri(uri)
         .header("Host", "ie-container")
         .header("Content-Type", "application/x-tar")
-        .body(body)
-        .map_err(|_| CallError::Answer)?;
-    let response = sender.send_request(request).await.map_err(CallError::Lost)?;
-    Ok((response, connection))
+}
+
+async fn send(socket: &Path, request: Builder) -> Result<Response<Incoming>, CallError> {
+    let unreachable = |source| CallError::Unreachable { socket: socket.to_owned(), source };
+    let request = request.body(Empty::<Bytes>::new()).map_err(|_| CallError::Answer)?;
+    let stream = UnixStream::connect(socket).await.map_err(unreachable)?;
+    let (mut sender, connection) =
+        hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(CallError::Lost)?;
+    // Ends with the connection; what goes wrong there is also this call's or its body's error.
+    tokio::spawn(connection.with_upgrades());
+    sender.send_request(request).await.map_err(CallError::Lost)
 }
 
 fn path_stat(response: &Response<Incoming>) -> Result<PathStat, CallError> {
@@ -150,7 +120,7 @@ fn path_stat(response: &Response<Incoming>) -> Result<PathStat, CallError> {
 async fn accepted(response: Response<Incoming>) -> Result<Response<Incoming>, CallError> {
     /// A refusal is a few sentences; more is not read.
     const LONGEST: usize = 64 * 1024;
-    if response.status().is_success() {
+    if response.status().is_success() || response.status() == StatusCode::SWITCHING_PROTOCOLS {
         return Ok(response);
     }
     let status = response.status();

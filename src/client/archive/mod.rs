@@ -6,3 +6,4 @@ pub mod http;
 pub mod pack;
 pub mod summary;
 pub mod unpack;
+pub mod upload;

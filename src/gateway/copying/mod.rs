@@ -6,6 +6,7 @@
 
 mod running;
 mod stopped;
+mod tar;
 
 use super::answer::Flag;
 use super::audit;
@@ -17,12 +18,13 @@ use super::state::Gateway;
 use crate::protocol::escape::escape_line;
 use crate::protocol::report::Refusal;
 use axum::body::Body;
-use axum::extract::{Query, State};
+use axum::extract::{Query, Request, State};
 use axum::http::header::{CONTENT_TYPE, HeaderValue};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
+use tar::Tar;
 
 type Shared = State<Arc<Gateway>>;
 
@@ -120,14 +122,21 @@ pub(super) async fn put(
     State(gateway): Shared,
     word: Word,
     Query(query): Query<ArchiveQuery>,
-    tar: Body,
-) -> Result<(), Error> {
+    request: Request,
+) -> Result<Response, Error> {
     let place = Place::find(&gateway, &peer, &word, &query.path).await?;
     audit::allowed(Some(&peer), "cp-in", place.container.id().as_str());
-    match stopped::Copy::begin(&gateway, &peer, place).await? {
-        Ok(copy) => copy.put(&peer, tar).await,
-        Err(place) => running::put(&gateway, &peer, &place, tar, query.keep_kinds).await,
+    let copy = stopped::Copy::begin(&gateway, &peer, place).await?;
+    let take = move |tar: Tar| async move {
+        match copy {
+            Ok(copy) => copy.put(&peer, tar.into_body()).await,
+            Err(place) => running::put(&gateway, &peer, &place, tar, query.keep_kinds).await,
+        }
+    };
+    if tar::is_raw(&request) {
+        return Ok(tar::upgrade(request, take));
     }
+    take(Tar::Body(request.into_body())).await.map(IntoResponse::into_response)
 }
 
 fn with_stat(body: Body, kind: &'static str, stat: HeaderValue) -> Response {

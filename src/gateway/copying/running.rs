@@ -1,6 +1,7 @@
 //! Copying with a running container: its helper, started by exec as the user, packs and unpacks.
 
 use super::Place;
+use super::tar::Tar;
 use crate::gateway::answer::Flag;
 use crate::gateway::archive::demux::{Demux, Stream};
 use crate::gateway::create::ExecWish;
@@ -13,20 +14,18 @@ use crate::protocol::escape::escape_line;
 use crate::protocol::place::COPY_IN_CONTAINER;
 use axum::body::Body;
 use axum::http::HeaderValue;
-use bytes::{Bytes, BytesMut};
-use futures_util::StreamExt;
+use bytes::{Buf, Bytes, BytesMut};
 use serde_json::Value;
 use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
-use std::time::Duration;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::AsyncReadExt;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 
 /// How much is read from the engine at once.
 const CHUNK: usize = 256 << 10;
-/// How long a caller's tar is still read when nobody takes it any more.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// The longest line of a helper's that is read.
+const LONGEST_LINE: usize = 64 << 10;
 /// What is kept of a helper's own words.
 const MOST_WORDS: usize = 8 << 10;
 
@@ -97,6 +96,26 @@ impl Helper {
         }
     }
 
+    /// The line that its output begins with, or what there is of it.
+    async fn line(&mut self) -> io::Result<Vec<u8>> {
+        let mut line = Vec::new();
+        while let Some(mut piece) = self.next().await? {
+            let end = piece.iter().position(|byte| *byte == b'\n');
+            line.extend(piece.split_to(end.unwrap_or(piece.len())));
+            if end.is_some() {
+                piece.advance(1);
+                if !piece.is_empty() {
+                    self.pieces.push_front(piece);
+                }
+                return Ok(line);
+            }
+            if line.len() > LONGEST_LINE {
+                return Err(io::Error::other("the copy helper's line does not end"));
+            }
+        }
+        Ok(line)
+    }
+
     fn sort(&mut self, bytes: Bytes) -> io::Result<()> {
         for piece in self.demux.push(bytes) {
             match piece.map_err(io::Error::other)? {
@@ -129,13 +148,15 @@ fn inside(error: io::Error) -> Error {
 
 pub(super) async fn stat(gateway: &Gateway, peer: &Peer, place: &Place) -> Result<HeaderValue, Error> {
     let mut helper = Helper::start(gateway, peer, place, &["stat", &place.path], false).await?;
-    let mut line = Vec::new();
-    while let Some(piece) = helper.next().await.map_err(inside)? {
-        line.extend(piece.iter().take((64 << 10) - line.len().min(64 << 10)));
-    }
+    let line = helper.line().await.map_err(inside)?;
+    while helper.next().await.map_err(inside)?.is_some() {}
     helper.end(gateway).await?;
-    // Read and written anew: the helper runs where the user can reach it.
-    let stat: PathStat = serde_json::from_slice(&line).map_err(|error| Error::Internal(error.to_string()))?;
+    header(&line)
+}
+
+/// A stat's line, read and written anew: the helper runs where the user can reach it.
+fn header(line: &[u8]) -> Result<HeaderValue, Error> {
+    let stat: PathStat = serde_json::from_slice(line).map_err(|error| Error::Internal(error.to_string()))?;
     let header = stat.to_header().and_then(|header| HeaderValue::from_str(&header).ok());
     header.ok_or_else(|| Error::Internal("a path's stat cannot be written".into()))
 }
@@ -145,8 +166,13 @@ pub(super) async fn get(
     peer: &Peer,
     place: &Place,
 ) -> Result<(Body, HeaderValue), Error> {
-    let stat = stat(&gateway, peer, place).await?;
-    let helper = Helper::start(&gateway, peer, place, &["pack", &place.path], false).await?;
+    let mut helper = Helper::start(&gateway, peer, place, &["pack", &place.path, "--stat"], false).await?;
+    let line = helper.line().await.map_err(inside)?;
+    if line.is_empty() {
+        helper.end(&gateway).await?;
+        return Err(Error::Internal("the copy helper said nothing".into()));
+    }
+    let stat = header(&line)?;
     let tar = futures_util::stream::unfold(Some(helper), move |helper| {
         let gateway = gateway.clone();
         async move {
@@ -169,7 +195,7 @@ pub(super) async fn put(
     gateway: &Gateway,
     peer: &Peer,
     place: &Place,
-    tar: Body,
+    tar: Tar,
     keep_kinds: Flag,
 ) -> Result<(), Error> {
     let mut words = vec!["unpack", place.path.as_str()];
@@ -177,27 +203,11 @@ pub(super) async fn put(
         words.push("--no-overwrite-dir-nondir");
     }
     let mut helper = Helper::start(gateway, peer, place, &words, true).await?;
-    let sent = helper.write.take().map(|stdin| tokio::spawn(send(tar, stdin)));
-    while helper.next().await.map_err(inside)?.is_some() {}
-    // A helper that has ended reads no more; the caller should hear why, and first say what it has under way.
-    if let Some(sent) = sent {
-        let abort = sent.abort_handle();
-        if tokio::time::timeout(PATIENCE, sent).await.is_err() {
-            abort.abort();
-        }
-    }
+    let stdin = helper.write.take().ok_or_else(|| Error::Internal("a helper has no stdin".into()))?;
+    let ended = async {
+        while helper.next().await?.is_some() {}
+        io::Result::Ok(())
+    };
+    tar.carry(stdin, ended).await.map_err(inside)?;
     helper.end(gateway).await
-}
-
-/// Carries the caller's tar to the helper's stdin. One that breaks off ends there too, and the helper says so: it
-/// leaves no half file.
-async fn send(tar: Body, mut stdin: OwnedWriteHalf) {
-    let mut tar = tar.into_data_stream();
-    while let Some(Ok(chunk)) = tar.next().await {
-        if stdin.write_all(&chunk).await.is_err() {
-            break;
-        }
-    }
-    drop(stdin);
-    while let Some(Ok(_)) = tar.next().await {}
 }

@@ -1,5 +1,6 @@
 //! Raw streams: both sides upgraded, then bytes copied both ways without a look at them.
 
+use super::lane::{Lane, Left};
 use crate::gateway::gpu::terminals::Notices;
 use hyper::upgrade::{OnUpgrade, Parts, Upgraded};
 use hyper_util::rt::TokioIo;
@@ -9,6 +10,9 @@ use tokio::net::UnixStream;
 
 /// How many bytes one direction has in hand; a page is only taken when it is used.
 const BUFFER: usize = 256 << 10;
+
+/// What is read at once when there is much to come: a lane is worth it then.
+const BULK: usize = 64 << 10;
 
 /// Copies between a caller and the engine until the engine ends; that the caller went before is an error.
 ///
@@ -49,7 +53,12 @@ pub(in crate::gateway) async fn splice(
 pub(in crate::gateway) async fn raw_socket(
     mut answer: hyper::Response<hyper::body::Incoming>,
 ) -> io::Result<(UnixStream, bytes::Bytes)> {
-    plain(hyper::upgrade::on(&mut answer).await.map_err(io::Error::other)?)
+    raw(hyper::upgrade::on(&mut answer)).await
+}
+
+/// The socket that an upgrade leaves, and what was read of it already.
+pub(in crate::gateway) async fn raw(upgrade: OnUpgrade) -> io::Result<(UnixStream, bytes::Bytes)> {
+    plain(upgrade.await.map_err(io::Error::other)?)
 }
 
 /// The socket below an upgraded connection, and what was read of it already.
@@ -61,7 +70,8 @@ fn plain(upgraded: Upgraded) -> io::Result<(UnixStream, bytes::Bytes)> {
 }
 
 /// Which side of a copy is gone.
-enum Broken {
+#[derive(Debug)]
+pub(in crate::gateway) enum Broken {
     Reading(io::Error),
     Writing(io::Error),
 }
@@ -107,7 +117,7 @@ async fn deliver(
 }
 
 /// Copies until `from` ends. Back pressure is the sockets' own: nothing is read that was not yet written.
-async fn pump(from: &UnixStream, to: &UnixStream) -> Result<(), Broken> {
+pub(in crate::gateway) async fn pump(from: &UnixStream, to: &UnixStream) -> Result<(), Broken> {
     let mut buffer = Vec::new();
     loop {
         from.readable().await.map_err(Broken::Reading)?;
@@ -124,6 +134,14 @@ async fn pump(from: &UnixStream, to: &UnixStream) -> Result<(), Broken> {
         write_all(to, buffer.get(..count).unwrap_or_default()).await.map_err(Broken::Writing)?;
         if count < BUFFER / 64 {
             buffer = Vec::new();
+        }
+        if count >= BULK
+            && let Ok(lane) = Lane::open()
+        {
+            buffer = Vec::new();
+            if lane.carry(from, to).await? == Left::End {
+                return Ok(());
+            }
         }
     }
 }

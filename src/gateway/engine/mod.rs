@@ -5,6 +5,7 @@ mod forward;
 mod give;
 mod id;
 mod label;
+mod lane;
 mod line;
 mod network;
 mod owned;
@@ -14,7 +15,7 @@ mod turn;
 mod wire;
 
 pub(super) use failure::EngineError;
-pub(super) use forward::{raw_socket, splice};
+pub(super) use forward::{pump, raw, raw_socket, splice};
 pub(super) use id::{ContainerId, ExecId, NetworkId};
 pub(super) use label::{Labels, PREFIX, StageLabel, stage_tokens};
 pub(super) use line::read_lines;
