@@ -9,6 +9,7 @@
 )]
 
 mod attach_pty;
+mod attacks;
 mod cp;
 mod docker_cli;
 mod exec;
@@ -43,6 +44,7 @@ fn main() -> ExitCode {
         cp::tests(),
         staging::tests(),
         policy::tests(),
+        attacks::hostile_images::tests(),
         ownership::tests(),
         refusals::tests(),
         docker_cli::tests(),

@@ -1,0 +1,5 @@
+//! Attacks, each shown to succeed on the bare engine, as a member of group docker would use it, and to fail through the
+//! gateway. What an attack was worth is judged on the host, by an ordinary user who runs and opens what it left.
+
+mod ground;
+pub(crate) mod hostile_images;
