@@ -44,7 +44,7 @@ fn main() -> ExitCode {
         cp::tests(),
         staging::tests(),
         policy::tests(),
-        attacks::hostile_images::tests(),
+        attacks::tests().into_iter().flatten().collect(),
         ownership::tests(),
         refusals::tests(),
         docker_cli::tests(),

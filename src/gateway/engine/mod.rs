@@ -5,6 +5,7 @@ mod forward;
 mod id;
 mod label;
 mod line;
+mod look;
 mod network;
 mod owned;
 mod spec;
@@ -16,6 +17,7 @@ pub(super) use forward::{raw_socket, splice};
 pub(super) use id::{ContainerId, ExecId};
 pub(super) use label::{Labels, PREFIX, StageLabel, stage_tokens};
 pub(super) use line::read_lines;
+pub(super) use look::LookError;
 pub(super) use network::NetworkError;
 pub(super) use owned::{Found, Owned, pick};
 pub(super) use spec::{Files, Grant, exec_body};
@@ -46,6 +48,7 @@ pub(super) struct Engine {
     locks: Mutex<HashMap<ContainerId, Arc<tokio::sync::Mutex<()>>>>,
     /// Networks are numbered one at a time.
     networks: tokio::sync::Mutex<()>,
+    looked: look::Looked,
 }
 
 /// `GET /version`, as far as it matters here.
@@ -68,6 +71,7 @@ impl Engine {
             turns: Mutex::default(),
             locks: Mutex::default(),
             networks: tokio::sync::Mutex::default(),
+            looked: look::Looked::default(),
         }
     }
 
