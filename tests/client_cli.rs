@@ -139,9 +139,9 @@ fn a_wrong_word_gets_one_sentence_and_a_code() {
         (&["run", "-u", "0", "img"], 125, "ie-container: --user is not allowed here: "),
         (&["run", "--restart", "always", "img"], 125, "ie-container: --restart always is not allowed here: "),
         (
-            &["run", "-v", "data:/data", "img"],
+            &["run", "-v", "data", "img"],
             125,
-            "ie-container: named volumes are not served yet, give a path",
+            "ie-container: -v data is not understood, say -v SOURCE:TARGET[:ro]",
         ),
         (&["run", "-it", "img"], 125, "ie-container: the input device is not a TTY\n"),
         (&["run", "-d", "-a", "stdout", "img"], 125, "ie-container: conflicting options: -a and -d\n"),

@@ -1,4 +1,5 @@
-//! `ie-copy`: runs inside a container as its user, without capabilities; tar in, tar out.
+//! `ie-copy`: runs inside a container as its user, without capabilities; tar in, tar out. `nodes` alone runs as root, in
+//! a container of the gateway's own.
 //!
 //! The gateway runs it by exec, with the words below and no shell between; it needs nothing of the image.
 //!
@@ -8,12 +9,14 @@
 //!                                                   first, if asked, the same line as `stat`
 //! ie-copy unpack DIR [--no-overwrite-dir-nondir]    a tar on stdin, into a directory that is there
 //! ie-copy end MARK                                  ends the processes of an exec whose caller is gone
+//! ie-copy nodes                                     the path of a device node in the image, if it has one
 //! ```
 //!
 //! A path that does not begin with `/` begins at the root, as in the engine's API. The exit code is one of
 //! [`Ended`]'s; one line on stderr says what went wrong, lines before it what was passed over.
 
 mod end;
+mod nodes;
 mod pack;
 mod stat;
 mod unpack;
@@ -74,9 +77,10 @@ fn run(words: &[OsString]) -> Result<(), Stopped> {
         [b"unpack", path] => unpack::run(&asked(path)?, false),
         [b"unpack", path, b"--no-overwrite-dir-nondir"] => unpack::run(&asked(path)?, true),
         [b"end", mark] => end::run(&self::mark(mark)?),
+        [b"nodes"] => nodes::run(),
         _ => Err(Stopped::new(
             Ended::Usage,
-            "usage: ie-copy stat PATH | pack PATH [--stat] | unpack DIR [--no-overwrite-dir-nondir] | end MARK",
+            "usage: ie-copy stat PATH | pack PATH [--stat] | unpack DIR [--no-overwrite-dir-nondir] | end MARK | nodes",
         )),
     }
 }

@@ -9,6 +9,7 @@
 )]
 
 mod attach_pty;
+mod attacks;
 mod compose;
 mod cp;
 mod devcontainers;
@@ -52,6 +53,7 @@ fn main() -> ExitCode {
         cp::tests(),
         staging::tests(),
         policy::tests(),
+        attacks::tests().into_iter().flatten().collect(),
         ownership::tests(),
         refusals::tests(),
         docker_cli::tests(),

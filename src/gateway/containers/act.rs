@@ -67,6 +67,8 @@ pub(in crate::gateway) async fn start(
 /// Admitted again, staged again, then started: never with a stage that is missing.
 async fn start_now(gateway: &Gateway, peer: &Peer, container: &Owned) -> Result<StatusCode, Error> {
     let limits = gateway.limits(peer.account()?);
+    // Before any lock: the first start of an image takes a moment longer.
+    gateway.engine.look_through(container, gateway.copy_helper()).await?;
     // The container first: who waits for a copy must not keep the user's other containers waiting.
     let _lock = lock(gateway, container).await?;
     let turn = gateway.engine.turn(peer.uid()).await;

@@ -319,6 +319,21 @@ pub(super) async fn unstage(gateway: &Gateway, tokens: &[Token]) {
     }
 }
 
+impl From<crate::gateway::engine::LookError> for Error {
+    fn from(error: crate::gateway::engine::LookError) -> Self {
+        use crate::gateway::engine::LookError;
+        match error {
+            LookError::Engine(error) => Self::Engine(error),
+            LookError::Node(_) | LookError::Unread(_) => {
+                crate::protocol::report::Refusal::new("forbidden", error.to_string())
+                    .rule("image")
+                    .hint("use another image, or build it anew without the node")
+                    .into()
+            }
+        }
+    }
+}
+
 impl From<crate::gateway::engine::NetworkError> for Error {
     fn from(error: crate::gateway::engine::NetworkError) -> Self {
         use crate::gateway::engine::NetworkError;

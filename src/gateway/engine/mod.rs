@@ -7,6 +7,7 @@ mod id;
 mod label;
 mod lane;
 mod line;
+mod look;
 mod network;
 mod owned;
 mod spec;
@@ -19,6 +20,7 @@ pub(super) use forward::{pump, raw, raw_socket, splice};
 pub(super) use id::{ContainerId, ExecId, NetworkId};
 pub(super) use label::{Labels, PREFIX, StageLabel, stage_tokens};
 pub(super) use line::read_lines;
+pub(super) use look::LookError;
 pub(super) use network::{NetworkError, network_name};
 pub(super) use owned::{Found, Owned, pick};
 pub(super) use spec::{Files, GpuGrant, Grant, VolumeGrant, exec_body};
@@ -50,6 +52,7 @@ pub(super) struct Engine {
     locks: Mutex<HashMap<ContainerId, Arc<tokio::sync::Mutex<()>>>>,
     /// Networks are numbered one at a time.
     networks: tokio::sync::Mutex<()>,
+    looked: look::Looked,
 }
 
 /// `GET /version`, as far as it matters here.
@@ -72,6 +75,7 @@ impl Engine {
             turns: Mutex::default(),
             locks: Mutex::default(),
             networks: tokio::sync::Mutex::default(),
+            looked: look::Looked::default(),
         }
     }
 

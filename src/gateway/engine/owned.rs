@@ -107,6 +107,14 @@ impl Found {
         &self.summary
     }
 
+    /// The engine's own name of the image it was made of, which no tag can move.
+    pub(in crate::gateway) fn image_id(&self) -> Option<&str> {
+        let id = self.summary.get("ImageID")?.as_str()?;
+        let digits = id.strip_prefix("sha256:")?;
+        let plain = digits.len() == 64 && digits.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+        plain.then_some(id)
+    }
+
     /// For the admin socket, which root alone reaches.
     pub(in crate::gateway) fn for_admin(self, _: &crate::gateway::admin::Admin) -> Owned {
         Owned { found: self }

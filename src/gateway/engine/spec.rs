@@ -324,3 +324,38 @@ pub(in crate::gateway) fn exec_body(peer: &Peer, container: &Owned, wish: &ExecW
         "Cmd": wish.command,
     })
 }
+
+/// The body of a container in which an image is looked through: no network, no mounts but the helper, nothing written.
+/// It is root's, who alone can read every directory of an image, with no other right of root's.
+pub(super) fn look_body(image: &str, helper: &Path) -> Value {
+    json!({
+        "Image": image,
+        "User": "0:0",
+        "Entrypoint": [place::COPY_IN_CONTAINER],
+        "Cmd": ["nodes"],
+        "WorkingDir": "/",
+        // The helper is static; these are what a C library would still heed.
+        "Env": ["LD_PRELOAD=", "GLIBC_TUNABLES=", format!("{VISIBLE_DEVICES}=void")],
+        // Without the engine's frames around its words.
+        "Tty": true,
+        "Healthcheck": { "Test": ["NONE"] },
+        "HostConfig": {
+            "NetworkMode": "none",
+            "RestartPolicy": { "Name": "no" },
+            "Init": false,
+            "Runtime": "runc",
+            "CapDrop": ["ALL"],
+            "CapAdd": ["DAC_READ_SEARCH"],
+            "SecurityOpt": ["no-new-privileges"],
+            "Privileged": false,
+            "ReadonlyRootfs": true,
+            "IpcMode": "private",
+            "CgroupnsMode": "private",
+            "Memory": 256 << 20,
+            "MemorySwap": 256 << 20,
+            "PidsLimit": 16,
+            "LogConfig": { "Type": "json-file", "Config": { "max-size": LOG_SIZE, "max-file": LOG_FILES } },
+            "Mounts": [bind(helper, Path::new(place::COPY_IN_CONTAINER), true)],
+        },
+    })
+}

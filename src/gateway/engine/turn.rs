@@ -9,6 +9,7 @@ use crate::policy::Usage;
 use crate::protocol::name::ContainerName;
 use hyper::Method;
 use serde::Deserialize;
+use serde_json::Value;
 use std::sync::PoisonError;
 use tokio::sync::OwnedMutexGuard;
 
@@ -54,9 +55,7 @@ impl Turn<'_> {
 
     /// Makes what was granted.
     pub(in crate::gateway) async fn create(&self, grant: &Grant) -> Result<ContainerId, EngineError> {
-        let target = Target::new("/containers/create").with("name", &engine_name(self.uid, grant.name()));
-        let made: Created = read(self.engine.call_with(Method::POST, target, &grant.body()?).await?).await?;
-        ContainerId::parse(&made.id).ok_or_else(|| EngineError::Odd(format!("container id {:?}", made.id)))
+        self.engine.create_named(&engine_name(self.uid, grant.name()), &grant.body()?).await
     }
 
     /// Takes back what was just made, since something after it failed.
@@ -85,10 +84,17 @@ impl Turn<'_> {
 }
 
 impl Engine {
+    /// Makes a container of a body that [`super::spec`] wrote.
+    pub(super) async fn create_named(&self, name: &str, body: &Value) -> Result<ContainerId, EngineError> {
+        let target = Target::new("/containers/create").with("name", name);
+        let made: Created = read(self.call_with(Method::POST, target, body).await?).await?;
+        ContainerId::parse(&made.id).ok_or_else(|| EngineError::Odd(format!("container id {:?}", made.id)))
+    }
+
     async fn list_ids(&self, label: &str) -> Result<usize, EngineError> {
         let filters = serde_json::json!({ "label": [label] }).to_string();
         let target = Target::new("/containers/json").with("all", "1").with("filters", &filters);
-        let listed: Vec<serde_json::Value> = read(self.call(Method::GET, target).await?).await?;
+        let listed: Vec<Value> = read(self.call(Method::GET, target).await?).await?;
         Ok(listed.len())
     }
 }

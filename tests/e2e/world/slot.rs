@@ -70,6 +70,7 @@ impl Slot {
             .map(|p| format!("process {} ({})", p.pid, p.comm))
             .collect::<Vec<_>>();
         left.extend(self.mounts().into_iter().map(|path| format!("mount {}", path.display())));
+        left.extend(self.loop_devices().into_iter().map(|path| format!("loop device {}", path.display())));
         left.extend(self.accounts("/etc/passwd").into_iter().map(|name| format!("user {name}")));
         left.extend(self.accounts("/etc/group").into_iter().map(|name| format!("group {name}")));
         left.extend(
@@ -111,6 +112,16 @@ impl Slot {
         points.filter(|p| p.starts_with(self.lib()) || p.starts_with(self.run())).collect()
     }
 
+    /// The block devices made of this world's files.
+    fn loop_devices(&self) -> Vec<PathBuf> {
+        let devices = fs::read_dir("/sys/block").into_iter().flatten().flatten();
+        let of_ours = |dir: &fs::DirEntry| {
+            let file = fs::read_to_string(dir.path().join("loop/backing_file")).unwrap_or_default();
+            Path::new(&file).starts_with(self.lib())
+        };
+        devices.filter(of_ours).map(|dir| Path::new("/dev").join(dir.file_name())).collect()
+    }
+
     fn accounts(&self, file: &str) -> Vec<String> {
         let table = fs::read_to_string(file).unwrap_or_default();
         let named = |name: &&str| {
@@ -139,6 +150,9 @@ impl Slot {
         self.end_processes();
         for point in self.mounts().iter().rev() {
             step(Command::new("umount").arg("--lazy").arg(point)).ok();
+        }
+        for device in self.loop_devices() {
+            step(Command::new("losetup").arg("--detach").arg(device)).ok();
         }
         if self.netns().exists() {
             step(Command::new("ip").args(["netns", "delete", &self.name()])).ok();
