@@ -40,7 +40,7 @@ pub(super) fn full(word: &str) -> Result<String, Error> {
 }
 
 /// A reference as Docker shows it, written anew from what was parsed: the engine reads it as we did.
-fn familiar(word: &str, reference: &str) -> String {
+pub(super) fn familiar(word: &str, reference: &str) -> String {
     let short = reference.strip_prefix("docker.io/").unwrap_or(reference);
     let short = short.strip_prefix("library/").unwrap_or(short);
     let short = match short.strip_suffix(":latest") {

@@ -14,6 +14,8 @@ mod engine;
 mod error;
 mod exec;
 mod extension;
+#[cfg(any(test, feature = "fuzz"))]
+pub(crate) mod fuzz;
 mod images;
 mod keep;
 mod leash;
