@@ -261,3 +261,6 @@ pub(in crate::gateway) fn exec_body(peer: &Peer, wish: &ExecWish) -> Value {
         "Cmd": wish.command,
     })
 }
+
+#[cfg(test)]
+mod tests;
