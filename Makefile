@@ -13,7 +13,7 @@ endif
 PROGRAMS := ie-container ie-containerd ie-mountd
 COPY_SOURCES := $(wildcard src/copy/*.rs src/protocol/*.rs src/tarball/*.rs) src/bin/ie-copy.rs src/lib.rs Cargo.toml Cargo.lock
 
-.PHONY: man all build check test fuzz demo demo-down bench install clean help
+.PHONY: man all build check test fuzz mutants demo demo-down bench install clean help
 
 all: build
 
@@ -22,6 +22,7 @@ help:
 	@echo 'make check      format, lints, documentation, dependencies'
 	@echo 'make test       every test, with a Docker Engine and users of its own (root, or sudo)'
 	@echo 'make fuzz       each fuzz target for FUZZ_SECONDS (60)'
+	@echo 'make mutants    whether the unit tests mind changes to the code that decides; takes hours'
 	@echo 'make demo       a private engine with two users on this machine, shown step by step (root, or sudo)'
 	@echo 'make demo-down  takes the demo away'
 	@echo 'make bench      speed and memory against the plain docker client (root, or sudo)'
@@ -56,6 +57,9 @@ test: target/ie-copy man
 
 fuzz:
 	scripts/fuzz
+
+mutants:
+	scripts/mutants
 
 demo: build
 	demo/up
