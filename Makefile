@@ -13,7 +13,7 @@ endif
 PROGRAMS := ie-container ie-containerd ie-mountd
 COPY_SOURCES := $(wildcard src/copy/*.rs src/protocol/*.rs src/tarball/*.rs) src/bin/ie-copy.rs src/lib.rs Cargo.toml Cargo.lock
 
-.PHONY: man all build check test demo demo-down bench install clean help
+.PHONY: man all build check test fuzz mutants demo demo-down bench install clean help
 
 all: build
 
@@ -21,6 +21,8 @@ help:
 	@echo 'make build      the three programs in target/release, and target/ie-copy'
 	@echo 'make check      format, lints, documentation, dependencies'
 	@echo 'make test       every test, with a Docker Engine and users of its own (root, or sudo)'
+	@echo 'make fuzz       each fuzz target for FUZZ_SECONDS (60)'
+	@echo 'make mutants    whether the unit tests mind changes to the code that decides; takes hours'
 	@echo 'make demo       a private engine with two users on this machine, shown step by step (root, or sudo)'
 	@echo 'make demo-down  takes the demo away'
 	@echo 'make bench      speed and memory against the plain docker client (root, or sudo)'
@@ -44,6 +46,7 @@ man:
 check:
 	$(CARGO) fmt --check
 	$(CARGO) clippy --all-targets --locked -- -D warnings
+	$(CARGO) clippy --lib --features fuzz --locked -- -D warnings
 	@# Private items are documented too, so links to them lead somewhere.
 	RUSTDOCFLAGS='-D warnings -A rustdoc::private_intra_doc_links' $(CARGO) doc --no-deps --document-private-items --locked
 	scripts/deny
@@ -51,6 +54,12 @@ check:
 test: target/ie-copy man
 	scripts/packages test
 	$(CARGO) test --locked
+
+fuzz:
+	scripts/fuzz
+
+mutants:
+	scripts/mutants
 
 demo: build
 	demo/up

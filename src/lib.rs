@@ -10,6 +10,7 @@
 //! - [`mountd`]: `ie-mountd`, runs as root; stages directories for the gateway to bind.
 //! - [`copy`]: `ie-copy`, runs as the user inside a container; tar in, tar out.
 //! - [`tarball`]: archives read, written, packed and unpacked; what client, gateway and `ie-copy` share of it.
+//! - `fuzz`: entry points for fuzzing, in no program.
 //! - `sys`: the only file with `unsafe`.
 //!
 //! Dependencies point one way: `bin → {client, gateway, mountd, copy} → {policy, tarball} → protocol`. The four never import
@@ -17,6 +18,9 @@
 
 pub mod client;
 pub mod copy;
+#[cfg(any(test, feature = "fuzz"))]
+#[doc(hidden)]
+pub mod fuzz;
 pub mod gateway;
 pub mod mountd;
 pub mod policy;

@@ -76,7 +76,16 @@ fn each_dangerous_word_has_one_home() {
         ("unsafe", &["src/sys.rs"][..]),
         ("peer_cred", &["src/gateway/peer.rs", "src/mountd/serve.rs"]),
         ("peercred", &["src/gateway/peer.rs", "src/mountd/serve.rs"]),
-        ("\"HostConfig\"", &["src/gateway/engine/spec.rs", "src/gateway/create", "src/client"]),
+        (
+            "\"HostConfig\"",
+            &[
+                "src/gateway/engine/spec.rs",
+                "src/gateway/engine/spec/tests.rs",
+                "src/gateway/create",
+                "src/gateway/fuzz",
+                "src/client",
+            ],
+        ),
         ("\"/containers/create\"", &["src/gateway/engine/turn.rs", "src/gateway/routes.rs", "src/client"]),
         ("println!", &[]),
         ("todo!(", &[]),

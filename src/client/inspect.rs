@@ -38,7 +38,7 @@ async fn look(context: &Context, args: &InspectArgs, word: &str) -> Result<Box<R
     context.api.get_json(&route).await
 }
 
-fn shown(found: &[Box<RawValue>], template: Option<&Template>) -> Result<String, Error> {
+pub(super) fn shown(found: &[Box<RawValue>], template: Option<&Template>) -> Result<String, Error> {
     let Some(template) = template else {
         let values: Vec<&str> = found.iter().map(|value| value.get()).collect();
         return Ok(pretty(&parse::<Box<RawValue>>(format!("[{}]", values.join(",")).as_bytes())?));

@@ -12,6 +12,8 @@ mod create;
 mod error;
 mod exec;
 mod filters;
+#[cfg(any(test, feature = "fuzz"))]
+pub(crate) mod fuzz;
 mod gpus;
 mod images;
 mod inspect;

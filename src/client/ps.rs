@@ -61,7 +61,7 @@ struct Grant {
     lease: Value,
 }
 
-const HEADINGS: [Column; 19] = [
+pub(super) const HEADINGS: [Column; 19] = [
     ("Command", "COMMAND"),
     ("CreatedAt", "CREATED AT"),
     ("ID", "CONTAINER ID"),
@@ -143,7 +143,7 @@ impl Summary {
         if short { self.id.chars().take(12).collect() } else { self.id.clone() }
     }
 
-    fn row(&self, short: bool, with_size: bool) -> Row {
+    pub(super) fn row(&self, short: bool, with_size: bool) -> Row {
         let mut row = Row::default();
         row.set("Command", quoted(&if short { cut(&self.command, 20) } else { self.command.clone() }));
         row.set("CreatedAt", age::stamp(self.created));

@@ -98,7 +98,7 @@ impl Account {
         &self.policy_groups
     }
 
-    #[cfg(test)]
+    #[cfg(any(test, feature = "fuzz"))]
     pub(super) fn fake(uid: u32, login: &str) -> Self {
         Self {
             login: login.to_owned(),

@@ -5,6 +5,7 @@ use super::engine::EngineError;
 use super::peer::Refused;
 use super::staging::StageError;
 use crate::protocol::copying::Ended;
+use crate::protocol::escape::{escape, escape_line};
 use crate::protocol::report::Refusal;
 use axum::Json;
 use axum::http::StatusCode;
@@ -92,7 +93,25 @@ impl Error {
     }
 
     /// The answer's body: Docker's `message` and our fields beside it.
+    ///
+    /// Callers' words, the engine's and those of the parsers stand in it. It goes to a log and to whatever client there
+    /// is, so nothing in it acts on a terminal.
     pub(super) fn refusal(&self) -> Refusal {
+        let told = self.told();
+        let line = |line: Option<String>| line.as_deref().map(escape_line);
+        Refusal {
+            message: escape(&told.message),
+            rule: line(told.rule),
+            source: line(told.source),
+            asked: line(told.asked),
+            used: line(told.used),
+            limit: line(told.limit),
+            hint: line(told.hint),
+            ..told
+        }
+    }
+
+    fn told(&self) -> Refusal {
         let message = self.to_string();
         match self {
             Self::Peer(refused) => Refusal::new("peer", message).hint(refused.hint()),
@@ -124,5 +143,23 @@ impl Error {
 impl IntoResponse for Error {
     fn into_response(self) -> Response {
         (self.status(), Json(self.refusal())).into_response()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_in_a_refusal_acts_on_a_terminal() {
+        let bad = "\u{1b}[2Ja\u{9b}b\u{202e}c";
+        let engine = EngineError::Said { status: StatusCode::CONFLICT, message: bad.to_owned() };
+        for error in
+            [Error::Bad(bad.into()), Error::not_allowed(bad, bad), engine.into(), Error::NoImage(bad.into())]
+        {
+            let refusal = serde_json::to_string(&error.refusal()).unwrap();
+            assert!(refusal.contains("a\\\\u{9b}b\\\\u{202e}c"), "{refusal}");
+            assert!(!refusal.contains(['\u{9b}', '\u{202e}']) && !refusal.contains("\\u001b"), "{refusal}");
+        }
     }
 }

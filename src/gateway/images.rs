@@ -40,13 +40,16 @@ pub(super) fn full(word: &str) -> Result<String, Error> {
 }
 
 /// A reference as Docker shows it, written anew from what was parsed: the engine reads it as we did.
-fn familiar(word: &str, reference: &str) -> String {
+pub(super) fn familiar(word: &str, reference: &str) -> String {
     let short = reference.strip_prefix("docker.io/").unwrap_or(reference);
     let short = short.strip_prefix("library/").unwrap_or(short);
-    match short.strip_suffix(":latest") {
-        Some(bare) if !word.ends_with(":latest") => bare.to_owned(),
-        _ => short.to_owned(),
-    }
+    let short = match short.strip_suffix(":latest") {
+        Some(bare) if !word.ends_with(":latest") => bare,
+        _ => short,
+    };
+    // `docker.io/library/a/b` and `docker.io/a.b/c` have no short form: without its beginning each is another image.
+    let same = reference::full(short).is_some_and(|full| full == reference);
+    if same { short } else { reference }.to_owned()
 }
 
 /// An image's id, or the beginning of one: `sha256:…` or hexadecimal digits alone.
@@ -285,6 +288,9 @@ mod tests {
         ] {
             assert_eq!(full(word).unwrap(), reference);
             assert_eq!(familiar(word, reference), word);
+        }
+        for long in ["docker.io/library/a/b:1", "docker.io/a.b/c:1", "docker.io/library/localhost/c:1"] {
+            assert_eq!(full(&familiar(long, &full(long).unwrap())).unwrap(), long, "shown as another image");
         }
         for bad in ["", "UPPER", "a b", "../x", "x\n", "http://x/y"] {
             assert!(full(bad).is_err(), "{bad:?}");

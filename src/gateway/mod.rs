@@ -16,6 +16,8 @@ mod events;
 mod exec;
 mod extension;
 mod filters;
+#[cfg(any(test, feature = "fuzz"))]
+pub(crate) mod fuzz;
 mod gpu;
 mod images;
 mod keep;

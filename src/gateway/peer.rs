@@ -121,7 +121,7 @@ impl Peer {
         self.account().ok().map(Account::login)
     }
 
-    #[cfg(test)]
+    #[cfg(any(test, feature = "fuzz"))]
     pub(super) fn fake(uid: u32, login: &str) -> Self {
         Self { uid, gid: uid, account: Ok(Arc::new(Account::fake(uid, login))), place: None }
     }

@@ -55,6 +55,11 @@ pub(super) struct Staged {
 }
 
 impl Staged {
+    #[cfg(any(test, feature = "fuzz"))]
+    pub(super) fn fake(path: PathBuf, target: PathBuf, access: Access) -> Self {
+        Self { path, target, access }
+    }
+
     /// Where the engine finds the directory.
     pub(super) fn source(&self) -> &Path {
         &self.path

@@ -53,6 +53,23 @@ impl Gateway {
         })
     }
 
+    /// One that reads no file, with the sockets of an engine and of an ie-mountd of the caller's.
+    #[cfg(any(test, feature = "fuzz"))]
+    pub(super) fn fake(policy: Policy, mountd: PathBuf, state_dir: PathBuf) -> anyhow::Result<Self> {
+        Ok(Self {
+            engine: Engine::new(policy.gateway().engine()),
+            policy_path: PathBuf::from("/nonexistent/policy.toml"),
+            policy: RwLock::new(Arc::new(policy)),
+            stager: Stager::new(mountd),
+            wall: Wall::told_by(PathBuf::from("/nonexistent/wall")),
+            gpus: super::gpu::service::Gpus::open(&state_dir)?,
+            state_dir,
+            copy_helper: PathBuf::from(place::COPY_HELPER),
+            pulls: super::images::Pulls::default(),
+            leashes: super::leash::Leashes::default(),
+        })
+    }
+
     pub(super) fn policy(&self) -> Arc<Policy> {
         self.policy.read().unwrap_or_else(PoisonError::into_inner).clone()
     }

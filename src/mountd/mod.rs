@@ -6,6 +6,8 @@
 
 mod confine;
 mod error;
+#[cfg(any(test, feature = "fuzz"))]
+pub(crate) mod fuzz;
 mod idmap;
 mod mountinfo;
 mod open;

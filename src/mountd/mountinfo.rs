@@ -38,7 +38,7 @@ pub(super) fn mounts() -> io::Result<Vec<Mount>> {
 }
 
 /// `36 35 98:0 /root /at rw,nosuid shared:1 - ext4 /dev/sda rw,errors=continue`
-fn parse(line: &[u8]) -> Option<Mount> {
+pub(super) fn parse(line: &[u8]) -> Option<Mount> {
     let mut words = line.split(|byte| *byte == b' ');
     let id = number(words.next()?)?;
     let parent = number(words.next()?)?;

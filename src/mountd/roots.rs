@@ -31,8 +31,11 @@ pub(super) struct Admitted {
 impl Roots {
     /// Reads them from the policy file: all of them, or none.
     pub(super) fn load(policy: &Path) -> Result<Self, Problems> {
-        let policy = Policy::load(policy)?;
-        Ok(Self { uids: policy.gateway().uids(), list: policy.roots() })
+        Policy::load(policy).map(|policy| Self::of(&policy))
+    }
+
+    pub(super) fn of(policy: &Policy) -> Self {
+        Self { uids: policy.gateway().uids(), list: policy.roots() }
     }
 
     /// Decides on a request's words; what they name is looked at when it is opened.

@@ -77,13 +77,13 @@ fn answer(mountd: &Mountd, bytes: &[u8]) -> Answer {
     }
 }
 
-enum Message {
+pub(super) enum Message {
     Whole(Vec<u8>),
     TooLong(u32),
 }
 
 /// The next message; none when the gateway has hung up between two. Only a message that has begun is in a hurry.
-fn receive(stream: &UnixStream) -> io::Result<Option<Message>> {
+pub(super) fn receive(stream: &UnixStream) -> io::Result<Option<Message>> {
     let mut length = [0; 4];
     stream.set_read_timeout(None)?;
     let (first, rest) = length.split_at_mut(1);

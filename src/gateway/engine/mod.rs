@@ -2,6 +2,8 @@
 
 mod failure;
 mod forward;
+#[cfg(any(test, feature = "fuzz"))]
+pub(in crate::gateway) mod fuzz;
 mod give;
 mod id;
 mod label;

@@ -47,7 +47,7 @@ fn split_engine_name(name: &str) -> Option<(u32, ContainerName)> {
 
 impl Found {
     /// Nothing for a container that is not one of ours, or whose name and labels disagree.
-    fn parse(summary: Value) -> Option<Self> {
+    pub(super) fn parse(summary: Value) -> Option<Self> {
         let text = |key: &str| summary.get(key).and_then(Value::as_str);
         let id = ContainerId::parse(text("Id")?)?;
         let names = summary.get("Names")?.as_array()?;
@@ -70,7 +70,7 @@ impl Found {
         self.labels.uid == peer.uid() && peer.may_be(&self.labels.login)
     }
 
-    fn claim(self, peer: &Peer) -> Option<Owned> {
+    pub(super) fn claim(self, peer: &Peer) -> Option<Owned> {
         (self.named_for(peer) && self.labelled_for(peer)).then_some(Owned { found: self })
     }
 

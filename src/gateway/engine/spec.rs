@@ -359,3 +359,5 @@ pub(super) fn look_body(image: &str, helper: &Path) -> Value {
         },
     })
 }
+#[cfg(test)]
+mod tests;

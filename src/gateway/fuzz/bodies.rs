@@ -1,0 +1,324 @@
+//! Bodies of callers in, bodies for the engine out: what holds of the second whatever the first says.
+
+use super::{ann, check_refusal, policy};
+use crate::gateway::containers::json_body;
+use crate::gateway::create::{NetworkWord, VolumeAsk, Wish, parse, parse_exec};
+use crate::gateway::engine::{self, Files, Grant, StageLabel, VolumeGrant};
+use crate::gateway::staging::Staged;
+use crate::policy::{Allowance, Ask, ImageAsk, Limits, Usage, Who};
+use crate::protocol::place;
+use crate::protocol::stage::Token;
+use bytes::Bytes;
+use serde_json::{Value, json};
+use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
+
+const TOP: [&str; 18] = [
+    "AttachStderr",
+    "AttachStdin",
+    "AttachStdout",
+    "Cmd",
+    "Entrypoint",
+    "Env",
+    "ExposedPorts",
+    "Healthcheck",
+    "HostConfig",
+    "Hostname",
+    "Image",
+    "Labels",
+    "NetworkingConfig",
+    "OpenStdin",
+    "StdinOnce",
+    "StopSignal",
+    "StopTimeout",
+    "Tty",
+];
+/// Always there: besides [`TOP`], which holds what may be absent too.
+const TOP_FIXED: [&str; 2] = ["User", "WorkingDir"];
+
+/// What `HostConfig` has one value for, whoever asks for what.
+fn fixed() -> [(&'static str, Value); 10] {
+    [
+        ("Privileged", json!(false)),
+        ("CapDrop", json!(["ALL"])),
+        ("SecurityOpt", json!(["no-new-privileges"])),
+        ("IpcMode", json!("private")),
+        ("CgroupnsMode", json!("private")),
+        ("PublishAllPorts", json!(false)),
+        ("Runtime", json!("runc")),
+        ("RestartPolicy", json!({ "Name": "no" })),
+        ("GroupAdd", json!(["2000", "2001"])),
+        ("LogConfig", json!({ "Type": "json-file", "Config": { "max-size": "10m", "max-file": "3" } })),
+    ]
+}
+
+/// What else `HostConfig` has.
+const HOST: [&str; 14] = [
+    "AutoRemove",
+    "DeviceRequests",
+    "Init",
+    "Memory",
+    "MemorySwap",
+    "Mounts",
+    "NanoCpus",
+    "NetworkMode",
+    "PidsLimit",
+    "PortBindings",
+    "ReadonlyRootfs",
+    "ShmSize",
+    "Tmpfs",
+    "Ulimits",
+];
+
+const STAGE: &str = "/run/ie-mountd/stage";
+
+/// `[NAME NUL] JSON`: parse, admit, grant, and the engine's body.
+pub(crate) fn create_body(data: &[u8]) {
+    let (name, body) = match data.iter().position(|byte| *byte == 0) {
+        Some(end) => (data.get(..end), data.get(end + 1..)),
+        None => (None, Some(data)),
+    };
+    let Ok(name) = name.map(str::from_utf8).transpose() else { return };
+    let body = Bytes::copy_from_slice(body.unwrap_or_default());
+    let wish = json_body(&body).and_then(|body| parse(name, body, &ann()));
+    let wish = match wish {
+        Ok(wish) => wish,
+        Err(error) => return check_refusal(error),
+    };
+    match admit(&wish) {
+        Ok(allowance) => check(&granted(wish, allowance)),
+        Err(refusal) => check_refusal(refusal.into()),
+    }
+}
+
+static LIMITS: LazyLock<Limits> = LazyLock::new(|| {
+    let today = jiff::civil::date(2026, 11, 20);
+    let who = Who { login: "ann", groups: &[], home: Path::new("/home/ann"), today };
+    policy(Path::new("/run/docker.sock")).limits(&who)
+});
+
+#[allow(clippy::result_large_err, reason = "as in the policy's own code")]
+fn admit(wish: &Wish) -> Result<Allowance, crate::protocol::report::Refusal> {
+    let image = ImageAsk { shown: wish.image.clone(), references: vec![wish.image.clone()], own: false };
+    let tmpfs = wish.settings.tmpfs.iter().map(|tmpfs| tmpfs.target.clone());
+    let volumes = wish.settings.volumes.iter().map(|volume| volume.target.clone());
+    let ask = Ask {
+        image,
+        cpus: wish.cpus,
+        memory: wish.memory,
+        pids: wish.pids,
+        shm: wish.shm,
+        ports: wish.ports.clone(),
+        mounts: wish.mounts.clone(),
+        memory_mounts: tmpfs.chain(volumes).map(Into::into).collect(),
+        ..Ask::default()
+    };
+    LIMITS.admit(&Usage::default(), &ask)
+}
+
+fn granted(wish: Wish, allowance: Allowance) -> Grant {
+    let mounts = allowance.mounts().iter().zip(0u8..);
+    let stages: Vec<StageLabel> = mounts
+        .map(|(mount, at)| StageLabel {
+            token: Token::from_bytes([at; 16]),
+            root: mount.root.clone(),
+            relative: mount.relative.clone(),
+            target: mount.target.clone(),
+            access: mount.access,
+        })
+        .collect();
+    let staged = stages.iter().map(|stage| {
+        let path = PathBuf::from(format!("{STAGE}/{}/d", stage.token.as_str()));
+        Staged::fake(path, stage.target.clone(), stage.access)
+    });
+    Grant {
+        name: wish.name.unwrap_or_else(|| "unnamed".parse().unwrap()),
+        image: "busybox".into(),
+        // As hostile as an image can be: keys of ours, in letters of both kinds, and one beside them.
+        image_labels: ["io.ie-container.uid", "IO.ie-container.Uid", "io.ie-container.more", "maintainer"]
+            .map(str::to_owned)
+            .to_vec(),
+        uid: 1000,
+        gids: vec![1000, 2000, 2001],
+        login: "ann".into(),
+        home: Some("/home/ann".into()),
+        gpus: engine::GpuGrant::default(),
+        network: (wish.settings.network != NetworkWord::Nothing).then(|| "ie-1000".to_owned()),
+        volumes: wish.settings.volumes.iter().map(volume).collect(),
+        links: vec![],
+        staged: staged.collect(),
+        stages,
+        allowance,
+        settings: wish.settings,
+        files: Files {
+            passwd: "/var/lib/ie-container/accounts/1000/passwd".into(),
+            group: "/var/lib/ie-container/accounts/1000/group".into(),
+            copy_helper: place::COPY_HELPER.into(),
+        },
+    }
+}
+
+fn volume(ask: &VolumeAsk) -> VolumeGrant {
+    VolumeGrant {
+        engine_name: format!("ie-1000-{}", ask.name),
+        target: ask.target.clone(),
+        access: ask.access,
+    }
+}
+
+fn check(grant: &Grant) {
+    let body = engine::fuzz::body(grant).unwrap();
+    for key in body.as_object().unwrap().keys() {
+        assert!(TOP.contains(&key.as_str()) || TOP_FIXED.contains(&key.as_str()), "{key} in the body");
+    }
+    let at = |path: &str| body.pointer(path).cloned().unwrap_or_default();
+    assert_eq!(at("/User"), "1000:1000");
+    assert_eq!(at("/Image"), "busybox");
+    check_inner("WorkingDir", at("/WorkingDir").as_str().unwrap());
+    check_env(&at("/Env"));
+    engine::fuzz::check_labels(&at("/Labels"), &grant.labels());
+    check_host(&at("/HostConfig"));
+    check_mounts(&at("/HostConfig/Mounts"), &at("/HostConfig/Tmpfs"));
+    check_network(&at("/HostConfig/NetworkMode"), &at("/NetworkingConfig"));
+    check_health(&at("/Healthcheck"));
+    // What the engine itself makes of it is what was meant: its model knows every field.
+    let read: Result<bollard_stubs::models::ContainerCreateBody, _> = serde_json::from_value(body.clone());
+    assert!(read.is_ok(), "Docker's model does not take it: {read:?}");
+}
+
+fn check_inner(what: &str, path: &str) {
+    let parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty() && *part != ".").collect();
+    assert!(path.starts_with('/') && !parts.contains(&"..") && !path.contains('\0'), "{what} is {path:?}");
+    assert!(!matches!(parts.first(), Some(&("proc" | "sys" | "dev"))), "{what} is {path:?}");
+}
+
+/// What nobody else may say, last of all.
+fn check_last<'a>(env: &'a [&str]) -> impl Iterator<Item = &'a &'a str> {
+    assert_eq!(env.last(), Some(&"NVIDIA_VISIBLE_DEVICES=void"));
+    env.iter().rev().skip(1)
+}
+
+/// One word about GPUs, the gateway's, and it is the last.
+fn check_env(env: &Value) {
+    let env: Vec<&str> = env.as_array().unwrap().iter().map(|word| word.as_str().unwrap()).collect();
+    let others = check_last(&env);
+    for name in others.map(|variable| variable.split('=').next().unwrap_or_default()) {
+        let about_cards = name.starts_with("NVIDIA_") && name != "NVIDIA_DRIVER_CAPABILITIES";
+        assert!(!name.is_empty() && !about_cards, "{name:?} in the environment");
+    }
+    assert!(!env.iter().any(|variable| variable.contains('\0')));
+}
+
+fn check_host(host: &Value) {
+    for key in host.as_object().unwrap().keys() {
+        let known = HOST.contains(&key.as_str()) || fixed().iter().any(|(name, _)| name == key);
+        assert!(known, "HostConfig.{key} in the body");
+    }
+    for (key, value) in fixed() {
+        assert_eq!(host.get(key), Some(&value), "HostConfig.{key}");
+    }
+    let number = |key: &str| host.get(key).and_then(Value::as_i64).unwrap_or(-1);
+    for (key, most) in
+        [("Memory", 1 << 40), ("NanoCpus", 64_000_000_000), ("PidsLimit", 100_000), ("ShmSize", 1 << 40)]
+    {
+        assert!((1..=most).contains(&number(key)), "HostConfig.{key} is {}", number(key));
+    }
+    assert_eq!(number("Memory"), number("MemorySwap"));
+    for binding in host.get("PortBindings").unwrap().as_object().unwrap().values() {
+        for binding in binding.as_array().unwrap() {
+            assert_eq!(binding.get("HostIp").unwrap(), "127.0.0.1");
+            let port: u16 = binding.get("HostPort").unwrap().as_str().unwrap().parse().unwrap();
+            assert!((40000..=40999).contains(&port), "host port {port}");
+        }
+    }
+}
+
+/// Only stages and the gateway's own files are bound, and nothing is mounted inside anything else.
+fn check_mounts(mounts: &Value, tmpfs: &Value) {
+    let mut targets: Vec<PathBuf> = Vec::new();
+    for mount in mounts.as_array().unwrap() {
+        let text = |key: &str| mount.get(key).and_then(Value::as_str).unwrap();
+        if text("Type") == "volume" {
+            assert!(text("Source").starts_with("ie-1000-"), "a volume of somebody else's");
+            assert_eq!(mount.get("VolumeOptions"), Some(&json!({ "NoCopy": true })));
+            check_inner("a volume's target", text("Target"));
+            targets.push(text("Target").into());
+            continue;
+        }
+        assert_eq!(text("Type"), "bind");
+        assert_eq!(mount.pointer("/BindOptions/Propagation").unwrap(), "rprivate");
+        assert_eq!(mount.as_object().unwrap().len(), 5);
+        let stage = text("Source").strip_prefix(STAGE).is_some_and(|rest| rest.ends_with("/d"));
+        assert!(stage || mount.get("ReadOnly").unwrap() == true, "a file of ours can be written");
+        assert!(stage || !text("Source").starts_with("/home"), "a path of the user's is bound");
+        check_inner("a mount's target", text("Target"));
+        targets.push(text("Target").into());
+    }
+    for (target, options) in tmpfs.as_object().unwrap() {
+        check_inner("a tmpfs", target);
+        let options = options.as_str().unwrap();
+        assert!(options.starts_with("rw,nosuid,nodev,"), "a tmpfs is {options}");
+        let mode = options.rsplit("mode=").next().unwrap();
+        assert_eq!(u32::from_str_radix(mode, 8).unwrap() & !0o1777, 0, "a tmpfs is {options}");
+        targets.push(target.into());
+    }
+    for (at, one) in targets.iter().enumerate() {
+        let inside = targets.iter().skip(at + 1).find(|two| one.starts_with(two) || two.starts_with(one));
+        assert!(inside.is_none(), "{one:?} and {inside:?} are mounted inside each other");
+    }
+}
+
+fn check_network(mode: &Value, networking: &Value) {
+    let endpoints = networking.get("EndpointsConfig").and_then(Value::as_object);
+    if mode == "none" {
+        return assert!(endpoints.is_none(), "a network for a container without one");
+    }
+    assert_eq!(mode, "ie-1000");
+    let endpoints = endpoints.unwrap();
+    assert_eq!(endpoints.keys().collect::<Vec<_>>(), ["ie-1000"]);
+    for endpoint in endpoints.values() {
+        assert_eq!(endpoint.as_object().unwrap().keys().collect::<Vec<_>>(), ["Aliases", "Links"]);
+    }
+}
+
+fn check_health(health: &Value) {
+    let interval = health.get("Interval").and_then(Value::as_i64).unwrap_or_default();
+    assert!(interval == 0 || interval >= 5_000_000_000, "a health check each {interval} ns");
+    assert!(!health.get("Test").unwrap().as_array().unwrap().is_empty(), "the image's health check stays");
+}
+
+/// A body of an exec.
+pub(crate) fn exec_body(data: &[u8]) {
+    let body = Bytes::copy_from_slice(data);
+    let web = engine::fuzz::owned(&ann(), &[]).unwrap();
+    let wish = match json_body(&body).and_then(|body| parse_exec("web", body, &ann())) {
+        Ok(wish) => wish,
+        Err(error) => return check_refusal(error),
+    };
+    let body = engine::exec_body(&ann(), &web, &wish);
+    const KEYS: [&str; 10] = [
+        "AttachStderr",
+        "AttachStdin",
+        "AttachStdout",
+        "Cmd",
+        "DetachKeys",
+        "Env",
+        "Privileged",
+        "Tty",
+        "User",
+        "WorkingDir",
+    ];
+    assert_eq!(body.as_object().unwrap().keys().collect::<Vec<_>>(), KEYS);
+    let at = |key: &str| body.get(key).cloned().unwrap_or_default();
+    assert_eq!((at("User"), at("Privileged")), (json!("1000:1000"), json!(false)));
+    assert!(!at("Cmd").as_array().unwrap().is_empty(), "an exec of nothing");
+    match at("WorkingDir").as_str().unwrap() {
+        "" => {}
+        dir => check_inner("WorkingDir", dir),
+    }
+    // No hook reads the names of an exec's variables: only the one for processes that look for themselves is held.
+    let env: Vec<String> = serde_json::from_value(at("Env")).unwrap();
+    let env: Vec<&str> = env.iter().map(String::as_str).collect();
+    let others: Vec<_> = check_last(&env).map(|variable| variable.split('=').next()).collect();
+    assert!(!others.contains(&Some("NVIDIA_VISIBLE_DEVICES")) && !others.contains(&Some("")), "{env:?}");
+}
