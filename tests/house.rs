@@ -6,21 +6,27 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 fn sources() -> Vec<(PathBuf, String)> {
+    let found = files(&["src"], "rs");
+    assert!(found.len() > 50, "the sources were not found");
+    found
+}
+
+/// The files below these directories that end so, or all of them, with their text.
+fn files(below: &[&str], ending: &str) -> Vec<(PathBuf, String)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let mut dirs = vec![root.join("src")];
+    let mut dirs: Vec<PathBuf> = below.iter().map(|dir| root.join(dir)).collect();
     let mut found = Vec::new();
     while let Some(dir) = dirs.pop() {
         for entry in fs::read_dir(dir).unwrap() {
             let path = entry.unwrap().path();
             if path.is_dir() {
                 dirs.push(path);
-            } else if path.extension().is_some_and(|ext| ext == "rs") {
+            } else if ending.is_empty() || path.extension().is_some_and(|ext| ext == ending) {
                 let text = fs::read_to_string(&path).unwrap();
                 found.push((path.strip_prefix(root).unwrap().to_owned(), text));
             }
         }
     }
-    assert!(found.len() > 50, "the sources were not found");
     found
 }
 
@@ -103,5 +109,91 @@ fn each_dangerous_word_has_one_home() {
 fn each_file_opens_with_a_sentence_on_its_purpose() {
     for (path, text) in sources() {
         assert!(text.starts_with("//! "), "{} opens with no sentence", path.display());
+    }
+}
+
+/// Neither the installation nor anything beside it gives a program rights of its own.
+#[test]
+fn no_program_is_installed_setuid() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let made = std::process::Command::new("make")
+        .args(["-n", "-B", "install", "DESTDIR=/nowhere"])
+        .current_dir(root)
+        .output()
+        .unwrap();
+    let mut said = String::from_utf8(made.stdout).unwrap();
+    assert!(said.matches("/nowhere").count() > 5, "what is installed was not said: {said}");
+    for (_, text) in files(&["packaging", "demo", "scripts"], "") {
+        said += &text;
+    }
+    let words: Vec<&str> = said.split(|c: char| c.is_whitespace() || "'\"=,".contains(c)).collect();
+    for (at, word) in words.iter().enumerate() {
+        let mode = word.trim_start_matches("-m");
+        let octal = mode.len() >= 4 && mode.len() <= 5 && mode.bytes().all(|b| matches!(b, b'0'..=b'7'));
+        let after_a_verb =
+            word.starts_with("-m") || matches!(words.get(at.wrapping_sub(1)), Some(&("-m" | "chmod")));
+        let bits = u32::from_str_radix(mode, 8).unwrap_or_default();
+        assert!(!(octal && after_a_verb && bits & 0o6000 != 0), "{word} is a mode with a bit too many");
+        assert!(!matches!(*word, "setcap" | "u+s" | "g+s" | "+s" | "ug+s" | "a+s"), "{word} gives rights");
+    }
+}
+
+/// `room::file::tests::name` and the like, as the documentation writes them.
+fn names(text: &str) -> impl Iterator<Item = &str> {
+    let words = text.split('`').skip(1).step_by(2);
+    words.filter(|word| {
+        word.contains("::")
+            && word.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"_:".contains(&b))
+    })
+}
+
+fn is_there(name: &str, code: &[(PathBuf, String)]) -> bool {
+    let parts: Vec<&str> = name.split("::").collect();
+    let Some((last, before)) = parts.split_last() else { return false };
+    code.iter().any(|(path, text)| {
+        let on_the_way = |part: &&str| {
+            path.iter().any(|step| Path::new(step).file_stem().is_some_and(|stem| stem == *part))
+                || text.contains(&format!("mod {part} {{"))
+        };
+        let defined = text.contains(&format!("fn {last}(")) || on_the_way(last);
+        defined && before.iter().all(on_the_way)
+    })
+}
+
+#[test]
+fn each_test_that_the_documents_name_is_there() {
+    let code = files(&["src", "tests"], "rs");
+    let mut pages = files(&["docs"], "md");
+    let security = Path::new(env!("CARGO_MANIFEST_DIR")).join("SECURITY.md");
+    pages.push((PathBuf::from("SECURITY.md"), fs::read_to_string(security).unwrap()));
+    let mut count = 0;
+    for (page, text) in &pages {
+        for name in names(text) {
+            count += 1;
+            assert!(is_there(name, &code), "{} names {name}, which is not there", page.display());
+        }
+    }
+    assert!(count > 150, "only {count} tests are named");
+    assert!(!is_there("e2e::run::no_such_test", &code) && !is_there("nowhere::tests", &code));
+}
+
+/// Each invariant and each known hole is held by a test that is named.
+#[test]
+fn each_wall_names_its_test() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let rows = |page: &str, start: &str| -> Vec<String> {
+        let text = fs::read_to_string(root.join(page)).unwrap();
+        text.lines().filter(|line| line.starts_with(start)).map(str::to_owned).collect()
+    };
+    let invariants: Vec<String> = rows("SECURITY.md", "| ")
+        .into_iter()
+        .filter(|row| row[2..].starts_with(|c: char| c.is_ascii_digit()))
+        .collect();
+    assert!(invariants.len() >= 20, "only {} invariants", invariants.len());
+    let holes = rows("docs/cves.md", "| CVE-");
+    assert!(holes.len() >= 45, "only {} known holes", holes.len());
+    for row in invariants.iter().chain(&holes) {
+        let held = names(row).next().is_some() || row.contains("does not apply because");
+        assert!(held, "no test is named: {row}");
     }
 }

@@ -8,7 +8,7 @@ use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::os::unix::net::UnixListener as StdListener;
 use std::path::Path;
 use tokio::net::UnixListener;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// The user socket, open to everyone, and the admin socket, behind a directory that only root can pass.
 pub(super) struct Sockets {
@@ -91,11 +91,19 @@ pub(super) fn say_ready() {
     }
 }
 
-/// Completes on SIGTERM or SIGINT.
-pub(super) async fn shutdown() {
-    let mut streams: Vec<_> = [SignalKind::terminate(), SignalKind::interrupt()]
-        .into_iter()
-        .filter_map(|kind| signal(kind).ok())
-        .collect();
-    futures_util::future::select_all(streams.iter_mut().map(|s| Box::pin(s.recv()))).await;
+/// SIGHUPs from now on.
+pub(super) fn hangups() -> anyhow::Result<Signal> {
+    signal(SignalKind::hangup()).context("cannot watch SIGHUP")
+}
+
+/// Completes on SIGTERM or SIGINT, from now on.
+pub(super) fn shutdown() -> anyhow::Result<impl Future<Output = ()>> {
+    let watch = |kind| signal(kind).context("cannot watch SIGTERM and SIGINT");
+    let (mut term, mut int) = (watch(SignalKind::terminate())?, watch(SignalKind::interrupt())?);
+    Ok(async move {
+        tokio::select! {
+            _ = term.recv() => {}
+            _ = int.recv() => {}
+        }
+    })
 }

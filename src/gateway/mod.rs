@@ -75,15 +75,18 @@ fn run(options: Options) -> anyhow::Result<()> {
         .build()
         .context("cannot start the runtime")?;
     runtime.block_on(async {
+        // First of all: a hang-up that comes while the policy is read is not lost, and ends nothing.
+        let hangups = listen::hangups()?;
+        let shutdown = listen::shutdown()?;
         let gateway = Arc::new(Gateway::load(&options)?);
         let sockets = listen::Sockets::bind(&options)?;
         gpu::reaper::begin(&gateway);
         let keeper = tokio::spawn(keep::run(gateway.clone()));
         let reaper = tokio::spawn(gpu::reaper::run(gateway.clone()));
-        let reloader = tokio::spawn(state::reload_on_hangup(gateway.clone()));
+        let reloader = tokio::spawn(state::reload_on_hangup(gateway.clone(), hangups));
         tracing::info!(socket = %options.user_socket().display(), "serving");
         listen::say_ready();
-        serve::run(gateway, sockets, listen::shutdown()).await;
+        serve::run(gateway, sockets, shutdown).await;
         keeper.abort();
         reaper.abort();
         reloader.abort();

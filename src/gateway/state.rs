@@ -13,7 +13,7 @@ use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::Signal;
 
 /// The gateway, as its handlers see it.
 #[derive(Debug)]
@@ -144,8 +144,7 @@ fn write_readable(path: &Path, text: &str) -> std::io::Result<()> {
 }
 
 /// SIGHUP: the whole new policy or the old one.
-pub(super) async fn reload_on_hangup(gateway: Arc<Gateway>) {
-    let Ok(mut hangups) = signal(SignalKind::hangup()) else { return };
+pub(super) async fn reload_on_hangup(gateway: Arc<Gateway>, mut hangups: Signal) {
     while hangups.recv().await.is_some() {
         match gateway.reload() {
             Ok(()) => tracing::info!("the policy was read anew"),

@@ -12,7 +12,7 @@ tests![
 ];
 
 /// The part of a create body, and the word that the refusal must name.
-const CREATE: [(&str, &str); 39] = [
+const CREATE: [(&str, &str); 40] = [
     (r#""HostConfig":{"Privileged":true}"#, "Privileged"),
     (r#""HostConfig":{"CapAdd":["MKNOD"]}"#, "CapAdd"),
     (
@@ -24,7 +24,8 @@ const CREATE: [(&str, &str); 39] = [
     (r#""HostConfig":{"Binds":["/:/host"]}"#, "/"),
     (r#""HostConfig":{"Binds":["/etc:/host:ro"]}"#, "/etc"),
     (r#""HostConfig":{"Mounts":[{"Type":"bind","Source":"/","Target":"/host"}]}"#, "/"),
-    (r#""HostConfig":{"Mounts":[{"Type":"volume","Source":"x","Target":"/x"}]}"#, "volume"),
+    (r#""HostConfig":{"Mounts":[{"Type":"volume","Source":"../x","Target":"/x"}]}"#, "volume"),
+    (r#""HostConfig":{"Mounts":[{"Type":"image","Source":"busybox:test","Target":"/x"}]}"#, "image"),
     (
         r#""HostConfig":{"Mounts":[{"Type":"volume","Target":"/x","VolumeOptions":{"DriverConfig":{"Name":"local","Options":{"type":"none","o":"bind","device":"/"}}}}]}"#,
         "olume",
@@ -115,13 +116,14 @@ fn paths_that_are_not_served() {
         ("DELETE", "/v1.41/images/busybox:test"),
         ("POST", "/v1.41/images/busybox:test/tag?repo=x"),
         ("POST", "/v1.41/images/busybox:test/push"),
-        ("POST", "/v1.41/volumes/create"),
-        ("POST", "/v1.41/networks/create"),
-        ("POST", "/v1.41/networks/x/connect"),
+        ("PUT", "/v1.41/volumes/x"),
+        ("PATCH", "/v1.41/networks/x"),
+        ("POST", "/v1.41/containers/box/pause"),
+        ("POST", "/v1.41/images/prune"),
+        ("POST", "/v1.41/build/prune"),
         ("POST", "/v1.41/containers/box/update"),
         ("GET", "/v1.41/containers/box/export"),
         ("GET", "/v1.41/containers/box/changes"),
-        ("POST", "/v1.41/containers/prune"),
         ("POST", "/v1.41/swarm/init"),
         ("GET", "/v1.41/secrets"),
         ("GET", "/v1.41/plugins"),

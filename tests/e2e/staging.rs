@@ -150,7 +150,7 @@ fn paths_outside_the_roots_are_refused() {
         format!("{own}/missing"),
         world.engine.socket().display().to_string(),
         world.gateway_dir().display().to_string(),
-        "named-volume".to_owned(),
+        "..".to_owned(),
     ] {
         ann.run(["run", "--rm", "-v", &format!("{source}:/x"), "busybox:test", "true"]).fails(125);
     }
