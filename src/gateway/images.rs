@@ -82,6 +82,21 @@ pub(super) async fn admit(gateway: &Gateway, peer: &Peer, word: &str) -> Result<
     Ok(Admitted { shown: ask.shown.clone(), ask, labels })
 }
 
+/// The image that a container was made of, as the policy judges it: by the name it was granted under, which stays when
+/// the tag has moved on; by whatever it is called now when it was granted by its id.
+pub(super) async fn of_container(gateway: &Gateway, details: &Value) -> Result<ImageAsk, Error> {
+    let text = |pointer: &str| details.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
+    let word = text("/Config/Image");
+    let references = match id_digits(word) {
+        None => full(word).into_iter().collect(),
+        Some(_) => match gateway.engine.image(text("/Image")).await {
+            Err(error) if error.is_not_found() => Vec::new(),
+            image => references(&image?),
+        },
+    };
+    Ok(ImageAsk { shown: word.to_owned(), references, own: false })
+}
+
 async fn look_up(gateway: &Gateway, peer: &Peer, word: &str) -> Result<(ImageAsk, Value), Error> {
     let limits = gateway.limits(peer.account()?);
     let missing = || Error::NoImage(crate::protocol::escape::escape_line(word));

@@ -224,6 +224,18 @@ impl Limits {
 
     fn grant_asked(&self, before: &[MountGrant], ask: &MountAsk) -> Result<MountGrant, Refusal> {
         let target = free(&ask.target, before.iter().map(|other| &other.target))?;
+        let place = self.place_open_to(ask)?;
+        let root = place.root.to_owned();
+        Ok(MountGrant { root, relative: place.relative, target, access: ask.access })
+    }
+
+    /// Whether a directory that was granted would be granted today.
+    pub(super) fn offered_today(&self, mount: &MountAsk) -> Result<(), Refusal> {
+        self.place_open_to(mount).map(drop)
+    }
+
+    /// Where the asked directory lies, if it may be mounted as asked.
+    fn place_open_to(&self, ask: &MountAsk) -> Result<Place<'_>, Refusal> {
         let place = self.place(ask)?;
         if ask.access == Access::ReadWrite && place.most == Access::ReadOnly {
             let shown = escape_line(&ask.source.to_string_lossy());
@@ -232,8 +244,7 @@ impl Limits {
             (no.asked, no.limit) = (Some("rw".to_owned()), Some("ro".to_owned()));
             return Err(no.hint("add `:ro` to the mount"));
         }
-        let root = place.root.to_owned();
-        Ok(MountGrant { root, relative: place.relative, target, access: ask.access })
+        Ok(place)
     }
 
     /// Where the asked directory lies: the caller's home, or else the nearest directory offered.

@@ -140,6 +140,25 @@ impl Limits {
         Ok(PortGrant { container: ask.container, protocol: ask.protocol, host, address: own.value })
     }
 
+    /// Whether a port that was granted would be granted today.
+    pub(super) fn still_published(&self, port: u16, at: IpAddr) -> Result<(), Refusal> {
+        let range = &self.ports.range;
+        let within = range.value.is_some_and(|range| range.contains(port));
+        if !within {
+            let what = match range.value {
+                Some(range) => format!("host port {port} is not in {range}"),
+                None => "no port may be published".to_owned(),
+            };
+            return Err(refusal(FORBIDDEN, "ports.range", &range.source, &what));
+        }
+        let address = &self.ports.address;
+        if address.value != at {
+            let what = format!("host port {port} is on {at}, ports are published on {}", address.value);
+            return Err(refusal(FORBIDDEN, "ports.address", &address.source, &what));
+        }
+        Ok(())
+    }
+
     /// `ports.max`, counted over all of the caller's containers: a stopped one takes its ports again when started.
     pub(super) fn published<'a>(&'a self, used: &'a Usage) -> Total<'a, u64> {
         let count = |ports: &[u16]| u64::try_from(ports.len()).unwrap_or(u64::MAX);

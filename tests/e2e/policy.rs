@@ -16,6 +16,7 @@ tests![
     no_list_means_no_image,
     a_race_never_exceeds_the_limit,
     a_reload_takes_the_whole_new_policy,
+    what_was_taken_away_is_not_started_again,
     a_broken_policy_leaves_the_old_one,
     a_writable_policy_is_refused,
     root_uses_the_admin_socket,
@@ -167,6 +168,47 @@ fn a_reload_takes_the_whole_new_policy() {
     ann.run("run --rm --memory 200m busybox:test true").says(&["max.memory", "100m"]).fails(125);
     world.admin("admin reload").exits(0);
     ann.run("run --rm --memory 200m busybox:test true").fails(125);
+}
+
+fn what_was_taken_away_is_not_started_again() {
+    let world = world();
+    let ann = world.newcomer("ann");
+    let shared = world.shared();
+    ann.run([
+        "create",
+        "--name",
+        "box",
+        "-p",
+        "40100:80",
+        "-v",
+        &format!("{}:/s:ro", shared.display()),
+        "busybox:test",
+        "sleep",
+        "1000",
+    ])
+    .ok();
+    for (limits, rule) in [
+        ("images = [\"docker.io/library/alpine\"]", "images: busybox:test is not among"),
+        ("max = { memory = \"32m\" }", "max.memory: asked 64m"),
+        ("ports = { range = \"41000-41999\" }", "ports.range: host port 40100"),
+        ("ports = { address = \"127.0.0.2\" }", "ports.address: host port 40100"),
+        ("mounts = []", "mounts: "),
+        ("home = \"ro\"", "home: "),
+        ("home = \"none\"", "home: "),
+    ] {
+        world.limit(&ann, limits);
+        let said = ann.run("start box");
+        said.says(&[rule, "the policy has changed since box was made", "ie-container rm box"]).fails(1);
+        assert_eq!(ann.raw("POST", "/v1.41/containers/box/start", "").0, 403, "{limits}");
+        assert_eq!(world.inspect(&ann.engine_name("box"), "{{.State.Running}}"), "false", "{limits}");
+    }
+    world.limit(&ann, "");
+    ann.run("start box").ok();
+    // One that runs goes on, and does not come back by a restart.
+    world.limit(&ann, "mounts = []");
+    assert_eq!(world.inspect(&ann.engine_name("box"), "{{.State.Running}}"), "true");
+    ann.run("restart -t 0 box").says(&["the policy has changed"]).fails(1);
+    assert_eq!(world.inspect(&ann.engine_name("box"), "{{.State.Running}}"), "true");
 }
 
 fn a_broken_policy_leaves_the_old_one() {

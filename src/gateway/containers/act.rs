@@ -1,6 +1,7 @@
 //! What changes a container: start, stop, restart, kill, rename, rm.
 
 use super::create::{stage, unstage};
+use super::standing::standing;
 use crate::gateway::answer::Flag;
 use crate::gateway::audit;
 use crate::gateway::create::{container_name, signal};
@@ -11,6 +12,7 @@ use crate::gateway::gpu::desk::Asker;
 use crate::gateway::peer::Peer;
 use crate::gateway::routes::Word;
 use crate::gateway::state::Gateway;
+use crate::policy::Limits;
 use crate::protocol::stage::Token;
 use axum::Json;
 use axum::extract::{Query, State};
@@ -54,6 +56,9 @@ pub(in crate::gateway) async fn start(
     Word(word): Word,
 ) -> Result<StatusCode, Error> {
     let container = gateway.engine.owned(&peer, &word).await?;
+    if container.found().running() {
+        return Ok(StatusCode::NOT_MODIFIED);
+    }
     whole(async move {
         let started = start_now(&gateway, &peer, &container).await;
         if let Err(error) = &started {
@@ -64,11 +69,21 @@ pub(in crate::gateway) async fn start(
     .await
 }
 
+/// What no other container changes: the image, today's lists, the wall. Asked before any lock, as the first start of an
+/// image takes a moment longer.
+async fn may_start(gateway: &Gateway, peer: &Peer, container: &Owned) -> Result<Limits, Error> {
+    let limits = gateway.limits(peer.account()?);
+    limits.still_allows(&container.used(), &standing(gateway, container).await?)?;
+    gateway.engine.look_through(container, gateway.copy_helper()).await?;
+    if container.networked() {
+        gateway.wall.stands()?;
+    }
+    Ok(limits)
+}
+
 /// Admitted again, staged again, then started: never with a stage that is missing.
 async fn start_now(gateway: &Gateway, peer: &Peer, container: &Owned) -> Result<StatusCode, Error> {
-    let limits = gateway.limits(peer.account()?);
-    // Before any lock: the first start of an image takes a moment longer.
-    gateway.engine.look_through(container, gateway.copy_helper()).await?;
+    let limits = may_start(gateway, peer, container).await?;
     // The container first: who waits for a copy must not keep the user's other containers waiting.
     let _lock = lock(gateway, container).await?;
     let turn = gateway.engine.turn(peer.uid()).await;
@@ -80,12 +95,9 @@ async fn start_now(gateway: &Gateway, peer: &Peer, container: &Owned) -> Result<
     }
     audit::allowed(Some(peer), "start", container.id().as_str());
     let _hold = gateway.stager.hold(tokens(container.found()));
-    if container.networked() {
-        gateway.wall.stands()?;
-        // A network that was made by name is its owner's to keep.
-        if container.on_own_network() {
-            gateway.engine.ensure_network(peer.uid(), gateway.policy().gateway()).await?;
-        }
+    // A network that was made by name is its owner's to keep.
+    if container.networked() && container.on_own_network() {
+        gateway.engine.ensure_network(peer.uid(), gateway.policy().gateway()).await?;
     }
     stage(gateway, peer, &container.labels().stages).await?;
     let asker = Asker { uid: peer.uid(), login: peer.account()?.login() };
@@ -169,10 +181,10 @@ pub(in crate::gateway) async fn restart(
     Query(query): Query<StopQuery>,
 ) -> Result<StatusCode, Error> {
     let seconds = grace(query.t)?;
-    // Asked before the stop: a caller who could not start again keeps a running container.
-    peer.account()?;
     let container = gateway.engine.owned(&peer, &word).await?;
     whole(async move {
+        // Asked before the stop: a caller who could not start again keeps a running container.
+        may_start(&gateway, &peer, &container).await?;
         audit::allowed(Some(&peer), "restart", container.id().as_str());
         let _hold = gateway.stager.hold(tokens(container.found()));
         stop_in_engine(&gateway, &container, seconds).await?;

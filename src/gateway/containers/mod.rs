@@ -4,6 +4,7 @@ mod act;
 mod create;
 mod filter;
 mod list;
+mod standing;
 mod stream;
 
 pub(super) use act::{kill, prune, remove, remove_now, rename, restart, start, stop, stop_now, tokens};

@@ -10,8 +10,10 @@ use axum::http::header::{CONNECTION, HeaderValue, UPGRADE};
 use axum::response::{IntoResponse, Response};
 use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt;
+use futures_util::future::Either;
 use hyper::upgrade::OnUpgrade;
 use std::io;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::AsyncWriteExt;
@@ -50,14 +52,16 @@ impl Tar {
     pub(super) async fn carry<T>(self, stdin: OwnedWriteHalf, ended: impl Future<Output = T>) -> T {
         match self {
             Self::Body(body) => {
-                let sent = tokio::spawn(send(body, stdin));
-                let result = ended.await;
-                // The caller should hear why a helper ended early, and first say what it has under way.
-                let abort = sent.abort_handle();
-                if tokio::time::timeout(PATIENCE, sent).await.is_err() {
-                    abort.abort();
+                // In the connection's own task, which has the body's pieces: a step aside for each costs more than the copy.
+                let (mut sent, ended) = (pin!(send(body, stdin)), pin!(ended));
+                match futures_util::future::select(ended, sent.as_mut()).await {
+                    // The caller should hear why a helper ended early, and first say what it has under way.
+                    Either::Left((result, _)) => {
+                        let _cut = tokio::time::timeout(PATIENCE, sent).await;
+                        result
+                    }
+                    Either::Right(((), ended)) => ended.await,
                 }
-                result
             }
             Self::Raw(caller, first) => {
                 let sent = tokio::spawn(pass(caller, first, stdin));

@@ -195,6 +195,32 @@ fn starting_again_asks_only_what_running_containers_share() {
 }
 
 #[test]
+fn what_was_granted_is_asked_again_of_todays_lists() {
+    let box_ = Used { name: "box".into(), memory: "2g".parse().unwrap(), ..Used::default() };
+    let standing = Standing {
+        image: ubuntu().image,
+        ports: vec![(40000, "127.0.0.1".parse().unwrap())],
+        mounts: vec![MountAsk { source: "/data/x".into(), target: "/d".into(), access: Access::ReadWrite }],
+    };
+    let offers = "ports = { range = '40000-40999', address = '127.0.0.1' }\nmounts = [{ source = '/data', mode = 'rw' }]";
+    let asked = |defaults: &str| told(open(defaults).still_allows(&box_, &standing));
+    assert_eq!(asked(offers), "yes");
+    assert_eq!(
+        asked(&offers.replace("rw", "ro")),
+        "mounts: /data/x is offered read-only (policy.toml:7, [defaults])"
+    );
+    assert!(asked(&offers.replace("/data", "/other")).starts_with("mounts: /data/x is not among"));
+    assert!(asked(&offers.replace("40000-", "40001-")).starts_with("ports.range: host port 40000 is not in"));
+    assert!(asked("mounts = [{ source = '/data', mode = 'rw' }]").starts_with("ports.range: no port may be"));
+    assert!(asked(&format!("{offers}\nmax = {{ memory = '1g' }}")).starts_with("max.memory: asked 2g"));
+    let no =
+        limits(&format!("[defaults]\nimages = ['alpine']\n{offers}"), &[]).still_allows(&box_, &standing);
+    let no = no.unwrap_err();
+    assert!(no.message.starts_with("images: "), "{}", no.message);
+    assert!(no.hint.unwrap().contains("`ie-container rm box`"));
+}
+
+#[test]
 fn a_gpu_of_a_stopped_container_is_asked_for_anew() {
     let ann = open("total = { gpus = 1 }");
     let gpu = |name: &str, running| Used { name: name.into(), running, gpus: 1, ..Used::default() };

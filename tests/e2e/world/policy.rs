@@ -66,7 +66,9 @@ impl World {
     #[track_caller]
     pub(crate) fn limit(&self, user: &User<'_>, keys: &str) {
         let mut policy = self.policy.lock().unwrap();
-        policy.tables.push(format!("[users.\"{}\"]\n{keys}\n", user.login));
+        let head = format!("[users.\"{}\"]\n", user.login);
+        policy.tables.retain(|table| !table.starts_with(&head));
+        policy.tables.push(format!("{head}{keys}\n"));
         fs::write(self.policy_file(), policy.text()).unwrap();
         // Under the lock: two reloads of two tests must not overtake each other.
         self.reload();
