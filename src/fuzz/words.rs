@@ -31,7 +31,7 @@ pub fn references(data: &[u8]) {
     let word = text(data).into_owned();
     if let Ok(name) = ContainerName::try_from(word.clone()) {
         assert_eq!(name.to_string(), word, "a name is what was written");
-        let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"_.-".contains(&byte);
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte);
         assert!((1..=63).contains(&word.len()) && word.bytes().all(plain));
         assert_eq!(ContainerRef::try_from(word.clone()).map(String::from), Ok(word.clone()));
     }

@@ -38,6 +38,9 @@ pub(super) enum Error {
     NoNetwork(String),
     #[error("get {0}: no such volume")]
     NoVolume(String),
+    /// A plain `docker inspect WORD` asks for one of these last of all.
+    #[error("plugin {0} not found")]
+    NoPlugin(String),
     /// The state of things forbids it just now.
     #[error("{0}")]
     Conflict(String),
@@ -77,7 +80,8 @@ impl Error {
             | Self::NoExec(_)
             | Self::NoImage(_)
             | Self::NoNetwork(_)
-            | Self::NoVolume(_) => StatusCode::NOT_FOUND,
+            | Self::NoVolume(_)
+            | Self::NoPlugin(_) => StatusCode::NOT_FOUND,
             Self::Conflict(_) | Self::Copy(Ended::Conflict, _) => StatusCode::CONFLICT,
             Self::Copy(Ended::Missing, _) => StatusCode::NOT_FOUND,
             Self::Copy(Ended::PermissionDenied, _) => StatusCode::FORBIDDEN,
@@ -127,6 +131,7 @@ impl Error {
             }
             Self::NoNetwork(_) => Refusal::new("no-such-network", message),
             Self::NoVolume(_) => Refusal::new("no-such-volume", message),
+            Self::NoPlugin(_) => Refusal::new("no-such-plugin", message),
             Self::Conflict(_) => Refusal::new("conflict", message),
             Self::Copy(..) => Refusal::new("copy", message),
             Self::Account(_) => Refusal::new("account", message)

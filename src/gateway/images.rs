@@ -4,6 +4,7 @@ use super::answer;
 use super::audit;
 use super::engine::Target;
 use super::error::Error;
+use super::filters;
 use super::peer::Peer;
 use super::reference;
 use super::state::Gateway;
@@ -152,7 +153,11 @@ pub(super) async fn list(
     State(gateway): State<Arc<Gateway>>,
     Query(query): Query<ListQuery>,
 ) -> Result<Json<Vec<Value>>, Error> {
-    let wanted = references_wanted(&query.filters)?;
+    let Wanted { references: wanted, dangling } = Wanted::parse(&query.filters)?;
+    // What has no name is in no list of allowed names.
+    if dangling {
+        return Ok(Json(Vec::new()));
+    }
     let limits = gateway.limits(peer.account()?);
     let listed = gateway.engine.get(Target::new("/images/json").with("all", query.all.word())).await?;
     let Value::Array(listed) = listed else { return Ok(Json(Vec::new())) };
@@ -174,19 +179,35 @@ pub(super) async fn list(
     Ok(Json(kept.collect()))
 }
 
-/// Only `reference=` is served as a filter.
-fn references_wanted(filters: &str) -> Result<Vec<String>, Error> {
-    if filters.is_empty() {
-        return Ok(Vec::new());
+/// `reference=` and `dangling=`, the filters that are served.
+#[derive(Debug, Default)]
+struct Wanted {
+    references: Vec<String>,
+    dangling: bool,
+}
+
+impl Wanted {
+    fn parse(filters: &str) -> Result<Self, Error> {
+        let mut words = filters::parse(filters, &["dangling", "reference"])?;
+        let dangling = words.remove("dangling").unwrap_or_default();
+        Ok(Self {
+            references: words.remove("reference").unwrap_or_default(),
+            dangling: dangling.iter().any(|word| matches!(word.as_str(), "1" | "true")),
+        })
     }
-    let filters: serde_json::Map<String, Value> =
-        serde_json::from_str(filters).map_err(|error| Error::Bad(format!("filters: {error}")))?;
-    match filters.keys().find(|key| *key != "reference") {
-        Some(key) => Err(Error::Bad(format!("invalid filter {key:?}, the only one is reference"))),
-        None => Ok(match filters.get("reference") {
-            Some(Value::Object(words)) => words.keys().cloned().collect(),
-            words => strings(words),
-        }),
+}
+
+/// The host's own platform may be named; what it would take to run another one is not here.
+pub(super) fn own_platform(word: &str) -> Result<(), Error> {
+    let machine = match std::env::consts::ARCH {
+        "x86_64" => "amd64",
+        "aarch64" => "arm64",
+        other => other,
+    };
+    match word.strip_prefix("linux/").unwrap_or(word) {
+        "" => Ok(()),
+        named if named == machine || named == "linux" => Ok(()),
+        _ => Err(Error::not_allowed("platform", &format!("images run as they are, on linux/{machine}"))),
     }
 }
 
@@ -257,7 +278,8 @@ pub(super) async fn pull(
     State(gateway): State<Arc<Gateway>>,
     Query(query): Query<PullQuery>,
 ) -> Result<Response, Error> {
-    let others = [&query.from_src, &query.repo, &query.message, &query.platform];
+    own_platform(&query.platform)?;
+    let others = [&query.from_src, &query.repo, &query.message];
     if others.iter().any(|word| !word.is_empty()) || query.from_image.is_empty() {
         return Err(Error::not_allowed("import", "images are pulled by name only"));
     }

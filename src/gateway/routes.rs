@@ -45,6 +45,7 @@ pub(super) fn user(gateway: Arc<Gateway>) -> Router {
         .route("/exec/{id}/resize", post(exec::resize))
         .route("/exec/{id}/json", get(exec::inspect))
         .route("/containers/prune", post(containers::prune))
+        .route("/plugins/{word}/json", get(system::plugin))
         .route("/events", get(events::stream))
         .route("/networks", get(networks::list))
         .route("/networks/create", post(networks::create))

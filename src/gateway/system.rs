@@ -5,7 +5,8 @@ use super::error::Error;
 use super::peer::Peer;
 use super::serve::Caller;
 use super::state::Gateway;
-use axum::extract::State;
+use crate::protocol::escape::escape_line;
+use axum::extract::{Path, State};
 use axum::http::HeaderMap;
 use axum::http::header::{CACHE_CONTROL, HeaderName, HeaderValue};
 use axum::{Extension, Json};
@@ -44,14 +45,34 @@ pub(super) async fn version(_: Peer, State(gateway): State<Arc<Gateway>>) -> Res
     Ok(Json(version))
 }
 
+/// There are no plugins here.
+pub(super) async fn plugin(_: Peer, Path(word): Path<String>) -> Error {
+    Error::NoPlugin(escape_line(&word).chars().take(200).collect())
+}
+
 /// What clients look at in `info`: the engine's kind and size, and the caller's own counts.
 pub(super) async fn info(peer: Peer, State(gateway): State<Arc<Gateway>>) -> Result<Json<Value>, Error> {
     let info = gateway.engine.get(Target::new("/info")).await?;
     let own = gateway.engine.own(&peer, false).await?;
     let running = own.iter().filter(|owned| owned.running()).count();
     let mut shown = json!({ "Containers": own.len(), "ContainersRunning": running,
-        "ContainersPaused": 0, "ContainersStopped": own.len() - running });
+        "ContainersPaused": 0, "ContainersStopped": own.len() - running,
+        "Swarm": { "LocalNodeState": "inactive" } });
     for key in [
+        // What clients warn of where it is missing.
+        "MemoryLimit",
+        "SwapLimit",
+        "CpuCfsPeriod",
+        "CpuCfsQuota",
+        "CPUShares",
+        "CPUSet",
+        "PidsLimit",
+        "OomKillDisable",
+        "IPv4Forwarding",
+        "BridgeNfIptables",
+        "BridgeNfIp6tables",
+        "SecurityOptions",
+        "LoggingDriver",
         "ServerVersion",
         "OperatingSystem",
         "OSType",

@@ -8,7 +8,9 @@ use std::fmt;
 pub enum NameError {
     #[error("a container's name has 1 to 63 characters, this one has {0}")]
     Length(usize),
-    #[error("a container's name starts with a letter or a digit and holds only a-z, 0-9, '_', '.' and '-'")]
+    #[error(
+        "a container's name starts with a letter or a digit and holds only a-z, A-Z, 0-9, '_', '.' and '-'"
+    )]
     Characters,
     #[error("a name of 12 or more hexadecimal digits alone could be read as an id, add another character")]
     LooksLikeId,
@@ -16,7 +18,7 @@ pub enum NameError {
     NotAReference,
 }
 
-/// A container's short name: `[a-z0-9][a-z0-9_.-]{0,62}`, and never 12 or more hexadecimal digits only.
+/// A container's short name: `[a-zA-Z0-9][a-zA-Z0-9_.-]{0,62}`, and never 12 or more hexadecimal digits only.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct ContainerName(String);
@@ -35,8 +37,8 @@ impl TryFrom<String> for ContainerName {
             return Err(NameError::Length(word.chars().count()));
         }
         let mut bytes = word.bytes();
-        let first = bytes.next().is_some_and(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
-        let rest = bytes.all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"_.-".contains(&b));
+        let first = bytes.next().is_some_and(|b| b.is_ascii_alphanumeric());
+        let rest = bytes.all(|b| b.is_ascii_alphanumeric() || b"_.-".contains(&b));
         if !first || !rest {
             return Err(NameError::Characters);
         }
@@ -126,7 +128,7 @@ impl TryFrom<String> for ContainerRef {
         let bare = word.strip_prefix('/').unwrap_or(&word);
         let is_id = !bare.is_empty() && bare.len() <= 64 && bare.bytes().all(|b| b.is_ascii_hexdigit());
         if is_id {
-            return Ok(Self(bare.to_ascii_lowercase()));
+            return Ok(Self(bare.to_owned()));
         }
         match ContainerName::try_from(bare.to_owned()) {
             Ok(name) => Ok(Self(name.0)),
@@ -161,19 +163,23 @@ mod tests {
 
     #[test]
     fn names_are_plain_words() {
-        for good in ["a", "web", "0", "train-1", "a_b.c-d", "deadbeef", "cafe12345678x", &"a".repeat(11)] {
+        for good in
+            ["a", "web", "0", "train-1", "a_b.c-d", "deadbeef", "cafe12345678x", "Web_1", &"a".repeat(11)]
+        {
             assert_eq!(good.parse::<ContainerName>().map(String::from), Ok(good.to_owned()));
         }
-        for bad in ["", "-a", ".a", "A", "a/b", "a b", "é", "../x", "a\n", "%2e", &"z".repeat(64)] {
+        for bad in ["", "-a", ".a", "a/b", "a b", "é", "../x", "a\n", "%2e", &"z".repeat(64)] {
             assert!(bad.parse::<ContainerName>().is_err(), "{bad:?}");
         }
-        assert_eq!("0123456789ab".parse::<ContainerName>(), Err(NameError::LooksLikeId));
+        for id in ["0123456789ab", "0123456789AB"] {
+            assert_eq!(id.parse::<ContainerName>(), Err(NameError::LooksLikeId));
+        }
     }
 
     #[test]
     fn references_are_names_or_ids() {
         assert_eq!("/web".parse::<ContainerRef>().unwrap().as_str(), "web");
-        assert_eq!("0F3C".parse::<ContainerRef>().unwrap().as_str(), "0f3c");
+        assert_eq!("0F3C".parse::<ContainerRef>().unwrap().as_str(), "0F3C");
         assert_eq!("0123456789abcdef".parse::<ContainerRef>().unwrap().as_str(), "0123456789abcdef");
         for bad in ["", "/", "//web", "x/kill?signal=KILL&y=", "..", &"a".repeat(65), "web\0"] {
             assert_eq!(bad.parse::<ContainerRef>(), Err(NameError::NotAReference), "{bad:?}");

@@ -19,6 +19,7 @@ tests![
     events_of_ones_own,
     ended_containers_are_pruned,
     verbs_that_are_not_served_say_so,
+    small_things_are_as_in_docker,
     a_refusal_reaches_who_is_still_sending,
 ];
 
@@ -317,6 +318,37 @@ fn verbs_that_are_not_served_say_so() {
     }
     world.docker("image inspect busybox:test").exits(0);
     world.docker("image inspect mine:test").exits(1);
+}
+
+fn small_things_are_as_in_docker() {
+    let world = world();
+    let ann = world.newcomer("ann");
+    ann.docker("inspect nothing").says(&["No such object: nothing"]).fails(1);
+    let info = ann.docker("info");
+    info.exits(0);
+    assert!(!info.stderr.contains("WARNING: No"), "{info}");
+    // A volume without a name: its owner's, and gone with the container.
+    let volumes = || world.docker("volume ls -q").ok().lines().count();
+    let before = volumes();
+    ann.docker(["run", "-d", "--name", "Web_1", "-v", "/data", "busybox:test", "sleep", "1000"]).exits(0);
+    assert_eq!(ann.docker("exec Web_1 sh -c id>/data/who").code, 0);
+    assert_eq!(ann.docker("exec Web_1 stat -c %u /data").ok(), format!("{}\n", ann.uid));
+    assert_eq!(
+        (ann.docker("inspect -f {{.Name}} Web_1").ok(), volumes()),
+        ("/Web_1\n".to_owned(), before + 1)
+    );
+    ann.docker("inspect web_1").fails(1);
+    ann.docker("rm -f Web_1").exits(0);
+    assert_eq!(volumes(), before);
+    ann.run("run --rm -v /data busybox:test touch /data/x").exits(0);
+    assert_eq!(volumes(), before);
+    assert_eq!(ann.docker("images -q --filter dangling=true").ok(), "");
+    assert!(ann.docker("images --filter dangling=false").ok().contains("busybox"));
+    let own = if cfg!(target_arch = "x86_64") { "linux/amd64" } else { "linux/arm64" };
+    ann.docker(["run", "--rm", "--platform", own, "busybox:test", "true"]).exits(0);
+    ann.docker("run --rm --platform linux/s390x busybox:test true")
+        .says(&["images run as they are"])
+        .fails(125);
 }
 
 fn a_refusal_reaches_who_is_still_sending() {

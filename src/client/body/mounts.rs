@@ -15,13 +15,15 @@ pub(super) fn binds(volumes: &[String], caller: &Caller) -> Result<Vec<Mount>, E
 fn bind(word: &str, caller: &Caller) -> Result<Mount, Error> {
     let parts: Vec<&str> = word.split(':').collect();
     let (source, target, read_only) = match parts.as_slice() {
+        // A volume that goes with its container.
+        [target] if target.starts_with('/') => return Ok(volume_mount(None, target, false)),
         [source, target] => (source, target, false),
         [source, target, mode] => (source, target, read_only(word, mode)?),
         _ => return Err(Error::usage(format!("-v {word} is not understood, say -v SOURCE:TARGET[:ro]"))),
     };
     // As Docker tells a path from a volume's name.
     if !source.starts_with(['/', '.', '~']) {
-        return Ok(volume_mount(source, target, read_only));
+        return Ok(volume_mount(Some(source), target, read_only));
     }
     Ok(bind_mount(source, target, read_only, caller))
 }
@@ -34,11 +36,11 @@ fn read_only(word: &str, mode: &str) -> Result<bool, Error> {
     }
 }
 
-/// A volume by its name, which the gateway makes where it is not there yet.
-fn volume_mount(name: &str, target: &str, read_only: bool) -> Mount {
+/// A volume by its name, which the gateway makes where it is not there yet; or one without a name.
+fn volume_mount(name: Option<&str>, target: &str, read_only: bool) -> Mount {
     Mount {
         typ: Some(MountType::VOLUME),
-        source: Some(name.to_owned()),
+        source: name.map(str::to_owned),
         target: Some(target.to_owned()),
         read_only: read_only.then_some(true),
         ..Mount::default()
@@ -108,8 +110,7 @@ fn mount(word: &str, caller: &Caller) -> Result<Mount, Error> {
             ..Mount::default()
         }),
         ("tmpfs", Some(_)) => Err(wrong("a tmpfs has no source")),
-        ("volume", Some(source)) => Ok(volume_mount(source, target, read_only)),
-        ("volume", None) => Err(wrong("a volume needs a source, its name")),
+        ("volume", name) => Ok(volume_mount(name, target, read_only)),
         _ => Err(wrong("its type is neither bind, volume nor tmpfs")),
     }
 }
@@ -159,8 +160,9 @@ mod tests {
         assert_eq!(one("./a/../b:/w").unwrap(), bound("/home/ann/proj/b", "/w", false));
         assert_eq!(one("/data:/data:ro").unwrap(), bound("/data", "/data", true));
         assert_eq!(one("..:/w").unwrap(), bound("/home/ann", "/w", false));
-        assert_eq!(one("vol:/w:ro").unwrap(), volume_mount("vol", "/w", true));
-        for bad in ["/only", "/a:/b:z", "/a:/b:ro:x"] {
+        assert_eq!(one("vol:/w:ro").unwrap(), volume_mount(Some("vol"), "/w", true));
+        assert_eq!(one("/only").unwrap(), volume_mount(None, "/only", false));
+        for bad in ["only", "/a:/b:z", "/a:/b:ro:x"] {
             assert!(one(bad).is_err(), "{bad}");
         }
     }
@@ -170,14 +172,15 @@ mod tests {
         let here = caller("/w");
         let one = |word: &str| mount(word, &here);
         assert_eq!(one("type=bind,src=x,dst=/y,readonly").unwrap(), bound("/w/x", "/y", true));
-        assert_eq!(one("src=v,dst=/x").unwrap(), volume_mount("v", "/x", false));
+        assert_eq!(one("src=v,dst=/x").unwrap(), volume_mount(Some("v"), "/x", false));
+        assert_eq!(one("dst=/x").unwrap(), volume_mount(None, "/x", false));
         let memory = one("type=tmpfs,target=/t,tmpfs-size=1m,tmpfs-mode=1777").unwrap();
         let options = MountTmpfsOptions { size_bytes: Some(1 << 20), mode: Some(0o1777), options: None };
         assert_eq!(memory.tmpfs_options, Some(options));
         for bad in [
             "type=bind,src=/x",
             "type=bind,dst=/x",
-            "dst=/x",
+            "src=v",
             "type=bind,src=/x,dst=/y,bind-propagation=shared",
         ] {
             assert!(one(bad).is_err(), "{bad}");

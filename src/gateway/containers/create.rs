@@ -65,9 +65,7 @@ pub(in crate::gateway) async fn create(
 }
 
 fn wish(peer: &Peer, query: &CreateQuery, body: &Bytes) -> Result<Wish, Error> {
-    if !query.platform.is_empty() {
-        return Err(Error::not_allowed("platform", "images run as they are"));
-    }
+    images::own_platform(&query.platform)?;
     parse(query.name.as_deref(), json_body(body)?, peer)
 }
 
@@ -172,12 +170,14 @@ async fn network(gateway: &Gateway, peer: &Peer, word: &NetworkWord) -> Result<O
 async fn volumes(gateway: &Gateway, peer: &Peer, asked: &[VolumeAsk]) -> Result<Vec<VolumeGrant>, Error> {
     let mut granted = Vec::with_capacity(asked.len());
     for ask in asked {
-        let volume = crate::gateway::volumes::ensure(gateway, peer, &ask.name, &BTreeMap::new()).await?;
-        granted.push(VolumeGrant {
-            engine_name: volume.engine_name().to_owned(),
-            target: ask.target.clone(),
-            access: ask.access,
-        });
+        let engine_name = match &ask.name {
+            Some(name) => {
+                let volume = crate::gateway::volumes::ensure(gateway, peer, name, &BTreeMap::new()).await?;
+                Some(volume.engine_name().to_owned())
+            }
+            None => None,
+        };
+        granted.push(VolumeGrant { engine_name, target: ask.target.clone(), access: ask.access });
     }
     Ok(granted)
 }

@@ -60,6 +60,7 @@ const CONFIG_DANGERS: &[Danger] = &[
     ("Hostname", || json!("../x"), "Hostname"),
     ("Image", || json!(""), "Image"),
     ("Labels", || json!({"io.ie-container.uid": "0"}), "the label io.ie-container.uid"),
+    ("Volumes", || json!({"/data": {"Driver": "nfs"}}), "Volumes"),
     ("NetworkingConfig", || json!("x"), "NetworkingConfig"),
     ("StopSignal", || json!("KILL&x=1"), "StopSignal"),
     ("StopTimeout", || json!(1_000_000), "StopTimeout"),

@@ -38,6 +38,7 @@ pub(super) const SERVED: &[&str] = &[
     "StopTimeout",
     "Tty",
     "User",
+    "Volumes",
     "WorkingDir",
 ];
 pub(super) const NETWORKING_SERVED: &[&str] = &["EndpointsConfig"];
@@ -118,7 +119,8 @@ fn or_default<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(field: D
 /// Reads a body and the `name` beside it.
 pub(in crate::gateway) fn parse(name: Option<&str>, body: Value, peer: &Peer) -> Result<Wish, Error> {
     let mut fields = Fields::of("", body, SERVED)?;
-    let host = host::parse(fields.raw("HostConfig"))?;
+    let mut host = host::parse(fields.raw("HostConfig"))?;
+    host.mounted.add_unnamed(fields.take("Volumes")?)?;
     let aliases = aliases(fields.raw("NetworkingConfig"), &host.network)?;
     user(fields.take("User")?, peer)?;
     let image: String = fields.take("Image")?;
@@ -141,10 +143,10 @@ pub(in crate::gateway) fn parse(name: Option<&str>, body: Value, peer: &Peer) ->
         stop_signal: stop_signal(fields.take("StopSignal")?)?,
         stop_timeout: stop_timeout(fields.take("StopTimeout")?)?,
         health: health(fields.take("Healthcheck")?)?,
-        tmpfs: host.tmpfs,
+        tmpfs: host.mounted.memory,
         ulimits: host.ulimits,
         network: network(&host.network, peer)?,
-        volumes: host.volumes,
+        volumes: host.mounted.volumes,
         links: host.links,
         auto_remove: host.auto_remove,
         init: host.init,
@@ -159,7 +161,7 @@ pub(in crate::gateway) fn parse(name: Option<&str>, body: Value, peer: &Peer) ->
         pids: host.pids,
         shm: host.shm,
         ports: host.ports,
-        mounts: host.mounts,
+        mounts: host.mounted.directories,
         gpus: host.gpus,
         settings,
     })

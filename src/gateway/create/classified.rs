@@ -40,7 +40,7 @@ pub(super) fn fields_of<T: for<'de> Deserialize<'de>>() -> &'static [&'static st
 
 /// Known to Docker, never served: each must be at its zero value.
 const CONFIG_ZERO: &[&str] =
-    &["ArgsEscaped", "Domainname", "MacAddress", "NetworkDisabled", "OnBuild", "Shell", "Volumes"];
+    &["ArgsEscaped", "Domainname", "MacAddress", "NetworkDisabled", "OnBuild", "Shell"];
 
 const HOST_ZERO: &[&str] = &[
     "Annotations",

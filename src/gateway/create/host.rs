@@ -3,12 +3,12 @@
 use super::body::Ulimit;
 use super::fields::Fields;
 use super::gpus;
-use super::mounts::{self, Tmpfs, VolumeAsk};
+use super::mounts;
 use super::ports;
 use super::words::{alias, at_most};
 use super::zero::reason;
 use crate::gateway::error::Error;
-use crate::policy::{MountAsk, PortAsk};
+use crate::policy::PortAsk;
 use crate::protocol::amount::{Bytes, Cpus};
 use crate::protocol::name::ContainerRef;
 use serde::Deserialize;
@@ -48,9 +48,7 @@ pub(super) struct Host {
     pub(super) pids: Option<u64>,
     pub(super) shm: Option<Bytes>,
     pub(super) ports: Vec<PortAsk>,
-    pub(super) mounts: Vec<MountAsk>,
-    pub(super) volumes: Vec<VolumeAsk>,
-    pub(super) tmpfs: Vec<Tmpfs>,
+    pub(super) mounted: mounts::All,
     pub(super) ulimits: Vec<Ulimit>,
     pub(super) network: String,
     pub(super) links: Vec<Link>,
@@ -84,16 +82,14 @@ pub(super) fn parse(value: Value) -> Result<Host, Error> {
     // All capabilities are dropped anyhow; the console's size comes again by resize; the id file is the client's.
     let _: (Option<Vec<String>>, Value, String) =
         (fields.take("CapDrop")?, fields.raw("ConsoleSize"), fields.take("ContainerIDFile")?);
-    let mounts = mounts::all(fields.take("Binds")?, fields.take("Mounts")?, fields.take("Tmpfs")?)?;
+    let mounted = mounts::all(fields.take("Binds")?, fields.take("Mounts")?, fields.take("Tmpfs")?)?;
     let host = Host {
         memory: positive("HostConfig.Memory", memory)?.map(Bytes),
         cpus: positive("HostConfig.NanoCpus", fields.take("NanoCpus")?)?.map(Cpus),
         pids: pids(fields.take("PidsLimit")?)?,
         shm: positive("HostConfig.ShmSize", fields.take("ShmSize")?)?.map(Bytes),
         ports: ports::asks(fields.take("PortBindings")?)?,
-        mounts: mounts.directories,
-        volumes: mounts.volumes,
-        tmpfs: mounts.memory,
+        mounted,
         ulimits: ulimits(fields.take("Ulimits")?)?,
         network: fields.take("NetworkMode")?,
         links: links(fields.take("Links")?)?,

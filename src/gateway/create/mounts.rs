@@ -2,6 +2,7 @@
 
 use super::fields::Fields;
 use super::words::{at_most, inner_path};
+use super::zero::is_zero;
 use crate::gateway::error::Error;
 use crate::policy::MountAsk;
 use crate::protocol::amount::Bytes;
@@ -20,10 +21,10 @@ pub(in crate::gateway) struct Tmpfs {
     pub(in crate::gateway) exec: bool,
 }
 
-/// A volume of the caller's, at a path of the container's.
+/// A volume of the caller's, at a path of the container's; one without a name goes with its container.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::gateway) struct VolumeAsk {
-    pub(in crate::gateway) name: ThingName,
+    pub(in crate::gateway) name: Option<ThingName>,
     pub(in crate::gateway) target: String,
     pub(in crate::gateway) access: Access,
 }
@@ -43,6 +44,28 @@ enum Asked {
 }
 
 impl All {
+    /// The targets of `Volumes`: each is a volume without a name, but for those that something else is mounted at, which
+    /// Compose writes there too.
+    pub(super) fn add_unnamed(&mut self, targets: BTreeMap<String, Value>) -> Result<(), Error> {
+        at_most("Volumes", targets.len(), MOST)?;
+        for (target, options) in targets {
+            if !is_zero(&options) {
+                return Err(Error::not_allowed("Volumes", "a volume has no options"));
+            }
+            let volume = at(None, &target, Access::ReadWrite)?;
+            if !self.is_taken(&volume.target) {
+                self.volumes.push(volume);
+            }
+        }
+        Ok(())
+    }
+
+    fn is_taken(&self, target: &str) -> bool {
+        self.volumes.iter().any(|volume| volume.target == target)
+            || self.memory.iter().any(|tmpfs| tmpfs.target == target)
+            || self.directories.iter().any(|mount| mount.target == Path::new(target))
+    }
+
     fn add(&mut self, asked: Asked) {
         match asked {
             Asked::Directory(mount) => self.directories.push(mount),
@@ -129,6 +152,10 @@ fn named(name: &str, target: &str, access: Access) -> Result<VolumeAsk, Error> {
     let name = name.parse().map_err(|error| {
         Error::Bad(format!("{error}; name a volume of yours, or a directory by its full path"))
     })?;
+    at(Some(name), target, access)
+}
+
+fn at(name: Option<ThingName>, target: &str, access: Access) -> Result<VolumeAsk, Error> {
     inner_path("the volume's target", target)?;
     Ok(VolumeAsk { name, target: plain(target)?, access })
 }
@@ -151,7 +178,8 @@ fn volume(fields: &mut Fields, target: &str) -> Result<VolumeAsk, Error> {
     }
     driver.rest_is_zero()?;
     options.rest_is_zero()?;
-    named(&source, target, if read_only { Access::ReadOnly } else { Access::ReadWrite })
+    let access = if read_only { Access::ReadOnly } else { Access::ReadWrite };
+    if source.is_empty() { at(None, target, access) } else { named(&source, target, access) }
 }
 
 fn bind(fields: &mut Fields, target: &str) -> Result<MountAsk, Error> {
@@ -258,7 +286,7 @@ mod tests {
     #[test]
     fn volume_drivers_and_propagation_are_refused() {
         for bad in [
-            json!({"Type": "volume", "Target": "/x"}),
+            json!({"Type": "volume", "Target": "/proc/x"}),
             json!({"Type": "volume", "Source": "/etc", "Target": "/x"}),
             json!({"Type": "volume", "Source": "x", "Target": "/proc/x"}),
             json!({"Type": "volume", "Source": "x", "Target": "/x", "VolumeOptions": {"Subpath": "../y"}}),
@@ -279,12 +307,21 @@ mod tests {
     fn a_volume_has_a_name_and_a_target() {
         let Ok(Asked::Volume(volume)) = from_bind("proj_data:/data/:ro,nocopy") else { panic!() };
         assert_eq!(
-            (volume.name.as_str(), volume.target.as_str(), volume.access),
+            (volume.name.unwrap().as_str(), volume.target.as_str(), volume.access),
             ("proj_data", "/data", Access::ReadOnly)
         );
         let mount =
             json!({"Type": "volume", "Source": "x", "Target": "/x", "VolumeOptions": {"NoCopy": true}});
-        assert_eq!(all(vec![], vec![mount], BTreeMap::new()).unwrap().volumes[0].target, "/x");
+        let mut all = all(vec!["data:/d".into()], vec![mount], BTreeMap::new()).unwrap();
+        assert_eq!(all.volumes[1].target, "/x");
+        // As Compose writes it: once more by its target. What is mounted nowhere else has no name.
+        let volumes = [("/d/", json!({})), ("/y", json!({}))].map(|(at, options)| (at.to_owned(), options));
+        all.add_unnamed(volumes.into()).unwrap();
+        let unnamed: Vec<_> = all.volumes.iter().filter(|volume| volume.name.is_none()).collect();
+        assert_eq!((all.volumes.len(), unnamed.len(), unnamed[0].target.as_str()), (3, 1, "/y"));
+        for bad in [("/z", json!({"a": 1})), ("z", json!({})), ("/a/../z", json!({})), ("/proc", json!({}))] {
+            assert!(all.add_unnamed([(bad.0.to_owned(), bad.1)].into()).is_err(), "{}", bad.0);
+        }
     }
 
     #[test]

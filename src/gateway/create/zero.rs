@@ -37,9 +37,8 @@ pub(super) fn reason(path: &str) -> &'static str {
         | "HostConfig.UsernsMode"
         | "HostConfig.CgroupnsMode" => "each container has namespaces of its own",
         "HostConfig.SecurityOpt" => "the walls around a container are the same for everyone",
-        "HostConfig.VolumesFrom" | "HostConfig.VolumeDriver" | "Volumes" => {
-            "volumes are not served, mount a directory of yours with -v"
-        }
+        "HostConfig.VolumesFrom" => "name the volumes of the other container with -v",
+        "HostConfig.VolumeDriver" => "volumes are on the engine's own disk",
         "HostConfig.GroupAdd" => "a container has its owner's groups",
         "HostConfig.Runtime" => "the runtime is the gateway's choice",
         "HostConfig.LogConfig" => "logs are kept by the engine, with a limit on their size",

@@ -230,7 +230,9 @@ pub(in crate::gateway) fn pick(own: Vec<Owned>, word: &ContainerRef) -> Result<O
     if let Some(named) = own.iter().find(|owned| owned.name().as_str() == word) {
         return Ok(named.clone());
     }
-    let mut matching = own.into_iter().filter(|owned| owned.id().as_str().starts_with(word));
+    // Ids are shown in small letters and may be typed in others.
+    let beginning = word.to_ascii_lowercase();
+    let mut matching = own.into_iter().filter(|owned| owned.id().as_str().starts_with(&beginning));
     match (matching.next(), matching.next()) {
         (Some(one), None) => Ok(one),
         (None, _) => Err(Error::NoContainer(word.to_owned())),
@@ -285,13 +287,14 @@ mod tests {
             |word: &str| pick(all.clone(), &word.parse().unwrap()).map(|owned| owned.name().to_string());
         assert_eq!(found("web").unwrap(), "web");
         assert_eq!(found("aa").unwrap(), "aa");
-        assert_eq!(found("aaa").unwrap(), "web");
+        assert_eq!((found("aaa").unwrap(), found("AAA").unwrap()), ("web".to_owned(), "web".to_owned()));
+        assert!(found("WEB").is_err());
         assert!(matches!(found("c"), Err(Error::NoContainer(_))));
     }
 
     proptest! {
         #[test]
-        fn no_two_names_meet(a in any::<u32>(), b in any::<u32>(), x in "[a-z0-9][a-z0-9_.-]{0,20}", y in "[a-z0-9][a-z0-9_.-]{0,20}") {
+        fn no_two_names_meet(a in any::<u32>(), b in any::<u32>(), x in "[a-zA-Z0-9][a-zA-Z0-9_.-]{0,20}", y in "[a-zA-Z0-9][a-zA-Z0-9_.-]{0,20}") {
             if let (Ok(x), Ok(y)) = (ContainerName::try_from(x), ContainerName::try_from(y)) {
                 prop_assert_eq!(engine_name(a, &x) == engine_name(b, &y), a == b && x == y);
                 let slashed = format!("/{}", engine_name(a, &x));

@@ -42,10 +42,10 @@ pub(in crate::gateway) struct Grant {
     pub(in crate::gateway) files: Files,
 }
 
-/// A volume of the owner's, by its engine's name.
+/// A volume of the owner's, by its engine's name; without one it is the container's alone, and goes with it.
 #[derive(Debug, Clone)]
 pub(in crate::gateway) struct VolumeGrant {
-    pub(in crate::gateway) engine_name: String,
+    pub(in crate::gateway) engine_name: Option<String>,
     pub(in crate::gateway) target: String,
     pub(in crate::gateway) access: Access,
 }
@@ -266,7 +266,7 @@ impl Grant {
         let volumes = self.volumes.iter().map(|volume| {
             json!({
                 "Type": "volume",
-                "Source": volume.engine_name,
+                "Source": volume.engine_name.as_deref().unwrap_or_default(),
                 "Target": volume.target,
                 "ReadOnly": volume.access == Access::ReadOnly,
                 "VolumeOptions": { "NoCopy": true },

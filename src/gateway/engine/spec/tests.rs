@@ -143,7 +143,7 @@ fn all() -> Grant {
         gpus: GpuGrant { cards: cards(), time: "4h".parse().unwrap(), driver: Driver::Nvidia },
         network: Some("ie-1000-lab".into()),
         volumes: vec![VolumeGrant {
-            engine_name: "ie-1000-data".into(),
+            engine_name: Some("ie-1000-data".into()),
             target: "/v".into(),
             access: Access::ReadOnly,
         }],
