@@ -2,14 +2,13 @@
 
 use super::audit;
 use super::containers::json_body;
-use super::create::{endpoint_aliases, network_wish};
+use super::create::{connect_wish, disconnect_wish, network_wish};
 use super::engine::{NetworkWish, OwnedNetwork, short_network, without_ours};
 use super::error::Error;
 use super::filters::{self, all_match, has_label};
 use super::peer::Peer;
 use super::state::Gateway;
 use crate::policy::Thing;
-use crate::protocol::name::ContainerRef;
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{Path, Query, State};
@@ -150,13 +149,6 @@ pub(super) async fn prune(
     Ok(Json(json!({ "NetworksDeleted": gone })))
 }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, deny_unknown_fields, rename_all = "PascalCase")]
-struct ConnectBody {
-    container: String,
-    endpoint_config: Value,
-}
-
 pub(super) async fn connect(
     peer: Peer,
     State(gateway): Shared,
@@ -164,21 +156,13 @@ pub(super) async fn connect(
     body: Bytes,
 ) -> Result<StatusCode, Error> {
     peer.account()?;
-    let body: ConnectBody = parse(&body)?;
-    let aliases = endpoint_aliases(body.endpoint_config)?;
+    let (container, aliases) = connect_wish(json_body(&body)?)?;
     gateway.wall.stands()?;
     let network = gateway.engine.network_of(&peer, &word).await?;
-    let container = gateway.engine.owned(&peer, &named(&body.container)?).await?;
+    let container = gateway.engine.owned(&peer, &container).await?;
     audit::allowed(Some(&peer), "network-connect", container.id().as_str());
     gateway.engine.connect(&network, &container, &aliases).await?;
     Ok(StatusCode::OK)
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, deny_unknown_fields, rename_all = "PascalCase")]
-struct DisconnectBody {
-    container: String,
-    force: bool,
 }
 
 pub(super) async fn disconnect(
@@ -187,19 +171,10 @@ pub(super) async fn disconnect(
     Path(word): Path<String>,
     body: Bytes,
 ) -> Result<StatusCode, Error> {
-    let body: DisconnectBody = parse(&body)?;
+    let (container, force) = disconnect_wish(json_body(&body)?)?;
     let network = gateway.engine.network_of(&peer, &word).await?;
-    let container = gateway.engine.owned(&peer, &named(&body.container)?).await?;
+    let container = gateway.engine.owned(&peer, &container).await?;
     audit::allowed(Some(&peer), "network-disconnect", container.id().as_str());
-    gateway.engine.disconnect(&network, &container, body.force).await?;
+    gateway.engine.disconnect(&network, &container, force).await?;
     Ok(StatusCode::OK)
-}
-
-fn parse<T: serde::de::DeserializeOwned>(body: &Bytes) -> Result<T, Error> {
-    serde_json::from_value(json_body(body)?).map_err(|error| Error::Bad(error.to_string()))
-}
-
-fn named(word: &str) -> Result<ContainerRef, Error> {
-    let short = crate::protocol::escape::escape_line(word).chars().take(200).collect();
-    ContainerRef::try_from(word.to_owned()).map_err(|_| Error::NoContainer(short))
 }

@@ -5,7 +5,8 @@ use super::{body, exec, host, parse, parse_exec, things};
 use crate::gateway::error::Error;
 use crate::gateway::peer::Peer;
 use bollard_stubs::models::{
-    ContainerCreateBody, EndpointSettings, ExecConfig, HostConfig, NetworkingConfig,
+    ContainerCreateBody, EndpointSettings, ExecConfig, HostConfig, Ipam, NetworkConnectRequest,
+    NetworkCreateRequest, NetworkingConfig, VolumeCreateRequest,
 };
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
@@ -34,9 +35,27 @@ fn execute(body: Value) -> Result<(), Error> {
     parse_exec(&recorded, body, &Peer::fake(1000, "ann")).map(drop)
 }
 
+fn network(body: Value) -> Result<(), Error> {
+    things::network_wish(body).map(drop)
+}
+
+fn volume(body: Value) -> Result<(), Error> {
+    things::volume_wish(body).map(drop)
+}
+
+fn connect(body: Value) -> Result<(), Error> {
+    things::connect_wish(body).map(drop)
+}
+
 #[test]
 fn what_clients_send_is_accepted() {
-    let parsers: [(&str, Parser, usize); 2] = [("create", create, 12), ("exec", execute, 10)];
+    let parsers: [(&str, Parser, usize); 5] = [
+        ("create", create, 12),
+        ("exec", execute, 10),
+        ("network", network, 4),
+        ("volume", volume, 5),
+        ("connect", connect, 8),
+    ];
     for (kind, parser, least) in parsers {
         let bodies = recorded(kind);
         assert!(bodies.len() >= least, "only {} bodies of {kind} were found", bodies.len());
@@ -114,6 +133,25 @@ const EXEC_DANGERS: &[Danger] = &[
     ("WorkingDir", || json!("/proc/self/fd/7"), "WorkingDir"),
 ];
 const EXEC_PLAIN: &[&str] = &["AttachStderr", "AttachStdin", "AttachStdout", "ConsoleSize", "Detach", "Tty"];
+
+const NETWORK_DANGERS: &[Danger] = &[
+    ("Driver", || json!("macvlan"), "Driver"),
+    ("EnableIPv4", || json!(false), "EnableIPv4"),
+    ("IPAM", || json!({"Config": [{"Subnet": "10.0.0.0/8"}]}), "IPAM.Config"),
+    ("Labels", || json!({"io.ie-container.uid": "0"}), "the label io.ie-container.uid"),
+    ("Name", || json!("../x"), "Name"),
+];
+const NETWORK_PLAIN: &[&str] = &["Attachable", "CheckDuplicate", "Internal"];
+const IPAM_DANGERS: &[Danger] = &[("Driver", || json!("x"), "IPAM.Driver")];
+const VOLUME_DANGERS: &[Danger] = &[
+    ("Driver", || json!("nfs"), "Driver"),
+    ("Labels", || json!({"io.ie-container.uid": "0"}), "the label io.ie-container.uid"),
+    ("Name", || json!("../x"), "Name"),
+];
+const CONNECT_DANGERS: &[Danger] = &[
+    ("Container", || json!("a/b"), "a/b"),
+    ("EndpointConfig", || json!({"IPAMConfig": {"IPv4Address": "10.0.0.1"}}), "IPAMConfig"),
+];
 
 /// Where an object of the body lies, from the top.
 type Section = &'static [&'static str];
@@ -197,6 +235,15 @@ fn one_dangerous_field_is_refused_by_name() {
         dangers,
         plain,
     };
+    let other = |kind, parser, fields, served, dangers, plain| Model {
+        kind,
+        parser,
+        section: &[],
+        fields,
+        served,
+        dangers,
+        plain,
+    };
     let endpoint: Section = &["NetworkingConfig", "EndpointsConfig", "own"];
     for model in [
         create(&[], fields_of::<ContainerCreateBody>(), body::SERVED, CONFIG_DANGERS, CONFIG_PLAIN),
@@ -209,14 +256,45 @@ fn one_dangerous_field_is_refused_by_name() {
             &[],
         ),
         create(endpoint, fields_of::<EndpointSettings>(), things::ENDPOINT_SERVED, ENDPOINT_DANGERS, &[]),
+        other("exec", execute, fields_of::<ExecConfig>(), exec::SERVED, EXEC_DANGERS, EXEC_PLAIN),
+        other(
+            "network",
+            network,
+            fields_of::<NetworkCreateRequest>(),
+            things::NETWORK_SERVED,
+            NETWORK_DANGERS,
+            NETWORK_PLAIN,
+        ),
         Model {
-            kind: "exec",
-            parser: execute,
-            section: &[],
-            fields: fields_of::<ExecConfig>(),
-            served: exec::SERVED,
-            dangers: EXEC_DANGERS,
-            plain: EXEC_PLAIN,
+            section: &["IPAM"],
+            ..other("network", network, fields_of::<Ipam>(), things::IPAM_SERVED, IPAM_DANGERS, &[])
+        },
+        other(
+            "volume",
+            volume,
+            fields_of::<VolumeCreateRequest>(),
+            things::VOLUME_SERVED,
+            VOLUME_DANGERS,
+            &[],
+        ),
+        other(
+            "connect",
+            connect,
+            fields_of::<NetworkConnectRequest>(),
+            things::CONNECT_SERVED,
+            CONNECT_DANGERS,
+            &[],
+        ),
+        Model {
+            section: &["EndpointConfig"],
+            ..other(
+                "connect",
+                connect,
+                fields_of::<EndpointSettings>(),
+                things::ENDPOINT_SERVED,
+                ENDPOINT_DANGERS,
+                &[],
+            )
         },
     ] {
         model.every_served_field_has_a_class();

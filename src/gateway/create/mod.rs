@@ -21,5 +21,5 @@ pub(super) use body::{NetworkWord, Settings, Wish, container_name, parse};
 pub(super) use env::VISIBLE_DEVICES;
 pub(super) use exec::{ExecWish, detach_keys, parse_exec};
 pub(super) use mounts::{Tmpfs, VolumeAsk};
-pub(super) use things::{VolumeWish, endpoint_aliases, network_wish, volume_wish};
+pub(super) use things::{VolumeWish, connect_wish, disconnect_wish, network_wish, volume_wish};
 pub(super) use words::signal;

@@ -6,14 +6,17 @@ use super::words::{alias, at_most};
 use super::zero;
 use crate::gateway::engine::NetworkWish;
 use crate::gateway::error::Error;
-use crate::protocol::name::ThingName;
+use crate::protocol::escape::escape_line;
+use crate::protocol::name::{ContainerRef, ThingName};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
 pub(super) const NETWORK_SERVED: &[&str] =
     &["Attachable", "CheckDuplicate", "Driver", "EnableIPv4", "IPAM", "Internal", "Labels", "Name"];
-const IPAM_SERVED: &[&str] = &["Driver"];
+pub(super) const IPAM_SERVED: &[&str] = &["Driver"];
 pub(super) const VOLUME_SERVED: &[&str] = &["Driver", "Labels", "Name"];
+pub(super) const CONNECT_SERVED: &[&str] = &["Container", "EndpointConfig"];
+pub(super) const DISCONNECT_SERVED: &[&str] = &["Container", "Force"];
 pub(super) const ENDPOINT_SERVED: &[&str] = &["Aliases"];
 
 /// Words that mean a network already, or no network.
@@ -85,8 +88,30 @@ fn made_up() -> Result<ThingName, Error> {
     name(&format!("v{word}"))
 }
 
+/// A container of the caller's that is to join a network, and the names it answers to there.
+pub(in crate::gateway) fn connect_wish(body: Value) -> Result<(ContainerRef, Vec<String>), Error> {
+    let mut fields = Fields::of("", body, CONNECT_SERVED)?;
+    let container = container(fields.take("Container")?)?;
+    let aliases = endpoint_aliases(fields.raw("EndpointConfig"))?;
+    fields.rest_is_zero()?;
+    Ok((container, aliases))
+}
+
+/// A container of the caller's that is to leave a network, and whether also if it ended meanwhile.
+pub(in crate::gateway) fn disconnect_wish(body: Value) -> Result<(ContainerRef, bool), Error> {
+    let mut fields = Fields::of("", body, DISCONNECT_SERVED)?;
+    let wish = (container(fields.take("Container")?)?, fields.take("Force")?);
+    fields.rest_is_zero()?;
+    Ok(wish)
+}
+
+fn container(word: String) -> Result<ContainerRef, Error> {
+    let shown = escape_line(&word).chars().take(200).collect();
+    ContainerRef::try_from(word).map_err(|_| Error::NoContainer(shown))
+}
+
 /// The names a container answers to in a network, beside its own.
-pub(in crate::gateway) fn endpoint_aliases(endpoint: Value) -> Result<Vec<String>, Error> {
+pub(super) fn endpoint_aliases(endpoint: Value) -> Result<Vec<String>, Error> {
     if zero::is_zero(&endpoint) {
         return Ok(Vec::new());
     }
