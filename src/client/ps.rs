@@ -8,6 +8,8 @@ use super::output::{Column, Format, Row, age, list, print, size};
 use super::port::{Port, displayed};
 use super::route::Route;
 use super::{Context, filters};
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use serde::Deserialize;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -225,9 +227,14 @@ impl Summary {
                 Value::String(text) => text.clone(),
                 other => other.to_string(),
             };
-            row.set(field, text);
+            row.set(field, text.parse().map_or(text, clock));
         }
     }
+}
+
+/// The end of a lease, as people at this machine read it.
+fn clock(until: Timestamp) -> String {
+    until.to_zoned(TimeZone::system()).strftime("%Y-%m-%d %H:%M").to_string()
 }
 
 fn quoted(command: &str) -> String {

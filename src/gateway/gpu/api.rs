@@ -33,16 +33,19 @@ pub(in crate::gateway) async fn list(
     let now = Timestamp::now();
     let holders = gateway.gpus.desk.holders(&gateway.gpus.leased(), now);
     let processes = super::processes::Owners::find(&gateway).await?;
-    let cards = gateway.gpus.inventory.cards().into_iter().map(|card| {
+    let cards = gateway.gpus.inventory.cards().into_iter().enumerate().map(|(place, card)| {
         let held = holders.iter().filter(|holder| holder.cards.contains(&card.id)).map(|holder| {
             let since = gateway.gpus.since(holder, &card.id);
             json!({
                 "Login": holder.login, "Container": holder.container, "Until": holder.until, "Since": since,
             })
         });
-        let row = gateway.gpus.inventory.row(&card.id).unwrap_or_default();
+        let row = gateway.gpus.inventory.row(&card.id);
+        // For show: the driver's, or the place in the admin's list.
+        let index = row.as_ref().map_or(place, |row| usize::try_from(row.index).unwrap_or(place));
+        let row = row.unwrap_or_default();
         json!({
-            "Uuid": card.id, "Name": card.name, "Index": row.index, "Share": card.share, "Fault": card.fault,
+            "Uuid": card.id, "Name": card.name, "Index": index, "Share": card.share, "Fault": card.fault,
             "Holders": held.collect::<Vec<_>>(),
             "Load": row.load, "MemoryUsed": row.memory_used, "MemoryTotal": row.memory_total,
             "Processes": row.processes.iter().map(|process| processes.shown(process)).collect::<Vec<_>>(),

@@ -4,7 +4,6 @@ use super::card::Card;
 use crate::policy::{Gpus, ListedGpu};
 use crate::protocol::card::CardId;
 use nvml_wrapper::Nvml;
-use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 /// One device as NVML shows it just now.
@@ -160,19 +159,15 @@ fn discovered(rows: &[Row]) -> Vec<Card> {
     rows.iter().filter(|row| !row.cut).filter_map(card).collect()
 }
 
-/// The cards now, those that are gone marked instead of forgotten, and which of them were well before.
-fn compared(before: &[Card], now: Vec<Card>) -> (Vec<Card>, Vec<Card>) {
-    let mut cards: BTreeMap<CardId, Card> = now.into_iter().map(|card| (card.id.clone(), card)).collect();
-    let mut lost = Vec::new();
-    for old in before {
-        let card = cards
-            .entry(old.id.clone())
-            .or_insert_with(|| Card { fault: Some("it is gone".to_owned()), ..old.clone() });
-        if old.fault.is_none() && card.fault.is_some() {
-            lost.push(card.clone());
-        }
-    }
-    (cards.into_values().collect(), lost)
+/// The cards now in their order, those that are gone marked instead of forgotten; and which of them were well before.
+fn compared(before: &[Card], mut now: Vec<Card>) -> (Vec<Card>, Vec<Card>) {
+    let gone = before.iter().filter(|old| !now.iter().any(|card| card.id == old.id));
+    let gone: Vec<Card> =
+        gone.map(|old| Card { fault: Some("it is gone".to_owned()), ..old.clone() }).collect();
+    now.extend(gone);
+    let well = |id: &CardId| before.iter().any(|old| old.id == *id && old.fault.is_none());
+    let lost = now.iter().filter(|card| card.fault.is_some() && well(&card.id)).cloned().collect();
+    (now, lost)
 }
 
 #[cfg(test)]

@@ -241,15 +241,15 @@ fn refusal(denied: Denied, wanted: &Wanted, there: usize) -> Error {
     let more = holders.len().saturating_sub(NAMED);
     let more = if more > 0 { format!(" and {more} more") } else { String::new() };
     let asked = match wanted {
-        Wanted::Some(count) => format!("{count} of {there} asked for, and not so many are free"),
-        Wanted::These(cards) => format!("{} asked for, and not free", shown(cards)),
+        Wanted::Some(count) => format!("asked {count}, too few of the {there} are free"),
+        Wanted::These(cards) => format!("asked {}, not free", shown(cards)),
     };
     let held = if who.is_empty() {
         "others wait in line".to_owned()
     } else {
         format!("held by {}{more}", who.join(", "))
     };
-    let mut no = Refusal::new("conflict", format!("gpus: {asked}: {held}")).rule("gpus");
+    let mut no = Refusal::new("conflict", format!("gpus: {asked}; {held}")).rule("gpus");
     no.asked = Some(wanted.count().to_string());
     no.hint("--wait stands in line, ie-container gpus shows who holds what").into()
 }
