@@ -82,6 +82,7 @@ install: build man
 	    install -d $(DESTDIR)$(PREFIX)/lib/systemd/system && \
 	    sed 's|@PREFIX@|$(PREFIX)|g' packaging/systemd/$$unit > $(DESTDIR)$(PREFIX)/lib/systemd/system/$$unit || exit 1; \
 	done
+	install -D -m 0644 -t $(DESTDIR)$(PREFIX)/share/ie-container packaging/systemd/gpus.conf
 	test -e $(DESTDIR)/etc/ie-container/policy.toml || \
 	    install -D -m 0644 config/policy.toml $(DESTDIR)/etc/ie-container/policy.toml
 

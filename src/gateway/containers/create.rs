@@ -107,11 +107,11 @@ async fn admit_and_create(
     let image = images::admit(gateway, peer, &wish.image).await?;
     let turn = gateway.engine.turn(peer.uid()).await;
     let (name, allowance) = admit(gateway, peer, &turn, &wish, &image).await?;
+    let (claim, gpus) = gpus(gateway, peer, &wish, time)?.unzip();
+    let gpus = gpus.unwrap_or_default();
     audit::allowed(Some(peer), "create", name.as_str());
     let network = network(gateway, peer, &wish.settings.network).await?;
     let volumes = volumes(gateway, peer, &wish.settings.volumes).await?;
-    let (claim, gpus) = gpus(gateway, peer, &wish, time)?.unzip();
-    let gpus = gpus.unwrap_or_default();
     let stages = stage_labels(allowance.mounts())?;
     let tokens: Vec<Token> = stages.iter().map(|stage| stage.token.clone()).collect();
     let hold = gateway.stager.hold(tokens.clone());
