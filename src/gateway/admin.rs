@@ -2,7 +2,7 @@
 
 use super::answer;
 use super::containers;
-use super::engine::{Owned, pick};
+use super::engine::{Owned, pick_by_id};
 use super::error::Error;
 use super::peer::{self, Refused};
 use super::routes::Word;
@@ -70,7 +70,7 @@ async fn anyones(gateway: &Gateway, admin: &Admin, word: &ContainerRef) -> Resul
         gateway.engine.everyones().await?.into_iter().map(|found| found.for_admin(admin)).collect();
     match all.iter().find(|owned| owned.engine_name() == word.as_str()) {
         Some(owned) => Ok(owned.clone()),
-        None => pick(all, word),
+        None => pick_by_id(all, word.as_str()),
     }
 }
 

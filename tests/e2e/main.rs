@@ -8,6 +8,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod admin;
 mod attach_pty;
 mod attacks;
 mod compose;
@@ -53,6 +54,7 @@ fn main() -> ExitCode {
         cp::tests(),
         staging::tests(),
         policy::tests(),
+        admin::tests(),
         attacks::tests().into_iter().flatten().collect(),
         ownership::tests(),
         refusals::tests(),

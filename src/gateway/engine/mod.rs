@@ -24,7 +24,7 @@ pub(super) use label::{Labels, PREFIX, StageLabel, stage_tokens};
 pub(super) use line::read_lines;
 pub(super) use look::LookError;
 pub(super) use network::{NetworkError, network_name};
-pub(super) use owned::{Found, Owned, pick};
+pub(super) use owned::{Found, Owned, pick, pick_by_id};
 pub(super) use spec::{Files, GpuGrant, Grant, VolumeGrant, exec_body};
 pub(super) use things::{NetworkWish, OwnedNetwork, OwnedVolume, short_network, short_volume, without_ours};
 pub(super) use turn::Turn;

@@ -230,13 +230,18 @@ pub(in crate::gateway) fn pick(own: Vec<Owned>, word: &ContainerRef) -> Result<O
     if let Some(named) = own.iter().find(|owned| owned.name().as_str() == word) {
         return Ok(named.clone());
     }
+    pick_by_id(own, word)
+}
+
+/// A full id, or the beginning of exactly one: several people's containers may have one name.
+pub(in crate::gateway) fn pick_by_id(own: Vec<Owned>, word: &str) -> Result<Owned, Error> {
     // Ids are shown in small letters and may be typed in others.
     let beginning = word.to_ascii_lowercase();
     let mut matching = own.into_iter().filter(|owned| owned.id().as_str().starts_with(&beginning));
     match (matching.next(), matching.next()) {
         (Some(one), None) => Ok(one),
         (None, _) => Err(Error::NoContainer(word.to_owned())),
-        (Some(_), Some(_)) => Err(Error::Bad(format!("several of your containers' ids begin with {word}"))),
+        (Some(_), Some(_)) => Err(Error::Bad(format!("several containers' ids begin with {word}"))),
     }
 }
 

@@ -44,6 +44,11 @@ impl Daemon {
         child.as_mut().is_none_or(|child| child.try_wait().is_ok_and(|status| status.is_some()))
     }
 
+    /// What it has said so far.
+    pub(crate) fn said(&self) -> String {
+        std::fs::read_to_string(&self.log).unwrap()
+    }
+
     pub(crate) fn pid(&self) -> u32 {
         self.child.lock().unwrap().as_ref().unwrap().id()
     }
