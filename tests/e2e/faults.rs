@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 tests![
     nonsense_from_the_engine_is_one_sentence,
     what_the_engine_says_is_escaped,
+    a_full_disk_is_said,
     missing_fields_make_nobodys_container
 ];
 
@@ -56,6 +57,28 @@ fn what_the_engine_says_is_escaped() {
     assert_eq!(active, None, "{:?}", output.stderr);
 }
 
+/// What an engine with a full disk says, at each step of a run at which it says it.
+fn a_full_disk_is_said() {
+    let world = world();
+    let ann = world.newcomer("ann");
+    world.limit(&ann, "home = \"none\"");
+    const FULL: &str = r#"{"message":"mkdir /var/lib/docker/overlay2/x-init: no space left on device"}"#;
+    for step in ["/containers/create", "/networks/create"] {
+        let gateway = world.faulty_engine(move |line| match line {
+            line if line.contains(step) => json("500 Internal Server Error", FULL),
+            line if line.contains("/version") => json("200 OK", VERSION),
+            line if line.contains("/images/") => json("200 OK", r#"{"Id":"sha256:0","Config":{}}"#),
+            line if line.contains("/networks/create") => json("201 Created", r#"{"Id":"0"}"#),
+            _ => json("200 OK", "[]"),
+        });
+        let output = ann.finish(&mut gateway.client(&ann, "run --rm busybox:test true"), b"");
+        output.says(&["no space left on the engine's disk", "ie-container ps -a"]).fails(125);
+    }
+}
+
+const VERSION: &str =
+    r#"{"Version":"20.10.24","ApiVersion":"1.41","MinAPIVersion":"1.12","Os":"linux","Arch":"amd64"}"#;
+
 /// The control is the engine's own answer, in which the container is ann's.
 fn missing_fields_make_nobodys_container() {
     let world = world();
@@ -77,9 +100,8 @@ fn missing_fields_make_nobodys_container() {
         ),
     ];
     for (seen, list) in lists {
-        let version = r#"{"Version":"20.10.24","ApiVersion":"1.41","MinAPIVersion":"1.12","Os":"linux","Arch":"amd64"}"#;
         let gateway = world.faulty_engine(move |line| {
-            if line.contains("/containers/json") { json("200 OK", &list) } else { json("200 OK", version) }
+            if line.contains("/containers/json") { json("200 OK", &list) } else { json("200 OK", VERSION) }
         });
         let output = ann.finish(&mut gateway.client(&ann, "ps -aq --no-trunc"), b"");
         assert_eq!(output.stdout(), seen, "{output}");

@@ -43,7 +43,11 @@ impl EngineError {
             Self::Broken(_) | Self::Odd(_) => {
                 Refusal::new("engine", message).hint("try again, or ask the admin")
             }
-            Self::Said { message: said, .. } => Refusal::new(code(said), message),
+            Self::Said { message: said, .. } => match code(said) {
+                "disk-full" => Refusal::new("disk-full", message)
+                    .hint("`ie-container ps -a` shows containers of yours to remove; else tell the admin"),
+                code => Refusal::new(code, message),
+            },
         }
     }
 }
