@@ -9,12 +9,14 @@
 //!                                                   first, if asked, the same line as `stat`
 //! ie-copy unpack DIR [--no-overwrite-dir-nondir]    a tar on stdin, into a directory that is there
 //! ie-copy end MARK                                  ends the processes of an exec whose caller is gone
+//! ie-copy WORDS… --through MARK                     the same over the gateway's channel in place of stdin and stdout
 //! ie-copy nodes                                     the path of a device node in the image, if it has one
 //! ```
 //!
 //! A path that does not begin with `/` begins at the root, as in the engine's API. The exit code is one of
 //! [`Ended`]'s; one line on stderr says what went wrong, lines before it what was passed over.
 
+mod channel;
 mod end;
 mod nodes;
 mod pack;
@@ -58,6 +60,7 @@ impl Stopped {
 /// Runs the program.
 pub fn main() -> ExitCode {
     let words: Vec<OsString> = std::env::args_os().skip(1).collect();
+    let words: Vec<&[u8]> = words.iter().map(|word| word.as_bytes()).collect();
     let ended = run(&words).map_or_else(
         |stopped| {
             say(&stopped.why);
@@ -68,9 +71,8 @@ pub fn main() -> ExitCode {
     ExitCode::from(ended.code())
 }
 
-fn run(words: &[OsString]) -> Result<(), Stopped> {
-    let words: Vec<&[u8]> = words.iter().map(|word| word.as_bytes()).collect();
-    match words.as_slice() {
+fn run(words: &[&[u8]]) -> Result<(), Stopped> {
+    match words {
         [b"stat", path] => stat::run(&asked(path)?),
         [b"pack", path] => pack::run(&asked(path)?),
         [b"pack", path, b"--stat"] => stat::run(&asked(path)?).and_then(|()| pack::run(&asked(path)?)),
@@ -78,9 +80,14 @@ fn run(words: &[OsString]) -> Result<(), Stopped> {
         [b"unpack", path, b"--no-overwrite-dir-nondir"] => unpack::run(&asked(path)?, true),
         [b"end", mark] => end::run(&self::mark(mark)?),
         [b"nodes"] => nodes::run(),
+        [words @ .., b"--through", mark] if !words.is_empty() => {
+            channel::take(&self::mark(mark)?)?;
+            run(words)
+        }
         _ => Err(Stopped::new(
             Ended::Usage,
-            "usage: ie-copy stat PATH | pack PATH [--stat] | unpack DIR [--no-overwrite-dir-nondir] | end MARK | nodes",
+            "usage: ie-copy stat PATH | pack PATH [--stat] | unpack DIR [--no-overwrite-dir-nondir] | end MARK | nodes; \
+             with --through MARK, over the gateway's channel",
         )),
     }
 }

@@ -87,7 +87,9 @@ impl Error {
             Self::Copy(Ended::PermissionDenied, _) => StatusCode::FORBIDDEN,
             Self::Copy(Ended::NotADirectory | Ended::Archive | Ended::Usage, _) => StatusCode::BAD_REQUEST,
             Self::Copy(Ended::NoSpace, _) => StatusCode::INSUFFICIENT_STORAGE,
-            Self::Copy(Ended::Failed | Ended::Done, _) => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::Copy(Ended::Failed | Ended::Done | Ended::NoChannel, _) => {
+                StatusCode::INTERNAL_SERVER_ERROR
+            }
             Self::Account(LookupError::TimedOut | LookupError::Failed(_)) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Account(_) => StatusCode::FORBIDDEN,
             Self::Stage(error) => error.status(),

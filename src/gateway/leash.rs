@@ -3,6 +3,7 @@
 //! No engine can end an exec, and no program of ours may signal a user's processes from outside. So each exec gets a mark
 //! in its environment, and the helper in the container ends what bears it, as the user.
 
+use super::channel;
 use super::create::ExecWish;
 use super::engine::{ExecId, Owned, exec_body};
 use super::error::Error;
@@ -52,10 +53,7 @@ impl Leashes {
                 .hint("start them, or wait 5 minutes")
                 .into());
         }
-        let mut random = [0; 16];
-        rustix::rand::getrandom(&mut random, rustix::rand::GetRandomFlags::empty())
-            .map_err(|errno| Error::Internal(format!("no random bytes: {errno}")))?;
-        Ok(Mark::from_bytes(random))
+        channel::mark()
     }
 
     pub(super) fn keep(&self, exec: ExecId, uid: u32, mark: Mark) {

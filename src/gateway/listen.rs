@@ -61,7 +61,7 @@ fn make_admin_dir(options: &Options) -> anyhow::Result<()> {
 }
 
 /// A socket left by a gateway that was killed is replaced; one that still answers is another gateway's.
-fn bind(path: &Path, mode: u32) -> anyhow::Result<StdListener> {
+pub(super) fn bind(path: &Path, mode: u32) -> anyhow::Result<StdListener> {
     if std::os::unix::net::UnixStream::connect(path).is_ok() {
         anyhow::bail!("another gateway serves {}", path.display());
     }
@@ -77,7 +77,7 @@ fn bind(path: &Path, mode: u32) -> anyhow::Result<StdListener> {
     Ok(listener)
 }
 
-fn listening(listener: StdListener) -> anyhow::Result<UnixListener> {
+pub(super) fn listening(listener: StdListener) -> anyhow::Result<UnixListener> {
     // 128 waiting connections, the default, were filled by one uid; more are taken in and judged.
     rustix::net::listen(&listener, 1024).context("cannot listen")?;
     listener.set_nonblocking(true).context("cannot make a socket non-blocking")?;

@@ -32,7 +32,7 @@ pub(super) enum Caller {
 
 /// Connections open per uid.
 #[derive(Debug, Default)]
-struct Open(Mutex<HashMap<u32, usize>>);
+pub(super) struct Open(Mutex<HashMap<u32, usize>>);
 
 #[derive(Debug)]
 /// One connection's place in the count; raw streams that outlive their request's HTTP keep it.
@@ -42,7 +42,7 @@ pub(super) struct Place {
 }
 
 impl Open {
-    fn enter(self: &Arc<Self>, uid: u32) -> (Place, usize) {
+    pub(super) fn enter(self: &Arc<Self>, uid: u32) -> (Place, usize) {
         let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let count = counts.entry(uid).or_default();
         *count += 1;
@@ -83,7 +83,7 @@ pub(super) async fn run(gateway: Arc<Gateway>, sockets: Sockets, shutdown: impl 
 }
 
 /// Accepts for ever; nothing a peer can stall belongs in here.
-async fn accept(listener: UnixListener, serve: impl Fn(UnixStream)) {
+pub(super) async fn accept(listener: UnixListener, serve: impl Fn(UnixStream)) {
     loop {
         match listener.accept().await {
             Ok((stream, _)) => serve(stream),

@@ -1,6 +1,7 @@
 //! What all requests share: the policy in force, the engine, the stager.
 
 use super::account::Account;
+use super::channel::Channel;
 use super::engine::{Engine, Files};
 use super::options::Options;
 use super::peer::Peer;
@@ -25,6 +26,7 @@ pub(super) struct Gateway {
     pub(super) wall: Wall,
     state_dir: PathBuf,
     copy_helper: PathBuf,
+    pub(super) channel: Channel,
     /// One pull at a time per uid, and a few at once for everybody.
     pub(super) pulls: super::images::Pulls,
     pub(super) leashes: super::leash::Leashes,
@@ -47,6 +49,7 @@ impl Gateway {
             wall: Wall::told_by(options.wall.clone()),
             state_dir: options.state_dir.clone(),
             copy_helper: options.copy_helper.clone(),
+            channel: Channel::open(&options.state_dir)?,
             pulls: super::images::Pulls::default(),
             leashes: super::leash::Leashes::default(),
             gpus: super::gpu::service::Gpus::open(&options.state_dir)?,
@@ -62,6 +65,7 @@ impl Gateway {
             policy: RwLock::new(Arc::new(policy)),
             stager: Stager::new(mountd),
             wall: Wall::told_by(PathBuf::from("/nonexistent/wall")),
+            channel: Channel::open(&state_dir)?,
             gpus: super::gpu::service::Gpus::open(&state_dir)?,
             state_dir,
             copy_helper: PathBuf::from(place::COPY_HELPER),
@@ -118,6 +122,7 @@ impl Gateway {
             passwd: write_if_changed(dir.join("passwd"), &passwd)?,
             group: write_if_changed(dir.join("group"), &group)?,
             copy_helper: self.copy_helper.clone(),
+            channel: self.channel.dir().to_owned(),
         })
     }
 }

@@ -56,11 +56,12 @@ pub struct MountGrant {
 const MOST: usize = 32;
 
 /// Nothing is mounted at, below or above these: the kernel's, the engine's and what the gateway puts there itself.
-const KEPT: [&str; 9] = [
+const KEPT: [&str; 10] = [
     "/proc",
     "/sys",
     "/dev",
     place::COPY_IN_CONTAINER,
+    place::CHANNEL_IN_CONTAINER,
     "/etc/passwd",
     "/etc/group",
     "/etc/hosts",

@@ -106,10 +106,12 @@ pub enum Ended {
     Conflict,
     /// The disk, or the caller's share of it, is full.
     NoSpace,
+    /// The gateway's channel was not there: nothing was done.
+    NoChannel,
 }
 
 impl Ended {
-    const CODES: [(Self, u8); 9] = [
+    const CODES: [(Self, u8); 10] = [
         (Self::Done, 0),
         (Self::Failed, 1),
         (Self::Usage, 2),
@@ -119,6 +121,7 @@ impl Ended {
         (Self::Archive, 6),
         (Self::Conflict, 7),
         (Self::NoSpace, 8),
+        (Self::NoChannel, 9),
     ];
 
     pub fn code(self) -> u8 {

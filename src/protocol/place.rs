@@ -24,3 +24,6 @@ pub const GATEWAY_USER: &str = "ie-container";
 pub const COPY_HELPER: &str = "/usr/local/libexec/ie-container/ie-copy";
 /// Where `ie-copy` appears inside each container.
 pub const COPY_IN_CONTAINER: &str = "/.ie-copy";
+/// Where the directory of the gateway's channel for it appears inside each container, and the socket in it.
+pub const CHANNEL_IN_CONTAINER: &str = "/.ie-channel";
+pub const CHANNEL_SOCKET: &str = "copy.sock";

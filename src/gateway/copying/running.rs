@@ -4,6 +4,7 @@ use super::Place;
 use super::tar::Tar;
 use crate::gateway::answer::Flag;
 use crate::gateway::archive::demux::{Demux, Stream};
+use crate::gateway::channel;
 use crate::gateway::create::ExecWish;
 use crate::gateway::engine::{ExecId, exec_body, raw_socket};
 use crate::gateway::error::Error;
@@ -11,13 +12,14 @@ use crate::gateway::peer::Peer;
 use crate::gateway::state::Gateway;
 use crate::protocol::copying::{Ended, PathStat};
 use crate::protocol::escape::escape_line;
-use crate::protocol::place::COPY_IN_CONTAINER;
+use crate::protocol::place::{CHANNEL_IN_CONTAINER, COPY_IN_CONTAINER};
 use axum::body::Body;
 use axum::http::HeaderValue;
 use bytes::{Buf, Bytes, BytesMut};
 use serde_json::Value;
 use std::collections::VecDeque;
 use std::io;
+use std::path::Path;
 use std::sync::Arc;
 use tokio::io::AsyncReadExt;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
@@ -32,15 +34,36 @@ const MOST_WORDS: usize = 8 << 10;
 /// A helper at work.
 struct Helper {
     exec: ExecId,
+    /// The exec's streams: its output where it has no channel, and its own words.
     read: OwnedReadHalf,
     /// Its stdin; dropped, it ends.
     write: Option<OwnedWriteHalf>,
+    /// Where its output comes from, until that has ended, if it has a channel.
+    channel: Option<OwnedReadHalf>,
+    /// The exec's streams have ended.
+    silent: bool,
     demux: Demux,
     /// Bytes that came, and pieces of its output that were not handed on yet.
     buffer: BytesMut,
     pieces: VecDeque<Bytes>,
     /// Its own words, from stderr.
     words: Vec<u8>,
+}
+
+/// Where something came from.
+enum From {
+    Channel,
+    Exec,
+}
+
+/// Whether the container has the directory of this gateway's channel: one that was made earlier may have none.
+fn has_channel(gateway: &Gateway, place: &Place) -> bool {
+    let mounts = place.container.found().summary().get("Mounts").and_then(Value::as_array);
+    mounts.into_iter().flatten().any(|mount| {
+        let path = |key: &str| mount.get(key).and_then(Value::as_str).map(Path::new);
+        path("Destination") == Some(Path::new(CHANNEL_IN_CONTAINER))
+            && path("Source") == Some(gateway.channel.dir())
+    })
 }
 
 impl Helper {
@@ -52,6 +75,50 @@ impl Helper {
         stdin: bool,
     ) -> Result<Self, Error> {
         peer.account()?;
+        if has_channel(gateway, place)
+            && let Some(helper) = Self::start_through(gateway, peer, place, words).await?
+        {
+            return Ok(helper);
+        }
+        Self::exec(gateway, peer, place, words, stdin).await
+    }
+
+    /// One whose output and input go over the gateway's channel; nothing where it does not find that.
+    async fn start_through(
+        gateway: &Gateway,
+        peer: &Peer,
+        place: &Place,
+        words: &[&str],
+    ) -> Result<Option<Self>, Error> {
+        let mut coming = gateway.channel.expect(peer.uid(), channel::mark()?);
+        let words = [words, &["--through", coming.mark.as_str()]].concat();
+        let mut helper = Self::exec(gateway, peer, place, &words, false).await?;
+        let stream = tokio::select! {
+            stream = &mut coming.stream => stream.map_err(|_| Error::Internal("nobody expects the helper".into()))?,
+            ended = helper.next() => {
+                ended.map_err(inside)?;
+                return match helper.end(gateway).await {
+                    Err(Error::Copy(Ended::NoChannel, why)) => {
+                        tracing::warn!("a copy goes through the engine: {why}");
+                        Ok(None)
+                    }
+                    Err(error) => Err(error),
+                    Ok(()) => Err(Error::Internal("the copy helper did nothing".into())),
+                };
+            }
+        };
+        let (read, write) = stream.into_split();
+        (helper.channel, helper.write) = (Some(read), Some(write));
+        Ok(Some(helper))
+    }
+
+    async fn exec(
+        gateway: &Gateway,
+        peer: &Peer,
+        place: &Place,
+        words: &[&str],
+        stdin: bool,
+    ) -> Result<Self, Error> {
         let command =
             std::iter::once(COPY_IN_CONTAINER).chain(words.iter().copied()).map(str::to_owned).collect();
         let wish = ExecWish {
@@ -71,6 +138,8 @@ impl Helper {
             exec,
             read,
             write: Some(write),
+            channel: None,
+            silent: false,
             demux: Demux::default(),
             buffer: BytesMut::new(),
             pieces: VecDeque::new(),
@@ -87,12 +156,46 @@ impl Helper {
                 return Ok(Some(piece));
             }
             self.buffer.reserve(CHUNK);
-            if self.read.read_buf(&mut self.buffer).await? == 0 {
-                self.demux.finish().map_err(io::Error::other)?;
-                return Ok(None);
+            match self.receive().await? {
+                (From::Channel, 0) => self.channel = None,
+                (From::Channel, _) => return Ok(Some(self.buffer.split().freeze())),
+                (From::Exec, 0) if self.channel.is_some() => self.silent = true,
+                (From::Exec, 0) => {
+                    self.demux.finish().map_err(io::Error::other)?;
+                    return Ok(None);
+                }
+                (From::Exec, _) => {
+                    let bytes = self.buffer.split().freeze();
+                    self.sort(bytes)?;
+                }
             }
-            let bytes = self.buffer.split().freeze();
-            self.sort(bytes)?;
+        }
+    }
+
+    /// What comes first. Its words are read while its output flows: with nobody to tell them to it would stand still.
+    async fn receive(&mut self) -> io::Result<(From, usize)> {
+        let Some(channel) = &mut self.channel else {
+            if self.silent {
+                return Ok((From::Exec, 0));
+            }
+            return Ok((From::Exec, self.read.read_buf(&mut self.buffer).await?));
+        };
+        loop {
+            let (from, got) = tokio::select! {
+                biased;
+                ready = channel.readable() => {
+                    ready?;
+                    (From::Channel, channel.try_read_buf(&mut self.buffer))
+                }
+                ready = self.read.readable(), if !self.silent => {
+                    ready?;
+                    (From::Exec, self.read.try_read_buf(&mut self.buffer))
+                }
+            };
+            match got {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                got => return Ok((from, got?)),
+            }
         }
     }
 

@@ -87,6 +87,7 @@ pub(in crate::gateway) struct Files {
     pub(in crate::gateway) passwd: PathBuf,
     pub(in crate::gateway) group: PathBuf,
     pub(in crate::gateway) copy_helper: PathBuf,
+    pub(in crate::gateway) channel: PathBuf,
 }
 
 /// The most one container's log holds on disk: `LOG_FILES` files of this many bytes.
@@ -260,6 +261,7 @@ impl Grant {
             (&self.files.passwd, "/etc/passwd"),
             (&self.files.group, "/etc/group"),
             (&self.files.copy_helper, place::COPY_IN_CONTAINER),
+            (&self.files.channel, place::CHANNEL_IN_CONTAINER),
         ];
         // Nothing of the image is copied into a volume: the engine would do it as root, where another container of
         // its owner's may be putting links in its way.

@@ -154,6 +154,7 @@ fn granted(wish: Wish, allowance: Allowance) -> Grant {
             passwd: "/var/lib/ie-container/accounts/1000/passwd".into(),
             group: "/var/lib/ie-container/accounts/1000/group".into(),
             copy_helper: place::COPY_HELPER.into(),
+            channel: "/var/lib/ie-container/channel".into(),
         },
     }
 }

@@ -49,6 +49,7 @@ fn plain() -> Grant {
             passwd: "/s/passwd".into(),
             group: "/s/group".into(),
             copy_helper: "/l/ie-copy".into(),
+            channel: "/s/channel".into(),
         },
     }
 }
@@ -58,11 +59,12 @@ fn file(source: &str, target: &str, read_only: bool) -> Value {
         "BindOptions": { "Propagation": "rprivate" } })
 }
 
-fn files() -> [Value; 3] {
+fn files() -> [Value; 4] {
     [
         file("/s/passwd", "/etc/passwd", true),
         file("/s/group", "/etc/group", true),
         file("/l/ie-copy", "/.ie-copy", true),
+        file("/s/channel", "/.ie-channel", true),
     ]
 }
 

@@ -1,0 +1,156 @@
+//! A way past the engine for the helper in a container: what it packs and unpacks goes over a socket of the gateway's own.
+//!
+//! An exec's streams pass through the engine and its shim, each of which copies every byte. So each container has the
+//! directory of this socket, read-only, and a helper that was told a mark connects and says it. The kernel says whose
+//! process that is, the mark says for which copy, once. Who in the container could read the mark off the helper is the
+//! same user, and could read the helper's memory as well: the channel gives nobody more than the exec's streams did.
+
+use super::error::Error;
+use super::listen;
+use super::peer;
+use super::serve::{self, Open};
+use crate::protocol::leash::Mark;
+use crate::protocol::place;
+use anyhow::Context;
+use std::collections::HashMap;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::io::AsyncReadExt;
+use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::oneshot;
+
+/// How long a helper may take to say its mark.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// Connections of one uid that have not said a mark; more are dropped unheard.
+const MOST_UNHEARD: usize = 16;
+
+/// Helpers that are expected, by their marks.
+#[derive(Debug, Default)]
+struct Expected(Mutex<HashMap<String, (u32, oneshot::Sender<UnixStream>)>>);
+
+impl Expected {
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, (u32, oneshot::Sender<UnixStream>)>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The place of whoever this is, taken once; somebody else's stays.
+    fn take(&self, uid: u32, mark: &Mark) -> Option<oneshot::Sender<UnixStream>> {
+        let mut expected = self.lock();
+        expected.get(mark.as_str()).filter(|(owner, _)| *owner == uid)?;
+        expected.remove(mark.as_str()).map(|(_, place)| place)
+    }
+}
+
+/// The channel's directory, and who is expected on it.
+#[derive(Debug)]
+pub(super) struct Channel {
+    dir: PathBuf,
+    expected: Arc<Expected>,
+}
+
+/// A helper that was told its mark; dropped, it is expected no more.
+pub(super) struct Coming {
+    pub(super) mark: Mark,
+    pub(super) stream: oneshot::Receiver<UnixStream>,
+    expected: Arc<Expected>,
+}
+
+impl Drop for Coming {
+    fn drop(&mut self) {
+        self.expected.lock().remove(self.mark.as_str());
+    }
+}
+
+impl Channel {
+    pub(super) fn open(state: &Path) -> anyhow::Result<Self> {
+        let dir = state.join("channel");
+        fs::create_dir_all(&dir)
+            .and_then(|()| fs::set_permissions(&dir, Permissions::from_mode(0o755)))
+            .with_context(|| format!("cannot make {}", dir.display()))?;
+        Ok(Self { dir, expected: Arc::default() })
+    }
+
+    /// What each container gets.
+    pub(super) fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    pub(super) fn bind(&self) -> anyhow::Result<UnixListener> {
+        listen::listening(listen::bind(&self.dir.join(place::CHANNEL_SOCKET), 0o666)?)
+    }
+
+    /// A helper of this user's will come.
+    pub(super) fn expect(&self, uid: u32, mark: Mark) -> Coming {
+        let (place, stream) = oneshot::channel();
+        self.expected.lock().insert(mark.as_str().to_owned(), (uid, place));
+        Coming { mark, stream, expected: self.expected.clone() }
+    }
+
+    /// Hears whoever connects.
+    pub(super) fn serve(&self, listener: UnixListener) -> impl Future<Output = ()> + Send + 'static {
+        let expected = self.expected.clone();
+        let open = Arc::new(Open::default());
+        serve::accept(listener, move |stream| {
+            let Ok((uid, _)) = peer::credentials(&stream) else { return };
+            let (place, count) = open.enter(uid);
+            if count > MOST_UNHEARD {
+                return;
+            }
+            let expected = expected.clone();
+            tokio::spawn(async move {
+                let _heard = tokio::time::timeout(PATIENCE, hear(stream, uid, &expected)).await;
+                drop(place);
+            });
+        })
+    }
+}
+
+/// Brings a helper to the copy that expects it; anybody else hears nothing.
+async fn hear(mut stream: UnixStream, uid: u32, expected: &Expected) -> Option<()> {
+    let mut word = [0; 32];
+    stream.read_exact(&mut word).await.ok()?;
+    let mark = Mark::parse(std::str::from_utf8(&word).ok()?)?;
+    expected.take(uid, &mark)?.send(stream).ok()
+}
+
+/// A fresh mark.
+pub(super) fn mark() -> Result<Mark, Error> {
+    let mut random = [0; 16];
+    rustix::rand::getrandom(&mut random, rustix::rand::GetRandomFlags::empty())
+        .map_err(|errno| Error::Internal(format!("no random bytes: {errno}")))?;
+    Ok(Mark::from_bytes(random))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_mark_is_its_users_and_counts_once() {
+        let expected = Arc::new(Expected::default());
+        let channel = Channel { dir: PathBuf::new(), expected: expected.clone() };
+        let mark = Mark::from_bytes([7; 16]);
+        let mut coming = channel.expect(1000, mark.clone());
+        let say = async |uid: u32, word: &str| {
+            let (mut caller, stream) = UnixStream::pair().unwrap();
+            tokio::io::AsyncWriteExt::write_all(&mut caller, word.as_bytes()).await.unwrap();
+            drop(caller);
+            hear(stream, uid, &expected).await
+        };
+        for (uid, word) in
+            [(1001, mark.as_str()), (1000, &"0".repeat(32)), (1000, "07"), (1000, &"x".repeat(32))]
+        {
+            assert_eq!(say(uid, word).await, None, "{uid} {word}");
+            assert!(coming.stream.try_recv().is_err());
+        }
+        assert_eq!(say(1000, mark.as_str()).await, Some(()));
+        assert!(coming.stream.try_recv().is_ok());
+        assert_eq!(say(1000, mark.as_str()).await, None);
+        // Nobody is waited for once the copy is given up.
+        drop(channel.expect(1000, mark.clone()));
+        assert_eq!(say(1000, mark.as_str()).await, None);
+    }
+}
