@@ -8,6 +8,7 @@ pub mod entry;
 mod header;
 pub mod name;
 pub mod pack;
+mod pass;
 mod pax;
 mod place;
 pub mod read;

@@ -2,6 +2,7 @@
 
 use super::entry::{Entry, Kind, Time};
 use super::name::{Absolute, NameFault, Root, clean};
+use super::pass::{Pass, Turn};
 use super::place::{Fault, Place, Unnamed};
 pub use super::place::{Links, Replace};
 use super::read::{Event, Malformed, Reader};
@@ -92,6 +93,8 @@ pub struct Unpacker {
     receiving: Option<Receiving>,
     fresh: Vec<Fresh>,
     contents: u64,
+    /// For contents out of a socket.
+    pass: Option<Pass>,
 }
 
 impl Unpacker {
@@ -104,6 +107,7 @@ impl Unpacker {
             receiving: None,
             fresh: Vec::new(),
             contents: 0,
+            pass: None,
         }
     }
 
@@ -123,20 +127,40 @@ impl Unpacker {
         Ok(())
     }
 
-    /// Takes contents that come next straight from a pipe into their file, if there is much of them.
+    /// Takes contents that come next straight from a pipe or a socket into their file, if there is much of them.
     ///
-    /// There are no pipe's and no file's errors here: whoever reads and pushes the rest has the reason.
-    pub fn draw(&mut self, pipe: BorrowedFd<'_>) -> Result<(), UnpackError> {
+    /// There are no errors of the other side's and of the file's here: whoever reads and pushes the rest has the reason.
+    pub fn draw(&mut self, from: BorrowedFd<'_>) -> Result<(), UnpackError> {
         while self.reader.contents_left() >= BULK
             && let Some(Receiving { file, .. }) = &self.receiving
-            && let Ok(drawn) = file.draw(pipe, at_most(self.reader.contents_left(), DRAWN_AT_ONCE))
-            && drawn > 0
         {
-            self.reader.pass_over(wide(drawn));
-            self.contents += wide(drawn);
+            let most = at_most(self.reader.contents_left(), DRAWN_AT_ONCE);
+            let Turn { moved, rest } = match file.draw(from, most) {
+                Ok(moved) => Turn { moved, rest: Vec::new() },
+                // Only pipes go straight into a file.
+                Err(Errno::INVAL) => match self.through_a_pipe(from, most) {
+                    Some(turn) => turn,
+                    None => break,
+                },
+                Err(_) => break,
+            };
+            self.reader.pass_over(wide(moved));
+            self.contents += wide(moved);
+            self.push(&rest)?;
+            if moved == 0 {
+                break;
+            }
         }
         // What was drawn may have been the file's last.
         self.push(&[])
+    }
+
+    fn through_a_pipe(&mut self, from: BorrowedFd<'_>, most: usize) -> Option<Turn> {
+        if self.pass.is_none() {
+            self.pass = Pass::open(DRAWN_AT_ONCE).ok();
+        }
+        let file = &self.receiving.as_ref()?.file;
+        self.pass.as_ref()?.turn(from, file, most).ok()
     }
 
     /// Ends the unpacking; the archive must be whole. Says how many bytes of contents were in it.

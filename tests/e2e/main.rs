@@ -11,6 +11,7 @@
 mod admin;
 mod attach_pty;
 mod attacks;
+mod channel;
 mod compose;
 mod cp;
 mod devcontainers;
@@ -52,6 +53,7 @@ fn main() -> ExitCode {
         gpu::tests(),
         attach_pty::tests(),
         cp::tests(),
+        channel::tests(),
         staging::tests(),
         policy::tests(),
         admin::tests(),
