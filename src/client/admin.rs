@@ -5,7 +5,7 @@ use super::error::Error;
 use super::operands::{done, each};
 use super::output::{print, say};
 use super::route::{Route, container};
-use super::{Context, ps};
+use super::{Context, doctor, ps};
 use crate::policy::Policy;
 use crate::protocol::escape::escape_line;
 use crate::protocol::report::Reloaded;
@@ -37,6 +37,7 @@ pub(crate) async fn run(context: &Context, verb: &AdminVerb) -> Result<ExitCode,
             print("reloaded\n").map(|()| ExitCode::SUCCESS)
         }
         AdminVerb::Policy(PolicyVerb::Check { file }) => check(file),
+        AdminVerb::Doctor(args) => doctor::run(context, args).await,
     }
 }
 

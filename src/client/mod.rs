@@ -9,6 +9,7 @@ mod config;
 mod connect;
 mod container;
 mod create;
+mod doctor;
 mod error;
 mod exec;
 mod filters;

@@ -71,6 +71,23 @@ pub(crate) enum AdminVerb {
     /// Looks at a policy file; needs no gateway
     #[command(subcommand)]
     Policy(PolicyVerb),
+    Doctor(DoctorArgs),
+}
+
+/// Looks for what on this host makes the walls between users worth less; needs no gateway
+///
+/// The exit code is that of the worst finding: 0 for ok and notice, 1 for a warning, 2 for danger.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  sudo ie-container admin doctor\n  sudo ie-container admin doctor --all --format json"
+)]
+pub(crate) struct DoctorArgs {
+    /// Show what is well, too
+    #[arg(short, long)]
+    pub(crate) all: bool,
+    /// The policy file, which names the engine's socket and the homes
+    #[arg(long, value_name = "FILE", default_value = crate::protocol::place::POLICY)]
+    pub(crate) policy: std::path::PathBuf,
 }
 
 #[derive(Debug, Subcommand)]
