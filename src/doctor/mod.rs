@@ -5,10 +5,17 @@
 
 mod access;
 mod accounts;
+mod engine;
+mod files;
 mod finding;
+mod gateway;
+mod gpu;
 mod host;
+mod network;
 mod process;
+mod rules;
 mod sockets;
+mod versions;
 
 #[cfg(test)]
 mod fake;
@@ -45,5 +52,12 @@ pub fn examine(subject: &Subject) -> Vec<Finding> {
     let mut found = Vec::new();
     accounts::examine(subject, &mut found);
     access::examine(subject, &mut found);
+    engine::examine(subject, &mut found);
+    versions::examine(subject, &mut found);
+    gateway::examine(subject, &mut found);
+    rules::examine(subject, &mut found);
+    files::examine(subject, &mut found);
+    network::examine(subject, &mut found);
+    gpu::examine(subject, &mut found);
     found
 }

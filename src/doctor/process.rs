@@ -72,7 +72,6 @@ fn inode(target: &str) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::super::fake::Fake;
-    use super::*;
 
     #[test]
     fn a_process_is_read_with_its_options_and_sockets() {
