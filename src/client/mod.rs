@@ -24,6 +24,7 @@ mod lines;
 mod logs;
 mod operands;
 mod output;
+mod policy;
 mod port;
 mod progress;
 mod ps;

@@ -23,7 +23,7 @@ pub(super) fn examine(subject: &Subject, found: &mut Vec<Finding>) {
 }
 
 fn socket(subject: &Subject) -> Finding {
-    let path = &subject.engine.socket;
+    let path = &subject.host.resolved(&subject.engine.socket);
     let shown = path.display();
     let Some(look) = subject.host.look(path) else {
         return SOCKET.warning(format!("{shown} is not there"), "systemctl status docker");
@@ -148,6 +148,16 @@ mod tests {
         assert_eq!(fake.found("engine-socket").0, Severity::Danger);
         fake.mode("/run/docker.sock", 0o660);
         fake.owner("/run/docker.sock", 1000);
+        assert_eq!(fake.found("engine-socket").0, Severity::Danger);
+    }
+
+    #[test]
+    fn a_socket_behind_a_link_is_looked_at_itself() {
+        let fake = Fake::new();
+        fake.socket("/srv/docker.sock", 998, 0o660);
+        fake.link("/run/docker.sock", "/srv/docker.sock");
+        assert_eq!(fake.found("engine-socket").0, Severity::Ok);
+        fake.mode("/srv/docker.sock", 0o662);
         assert_eq!(fake.found("engine-socket").0, Severity::Danger);
     }
 

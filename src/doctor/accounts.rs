@@ -19,7 +19,7 @@ const WORTH_ROOT: [&str; 5] = ["disk", "kmem", "lxd", "incus", "incus-admin"];
 
 pub(super) fn examine(subject: &Subject, found: &mut Vec<Finding>) {
     let host = &subject.host;
-    let socket = host.look(&subject.engine.socket).map(|look| look.gid);
+    let socket = host.look(host.resolved(&subject.engine.socket)).map(|look| look.gid);
     let engine: Vec<Group> = groups(host)
         .into_iter()
         .filter(|group| group.name == "docker" || Some(group.gid) == socket)

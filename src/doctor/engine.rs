@@ -148,7 +148,7 @@ fn graph(subject: &Subject, info: &Value) -> Finding {
             .notice("the engine does not say where it lies", "docker info --format '{{.DockerRootDir}}'");
     }
     let host = &subject.host;
-    let root = Path::new(root);
+    let root = &host.resolved(Path::new(root));
     let layers = root.join(text(info, "Driver"));
     let mode =
         |path: &Path| host.look(path).map_or("missing".to_owned(), |look| format!("{:04o}", look.mode));
@@ -222,6 +222,18 @@ mod tests {
         // A directory above it does as well.
         fake.mode("/var/lib", 0o700);
         assert_eq!(fake.found("graph-root").0, Ok);
+    }
+
+    #[test]
+    fn a_graph_root_behind_a_link_is_looked_at_itself() {
+        let fake = Fake::new();
+        fake.info(json!({"DockerRootDir": "/var/lib/docker", "Driver": "overlay2"}));
+        fake.link("/var/lib/docker", "/data/docker");
+        fake.dir("/data/docker", 0o710);
+        fake.dir("/data/docker/overlay2", 0o710);
+        assert_eq!(fake.found("graph-root").0, Ok);
+        fake.mode("/data/docker", 0o755);
+        assert_eq!(fake.found("graph-root").0, Warning);
     }
 
     #[test]

@@ -85,6 +85,19 @@ impl Host {
         fs::read_link(self.at(path.as_ref())).ok()
     }
 
+    /// The path without symbolic links, as far as it is there; they are followed below the prefix.
+    pub(super) fn resolved(&self, path: &Path) -> PathBuf {
+        let mut path = path.to_owned();
+        // As many as the kernel follows.
+        for _ in 0..40 {
+            let found = prefixes(&path).into_iter().find_map(|part| Some((self.link(&part)?, part)));
+            let Some((target, link)) = found else { break };
+            let rest = path.strip_prefix(&link).unwrap_or(Path::new("")).to_owned();
+            path = link.parent().unwrap_or(Path::new("/")).join(target).join(rest);
+        }
+        path
+    }
+
     /// What keeps this path from being root's alone: the first part of it that somebody else could change.
     ///
     /// Nothing for a path that ends before its end; [`Host::look`] says whether it is there.
@@ -103,7 +116,7 @@ impl Host {
         })
     }
 
-    /// Whether everybody may walk through all of this path's directories, its own end included.
+    /// Whether everybody may walk through all of this resolved path's directories, its own end included.
     pub(super) fn is_open_to_all(&self, path: &Path) -> bool {
         prefixes(path).iter().all(|part| self.look(part).is_some_and(|look| look.others_may(0o001)))
     }
@@ -120,4 +133,24 @@ fn prefixes(path: &Path) -> Vec<PathBuf> {
         }
     }
     all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fake::Fake;
+    use std::path::Path;
+
+    #[test]
+    fn links_are_followed_below_the_prefix() {
+        let fake = Fake::new();
+        fake.dir("/srv/docker/overlay2", 0o755);
+        fake.link("/var/lib/docker", "/data");
+        fake.link("/data", "srv/docker");
+        fake.link("/loop", "loop");
+        let host = fake.host();
+        let resolved = |path: &str| host.resolved(Path::new(path));
+        assert_eq!(resolved("/var/lib/docker/overlay2"), Path::new("/srv/docker/overlay2"));
+        assert_eq!(resolved("/srv/docker"), Path::new("/srv/docker"));
+        assert!(resolved("/loop").starts_with("/loop"));
+    }
 }

@@ -14,6 +14,7 @@ mod compose;
 mod cp;
 mod devcontainers;
 mod docker_cli;
+mod doctor;
 mod events;
 mod exec;
 mod faults;
@@ -57,6 +58,7 @@ fn main() -> ExitCode {
         ownership::tests(),
         refusals::tests(),
         docker_cli::tests(),
+        doctor::tests(),
         python_sdk::tests(),
         compose::tests(),
         devcontainers::tests(),
