@@ -130,7 +130,7 @@ impl Program {
         // What both have, as containerd.io has a runc of its own, is the makers'.
         let package = package.filter(|_| !self.makers.iter().any(|maker| packages.version(maker).is_some()));
         let seen = match package {
-            Some((name, version)) => format!("{number}, Debian package {name} {version}"),
+            Some((name, version)) => format!("{number} (package {name} {version})"),
             None => number.clone(),
         };
         let Some(version) = Version::parse(&number) else {
@@ -144,15 +144,13 @@ impl Program {
         if let Some((name, _)) = package {
             return Some(self.check.notice(
                 format!("{seen}; by its number alone: {names}"),
-                format!(
-                    "apt changelog {name} | grep CVE, or security-tracker.debian.org, says what is mended"
-                ),
+                format!("apt changelog {name} | grep CVE shows what the distribution has mended"),
             ));
         }
         if packages.are_unreadable {
             return Some(self.check.notice(
                 format!("{seen}; by its number alone: {names}"),
-                "rpm -q --changelog PACKAGE | grep CVE says what the distribution has mended",
+                "rpm -q --changelog PACKAGE | grep CVE shows what the distribution has mended",
             ));
         }
         let newest = open.iter().filter_map(|hole| hole.fixed.last()).max().map(ToString::to_string);
@@ -310,7 +308,7 @@ mod tests {
         };
         fake.file("/var/lib/dpkg/status", &status("runc", "install ok installed"));
         let (severity, seen) = fake.found("runc-version");
-        assert!(severity == Notice && seen.contains("Debian package runc 1.1.5+ds1-1+deb12u1"), "{seen}");
+        assert!(severity == Notice && seen.contains("(package runc 1.1.5+ds1-1+deb12u1)"), "{seen}");
         // Only the configuration is left of it, or it is the makers' own.
         fake.file("/var/lib/dpkg/status", &status("runc", "deinstall ok config-files"));
         assert_eq!(fake.found("runc-version").0, Warning);
