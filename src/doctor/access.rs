@@ -90,8 +90,10 @@ fn told(host: &Host, engines: &[&Process]) -> Vec<Told> {
         let hosts = engine.option("--host", Some("-H")).into_iter();
         all.extend(hosts.map(|address| Told { address, is_verified, by: by.clone() }));
     }
+    // No word at all means the usual Unix socket, and one without a scheme means TCP.
     all.retain(|told| {
-        !["unix://", "fd://", "npipe://"].iter().any(|scheme| told.address.starts_with(scheme))
+        !told.address.is_empty()
+            && !["unix://", "fd://", "npipe://"].iter().any(|scheme| told.address.starts_with(scheme))
     });
     all
 }
@@ -165,7 +167,7 @@ mod tests {
     fn an_engine_on_unix_sockets_alone_is_well() {
         let fake = Fake::new();
         fake.file("/etc/docker/daemon.json", r#"{"hosts": ["unix:///run/docker.sock"]}"#);
-        fake.process(7, "dockerd", 0, &["dockerd", "-H", "fd://"], &[31]);
+        fake.process(7, "dockerd", 0, &["dockerd", "-H", "fd://", "--host="], &[31]);
         assert_eq!(
             fake.found("engine-tcp"),
             (Severity::Ok, "no TCP socket, one engine is running".to_owned())

@@ -65,7 +65,7 @@ fn members(
 ) -> Finding {
     let passwd = host.text("/etc/passwd").unwrap_or_default();
     let mut people = BTreeSet::new();
-    for group in groups.iter().filter(|group| group.gid != 0) {
+    for group in groups {
         let primary = passwd.lines().filter_map(|line| {
             let mut cells = line.split(':');
             let login = cells.next()?;
@@ -148,6 +148,16 @@ mod tests {
         fake.socket("/run/docker.sock", 4242, 0o660);
         let (severity, seen) = fake.found("docker-group");
         assert_eq!((severity, seen.as_str()), (Severity::Danger, "members: bob (containers)"));
+    }
+
+    #[test]
+    fn roots_own_group_counts_where_the_socket_is_its() {
+        let fake = Fake::new();
+        fake.file("/etc/group", "root:x:0:\n");
+        fake.file("/etc/passwd", &format!("{PASSWD}eve:x:1002:0::/home/eve:/bin/sh\n"));
+        assert_eq!(fake.found("docker-group").0, Severity::Ok);
+        fake.socket("/run/docker.sock", 0, 0o660);
+        assert_eq!(fake.found("docker-group"), (Severity::Danger, "members: eve (root)".to_owned()));
     }
 
     #[test]

@@ -15,7 +15,7 @@ const LIMITS: Check =
 const SWAP: Check =
     Check::new("swap-limit", "without it a container's memory limit leaves swap to everybody");
 const CGROUPS: Check =
-    Check::new("cgroup-version", "engines have begun to leave version 1, and new ones stop serving it");
+    Check::new("cgroup-version", "engines have deprecated version 1 and will stop serving it");
 const RESTORE: Check =
     Check::new("live-restore", "without it everybody's containers end when the engine restarts");
 const REMAP: Check = Check::new(

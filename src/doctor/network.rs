@@ -58,6 +58,16 @@ mod tests {
     }
 
     #[test]
+    fn many_ports_are_cut_and_counted() {
+        let fake = Fake::new();
+        let row =
+            |port: u32| format!("{port}: 00000000:{port:04X} 00000000:0000 0A 0:0 0:0 0 0 0 {port} 1\n");
+        fake.file("/proc/net/tcp", &(1..=26).map(row).collect::<String>());
+        let (_, seen) = fake.found("host-services");
+        assert!(seen.starts_with("1/tcp ?, 2/tcp ?") && seen.ends_with("24/tcp ? and 2 more"), "{seen}");
+    }
+
+    #[test]
     fn ports_are_named_with_their_programs() {
         let fake = Fake::new();
         fake.listens("/proc/net/tcp", "00000000:0016", 12);
