@@ -5,6 +5,7 @@
 //! - [`protocol`]: what crosses a socket. Knows no socket, no user database, no engine.
 //! - [`policy`]: the admin's one file, read whole or not at all, and the decisions taken from it. Pure but for the
 //!   opening of that file.
+//! - [`doctor`]: what on a host makes the walls worth less; for `ie-container admin doctor`, which root runs.
 //! - [`client`]: `ie-container`, runs as the user, decides nothing.
 //! - [`gateway`]: `ie-containerd`, runs as a system user of its own; the only code that speaks to the engine.
 //! - [`mountd`]: `ie-mountd`, runs as root; stages directories for the gateway to bind.
@@ -13,11 +14,12 @@
 //! - `fuzz`: entry points for fuzzing, in no program.
 //! - `sys`: the only file with `unsafe`.
 //!
-//! Dependencies point one way: `bin → {client, gateway, mountd, copy} → {policy, tarball} → protocol`. The four never import
-//! each other; `tests/house.rs` holds this.
+//! Dependencies point one way: `bin → {client, gateway, mountd, copy} → {policy, tarball} → protocol`, with the doctor
+//! between the client and the policy. The four never import each other; `tests/house.rs` holds this.
 
 pub mod client;
 pub mod copy;
+pub mod doctor;
 #[cfg(any(test, feature = "fuzz"))]
 #[doc(hidden)]
 pub mod fuzz;

@@ -348,3 +348,46 @@ fn a_policy_is_checked_without_a_gateway() {
         assert!(said.contains(words), "{words:?} is not in {said}");
     }
 }
+
+#[test]
+fn a_policy_is_explained_without_a_gateway() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("draft.toml");
+    let policy = file.to_str().unwrap();
+    let text = "[gateway]\nuids = '1000-2000'\n[defaults]\ncontainers = 3\n[groups.staff]\ncontainers = 5\n\
+                [groups.old]\nuntil = 2001-01-01\ncontainers = 9\n[users.ann]\ntotal = { memory = '7g' }\n";
+    std::fs::write(&file, text).unwrap();
+    let explained = |more: &[&str]| {
+        let mut words = vec!["admin", "policy", "explain", "--policy", policy, "--format", "json"];
+        words.extend(more);
+        let (code, out, err) = alone(&words);
+        assert_eq!((code, err.as_str()), (0, ""));
+        let rows: Vec<serde_json::Value> =
+            out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        let rule = |name: &str| {
+            let row = rows.iter().find(|row| row["rule"] == name).unwrap();
+            let source = row["source"].as_str().unwrap().rsplit('/').next().unwrap();
+            format!("{} by {source}", row["value"].as_str().unwrap())
+        };
+        (rule("containers"), rule("total.memory"), rule("each.pids"))
+    };
+    let built_in = "512 by built-in default".to_owned();
+    let default = "32g by built-in default".to_owned();
+    let own = "7g by draft.toml:11, [users.ann]".to_owned();
+    let three = "3 by draft.toml:4, [defaults]".to_owned();
+    let five = "5 by draft.toml:6, [groups.staff]".to_owned();
+    assert_eq!(explained(&[]), (three.clone(), default.clone(), built_in.clone()));
+    assert_eq!(explained(&["--groups", "staff,old"]), (five.clone(), default.clone(), built_in.clone()));
+    assert_eq!(explained(&["--user", "ann", "--groups", "staff"]), (five, own, built_in.clone()));
+    // In none of the file's groups.
+    assert_eq!(explained(&["--user", "root"]), (three, default, built_in));
+    let (code, out, err) =
+        alone(&["admin", "policy", "explain", "--policy", policy, "--user", "no\u{9b}body"]);
+    assert_eq!((code, out.as_str()), (1, ""));
+    assert!(
+        err.starts_with("ie-container: there is no user no\\u{9b}body on this machine\n  --groups"),
+        "{err}"
+    );
+    let (_, table, _) = alone(&["admin", "policy", "explain", "--policy", policy]);
+    assert!(table.starts_with("RULE ") && table.contains("draft.toml:4, [defaults]\n"), "{table}");
+}

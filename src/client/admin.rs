@@ -5,11 +5,9 @@ use super::error::Error;
 use super::operands::{done, each};
 use super::output::{print, say};
 use super::route::{Route, container};
-use super::{Context, ps};
-use crate::policy::Policy;
+use super::{Context, doctor, policy, ps};
 use crate::protocol::escape::escape_line;
 use crate::protocol::report::Reloaded;
-use std::path::Path;
 use std::process::ExitCode;
 
 const CONTAINERS: &str = "/ie/v1/admin/containers";
@@ -36,22 +34,9 @@ pub(crate) async fn run(context: &Context, verb: &AdminVerb) -> Result<ExitCode,
             }
             print("reloaded\n").map(|()| ExitCode::SUCCESS)
         }
-        AdminVerb::Policy(PolicyVerb::Check { file }) => check(file),
-    }
-}
-
-/// Read plainly: a draft need not be root's yet.
-fn check(file: &Path) -> Result<ExitCode, Error> {
-    let shown = escape_line(&file.to_string_lossy());
-    let text = std::fs::read_to_string(file).map_err(|why| Error::io(format!("read {shown}"), why))?;
-    match Policy::parse(&shown, &text) {
-        Ok(_) => print(&format!("{shown} is a policy\n")).map(|()| ExitCode::SUCCESS),
-        Err(problems) => {
-            for problem in problems.iter() {
-                say(&format!("{}\n", escape_line(&problem.to_string())));
-            }
-            Ok(ExitCode::FAILURE)
-        }
+        AdminVerb::Policy(PolicyVerb::Check { file }) => policy::check(file),
+        AdminVerb::Policy(PolicyVerb::Explain(args)) => policy::explain(context, args),
+        AdminVerb::Doctor(args) => doctor::run(context, args).await,
     }
 }
 

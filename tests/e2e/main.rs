@@ -16,6 +16,7 @@ mod compose;
 mod cp;
 mod devcontainers;
 mod docker_cli;
+mod doctor;
 mod events;
 mod exec;
 mod faults;
@@ -61,6 +62,7 @@ fn main() -> ExitCode {
         ownership::tests(),
         refusals::tests(),
         docker_cli::tests(),
+        doctor::tests(),
         python_sdk::tests(),
         compose::tests(),
         devcontainers::tests(),

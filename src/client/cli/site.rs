@@ -71,6 +71,23 @@ pub(crate) enum AdminVerb {
     /// Looks at a policy file; needs no gateway
     #[command(subcommand)]
     Policy(PolicyVerb),
+    Doctor(DoctorArgs),
+}
+
+/// Looks for what on this host makes the walls between users worth less; needs no gateway
+///
+/// The exit code is that of the worst finding: 0 for ok and notice, 1 for a warning, 2 for danger.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  sudo ie-container admin doctor\n  sudo ie-container admin doctor --all --format json"
+)]
+pub(crate) struct DoctorArgs {
+    /// Show what is well, too
+    #[arg(short, long)]
+    pub(crate) all: bool,
+    /// The policy file, which names the engine's socket and the homes
+    #[arg(long, value_name = "FILE", default_value = crate::protocol::place::POLICY)]
+    pub(crate) policy: std::path::PathBuf,
 }
 
 #[derive(Debug, Subcommand)]
@@ -78,4 +95,22 @@ pub(crate) enum PolicyVerb {
     /// Says everything that is wrong with a file, and fails if anything is
     #[command(after_help = "Example:\n  ie-container admin policy check /etc/ie-container/policy.toml")]
     Check { file: std::path::PathBuf },
+    /// Shows what somebody may have today, and the line of the file that says so
+    #[command(
+        after_help = "Examples:\n  ie-container admin policy explain --user alice\n  ie-container admin policy explain --groups os2026,staff --policy draft.toml"
+    )]
+    Explain(ExplainArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ExplainArgs {
+    /// Whose limits; without it, those of anybody who has no table of their own
+    #[arg(long, value_name = "LOGIN")]
+    pub(crate) user: Option<String>,
+    /// The groups to count; without it, those the user is in on this machine
+    #[arg(long, value_name = "NAME,…", value_delimiter = ',')]
+    pub(crate) groups: Option<Vec<String>>,
+    /// The policy file; a draft need not be root's yet
+    #[arg(long, value_name = "FILE", default_value = crate::protocol::place::POLICY)]
+    pub(crate) policy: std::path::PathBuf,
 }

@@ -52,6 +52,11 @@ impl Engine {
         self.lib.join("log/dockerd")
     }
 
+    /// The group of its socket.
+    pub(crate) fn group(&self) -> &str {
+        &self.group
+    }
+
     fn config(&self) -> PathBuf {
         self.lib.join("daemon.json")
     }

@@ -62,6 +62,17 @@ impl World {
     }
 }
 
+impl World {
+    /// Makes somebody a member of the group of this world's engine, and takes it back.
+    pub(crate) fn give_engine_group(&self, user: &User<'_>) {
+        account_step(&["gpasswd", "--add", &user.login, self.engine.group()]).unwrap();
+    }
+
+    pub(crate) fn take_engine_group(&self, user: &User<'_>) {
+        account_step(&["gpasswd", "--delete", &user.login, self.engine.group()]).unwrap();
+    }
+}
+
 impl User<'_> {
     /// `program` as this person would start it after logging in: own ids and groups, own home, nothing inherited.
     pub(crate) fn command(&self, program: impl AsRef<Path>, words: impl Words) -> Command {

@@ -1,0 +1,156 @@
+//! The host's files, below a prefix that is `/` in reality and a made-up directory in tests.
+
+use super::process::Process;
+use std::fs::{self, File};
+use std::io::Read;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Component, Path, PathBuf};
+
+/// No file that is looked at is longer; dpkg's status is the longest, a few MiB.
+const LONGEST: u64 = 64 << 20;
+
+/// A host, looked at and never changed.
+#[derive(Debug)]
+pub struct Host {
+    root: PathBuf,
+    processes: Vec<Process>,
+}
+
+/// What one path is, links not followed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Look {
+    pub(super) uid: u32,
+    pub(super) gid: u32,
+    /// The permission bits.
+    pub(super) mode: u32,
+    pub(super) is_link: bool,
+}
+
+impl Look {
+    pub(super) fn others_may(self, bits: u32) -> bool {
+        self.mode & bits == bits
+    }
+}
+
+impl Host {
+    /// The host whose `/` is this directory.
+    pub fn new(root: &Path) -> Self {
+        let mut host = Self { root: root.to_owned(), processes: Vec::new() };
+        host.processes = Process::all(&host);
+        host
+    }
+
+    /// Whether it is the machine this runs on, whose name service can be asked.
+    pub(super) fn is_this_one(&self) -> bool {
+        self.root == Path::new("/")
+    }
+
+    /// As they were when the host was first looked at.
+    pub(super) fn processes(&self) -> &[Process] {
+        &self.processes
+    }
+
+    fn at(&self, path: &Path) -> PathBuf {
+        self.root.join(path.strip_prefix("/").unwrap_or(path))
+    }
+
+    /// The text of a file; nothing where it cannot be read.
+    pub(super) fn text(&self, path: impl AsRef<Path>) -> Option<String> {
+        let mut bytes = Vec::new();
+        File::open(self.at(path.as_ref())).ok()?.take(LONGEST).read_to_end(&mut bytes).ok()?;
+        Some(String::from_utf8_lossy(&bytes).into_owned())
+    }
+
+    pub(super) fn look(&self, path: impl AsRef<Path>) -> Option<Look> {
+        let meta = fs::symlink_metadata(self.at(path.as_ref())).ok()?;
+        Some(Look {
+            uid: meta.uid(),
+            gid: meta.gid(),
+            mode: meta.mode() & 0o7777,
+            is_link: meta.file_type().is_symlink(),
+        })
+    }
+
+    /// The names in a directory, in order.
+    pub(super) fn names(&self, dir: impl AsRef<Path>) -> Vec<String> {
+        let entries = fs::read_dir(self.at(dir.as_ref())).into_iter().flatten().flatten();
+        let mut names: Vec<_> =
+            entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
+        names.sort();
+        names
+    }
+
+    /// Where a symbolic link points, as it is written.
+    pub(super) fn link(&self, path: impl AsRef<Path>) -> Option<PathBuf> {
+        fs::read_link(self.at(path.as_ref())).ok()
+    }
+
+    /// The path without symbolic links, as far as it is there; they are followed below the prefix.
+    pub(super) fn resolved(&self, path: &Path) -> PathBuf {
+        let mut path = path.to_owned();
+        // As many as the kernel follows.
+        for _ in 0..40 {
+            let found = prefixes(&path).into_iter().find_map(|part| Some((self.link(&part)?, part)));
+            let Some((target, link)) = found else { break };
+            let rest = path.strip_prefix(&link).unwrap_or(Path::new("")).to_owned();
+            path = link.parent().unwrap_or(Path::new("/")).join(target).join(rest);
+        }
+        path
+    }
+
+    /// What keeps this path from being root's alone: the first part of it that somebody else could change.
+    ///
+    /// Nothing for a path that ends before its end; [`Host::look`] says whether it is there.
+    pub(super) fn not_roots_alone(&self, path: &Path) -> Option<String> {
+        prefixes(path).into_iter().find_map(|part| {
+            let look = self.look(&part)?;
+            let part = part.display();
+            match look {
+                Look { is_link: true, .. } => Some(format!("{part} is a symbolic link")),
+                Look { uid: 1.., .. } => Some(format!("{part} belongs to uid {}", look.uid)),
+                Look { mode, .. } if mode & 0o022 != 0 => {
+                    Some(format!("{part} can be written to by others than root (mode {mode:04o})"))
+                }
+                _ => None,
+            }
+        })
+    }
+
+    /// Whether everybody may walk through all of this resolved path's directories, its own end included.
+    pub(super) fn is_open_to_all(&self, path: &Path) -> bool {
+        prefixes(path).iter().all(|part| self.look(part).is_some_and(|look| look.others_may(0o001)))
+    }
+}
+
+/// `/`, `/a`, `/a/b` for `/a/b`.
+fn prefixes(path: &Path) -> Vec<PathBuf> {
+    let mut walked = PathBuf::from("/");
+    let mut all = vec![walked.clone()];
+    for part in path.components() {
+        if let Component::Normal(name) = part {
+            walked.push(name);
+            all.push(walked.clone());
+        }
+    }
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fake::Fake;
+    use std::path::Path;
+
+    #[test]
+    fn links_are_followed_below_the_prefix() {
+        let fake = Fake::new();
+        fake.dir("/srv/docker/overlay2", 0o755);
+        fake.link("/var/lib/docker", "/data");
+        fake.link("/data", "srv/docker");
+        fake.link("/loop", "loop");
+        let host = fake.host();
+        let resolved = |path: &str| host.resolved(Path::new(path));
+        assert_eq!(resolved("/var/lib/docker/overlay2"), Path::new("/srv/docker/overlay2"));
+        assert_eq!(resolved("/srv/docker"), Path::new("/srv/docker"));
+        assert!(resolved("/loop").starts_with("/loop"));
+    }
+}
