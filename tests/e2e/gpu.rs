@@ -16,6 +16,7 @@ tests![
     who_waits_is_served_in_turn,
     two_hundred_at_once_get_four_cards,
     a_killed_gateway_forgets_nothing,
+    what_the_driver_knows_is_there,
 ];
 
 const CARDS: [&str; 4] = ["GPU-e2e-0", "GPU-e2e-1", "GPU-e2e-2", "GPU-e2e-3"];
@@ -304,4 +305,43 @@ fn a_killed_gateway_forgets_nothing() {
     world.start_gateway().unwrap();
     assert!(wait_until(Duration::from_secs(10), || held(&bob).len() >= 3), "{:?}", held(&bob));
     bob.run("run --rm --gpus 2 busybox:test true").says(&["train of"]).fails(125);
+}
+
+/// For real, where there is a driver; where there is none, that is said, and that nothing is made up.
+fn what_the_driver_knows_is_there() {
+    let world = world_alone();
+    let ann = granted(&world, "ann", "");
+    let text = std::fs::read_to_string(world.policy_file()).unwrap();
+    let (before, after) = text.split_once("[gpus]").unwrap();
+    let users = after.find("[users").map_or("", |at| &after[at..]);
+    world.spoil_policy(&format!("{before}{users}"));
+    world.restart_gateway();
+    let seen: serde_json::Value = serde_json::from_str(&ann.run("gpus --format json").ok()).unwrap();
+    let seen: Vec<(String, String)> = seen["Cards"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|card| {
+            let text = |key: &str| card[key].as_str().unwrap().to_owned();
+            (text("Uuid"), text("Name"))
+        })
+        .collect();
+    let asked = std::process::Command::new("nvidia-smi")
+        .args(["--query-gpu=uuid,name", "--format=csv,noheader"])
+        .output();
+    match asked {
+        Ok(told) if told.status.success() => {
+            let told = String::from_utf8(told.stdout).unwrap();
+            let told: Vec<(String, String)> = told
+                .lines()
+                .map(|line| line.split_once(", ").map(|(id, name)| (id.to_owned(), name.to_owned())).unwrap())
+                .collect();
+            assert_eq!(seen, told);
+        }
+        _ => {
+            eprintln!("SKIPPED: no NVIDIA driver answers here, so what it knows was not compared");
+            assert_eq!(seen, []);
+            ann.run("run --rm --gpus 1 busybox:test true").says(&["gpus"]).fails(125);
+        }
+    }
 }
