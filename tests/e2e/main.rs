@@ -22,6 +22,7 @@ mod exec;
 mod faults;
 mod gpu;
 mod harness;
+mod matrix;
 mod network;
 mod ownership;
 mod policy;
@@ -59,6 +60,7 @@ fn main() -> ExitCode {
         policy::tests(),
         admin::tests(),
         attacks::tests().into_iter().flatten().collect(),
+        matrix::tests(),
         ownership::tests(),
         refusals::tests(),
         docker_cli::tests(),

@@ -15,6 +15,7 @@ mod standin;
 pub(crate) mod tools;
 
 pub(crate) use people::User;
+pub(crate) use standin::Faulty;
 
 use engine::Engine;
 use output::{Output, Words, run_to_end};

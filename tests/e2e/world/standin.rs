@@ -23,6 +23,11 @@ pub(crate) struct Faulty {
 impl World {
     /// `answer` gets the request's first line and says, byte for byte, what comes back.
     pub(crate) fn faulty_engine(&self, answer: impl Fn(&str) -> String + Send + Sync + 'static) -> Faulty {
+        self.gateway_on(|listener| serve(listener, answer))
+    }
+
+    /// A gateway whose engine is whatever `serve` makes of a socket's connections; it does not return while it does.
+    pub(crate) fn gateway_on(&self, serve: impl FnOnce(UnixListener) + Send + 'static) -> Faulty {
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let dir = self.slot.run().join(format!("faulty-{number}"));
         let socket = dir.join("user.sock");
@@ -30,7 +35,8 @@ impl World {
             owned_dir(&dir.join(part), self.gateway_uid, 0o755).unwrap();
         }
         let engine = dir.join("engine.sock");
-        serve(UnixListener::bind(&engine).unwrap(), answer);
+        let listener = UnixListener::bind(&engine).unwrap();
+        thread::spawn(move || serve(listener));
         fs::set_permissions(&engine, fs::Permissions::from_mode(0o666)).unwrap();
         let policy = self.slot.lib().join(format!("faulty-{number}.toml"));
         let text = fs::read_to_string(self.policy_file()).unwrap();
@@ -55,6 +61,10 @@ impl World {
 }
 
 impl Faulty {
+    pub(crate) fn socket(&self) -> &std::path::Path {
+        &self.socket
+    }
+
     /// `ie-container …` of somebody who has only this gateway.
     pub(crate) fn client(&self, user: &User<'_>, words: &str) -> Command {
         let mut command = user.client(words);
