@@ -2,7 +2,6 @@
 
 use super::create::{stage, unstage};
 use crate::gateway::answer::Flag;
-use crate::gateway::audit;
 use crate::gateway::create::{container_name, signal};
 use crate::gateway::engine::{Found, Owned};
 use crate::gateway::error::Error;
@@ -11,6 +10,7 @@ use crate::gateway::gpu::desk::Asker;
 use crate::gateway::peer::Peer;
 use crate::gateway::routes::Word;
 use crate::gateway::state::Gateway;
+use crate::gateway::{audit, mark};
 use crate::protocol::stage::Token;
 use axum::Json;
 use axum::extract::{Query, State};
@@ -79,6 +79,7 @@ async fn start_now(gateway: &Gateway, peer: &Peer, container: &Owned) -> Result<
         None => return Err(Error::NoContainer(container.name().to_string())),
     }
     audit::allowed(Some(peer), "start", container.id().as_str());
+    mark::at("start-admitted");
     let _hold = gateway.stager.hold(tokens(container.found()));
     if container.networked() {
         gateway.wall.stands()?;
@@ -88,12 +89,15 @@ async fn start_now(gateway: &Gateway, peer: &Peer, container: &Owned) -> Result<
         }
     }
     stage(gateway, peer, &container.labels().stages).await?;
+    mark::at("start-staged");
     let asker = Asker { uid: peer.uid(), login: peer.account()?.login() };
     gateway.gpus.lease(asker, container, &limits, Timestamp::now())?;
+    mark::at("start-leased");
     let started = gateway.engine.call(Method::POST, container.target("/start")).await;
     if started.is_err() {
         gateway.gpus.not_started(container.id());
     }
+    mark::at("start-started");
     Ok(started?.status())
 }
 
@@ -222,6 +226,8 @@ pub(in crate::gateway) async fn rename(
         }
         audit::allowed(Some(&peer), "rename", container.id().as_str());
         turn.rename(&container, &name).await?;
+        mark::at("rename-renamed");
+        gateway.gpus.renamed(container.id(), &name);
         Ok(StatusCode::NO_CONTENT)
     })
     .await
@@ -267,7 +273,9 @@ pub(in crate::gateway) async fn remove_now(
         let _lock = lock(&gateway, &container).await?;
         let target = container.target("").with("v", "1").with("force", if force { "1" } else { "0" });
         let status = gateway.engine.call(Method::DELETE, target).await?.status();
+        mark::at("rm-removed");
         unstage(&gateway, &tokens(container.found())).await;
+        mark::at("rm-unstaged");
         drop(peer);
         Ok(status)
     })

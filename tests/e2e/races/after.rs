@@ -26,7 +26,7 @@ impl Held {
         self.state == "running"
     }
 
-    fn is_of(&self, uid: u32) -> bool {
+    pub(super) fn is_of(&self, uid: u32) -> bool {
         self.name.starts_with(&format!("ie-{uid}-"))
     }
 
@@ -172,9 +172,10 @@ fn cards(user: &User<'_>, held: &[Held]) -> Vec<String> {
         for holder in holders {
             let is =
                 |one: &&Held| holder["Login"] == one.label("login") && holder["Container"] == one.short();
-            let alive = |one: &Held| matches!(one.state.as_str(), "running" | "created");
+            // A lease is a running container's; one that was just made has a promise for a moment.
+            let alive = |one: &Held| one.runs() || holder["Until"].is_null() && one.state == "created";
             if !held.iter().find(is).is_some_and(|one| alive(one) && one.cards().contains(id)) {
-                wrong.push(format!("{id} is held by {holder}, which does not have it"));
+                wrong.push(format!("{id} is held by {holder}, which does not run with it"));
             }
         }
         for one in held.iter().filter(|one| one.runs() && one.cards().contains(id)) {

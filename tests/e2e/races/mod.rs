@@ -3,12 +3,13 @@
 
 mod after;
 pub(crate) mod quota;
+pub(crate) mod steps;
 
 use std::env;
 
 /// All of them.
 pub(crate) fn tests() -> Vec<Vec<libtest_mimic::Trial>> {
-    vec![quota::tests()]
+    vec![quota::tests(), steps::tests()]
 }
 
 /// How often something is tried.
