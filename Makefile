@@ -13,7 +13,7 @@ endif
 PROGRAMS := ie-container ie-containerd ie-mountd
 COPY_SOURCES := $(wildcard src/copy/*.rs src/protocol/*.rs src/tarball/*.rs) src/bin/ie-copy.rs src/lib.rs Cargo.toml Cargo.lock
 
-.PHONY: man all build check test fuzz mutants demo demo-down bench install clean help
+.PHONY: man all build check test soak fuzz mutants demo demo-down bench install clean help
 
 all: build
 
@@ -21,6 +21,7 @@ help:
 	@echo 'make build      the three programs in target/release, and target/ie-copy'
 	@echo 'make check      format, lints, documentation, dependencies'
 	@echo 'make test       every test, with a Docker Engine and users of its own (root, or sudo)'
+	@echo 'make soak       the races and the exhaustion for long: hours (root, or sudo)'
 	@echo 'make fuzz       each fuzz target for FUZZ_SECONDS (60)'
 	@echo 'make mutants    whether the unit tests mind changes to the code that decides; takes hours'
 	@echo 'make demo       a private engine with two users on this machine, shown step by step (root, or sudo)'
@@ -32,6 +33,8 @@ help:
 
 build: target/ie-copy
 	$(CARGO) build --release $(foreach program,$(PROGRAMS),--bin $(program))
+	@# The steps at which the tests kill the gateway are in the tests' programs alone.
+	! grep -q IE_CONTAINERD_DIE_AT target/release/ie-containerd
 
 # Static, as it runs inside images that have no library at all. It is copied out of cargo's way: a plain `cargo build`
 # puts the usual, dynamic one in the same place.
@@ -54,6 +57,11 @@ check:
 test: target/ie-copy man
 	scripts/packages test
 	$(CARGO) test --locked
+
+# What is tried a few times in `make test` is tried thousands of times here; each test says how often.
+soak: target/ie-copy
+	IE_SOAK=1 $(CARGO) test --locked --test e2e -- races
+	IE_SOAK=1 $(CARGO) test --locked --test e2e -- exhaustion
 
 fuzz:
 	scripts/fuzz

@@ -96,6 +96,7 @@ fn each_dangerous_word_has_one_home() {
         ),
         ("\"/containers/create\"", &["src/gateway/engine/turn.rs", "src/gateway/routes.rs", "src/client"]),
         ("println!", &[]),
+        ("IE_CONTAINERD_DIE_AT", &["src/gateway/mark.rs"]),
         ("todo!(", &[]),
         ("unimplemented!(", &[]),
     ] {
@@ -105,6 +106,33 @@ fn each_dangerous_word_has_one_home() {
             .collect();
         assert!(found.is_empty(), "{word} belongs in {home:?} only:\n{}", found.join("\n"));
     }
+}
+
+/// The steps at which the tests kill the gateway: each is tried, and a program for use has none of them.
+#[test]
+fn marked_steps_are_the_tests_own() {
+    let sources = sources();
+    let mark = Path::new("src/gateway/mark.rs");
+    let (_, text) = sources.iter().find(|(path, _)| path == mark).unwrap();
+    let lines: Vec<&str> = code(text).map(|(_, line)| line).filter(|line| !line.is_empty()).collect();
+    let bodies: Vec<&[&str]> = lines.split(|line| line.starts_with("#[cfg(")).skip(1).collect();
+    let guards: Vec<&&str> = lines.iter().filter(|line| line.starts_with("#[cfg(")).collect();
+    assert_eq!(guards, [&"#[cfg(debug_assertions)]", &"#[cfg(not(debug_assertions))]"]);
+    assert!(lines[0].starts_with("#[cfg(") && bodies[0].len() > 1, "the first of them does the deed");
+    assert_eq!(bodies[1], ["pub(super) fn at(_step: &str) {}"]);
+    let settings = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml")).unwrap();
+    assert!(!settings.contains("debug-assertions"), "a release has debug assertions");
+
+    let tests = files(&["tests/e2e/races"], "rs");
+    let mut count = 0;
+    for (path, text) in &sources {
+        for step in text.split("mark::at(").skip(1).filter_map(|rest| rest.split('"').nth(1)) {
+            count += 1;
+            let tried = tests.iter().any(|(_, text)| text.contains(&format!("\"{step}\"")));
+            assert!(tried, "{}: no test kills the gateway at {step}", path.display());
+        }
+    }
+    assert!(count >= 16, "only {count} steps are marked");
 }
 
 #[test]

@@ -13,6 +13,8 @@ use tokio::sync::Notify;
 
 /// Sweeps come this often, and at once when the engine's events come anew.
 const SWEEP: Duration = Duration::from_secs(60);
+/// The next one, when something could not be judged yet.
+const SOON: Duration = Duration::from_secs(5);
 /// After a failure, before the next try.
 const PAUSE: Duration = Duration::from_secs(1);
 /// A container of `run --rm` that was never started is its dead client's: it is given this long.
@@ -28,7 +30,7 @@ async fn sweep_for_ever(gateway: &Gateway, missed: &Notify) {
     loop {
         match sweep(gateway).await {
             // Whatever ends it, the wait for it is over.
-            Ok(()) => drop(tokio::time::timeout(SWEEP, missed.notified()).await),
+            Ok(next) => drop(tokio::time::timeout(next, missed.notified()).await),
             Err(error) => {
                 tracing::warn!("a sweep was not finished: {error}");
                 tokio::time::sleep(PAUSE).await;
@@ -47,8 +49,9 @@ async fn follow_for_ever(gateway: &Arc<Gateway>, missed: &Notify) {
     }
 }
 
-/// Compares what is there with what should be: the engine's containers are the truth.
-async fn sweep(gateway: &Gateway) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+/// Compares what is there with what should be: the engine's containers are the truth. When to sweep again.
+async fn sweep(gateway: &Gateway) -> Result<Duration, Box<dyn std::error::Error + Send + Sync>> {
+    gateway.engine.tidy_looks().await?;
     // Noted before the listing: a create or start that began since would be in neither list.
     let since = gateway.stager.moment();
     let everyones = gateway.engine.everyones().await?;
@@ -66,13 +69,13 @@ async fn sweep(gateway: &Gateway) -> Result<(), Box<dyn std::error::Error + Send
         );
         remove(gateway, found).await?;
     }
-    super::gpu::reaper::reconcile(gateway, &everyones).await;
+    let judged = super::gpu::reaper::reconcile(gateway, &everyones).await;
     for uid in gateway.engine.networked().await? {
         if !everyones.iter().any(|found| found.owner() == uid) {
             gateway.engine.turn(uid).await.tidy_network().await?;
         }
     }
-    Ok(())
+    Ok(if judged { SWEEP } else { SOON })
 }
 
 /// A container that ended is staged anew when it is started.
@@ -145,6 +148,7 @@ pub(super) async fn ended(gateway: &Gateway, id: &ContainerId, stages: Vec<Token
         return;
     }
     gateway.gpus.ended(id, jiff::Timestamp::now());
+    super::mark::at("end-freed");
     for token in stages {
         if let Err(error) = gateway.stager.unstage(&token).await {
             tracing::warn!("a stage is left for the next sweep: {error}");

@@ -25,6 +25,7 @@ mod keep;
 mod leash;
 mod linger;
 mod listen;
+mod mark;
 mod naming;
 mod networks;
 mod options;

@@ -9,6 +9,7 @@ tests![
     what_is_granted_is_what_is_seen,
     without_a_grant_the_hook_is_never_called,
     a_stopped_container_s_cards_are_free_and_asked_for_anew,
+    a_renamed_container_holds_under_its_new_name,
     refusals_say_the_numbers,
     a_lease_warns_and_ends,
     a_lease_is_extended_within_the_policy,
@@ -138,6 +139,17 @@ fn a_stopped_container_s_cards_are_free_and_asked_for_anew() {
     bob.run("run --rm --gpus 1 busybox:test true").says(&["later of"]).fails(125);
     ann.run("rm later").ok();
     assert!(wait_until(Duration::from_secs(10), || bob.run("run --rm --gpus 4 busybox:test true").code == 0));
+}
+
+fn a_renamed_container_holds_under_its_new_name() {
+    let world = world_alone();
+    let ann = granted(&world, "ann", "");
+    ann.run("run -d --name train --gpus device=GPU-e2e-0 busybox:test sleep 1000").ok();
+    ann.run("create --name later --gpus device=GPU-e2e-1 busybox:test true").ok();
+    ann.run("rename train other").ok();
+    ann.run("rename later sooner").ok();
+    let expected = [("GPU-e2e-0", "other"), ("GPU-e2e-1", "sooner")];
+    assert_eq!(held(&ann), expected.map(|(card, name)| (card.to_owned(), name.to_owned())));
 }
 
 fn refusals_say_the_numbers() {

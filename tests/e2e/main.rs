@@ -28,6 +28,7 @@ mod ownership;
 mod policy;
 mod ps;
 mod python_sdk;
+mod races;
 mod refusals;
 mod restart;
 mod run;
@@ -69,6 +70,7 @@ fn main() -> ExitCode {
         compose::tests(),
         devcontainers::tests(),
         faults::tests(),
+        races::tests().into_iter().flatten().collect(),
         restart::tests(),
     ];
     suite::run(&arguments, trials)

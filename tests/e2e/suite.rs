@@ -54,11 +54,11 @@ impl Drop for Alone {
     }
 }
 
-/// The functions of a module as tests, named `module::function`.
+/// The functions of a module as tests, named by their path: `module::function`, `room::module::function`.
 macro_rules! tests {
     ($($name:ident),* $(,)?) => {
         pub(crate) fn tests() -> Vec<libtest_mimic::Trial> {
-            let module = module_path!().rsplit("::").next().unwrap();
+            let module = module_path!().split_once("::").unwrap().1;
             vec![$($crate::suite::trial(format!("{module}::{}", stringify!($name)), $name)),*]
         }
     };

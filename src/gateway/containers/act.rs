@@ -3,7 +3,6 @@
 use super::create::{stage, unstage};
 use super::standing::standing;
 use crate::gateway::answer::Flag;
-use crate::gateway::audit;
 use crate::gateway::create::{container_name, signal};
 use crate::gateway::engine::{Found, Owned};
 use crate::gateway::error::Error;
@@ -12,6 +11,7 @@ use crate::gateway::gpu::desk::Asker;
 use crate::gateway::peer::Peer;
 use crate::gateway::routes::Word;
 use crate::gateway::state::Gateway;
+use crate::gateway::{audit, mark};
 use crate::policy::Limits;
 use crate::protocol::stage::Token;
 use axum::Json;
@@ -94,18 +94,22 @@ async fn start_now(gateway: &Gateway, peer: &Peer, container: &Owned) -> Result<
         None => return Err(Error::NoContainer(container.name().to_string())),
     }
     audit::allowed(Some(peer), "start", container.id().as_str());
+    mark::at("start-admitted");
     let _hold = gateway.stager.hold(tokens(container.found()));
     // A network that was made by name is its owner's to keep.
     if container.networked() && container.on_own_network() {
         gateway.engine.ensure_network(peer.uid(), gateway.policy().gateway()).await?;
     }
     stage(gateway, peer, &container.labels().stages).await?;
+    mark::at("start-staged");
     let asker = Asker { uid: peer.uid(), login: peer.account()?.login() };
     gateway.gpus.lease(asker, container, &limits, Timestamp::now())?;
+    mark::at("start-leased");
     let started = gateway.engine.call(Method::POST, container.target("/start")).await;
     if started.is_err() {
         gateway.gpus.not_started(container.id());
     }
+    mark::at("start-started");
     Ok(started?.status())
 }
 
@@ -234,6 +238,8 @@ pub(in crate::gateway) async fn rename(
         }
         audit::allowed(Some(&peer), "rename", container.id().as_str());
         turn.rename(&container, &name).await?;
+        mark::at("rename-renamed");
+        gateway.gpus.renamed(container.id(), &name);
         Ok(StatusCode::NO_CONTENT)
     })
     .await
@@ -279,7 +285,9 @@ pub(in crate::gateway) async fn remove_now(
         let _lock = lock(&gateway, &container).await?;
         let target = container.target("").with("v", "1").with("force", if force { "1" } else { "0" });
         let status = gateway.engine.call(Method::DELETE, target).await?.status();
+        mark::at("rm-removed");
         unstage(&gateway, &tokens(container.found())).await;
+        mark::at("rm-unstaged");
         drop(peer);
         Ok(status)
     })

@@ -8,7 +8,7 @@ use crate::gateway::images;
 use crate::gateway::peer::Peer;
 use crate::gateway::staging::Staged;
 use crate::gateway::state::Gateway;
-use crate::gateway::{audit, naming};
+use crate::gateway::{audit, mark, naming};
 use crate::policy::{Allowance, Ask, MountGrant, Usage};
 use crate::protocol::amount::Span;
 use crate::protocol::name::ContainerName;
@@ -107,8 +107,10 @@ async fn admit_and_create(
     let image = images::admit(gateway, peer, &wish.image).await?;
     let turn = gateway.engine.turn(peer.uid()).await;
     let (name, allowance) = admit(gateway, peer, &turn, &wish, &image).await?;
+    mark::at("create-admitted");
     let (claim, gpus) = gpus(gateway, peer, &wish, time)?.unzip();
     let gpus = gpus.unwrap_or_default();
+    mark::at("create-claimed");
     audit::allowed(Some(peer), "create", name.as_str());
     let network = network(gateway, peer, &wish.settings.network).await?;
     let volumes = volumes(gateway, peer, &wish.settings.volumes).await?;
@@ -121,6 +123,7 @@ async fn admit_and_create(
     drop(hold);
     if let (Ok(id), Some(claim)) = (&made, claim) {
         claim.for_container(id, &shown, Timestamp::now());
+        mark::at("create-promised");
     }
     if made.is_err() {
         unstage(gateway, &tokens).await;
@@ -194,6 +197,7 @@ async fn stage_and_create(
     let (name, image, allowance, gpus, (network, volumes), stages, settings) = parts;
     let account = peer.account()?;
     let staged = stage(gateway, peer, &stages).await?;
+    mark::at("create-staged");
     let files =
         gateway.files(peer, account).map_err(|error| Error::Internal(format!("account files: {error}")))?;
     let home = account.home().to_string_lossy().into_owned();
@@ -222,10 +226,12 @@ async fn stage_and_create(
         files,
     };
     let id = turn.create(&grant).await?;
+    mark::at("create-made");
     if let Err(error) = gateway.engine.give_volumes(&id, &grant).await {
         turn.undo(&id).await;
         return Err(error.into());
     }
+    mark::at("create-given");
     Ok(id)
 }
 

@@ -6,6 +6,7 @@
 
 use super::spec::look_body;
 use super::{ContainerId, Engine, EngineError, Owned, Target, read};
+use crate::gateway::mark;
 use crate::protocol::escape::escape_line;
 use hyper::Method;
 use serde::Deserialize;
@@ -61,6 +62,12 @@ impl Looked {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
+struct Left {
+    id: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
 struct Ended {
     status_code: i64,
 }
@@ -95,9 +102,24 @@ impl Engine {
             }
             made => made?,
         };
+        mark::at("look-made");
         let looked = tokio::time::timeout(PATIENCE, self.run_look(&id)).await;
         self.remove_look(id.as_str()).await?;
         looked.unwrap_or_else(|_| Err(LookError::Unread(format!("it took more than {PATIENCE:?}"))))
+    }
+
+    /// Takes away what a gateway that was killed at looking has left.
+    pub(in crate::gateway) async fn tidy_looks(&self) -> Result<(), EngineError> {
+        // All places: while this is done nobody looks. If somebody does, another time will do.
+        let places = u32::try_from(AT_ONCE).unwrap_or(u32::MAX);
+        let Ok(_places) = self.looked.places.try_acquire_many(places) else { return Ok(()) };
+        let filters = serde_json::json!({ "name": ["^/ie-look-[0-9a-f]{16}$"] }).to_string();
+        let target = Target::new("/containers/json").with("all", "1").with("filters", &filters);
+        let left: Vec<Left> = read(self.call(Method::GET, target).await?).await?;
+        for id in left.iter().filter_map(|left| ContainerId::parse(&left.id)) {
+            self.remove_look(id.as_str()).await?;
+        }
+        Ok(())
     }
 
     async fn run_look(&self, id: &ContainerId) -> Result<Option<String>, LookError> {

@@ -138,6 +138,14 @@ impl Desk {
         Ok(())
     }
 
+    /// The container has another short name.
+    pub(in crate::gateway) fn renamed(&self, id: &ContainerId, name: &str) {
+        let mut state = lock(&self.0);
+        for held in state.held.values_mut().filter(|held| held.by == By::Container(id.clone())) {
+            held.holder.container = name.to_owned();
+        }
+    }
+
     /// The container is gone: what it kept is free.
     pub(in crate::gateway) fn forget(&self, id: &ContainerId) {
         let mut state = lock(&self.0);

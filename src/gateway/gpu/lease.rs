@@ -4,6 +4,7 @@
 //! says of a container counts more than its file: a file without a running container is a lease that is over.
 
 use crate::gateway::engine::ContainerId;
+use crate::gateway::mark;
 use crate::protocol::amount::Span;
 use crate::protocol::card::CardId;
 use jiff::{SignedDuration, Timestamp};
@@ -82,6 +83,7 @@ impl Leases {
         let fresh = self.dir.join(format!("{id}.new"));
         let text = serde_json::to_vec(&lease).map_err(io::Error::other)?;
         fs::write(&fresh, text)?;
+        mark::at("lease-half-written");
         fs::rename(fresh, self.dir.join(id.as_str()))?;
         self.held().insert(id.clone(), lease);
         Ok(())
@@ -120,6 +122,16 @@ impl Leases {
         let left = lease.left(now);
         lease.warned = warnings.iter().filter(|warning| left <= **warning).map(|warning| warning.0).collect();
         self.put(id, lease)
+    }
+
+    /// The container has another short name.
+    pub(in crate::gateway) fn renamed(&self, id: &ContainerId, name: &str) -> io::Result<()> {
+        match self.get(id) {
+            Some(lease) if lease.container != name => {
+                self.put(id, Lease { container: name.to_owned(), ..lease })
+            }
+            _ => Ok(()),
+        }
     }
 
     /// A later end; warnings come anew.

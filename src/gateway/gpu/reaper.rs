@@ -23,8 +23,8 @@ const LOOK: Duration = Duration::from_secs(10);
 const GRACE: &str = "10";
 /// How long the admin's program may take.
 const HOOK: Duration = Duration::from_secs(10);
-/// A lease this young may be one whose container is only being started.
-const YOUNG: i64 = 120;
+/// A lease this young, in seconds, that a gateway before this one wrote may be one whose start the engine has yet to read.
+const YOUNG: i64 = 10;
 
 /// Looks at the cards for the first time: before that there are none.
 pub(in crate::gateway) fn begin(gateway: &Gateway) {
@@ -133,14 +133,17 @@ fn serve(gateway: &Gateway) {
     }
 }
 
-/// Compares leases with what runs: the engine's containers are the truth.
-pub(in crate::gateway) async fn reconcile(gateway: &Gateway, everyones: &[Found]) {
+/// Compares leases with what runs: the engine's containers are the truth. False if some could not be judged yet.
+pub(in crate::gateway) async fn reconcile(gateway: &Gateway, everyones: &[Found]) -> bool {
     let now = Timestamp::now();
+    let mut judged = true;
     for (id, lease) in gateway.gpus.leases.all() {
-        let runs = everyones.iter().any(|found| *found.id() == id && found.running());
-        if !runs && now.duration_since(lease.since).as_secs() > YOUNG {
-            let ended = moment(gateway, &id, "/State/FinishedAt").await.unwrap_or(now);
-            gateway.gpus.ended(&id, ended.max(lease.since));
+        match everyones.iter().find(|found| *found.id() == id) {
+            Some(found) if found.running() => gateway.gpus.renamed(&id, found.name()),
+            _ if gateway.gpus.inherited(&lease) && now.duration_since(lease.since).as_secs() < YOUNG => {
+                judged = false;
+            }
+            _ => end_unless_it_runs(gateway, &id, &lease).await,
         }
     }
     for found in everyones.iter().filter(|found| found.running() && !found.labels().cards.is_empty()) {
@@ -162,11 +165,29 @@ pub(in crate::gateway) async fn reconcile(gateway: &Gateway, everyones: &[Found]
             }
         }
     }
+    judged
+}
+
+/// Looked at again, while nobody here can start it: it may run since it was listed.
+async fn end_unless_it_runs(gateway: &Gateway, id: &ContainerId, lease: &Lease) {
+    // Busy: it is being started, or somebody else sees to it.
+    let Some(_lock) = gateway.engine.try_lock(id) else { return };
+    let ended = match gateway.engine.get(Target::new(format!("/containers/{id}/json"))).await {
+        Ok(details) if details.pointer("/State/Running").and_then(Value::as_bool) == Some(false) => {
+            time_at(&details, "/State/FinishedAt").unwrap_or(lease.since)
+        }
+        Err(error) if error.is_not_found() => Timestamp::now(),
+        _ => return,
+    };
+    gateway.gpus.ended(id, ended.max(lease.since));
+}
+
+fn time_at(details: &Value, pointer: &str) -> Option<Timestamp> {
+    details.pointer(pointer).and_then(Value::as_str)?.parse().ok()
 }
 
 async fn moment(gateway: &Gateway, id: &ContainerId, pointer: &str) -> Option<Timestamp> {
-    let details = gateway.engine.get(Target::new(format!("/containers/{id}/json"))).await.ok()?;
-    details.pointer(pointer).and_then(Value::as_str)?.parse().ok()
+    time_at(&gateway.engine.get(Target::new(format!("/containers/{id}/json"))).await.ok()?, pointer)
 }
 
 /// Runs the admin's program, if there is one: `HOOK EVENT LOGIN CONTAINER CARDS SECONDS`, as the gateway's own user.

@@ -12,6 +12,7 @@ use crate::gateway::error::Error;
 use crate::policy::{Limits, WeekUsed};
 use crate::protocol::amount::Span;
 use crate::protocol::card::CardId;
+use crate::protocol::name::ContainerName;
 use crate::protocol::report::Refusal;
 use anyhow::Context;
 use jiff::Timestamp;
@@ -27,6 +28,8 @@ pub(in crate::gateway) struct Gpus {
     pub(super) desk: Desk,
     pub(in crate::gateway) terminals: Terminals,
     hours: Hours,
+    /// When this gateway began.
+    born: Timestamp,
     /// Counts what may let somebody in the line go on.
     changed: watch::Sender<u64>,
 }
@@ -40,6 +43,7 @@ impl Gpus {
             inventory: Inventory::default(),
             desk: Desk::default(),
             terminals: Terminals::default(),
+            born: Timestamp::now(),
             changed: watch::Sender::new(0),
         })
     }
@@ -132,6 +136,14 @@ impl Gpus {
         self.moved();
     }
 
+    /// The container has another short name: who looks at the cards, and who is warned, reads that one.
+    pub(in crate::gateway) fn renamed(&self, id: &ContainerId, name: &ContainerName) {
+        self.desk.renamed(id, name.as_str());
+        if let Err(error) = self.leases.renamed(id, name.as_str()) {
+            tracing::error!("a lease cannot be written: {error}");
+        }
+    }
+
     /// A later end for a container that runs.
     pub(in crate::gateway) fn extend(
         &self,
@@ -161,6 +173,11 @@ impl Gpus {
 
     pub(in crate::gateway) fn lease_of(&self, id: &ContainerId) -> Option<Lease> {
         self.leases.get(id)
+    }
+
+    /// Whether a gateway before this one wrote the lease.
+    pub(super) fn inherited(&self, lease: &Lease) -> bool {
+        lease.since < self.born
     }
 
     /// Something changed that those in the line wait for.

@@ -13,6 +13,7 @@ mod registry;
 mod slot;
 mod standin;
 pub(crate) mod tools;
+pub(crate) mod wire;
 
 pub(crate) use people::User;
 pub(crate) use standin::Faulty;

@@ -84,6 +84,11 @@ impl World {
     }
 
     pub(crate) fn start_gateway(&self) -> Result<(), String> {
+        self.start_gateway_with(&[])
+    }
+
+    /// With these words, `NAME=value` each, in its environment.
+    pub(crate) fn start_gateway_with(&self, environment: &[&str]) -> Result<(), String> {
         let uid = self.gateway_uid;
         let mut command = Command::new("setpriv");
         command
@@ -92,7 +97,8 @@ impl World {
                 format!("--regid={uid}"),
                 format!("--groups={}", self.engine_gid()),
             ])
-            .args(["--bounding-set=-all", "--inh-caps=-all", "--no-new-privs", "--"])
+            .args(["--bounding-set=-all", "--inh-caps=-all", "--no-new-privs", "--", "/usr/bin/env"])
+            .args(environment)
             .arg(self.program("ie-containerd"))
             .arg("--policy")
             .arg(self.policy_file())

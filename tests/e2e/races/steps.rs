@@ -1,0 +1,79 @@
+//! The gateway dies at each marked step of what it does (`src/gateway/mark.rs`), and the next one puts things right.
+
+use super::{Rounds, after};
+use crate::suite::{tests, world_alone};
+use crate::world::tools::wait_until;
+use crate::world::{User, World};
+use std::time::Duration;
+
+tests![dead_at_each_step_of_create, dead_at_each_step_of_start, dead_at_each_step_of_an_end];
+
+const ROUNDS: Rounds = Rounds { short: 1, long: 20 };
+
+const CREATE: [&str; 6] =
+    ["create-admitted", "create-claimed", "create-staged", "create-made", "create-given", "create-promised"];
+const START: [&str; 6] =
+    ["look-made", "start-admitted", "start-staged", "lease-half-written", "start-leased", "start-started"];
+const END: [&str; 4] = ["rename-renamed", "rm-removed", "rm-unstaged", "end-freed"];
+
+/// What somebody does, one verb after the other; each stands for those of the steps above.
+const LIFE: [&str; 4] = [
+    "create --name box --gpus 1 -v proj:/data busybox:test sleep 1000",
+    "start box",
+    "rename box other",
+    "rm -f other",
+];
+
+fn dead_at_each_step_of_create() {
+    dead_at_each("create", &CREATE);
+}
+
+fn dead_at_each_step_of_start() {
+    dead_at_each("start", &START);
+}
+
+fn dead_at_each_step_of_an_end() {
+    dead_at_each("rename and rm", &END);
+}
+
+fn dead_at_each(verb: &str, steps: &[&str]) {
+    let world = world_alone();
+    let (ann, bob) = (world.newcomer("ann"), world.newcomer("bob"));
+    for user in [&ann, &bob] {
+        world.limit(user, "total = { gpus = 4 }");
+    }
+    bob.run("run -d --name train --gpus 2 busybox:test sleep 1000").ok();
+    for _ in 0..ROUNDS.of(&format!("dead at {} steps of {verb}", steps.len())) {
+        for step in steps {
+            dead_at(&world, &ann, step);
+            after::settled(&world, &[&ann, &bob]);
+            goes_on(&world, &ann, step);
+            after::settled(&world, &[&ann, &bob]);
+        }
+    }
+}
+
+/// The verbs one after the other, until the gateway is dead; then the next one.
+fn dead_at(world: &World, user: &User<'_>, step: &str) {
+    world.gateway.kill();
+    world.start_gateway_with(&[&format!("IE_CONTAINERD_DIE_AT={step}")]).unwrap();
+    for words in LIFE {
+        user.run(words);
+        if world.gateway.has_ended() {
+            break;
+        }
+    }
+    assert!(wait_until(Duration::from_secs(10), || world.gateway.has_ended()), "{step} was never reached");
+    world.start_gateway().unwrap();
+}
+
+/// What is there can be removed by its owner, and the same can be made anew.
+fn goes_on(world: &World, user: &User<'_>, step: &str) {
+    for name in user.run("ps -aq").ok().lines() {
+        user.run(["rm", "-f", name]).ok();
+    }
+    assert_eq!(after::held(world).iter().filter(|one| one.is_of(user.uid)).count(), 0, "{step}");
+    let again = "run --rm --name box --gpus 2 -v proj:/data busybox:test touch /data/there";
+    let ran = wait_until(Duration::from_secs(10), || user.run(again).code == 0);
+    assert!(ran, "after {step}: {}", user.run(again));
+}
