@@ -328,6 +328,7 @@ fn what_the_driver_knows_is_there() {
     let users = after.find("[users").map_or("", |at| &after[at..]);
     world.spoil_policy(&format!("{before}{users}"));
     world.restart_gateway();
+    let mended = Mended(&world);
     let seen: serde_json::Value = serde_json::from_str(&ann.run("gpus --format json").ok()).unwrap();
     let seen: Vec<(String, String)> = seen["Cards"]
         .as_array()
@@ -355,5 +356,16 @@ fn what_the_driver_knows_is_there() {
             assert_eq!(seen, []);
             ann.run("run --rm --gpus 1 busybox:test true").says(&["gpus"]).fails(125);
         }
+    }
+    drop(mended);
+}
+
+/// Puts the policy back for whoever comes next, also after a failure.
+struct Mended<'w>(&'w World);
+
+impl Drop for Mended<'_> {
+    fn drop(&mut self) {
+        self.0.mend_policy();
+        self.0.restart_gateway();
     }
 }

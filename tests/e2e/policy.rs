@@ -233,7 +233,7 @@ fn a_broken_policy_leaves_the_old_one() {
     world.mend_policy();
     world.start_gateway().unwrap();
     let text = std::fs::read_to_string(world.policy_file()).unwrap();
-    world.spoil_policy(&text.replace("containers = 6", "containers = 0"));
+    world.spoil_policy(&text.replace("\ncontainers = 6\n", "\ncontainers = 0\n"));
     world.gateway.signal(Signal::HUP);
     assert!(wait_until(Duration::from_secs(10), || ann.run("run --rm busybox:test true").code == 125));
 }

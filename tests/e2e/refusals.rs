@@ -32,7 +32,7 @@ const CREATE: [(&str, &str); 40] = [
     ),
     (r#""HostConfig":{"VolumesFrom":["other"]}"#, "VolumesFrom"),
     (r#""HostConfig":{"VolumeDriver":"evil"}"#, "VolumeDriver"),
-    (r#""HostConfig":{"Links":["other:other"]}"#, "Links"),
+    (r#""HostConfig":{"Links":["../other:other"]}"#, "Links"),
     (r#""HostConfig":{"NetworkMode":"host"}"#, "NetworkMode"),
     (r#""HostConfig":{"NetworkMode":"container:other"}"#, "NetworkMode"),
     (r#""HostConfig":{"PidMode":"host"}"#, "PidMode"),

@@ -273,7 +273,7 @@ fn a_name_is_taken_once() {
 fn names_are_plain_words() {
     let world = world();
     let ann = world.newcomer("ann");
-    for name in ["", "../x", "a/b", "A", "a b", "-a", "a\nb", "0123456789ab", "x/kill?signal=KILL&y=", "é"] {
+    for name in ["", "../x", "a/b", "a b", "-a", "a\nb", "0123456789ab", "x/kill?signal=KILL&y=", "é"] {
         let option = format!("--name={name}");
         ann.run(["run", "-d", &option, "busybox:test", "sleep", "1000"]).fails(125);
     }

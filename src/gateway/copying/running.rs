@@ -194,6 +194,8 @@ impl Helper {
             };
             match got {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                // It ended before it had read everything: its exit code and its words say why.
+                Err(error) if error.kind() == io::ErrorKind::ConnectionReset => return Ok((from, 0)),
                 got => return Ok((from, got?)),
             }
         }
