@@ -21,7 +21,7 @@ help:
 	@echo 'make build      the three programs in target/release, and target/ie-copy'
 	@echo 'make check      format, lints, documentation, dependencies'
 	@echo 'make test       every test, with a Docker Engine and users of its own (root, or sudo)'
-	@echo 'make soak       the races and the exhaustion for long: hours (root, or sudo)'
+	@echo 'make soak       the races, the exhaustion and the properties for long: hours (root, or sudo)'
 	@echo 'make fuzz       each fuzz target for FUZZ_SECONDS (60)'
 	@echo 'make mutants    whether the unit tests mind changes to the code that decides; takes hours'
 	@echo 'make demo       a private engine with two users on this machine, shown step by step (root, or sudo)'
@@ -60,6 +60,7 @@ test: target/ie-copy man
 
 # What is tried a few times in `make test` is tried thousands of times here; each test says how often.
 soak: target/ie-copy
+	PROPTEST_CASES=10000 $(CARGO) test --locked --lib
 	IE_SOAK=1 $(CARGO) test --locked --test e2e -- races
 	IE_SOAK=1 $(CARGO) test --locked --test e2e -- exhaustion
 
