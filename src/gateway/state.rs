@@ -28,6 +28,7 @@ pub(super) struct Gateway {
     /// One pull at a time per uid, and a few at once for everybody.
     pub(super) pulls: super::images::Pulls,
     pub(super) leashes: super::leash::Leashes,
+    pub(super) look_ups: super::account::LookUps,
     pub(super) gpus: super::gpu::service::Gpus,
 }
 
@@ -49,6 +50,7 @@ impl Gateway {
             copy_helper: options.copy_helper.clone(),
             pulls: super::images::Pulls::default(),
             leashes: super::leash::Leashes::default(),
+            look_ups: super::account::LookUps::default(),
             gpus: super::gpu::service::Gpus::open(&options.state_dir)?,
         })
     }
@@ -67,6 +69,7 @@ impl Gateway {
             copy_helper: PathBuf::from(place::COPY_HELPER),
             pulls: super::images::Pulls::default(),
             leashes: super::leash::Leashes::default(),
+            look_ups: super::account::LookUps::default(),
         })
     }
 

@@ -16,6 +16,7 @@ mod devcontainers;
 mod docker_cli;
 mod events;
 mod exec;
+mod exhaustion;
 mod faults;
 mod gpu;
 mod harness;
@@ -63,6 +64,7 @@ fn main() -> ExitCode {
         devcontainers::tests(),
         faults::tests(),
         races::tests().into_iter().flatten().collect(),
+        exhaustion::tests().into_iter().flatten().collect(),
         restart::tests(),
     ];
     suite::run(&arguments, trials)
