@@ -1,11 +1,9 @@
 //! What the name service knows of a uid: login, home, shell, and the groups it may use.
 
+use super::places::Places;
 use nix::unistd::{Gid, Group, Uid, User};
-use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use tokio::sync::Semaphore;
 
 /// Why the name service gave no account.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -60,8 +58,14 @@ const AT_ONCE: usize = 4;
 
 /// Look-ups under way. Each blocks a thread until the name service answers, which may be never: nobody may have so many
 /// of them that none are left for others.
-#[derive(Debug, Default)]
-pub(super) struct LookUps(Mutex<HashMap<u32, Arc<Semaphore>>>);
+#[derive(Debug)]
+pub(super) struct LookUps(Places);
+
+impl Default for LookUps {
+    fn default() -> Self {
+        Self(Places::new(AT_ONCE))
+    }
+}
 
 impl LookUps {
     /// The account, or why there is none, after [`PATIENCE`] at the latest. `gids` are the caller's, the primary one
@@ -72,7 +76,7 @@ impl LookUps {
         gids: Vec<u32>,
         named: Vec<String>,
     ) -> Result<Account, LookupError> {
-        let places = self.places(uid);
+        let places = self.0.of(uid);
         let look_up = async {
             let place = places.acquire_owned().await.map_err(|_| LookupError::TimedOut)?;
             let look_up = tokio::task::spawn_blocking(move || {
@@ -84,13 +88,6 @@ impl LookUps {
             look_up.await.map_err(|_| LookupError::TimedOut)?
         };
         tokio::time::timeout(PATIENCE, look_up).await.unwrap_or(Err(LookupError::TimedOut))
-    }
-
-    fn places(&self, uid: u32) -> Arc<Semaphore> {
-        let mut places = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        // Those that nobody holds or waits for are only in the map.
-        places.retain(|_, places| Arc::strong_count(places) > 1);
-        places.entry(uid).or_insert_with(|| Arc::new(Semaphore::new(AT_ONCE))).clone()
     }
 }
 

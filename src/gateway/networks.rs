@@ -1,7 +1,7 @@
 //! Networks of one's own, by Docker's words.
 
 use super::audit;
-use super::containers::json_body;
+use super::body::{Whole, json_body};
 use super::create::{endpoint_aliases, network_wish};
 use super::engine::{NetworkWish, OwnedNetwork, short_network, without_ours};
 use super::error::Error;
@@ -81,7 +81,7 @@ pub(super) async fn inspect(
 pub(super) async fn create(
     peer: Peer,
     State(gateway): Shared,
-    body: Bytes,
+    body: Whole,
 ) -> Result<(StatusCode, Json<Value>), Error> {
     let wish = network_wish(json_body(&body)?)?;
     let made = tokio::spawn(async move {
@@ -161,7 +161,7 @@ pub(super) async fn connect(
     peer: Peer,
     State(gateway): Shared,
     Path(word): Path<String>,
-    body: Bytes,
+    body: Whole,
 ) -> Result<StatusCode, Error> {
     peer.account()?;
     let body: ConnectBody = parse(&body)?;
@@ -185,7 +185,7 @@ pub(super) async fn disconnect(
     peer: Peer,
     State(gateway): Shared,
     Path(word): Path<String>,
-    body: Bytes,
+    body: Whole,
 ) -> Result<StatusCode, Error> {
     let body: DisconnectBody = parse(&body)?;
     let network = gateway.engine.network_of(&peer, &word).await?;

@@ -29,6 +29,7 @@ pub(super) struct Gateway {
     pub(super) pulls: super::images::Pulls,
     pub(super) leashes: super::leash::Leashes,
     pub(super) look_ups: super::account::LookUps,
+    pub(super) bodies: super::body::Bodies,
     pub(super) gpus: super::gpu::service::Gpus,
 }
 
@@ -51,6 +52,7 @@ impl Gateway {
             pulls: super::images::Pulls::default(),
             leashes: super::leash::Leashes::default(),
             look_ups: super::account::LookUps::default(),
+            bodies: super::body::Bodies::default(),
             gpus: super::gpu::service::Gpus::open(&options.state_dir)?,
         })
     }
@@ -70,6 +72,7 @@ impl Gateway {
             pulls: super::images::Pulls::default(),
             leashes: super::leash::Leashes::default(),
             look_ups: super::account::LookUps::default(),
+            bodies: super::body::Bodies::default(),
         })
     }
 
