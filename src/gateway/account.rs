@@ -1,7 +1,9 @@
 //! What the name service knows of a uid: login, home, shell, and the groups it may use.
 
+use super::places::Places;
 use nix::unistd::{Gid, Group, Uid, User};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// Why the name service gave no account.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -49,6 +51,46 @@ pub(super) struct Membership {
     pub(super) name: String,
 }
 
+/// How long the name service may take before a caller counts as unknown to it.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// Look-ups under way for one uid.
+const AT_ONCE: usize = 4;
+
+/// Look-ups under way. Each blocks a thread until the name service answers, which may be never: nobody may have so many
+/// of them that none are left for others.
+#[derive(Debug)]
+pub(super) struct LookUps(Places);
+
+impl Default for LookUps {
+    fn default() -> Self {
+        Self(Places::new(AT_ONCE))
+    }
+}
+
+impl LookUps {
+    /// The account, or why there is none, after [`PATIENCE`] at the latest. `gids` are the caller's, the primary one
+    /// first; `named` are the groups the policy mentions.
+    pub(super) async fn account(
+        &self,
+        uid: u32,
+        gids: Vec<u32>,
+        named: Vec<String>,
+    ) -> Result<Account, LookupError> {
+        let places = self.0.of(uid);
+        let look_up = async {
+            let place = places.acquire_owned().await.map_err(|_| LookupError::TimedOut)?;
+            let look_up = tokio::task::spawn_blocking(move || {
+                let found = Account::look_up(uid, &gids, &named);
+                // Not before: one that nobody waits for any more still has its thread.
+                drop(place);
+                found
+            });
+            look_up.await.map_err(|_| LookupError::TimedOut)?
+        };
+        tokio::time::timeout(PATIENCE, look_up).await.unwrap_or(Err(LookupError::TimedOut))
+    }
+}
+
 /// An account as it was when its connection was accepted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Account {
@@ -62,7 +104,8 @@ pub(super) struct Account {
 
 impl Account {
     /// `gids` are the caller's, the primary one first; `named` are the groups the policy mentions.
-    pub(super) fn look_up(uid: u32, gid: u32, gids: &[u32], named: &[String]) -> Result<Self, LookupError> {
+    fn look_up(uid: u32, gids: &[u32], named: &[String]) -> Result<Self, LookupError> {
+        let gid = gids.first().copied().unwrap_or_default();
         let failed = |error: nix::Error| LookupError::Failed(error.to_string());
         let user = User::from_uid(Uid::from_raw(uid)).map_err(failed)?.ok_or(LookupError::NoAccount(uid))?;
         if !plain(&user.name) || !user.dir.to_str().is_some_and(|home| home.starts_with('/') && plain(home)) {
@@ -143,7 +186,7 @@ mod tests {
 
     #[test]
     fn a_uid_without_an_account_is_nobody() {
-        assert_eq!(Account::look_up(4_000_000_001, 7, &[7], &[]), Err(LookupError::NoAccount(4_000_000_001)));
+        assert_eq!(Account::look_up(4_000_000_001, &[7], &[]), Err(LookupError::NoAccount(4_000_000_001)));
     }
 
     #[test]
@@ -152,11 +195,10 @@ mod tests {
         let shadow = Group::from_name("shadow").unwrap().unwrap().gid.as_raw();
         let (uid, gid) = (games.uid.as_raw(), games.gid.as_raw());
         let account =
-            Account::look_up(uid, gid, &[gid, shadow, 0, 4242], &["shadow".into(), "nogroup".into()])
-                .unwrap();
+            Account::look_up(uid, &[gid, shadow, 0, 4242], &["shadow".into(), "nogroup".into()]).unwrap();
         let gids: Vec<u32> = account.groups().iter().map(|group| group.gid).collect();
         assert_eq!(gids, [gid, 4242]);
         assert_eq!(account.policy_groups(), ["shadow"]);
-        assert_eq!(Account::look_up(uid, shadow, &[shadow], &[]), Err(LookupError::ForbiddenGroup(uid)));
+        assert_eq!(Account::look_up(uid, &[shadow], &[]), Err(LookupError::ForbiddenGroup(uid)));
     }
 }

@@ -1,6 +1,7 @@
 //! Processes in a running container: always as its owner.
 
 use super::audit;
+use super::body::{Whole, json_body};
 use super::containers;
 use super::create::parse_exec;
 use super::engine::{ContainerId, ExecId, Owned, exec_body};
@@ -10,7 +11,6 @@ use super::peer::Peer;
 use super::routes::Word;
 use super::state::Gateway;
 use axum::Json;
-use axum::body::Bytes;
 use axum::extract::{Path, Query, Request, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
@@ -26,11 +26,11 @@ pub(super) async fn create(
     peer: Peer,
     State(gateway): Shared,
     Word(word): Word,
-    body: Bytes,
+    body: Whole,
 ) -> Result<(StatusCode, Json<Value>), Error> {
     // While the name service is away nothing is executed.
     peer.account()?;
-    let mut wish = parse_exec(word.as_str(), containers::json_body(&body)?, &peer)?;
+    let mut wish = parse_exec(word.as_str(), json_body(&body)?, &peer)?;
     let container = gateway.engine.owned(&peer, &word).await?;
     container.must_run()?;
     audit::allowed(Some(&peer), "exec", container.id().as_str());

@@ -1,5 +1,6 @@
 //! `/ie/v1`: what Docker has no words for.
 
+use super::body::Whole;
 use super::containers;
 use super::error::Error;
 use super::peer::Peer;
@@ -7,7 +8,6 @@ use super::state::Gateway;
 use crate::policy::Thing;
 use crate::protocol::report::Quota;
 use axum::Json;
-use axum::body::Bytes;
 use axum::extract::{Query, State};
 use serde::Deserialize;
 use serde_json::Value;
@@ -41,7 +41,7 @@ pub(super) async fn dry_run(
     peer: Peer,
     State(gateway): State<Arc<Gateway>>,
     Query(query): Query<DryRunQuery>,
-    body: Bytes,
+    body: Whole,
 ) -> Result<Json<Value>, Error> {
     containers::plan(&gateway, &peer, query.name, &body).await.map(Json)
 }

@@ -1,7 +1,7 @@
 //! Networks of one's own, by Docker's words.
 
 use super::audit;
-use super::containers::json_body;
+use super::body::{Whole, json_body};
 use super::create::{connect_wish, disconnect_wish, network_wish};
 use super::engine::{NetworkWish, OwnedNetwork, short_network, without_ours};
 use super::error::Error;
@@ -10,7 +10,6 @@ use super::peer::Peer;
 use super::state::Gateway;
 use crate::policy::Thing;
 use axum::Json;
-use axum::body::Bytes;
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use hyper::Method;
@@ -80,7 +79,7 @@ pub(super) async fn inspect(
 pub(super) async fn create(
     peer: Peer,
     State(gateway): Shared,
-    body: Bytes,
+    body: Whole,
 ) -> Result<(StatusCode, Json<Value>), Error> {
     let wish = network_wish(json_body(&body)?)?;
     let made = tokio::spawn(async move {
@@ -153,7 +152,7 @@ pub(super) async fn connect(
     peer: Peer,
     State(gateway): Shared,
     Path(word): Path<String>,
-    body: Bytes,
+    body: Whole,
 ) -> Result<StatusCode, Error> {
     peer.account()?;
     let (container, aliases) = connect_wish(json_body(&body)?)?;
@@ -169,7 +168,7 @@ pub(super) async fn disconnect(
     peer: Peer,
     State(gateway): Shared,
     Path(word): Path<String>,
-    body: Bytes,
+    body: Whole,
 ) -> Result<StatusCode, Error> {
     let (container, force) = disconnect_wish(json_body(&body)?)?;
     let network = gateway.engine.network_of(&peer, &word).await?;

@@ -1,11 +1,10 @@
 //! The user at the other end of a connection, as the kernel reports it.
 
-use super::account::{Account, LookupError};
+use super::account::{Account, LookUps, LookupError};
 use super::serve::Place;
 use crate::policy::UidRange;
 use rustix::net::sockopt::socket_peercred;
 use std::sync::Arc;
-use std::time::Duration;
 use tokio::net::UnixStream;
 
 /// Why a connection is served by nothing but this sentence.
@@ -51,17 +50,15 @@ pub(super) struct Peer {
     place: Option<Arc<Place>>,
 }
 
-/// How long the name service may take before a caller counts as unknown to it.
-const LOOKUP: Duration = Duration::from_secs(5);
-
 impl Peer {
     /// Reads the credentials the kernel noted when the socket was connected, and looks up the account.
     ///
-    /// The look-up may block on LDAP: it runs on a thread of its own, with a time limit.
+    /// The look-up may block on LDAP: it has a time limit.
     pub(super) async fn of(
         stream: &UnixStream,
         uids: UidRange,
         groups: Vec<String>,
+        look_ups: &LookUps,
     ) -> Result<Self, Refused> {
         let (uid, gid) = credentials(stream)?;
         if uid == 0 {
@@ -71,11 +68,7 @@ impl Peer {
             return Err(Refused::OutOfRange(uid));
         }
         let numeric = peer_groups(stream, gid);
-        let look_up = tokio::task::spawn_blocking(move || Account::look_up(uid, gid, &numeric, &groups));
-        let account = match tokio::time::timeout(LOOKUP, look_up).await {
-            Ok(Ok(found)) => found.map(Arc::new),
-            Ok(Err(_)) | Err(_) => Err(LookupError::TimedOut),
-        };
+        let account = look_ups.account(uid, numeric, groups).await.map(Arc::new);
         Ok(Self { uid, gid, account, place: None })
     }
 

@@ -110,7 +110,7 @@ async fn serve_user(gateway: Arc<Gateway>, open: Arc<Open>, stream: UnixStream) 
         Caller::Refused(Refused::TooMany(uid, most))
     } else {
         let groups = policy.groups().map(str::to_owned).collect();
-        match Peer::of(&stream, policy.gateway().uids(), groups).await {
+        match Peer::of(&stream, policy.gateway().uids(), groups, &gateway.look_ups).await {
             Ok(peer) => Caller::User(peer.at(place.clone())),
             Err(refused) => Caller::Refused(refused),
         }

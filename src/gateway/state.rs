@@ -30,6 +30,8 @@ pub(super) struct Gateway {
     /// One pull at a time per uid, and a few at once for everybody.
     pub(super) pulls: super::images::Pulls,
     pub(super) leashes: super::leash::Leashes,
+    pub(super) look_ups: super::account::LookUps,
+    pub(super) bodies: super::body::Bodies,
     pub(super) gpus: super::gpu::service::Gpus,
 }
 
@@ -52,6 +54,8 @@ impl Gateway {
             channel: Channel::open(&options.state_dir)?,
             pulls: super::images::Pulls::default(),
             leashes: super::leash::Leashes::default(),
+            look_ups: super::account::LookUps::default(),
+            bodies: super::body::Bodies::default(),
             gpus: super::gpu::service::Gpus::open(&options.state_dir)?,
         })
     }
@@ -71,6 +75,8 @@ impl Gateway {
             copy_helper: PathBuf::from(place::COPY_HELPER),
             pulls: super::images::Pulls::default(),
             leashes: super::leash::Leashes::default(),
+            look_ups: super::account::LookUps::default(),
+            bodies: super::body::Bodies::default(),
         })
     }
 

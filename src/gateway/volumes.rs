@@ -1,7 +1,7 @@
 //! Volumes of one's own, by Docker's words: the engine's local driver, no options, empty at the beginning.
 
 use super::audit;
-use super::containers::json_body;
+use super::body::{Whole, json_body};
 use super::create::{VolumeWish, volume_wish};
 use super::engine::{OwnedVolume, without_ours};
 use super::error::Error;
@@ -11,7 +11,6 @@ use super::state::Gateway;
 use crate::policy::Thing;
 use crate::protocol::name::ThingName;
 use axum::Json;
-use axum::body::Bytes;
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use hyper::Method;
@@ -88,7 +87,7 @@ pub(super) async fn inspect(
 pub(super) async fn create(
     peer: Peer,
     State(gateway): Shared,
-    body: Bytes,
+    body: Whole,
 ) -> Result<(StatusCode, Json<Value>), Error> {
     let VolumeWish { name, labels } = volume_wish(json_body(&body)?)?;
     let made = tokio::spawn(async move {

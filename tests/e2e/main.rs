@@ -19,6 +19,7 @@ mod docker_cli;
 mod doctor;
 mod events;
 mod exec;
+mod exhaustion;
 mod faults;
 mod gpu;
 mod harness;
@@ -71,6 +72,7 @@ fn main() -> ExitCode {
         devcontainers::tests(),
         faults::tests(),
         races::tests().into_iter().flatten().collect(),
+        exhaustion::tests().into_iter().flatten().collect(),
         restart::tests(),
     ];
     suite::run(&arguments, trials)

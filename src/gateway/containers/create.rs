@@ -1,5 +1,6 @@
 //! `POST /containers/create`: wish, admission, stages, body; each step undone if a later one fails.
 
+use crate::gateway::body::{Whole, json_body};
 use crate::gateway::create::{NetworkWord, Settings, VolumeAsk, Wish, parse};
 use crate::gateway::engine::{ContainerId, GpuGrant, Grant, StageLabel, Turn, VolumeGrant, network_name};
 use crate::gateway::error::Error;
@@ -32,23 +33,12 @@ pub(in crate::gateway) struct CreateQuery {
     time: Option<Span>,
 }
 
-/// The largest body that is read.
-const LARGEST: usize = 1 << 20;
-
-/// Reads a JSON body of a bounded size, whatever its content type says: some clients send none.
-pub(in crate::gateway) fn json_body(body: &Bytes) -> Result<Value, Error> {
-    if body.len() > LARGEST {
-        return Err(Error::Bad(format!("the body has {} bytes, the most is {LARGEST}", body.len())));
-    }
-    serde_json::from_slice(body).map_err(|error| Error::Bad(format!("the body is not JSON: {error}")))
-}
-
 /// Makes a container; a caller who goes away meanwhile leaves a whole one or none.
 pub(in crate::gateway) async fn create(
     peer: Peer,
     State(gateway): State<Arc<Gateway>>,
     Query(query): Query<CreateQuery>,
-    body: Bytes,
+    body: Whole,
 ) -> Result<(StatusCode, Json<Value>), Error> {
     let wish = wish(&peer, &query, &body)?;
     let time = query.time;

@@ -1,7 +1,7 @@
 //! Bodies of callers in, bodies for the engine out: what holds of the second whatever the first says.
 
 use super::{ann, check_refusal, policy};
-use crate::gateway::containers::json_body;
+use crate::gateway::body::json_body;
 use crate::gateway::create::{NetworkWord, VolumeAsk, Wish, parse, parse_exec};
 use crate::gateway::engine::{self, Files, Grant, StageLabel, VolumeGrant};
 use crate::gateway::staging::Staged;

@@ -1,6 +1,6 @@
 //! `/ie/v1/gpus`, `/ie/v1/gpus/wait` and `/ie/v1/containers/{word}/extend`.
 
-use super::desk::Standing;
+use super::desk::{Asker, Standing};
 use super::service::Wish;
 use crate::gateway::answer::Flag;
 use crate::gateway::error::Error;
@@ -123,7 +123,8 @@ pub(in crate::gateway) async fn wait(
             .into());
     }
     gateway.gpus.possible(&wanted)?;
-    let ticket = gateway.gpus.desk.join(peer.uid(), wanted).map_err(|message| {
+    let asker = Asker { uid: peer.uid(), login: peer.account()?.login() };
+    let ticket = gateway.gpus.desk.join(asker, wanted).map_err(|message| {
         Error::from(Refusal::new("quota", message).rule("gpus").hint("let the first of them begin"))
     })?;
     let waiting =

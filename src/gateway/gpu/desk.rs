@@ -153,13 +153,13 @@ impl Desk {
     }
 
     /// A place in the line, unless the user has enough of them.
-    pub(in crate::gateway) fn join(&self, uid: u32, wanted: Wanted) -> Result<u64, String> {
+    pub(in crate::gateway) fn join(&self, asker: Asker<'_>, wanted: Wanted) -> Result<u64, String> {
         let mut state = lock(&self.0);
-        let waiting = state.line.waiting_of(uid);
+        let waiting = state.line.waiting_of(asker.uid);
         if waiting >= MOST_TICKETS {
             return Err(format!("{waiting} of yours wait for gpus already, the most is {MOST_TICKETS}"));
         }
-        Ok(state.line.join(uid, wanted))
+        Ok(state.line.join(asker.uid, asker.login, wanted))
     }
 
     /// The caller went: neither the place nor what it was given is kept.
@@ -178,11 +178,7 @@ impl Desk {
     }
 
     /// Gives what is free to those who are first; says whether anything was given, and who can never be served.
-    pub(in crate::gateway) fn serve(
-        &self,
-        scene: Scene<'_>,
-        login: impl Fn(u32) -> String,
-    ) -> (bool, Vec<(u64, String)>) {
+    pub(in crate::gateway) fn serve(&self, scene: Scene<'_>) -> (bool, Vec<(u64, String)>) {
         let mut state = self.lock(scene.now);
         let hopeless = state.line.hopeless(scene.cards);
         for (ticket, _) in &hopeless {
@@ -193,8 +189,7 @@ impl Desk {
             state.line.serve(scene.cards, &state.holders(scene.leased), &state.history)
         {
             state.line.leave(ticket.number);
-            let login = login(ticket.uid);
-            let asker = Asker { uid: ticket.uid, login: &login };
+            let asker = Asker { uid: ticket.uid, login: &ticket.login };
             let until = scene.now.saturating_add(MOMENT).unwrap_or(Timestamp::MAX);
             state.hold(asker, &cards, By::Ticket(ticket.number), until);
             any = true;
@@ -334,12 +329,12 @@ mod tests {
         let (desk, cards) = (Desk::default(), [card(0, 1), card(1, 1)]);
         let busy = [Holder { until: Some(at(9)), ..super::super::allocate::tests::holder(9, &[id(0)]) }];
         let scene = |leased| Scene { cards: &cards, leased, now: at(0) };
-        let ticket = desk.join(1, Wanted::Some(2)).unwrap();
+        let ticket = desk.join(ANN, Wanted::Some(2)).unwrap();
         let Err(Denied::Taken(taken)) = desk.claim(scene(&busy), BOB, &Wanted::Some(1)) else { panic!() };
         assert_eq!(taken.len(), 1, "{taken:?}");
-        assert_eq!(desk.serve(scene(&busy), |_| "ann".into()), (false, vec![]));
+        assert_eq!(desk.serve(scene(&busy)), (false, vec![]));
         assert_eq!(desk.stands(ticket), Standing::Waits(0));
-        assert_eq!(desk.serve(scene(&[]), |_| "ann".into()), (true, vec![]));
+        assert_eq!(desk.serve(scene(&[])), (true, vec![]));
         assert_eq!(desk.stands(ticket), Standing::Given(vec![id(0), id(1)]));
         assert!(desk.claim(scene(&[]), BOB, &Wanted::Some(1)).is_err());
         assert_eq!(desk.claim(scene(&[]), ANN, &Wanted::Some(2)).unwrap().cards(), [id(0), id(1)]);
@@ -350,13 +345,13 @@ mod tests {
         let (desk, cards) = (Desk::default(), [card(0, 1)]);
         let scene = |now| Scene { cards: &cards, leased: &[], now: at(now) };
         let (first, second) =
-            (desk.join(1, Wanted::Some(1)).unwrap(), desk.join(2, Wanted::Some(1)).unwrap());
-        desk.serve(scene(0), |uid| uid.to_string());
+            (desk.join(ANN, Wanted::Some(1)).unwrap(), desk.join(BOB, Wanted::Some(1)).unwrap());
+        desk.serve(scene(0));
         assert_eq!(
             (desk.stands(first), desk.stands(second)),
             (Standing::Given(vec![id(0)]), Standing::Waits(0))
         );
-        desk.serve(scene(61), |uid| uid.to_string());
+        desk.serve(scene(61));
         assert_eq!((desk.stands(first), desk.stands(second)), (Standing::Gone, Standing::Given(vec![id(0)])));
         assert!(desk.claim(scene(62), ANN, &Wanted::Some(1)).is_err());
         assert!(desk.claim(scene(62), BOB, &Wanted::Some(1)).is_ok());
@@ -366,9 +361,9 @@ mod tests {
     fn nobody_fills_the_line_alone() {
         let desk = Desk::default();
         for _ in 0..MOST_TICKETS {
-            desk.join(1, Wanted::Some(1)).unwrap();
+            desk.join(ANN, Wanted::Some(1)).unwrap();
         }
-        assert!(desk.join(1, Wanted::Some(1)).unwrap_err().contains('8'));
-        assert!(desk.join(2, Wanted::Some(1)).is_ok());
+        assert!(desk.join(ANN, Wanted::Some(1)).unwrap_err().contains('8'));
+        assert!(desk.join(BOB, Wanted::Some(1)).is_ok());
     }
 }

@@ -10,6 +10,8 @@ pub(in crate::gateway) struct Ticket {
     /// Later tickets have greater numbers.
     pub(in crate::gateway) number: u64,
     pub(in crate::gateway) uid: u32,
+    /// As it was at joining: to serve somebody must not wait for the name service.
+    pub(in crate::gateway) login: String,
     pub(in crate::gateway) wanted: Wanted,
 }
 
@@ -22,10 +24,10 @@ pub(in crate::gateway) struct Line {
 
 impl Line {
     /// Takes a place at the end; the ticket's number.
-    pub(in crate::gateway) fn join(&mut self, uid: u32, wanted: Wanted) -> u64 {
+    pub(in crate::gateway) fn join(&mut self, uid: u32, login: &str, wanted: Wanted) -> u64 {
         let number = self.next;
         self.next += 1;
-        self.waiting.push(Ticket { number, uid, wanted });
+        self.waiting.push(Ticket { number, uid, login: login.to_owned(), wanted });
         number
     }
 
@@ -123,7 +125,7 @@ mod tests {
     fn line(tickets: &[(u32, usize)]) -> Line {
         let mut line = Line::default();
         for (uid, count) in tickets {
-            line.join(*uid, Wanted::Some(*count));
+            line.join(*uid, "", Wanted::Some(*count));
         }
         line
     }
@@ -150,8 +152,8 @@ mod tests {
     fn who_waits_for_one_card_does_not_hold_up_the_others() {
         let cards = [card(0, 1), card(1, 1)];
         let mut line = Line::default();
-        line.join(1, Wanted::These(vec![id(0)]));
-        line.join(2, Wanted::Some(1));
+        line.join(1, "", Wanted::These(vec![id(0)]));
+        line.join(2, "", Wanted::Some(1));
         let (ticket, granted) = line.serve(&cards, &[holder(9, &[id(0)])], &History::default()).unwrap();
         assert_eq!((ticket.uid, granted), (2, vec![id(1)]));
     }
@@ -180,7 +182,7 @@ mod tests {
             for round in 0..1000 {
                 // Newcomers arrive faster than anybody is served.
                 for (uid, count) in later.by_ref().take(3) {
-                    line.join(uid + 100, Wanted::Some(count));
+                    line.join(uid + 100, "", Wanted::Some(count));
                 }
                 match line.serve(&cards, &holders, &History::default()) {
                     Some((ticket, granted)) => {

@@ -123,11 +123,7 @@ fn serve(gateway: &Gateway) {
     }
     let (cards, leased) = (gateway.gpus.inventory.cards(), gateway.gpus.leased());
     let scene = Scene { cards: &cards, leased: &leased, now: Timestamp::now() };
-    let login = |uid: u32| {
-        let user = nix::unistd::User::from_uid(nix::unistd::Uid::from_raw(uid)).ok().flatten();
-        user.map_or_else(|| uid.to_string(), |user| user.name)
-    };
-    let (served, _) = gateway.gpus.desk.serve(scene, login);
+    let (served, _) = gateway.gpus.desk.serve(scene);
     if served {
         gateway.gpus.moved();
     }

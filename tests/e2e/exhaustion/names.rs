@@ -1,0 +1,173 @@
+//! A name service that does not answer for one person is that person's trouble alone.
+
+use crate::suite::{Alone, tests, world_alone};
+use crate::world::tools::{step, wait_until};
+use crate::world::wire::Caller;
+use crate::world::{User, World};
+use std::fs;
+use std::io::{Read, Write};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+tests![who_hangs_is_told_and_others_are_served, a_flood_of_who_hangs, who_hangs_in_the_line_for_gpus];
+
+/// The gateway gives a look-up five seconds.
+const TOLD: Duration = Duration::from_secs(5);
+/// What others may wait while somebody hangs; the machine may be busy, a look-up that is waited for takes longer.
+const AT_ONCE: Duration = Duration::from_secs(3);
+
+/// A gateway whose look-ups can be made to hang. The suite starts the usual one again.
+struct Names<'w> {
+    world: &'w World,
+    list: PathBuf,
+}
+
+impl<'w> Names<'w> {
+    fn new(world: &'w Alone) -> Self {
+        let (library, list) = (world.program("hanging_names.so"), world.program("hangs"));
+        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/e2e/exhaustion/names.c");
+        step(Command::new("cc").args(["-shared", "-fPIC", "-O1", "-o"]).arg(&library).arg(source)).unwrap();
+        fs::write(&list, "").unwrap();
+        world.gateway.kill();
+        let preload = format!("LD_PRELOAD={}", library.display());
+        world.start_gateway_with(&[&preload, &format!("IE_E2E_HANGS={}", list.display())]).unwrap();
+        Self { world, list }
+    }
+
+    /// From now on look-ups of these do not end.
+    fn hang(&self, users: &[&User<'_>]) {
+        let uids: String = users.iter().map(|user| format!("{}\n", user.uid)).collect();
+        let fresh = self.list.with_extension("new");
+        fs::write(&fresh, uids).unwrap();
+        fs::rename(fresh, &self.list).unwrap();
+    }
+}
+
+impl Drop for Names<'_> {
+    fn drop(&mut self) {
+        fs::remove_file(&self.list).ok();
+        self.world.gateway.kill();
+    }
+}
+
+fn timed<T>(work: impl FnOnce() -> T) -> (T, Duration) {
+    let begun = Instant::now();
+    (work(), begun.elapsed())
+}
+
+/// Somebody else is served as if nothing were.
+#[track_caller]
+fn is_served(user: &User<'_>) {
+    let ((status, body), took) = timed(|| user.ask("GET", "/containers/json", ""));
+    assert_eq!(status, 200, "{body}");
+    assert!(took < AT_ONCE, "{} waited {took:?}", user.login);
+}
+
+fn who_hangs_is_told_and_others_are_served() {
+    let world = world_alone();
+    let (ann, bob) = (world.newcomer("ann"), world.newcomer("bob"));
+    let names = Names::new(&world);
+    ann.sleeper("box");
+    names.hang(&[&ann]);
+    let caller = ann.caller();
+    let asking = std::thread::spawn(move || timed(|| caller.ask("GET", "/ie/v1/quota", "").unwrap()));
+    while !asking.is_finished() {
+        is_served(&bob);
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    let ((status, body), took) = asking.join().unwrap();
+    eprintln!("who hangs is told after {took:.1?}");
+    assert!(status >= 500 && body.contains("the name service does not answer"), "{status} {body}");
+    assert!(took >= TOLD && took < TOLD * 3, "{took:?}");
+    ann.run("run --rm busybox:test true").says(&["the name service does not answer"]).fails(125);
+    // Her own are still hers.
+    ann.run("ps").says(&["box"]).exits(0);
+    ann.run("stop -t 0 box").ok();
+    names.hang(&[]);
+    ann.run("run --rm busybox:test true").ok();
+}
+
+/// As many look-ups as one person can begin, and again as many when those were given up: they do not end.
+fn a_flood_of_who_hangs() {
+    const CONNECTIONS: usize = 700;
+    let world = world_alone();
+    let (ann, bob) = (world.newcomer("ann"), world.newcomer("bob"));
+    let text = fs::read_to_string(world.policy_file()).unwrap();
+    let names = Names::new(&world);
+    world.spoil_policy(&text.replace("connections = 64", &format!("connections = {CONNECTIONS}")));
+    assert_eq!(world.admin_raw("POST", "/ie/v1/admin/reload").0, 200);
+    names.hang(&[&ann]);
+    let caller = ann.caller();
+    let flood: Vec<UnixStream> = (0..CONNECTIONS).map(|_| caller.connect().unwrap()).collect();
+    let begun = Instant::now();
+    while begun.elapsed() < TOLD * 2 {
+        is_served(&bob);
+        std::thread::sleep(Duration::from_millis(200));
+    }
+    let threads = threads(&world);
+    eprintln!("{CONNECTIONS} connections that hang: the gateway has {threads} threads");
+    assert!(threads < 64, "{threads} threads");
+    assert!(told(flood).contains("the name service does not answer"));
+    names.hang(&[]);
+    assert!(wait_until(Duration::from_secs(10), || ann.ask("GET", "/ie/v1/quota", "").0 == 200));
+}
+
+/// What one of these connections is answered.
+fn told(mut flood: Vec<UnixStream>) -> String {
+    let mut one = flood.pop().unwrap();
+    drop(flood);
+    one.write_all(b"GET /ie/v1/quota HTTP/1.0\r\nHost: d\r\n\r\n").unwrap();
+    one.set_read_timeout(Some(TOLD * 3)).unwrap();
+    let mut answer = String::new();
+    one.read_to_string(&mut answer).unwrap();
+    answer
+}
+
+fn threads(world: &World) -> usize {
+    fs::read_dir(format!("/proc/{}/task", world.gateway.pid())).unwrap().count()
+}
+
+/// Whoever stands in line was known when joining: being served must not depend on the name service.
+fn who_hangs_in_the_line_for_gpus() {
+    let world = world_alone();
+    let (ann, bob) = (world.newcomer("ann"), world.newcomer("bob"));
+    for user in [&ann, &bob] {
+        world.limit(user, "total = { gpus = 4 }");
+    }
+    let names = Names::new(&world);
+    bob.run("run -d --name train --gpus 4 busybox:test sleep 1000").ok();
+    let mut waiting = waits(&ann.caller());
+    names.hang(&[&ann]);
+    bob.run("rm -f train").ok();
+    let begun = Instant::now();
+    while begun.elapsed() < TOLD {
+        is_served(&bob);
+        let (status, body) = bob.ask("GET", "/ie/v1/gpus", "");
+        assert_eq!(status, 200, "{body}");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    let mut told = String::new();
+    waiting.set_read_timeout(Some(TOLD * 2)).unwrap();
+    waiting.read_to_string(&mut told).unwrap();
+    assert!(told.contains("Granted"), "{told}");
+    let (_, body) = bob.ask("GET", "/ie/v1/gpus", "");
+    assert!(body.contains(&format!("\"Login\":\"{}\"", ann.login)), "{body}");
+}
+
+/// A place in the line for one card, once it is taken.
+fn waits(caller: &Caller) -> UnixStream {
+    let mut stream = caller.connect().unwrap();
+    stream
+        .write_all(b"POST /ie/v1/gpus/wait?count=1 HTTP/1.0\r\nHost: d\r\nContent-Length: 0\r\n\r\n")
+        .unwrap();
+    let mut answer = Vec::new();
+    while !String::from_utf8_lossy(&answer).contains("Before") {
+        let mut part = [0; 512];
+        let count = stream.read(&mut part).unwrap();
+        assert_ne!(count, 0, "{}", String::from_utf8_lossy(&answer));
+        answer.extend_from_slice(&part[..count]);
+    }
+    stream
+}

@@ -1,0 +1,271 @@
+//! One person presses on the gateway in every way there is; somebody else lists their containers and looks at the clock.
+
+use crate::races::Rounds;
+use crate::suite::{tests, world_alone};
+use crate::world::tools::wait_until;
+use crate::world::wire::Caller;
+use crate::world::{User, World};
+use std::fs;
+use std::io::{Read, Write};
+use std::os::unix::net::UnixStream;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+tests![
+    idle_connections,
+    a_byte_a_second,
+    huge_bodies,
+    bodies_that_stay_open,
+    pulls,
+    unread_output,
+    all_at_once
+];
+
+/// Pairs of a quiet and a pressed measurement.
+const PAIRS: Rounds = Rounds { short: 2, long: 60 };
+/// Requests of the other person's in each measurement.
+const ASKED: usize = 80;
+const IDLE: usize = 1000;
+const SLOW: usize = 500;
+const HUGE: usize = 64;
+const PULLS: usize = 20;
+const UNREAD: usize = 16;
+
+/// The aim is 100 ms; what is asserted leaves room for a machine that others use.
+const MOST: Duration = Duration::from_secs(2);
+const MOST_MEBIBYTES: usize = 128;
+/// Bodies are read to their end for half a minute, heads are waited for as long.
+const AGAIN: Duration = Duration::from_secs(50);
+
+/// Somebody pressing, until it is dropped.
+struct Pressure {
+    over: Arc<AtomicBool>,
+    threads: Vec<JoinHandle<()>>,
+    open: Vec<UnixStream>,
+}
+
+impl Pressure {
+    fn new() -> Self {
+        Self { over: Arc::default(), threads: Vec::new(), open: Vec::new() }
+    }
+
+    /// Connections on which this was said and nothing more will be.
+    fn open(mut self, caller: &Caller, count: usize, said: &[u8]) -> Self {
+        for _ in 0..count {
+            // The gateway may well turn one away.
+            let Ok(mut stream) = caller.connect() else { continue };
+            stream.set_write_timeout(Some(Duration::from_millis(200))).unwrap();
+            stream.write_all(said).ok();
+            self.open.push(stream);
+        }
+        self
+    }
+
+    /// So many threads, each doing this again and again.
+    fn again_and_again(mut self, count: usize, act: impl Fn(usize) + Send + Sync + 'static) -> Self {
+        let act = Arc::new(act);
+        for number in 0..count {
+            let (act, over) = (Arc::clone(&act), Arc::clone(&self.over));
+            self.threads.push(thread::spawn(move || {
+                while !over.load(Ordering::Relaxed) {
+                    act(number);
+                }
+            }));
+        }
+        self
+    }
+}
+
+impl Drop for Pressure {
+    fn drop(&mut self) {
+        self.over.store(true, Ordering::Relaxed);
+        self.open.clear();
+        for thread in self.threads.drain(..) {
+            thread.join().ok();
+        }
+    }
+}
+
+/// How long the slowest of a hundred takes, nearly.
+fn p99(caller: &Caller) -> Duration {
+    let mut took: Vec<Duration> = (0..ASKED)
+        .map(|_| {
+            let begun = Instant::now();
+            let (status, body) = caller.ask("GET", "/containers/json", "").unwrap();
+            assert_eq!(status, 200, "{body}");
+            begun.elapsed()
+        })
+        .collect();
+    took.sort();
+    took[ASKED * 99 / 100]
+}
+
+fn median(mut times: Vec<Duration>) -> Duration {
+    times.sort();
+    times[times.len() / 2]
+}
+
+fn descriptors(world: &World) -> usize {
+    fs::read_dir(format!("/proc/{}/fd", world.gateway.pid())).unwrap().count()
+}
+
+/// The most memory that the gateway ever had, in mebibytes.
+fn most_memory(world: &World) -> usize {
+    let status = fs::read_to_string(format!("/proc/{}/status", world.gateway.pid())).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    line.trim().trim_end_matches(" kB").parse::<usize>().unwrap() / 1024
+}
+
+/// A new gateway is pressed in pairs with a quiet one. `most` is how many connections one person may have.
+fn pressed(what: &str, most: usize, press: impl Fn(&User<'_>) -> Pressure) {
+    let world = world_alone();
+    let (ann, bob) = (world.newcomer("ann"), world.newcomer("bob"));
+    let text = fs::read_to_string(world.policy_file()).unwrap();
+    world.spoil_policy(&text.replace("connections = 64", &format!("connections = {most}")));
+    world.restart_gateway();
+    for user in [&ann, &bob] {
+        user.sleeper("box");
+    }
+    let talks = "while :; do cat /bin/busybox; done";
+    ann.run(["run", "-d", "--name", "talker", "busybox:test", "sh", "-c", talks]).ok();
+    let caller = bob.caller();
+    caller.ask("GET", "/containers/json", "").unwrap();
+    let before = descriptors(&world);
+    let (mut quiet, mut loud) = (Vec::new(), Vec::new());
+    for _ in 0..PAIRS.of(what) {
+        quiet.push(p99(&caller));
+        let pressure = press(&ann);
+        thread::sleep(Duration::from_millis(500));
+        loud.push(p99(&caller));
+        drop(pressure);
+    }
+    let (quiet, loud, memory) = (median(quiet), median(loud), most_memory(&world));
+    eprintln!(
+        "{what}: another's list takes {loud:.1?} (p99), {quiet:.1?} without; the gateway took {memory} MiB"
+    );
+    assert!(loud < MOST, "{what}: {loud:?}");
+    assert!(memory < MOST_MEBIBYTES, "{what}: {memory} MiB");
+    let back = wait_until(AGAIN, || descriptors(&world) <= before + 4);
+    assert!(back, "{what}: {before} descriptors became {}", descriptors(&world));
+    assert_eq!(ann.ask("GET", "/containers/json", "").0, 200);
+}
+
+fn idle_connections() {
+    pressed("a thousand idle connections", 64, idle);
+}
+
+fn idle(ann: &User<'_>) -> Pressure {
+    Pressure::new().open(&ann.caller(), IDLE, b"")
+}
+
+/// Where the policy lets them all in.
+fn a_byte_a_second() {
+    pressed("five hundred clients at a byte a second", SLOW, slow);
+}
+
+fn slow(ann: &User<'_>) -> Pressure {
+    let caller = ann.caller();
+    let streams: Vec<UnixStream> = (0..SLOW).filter_map(|_| caller.connect().ok()).collect();
+    for (number, mut stream) in streams.iter().enumerate() {
+        stream.set_nonblocking(true).unwrap();
+        // Half of them are slow in the head, half in the body.
+        let head = [
+            "GET /containers/json HTTP/1.1\r\nX-Slow: ",
+            "POST /containers/create HTTP/1.1\r\nHost: d\r\nContent-Length: 100000\r\n\r\n",
+        ][number % 2];
+        stream.write_all(head.as_bytes()).ok();
+    }
+    Pressure::new().again_and_again(1, move |_| {
+        for mut stream in &streams {
+            stream.write_all(b" ").ok();
+        }
+        thread::sleep(Duration::from_secs(1));
+    })
+}
+
+fn huge_bodies() {
+    pressed("sixty-four bodies as large as they may be, or larger", HUGE, huge);
+}
+
+/// Up to the limit, and without any end; each again as soon as it is answered.
+fn huge(ann: &User<'_>) -> Pressure {
+    let caller = ann.caller();
+    let padding = |text: String| {
+        let mut bytes = text.into_bytes();
+        bytes.resize(1 << 20, b' ');
+        bytes
+    };
+    // As many values as fit, and as many as are read, of the kind that takes the most memory.
+    let many = padding(format!("{{\"Env\":[{}0]}}", "0,".repeat((1 << 19) - 10)));
+    let wide = padding(format!("{{\"Env\":[{}0]}}", "{\"a\":0},".repeat(8000)));
+    Pressure::new().again_and_again(HUGE, move |number| {
+        let Ok(mut stream) = caller.connect() else { return };
+        stream.set_write_timeout(Some(Duration::from_millis(500))).unwrap();
+        stream.set_read_timeout(Some(Duration::from_millis(500))).unwrap();
+        let (body, length, times) = match number % 4 {
+            0 => (&many, many.len(), 1),
+            1 => (&wide, wide.len(), 1),
+            _ => (&many, 1 << 40, 64),
+        };
+        let head = format!("POST /containers/create HTTP/1.1\r\nHost: d\r\nContent-Length: {length}\r\n\r\n");
+        let sent = stream.write_all(head.as_bytes());
+        let sent = sent.and_then(|()| (0..times).try_for_each(|_| stream.write_all(body)));
+        if sent.is_ok() {
+            stream.read_exact(&mut [0; 512]).ok();
+        }
+    })
+}
+
+/// Everything is sent but the last byte.
+fn bodies_that_stay_open() {
+    pressed("sixty-four bodies that lack their last byte", HUGE, nearly);
+}
+
+fn nearly(ann: &User<'_>) -> Pressure {
+    let length = 2 << 20;
+    let mut said = format!("POST /containers/create HTTP/1.1\r\nHost: d\r\nContent-Length: {length}\r\n\r\n");
+    said.push_str(&" ".repeat(length - 1));
+    Pressure::new().open(&ann.caller(), HUGE, said.as_bytes())
+}
+
+fn pulls() {
+    pressed("twenty pulls of a name that does not resolve", 64, pull);
+}
+
+fn pull(ann: &User<'_>) -> Pressure {
+    let caller = ann.caller();
+    Pressure::new().again_and_again(PULLS, move |number| {
+        caller.ask("POST", &format!("/images/create?fromImage=nowhere{number}"), "").ok();
+    })
+}
+
+fn unread_output() {
+    pressed("endless output that nobody reads", 64, unread);
+}
+
+fn unread(ann: &User<'_>) -> Pressure {
+    let attach = b"POST /containers/talker/attach?stream=1&stdout=1&stderr=1 HTTP/1.1\r\nHost: d\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n";
+    let logs = b"GET /containers/talker/logs?follow=1&stdout=1 HTTP/1.1\r\nHost: d\r\n\r\n";
+    Pressure::new().open(&ann.caller(), UNREAD, attach).open(&ann.caller(), UNREAD, logs)
+}
+
+fn all_at_once() {
+    pressed("all of these at once", 64, |ann| {
+        let all = [unread(ann), pull(ann), huge(ann), nearly(ann), slow(ann), idle(ann)];
+        let mut together = Pressure::new();
+        // Each ends when the whole is dropped.
+        let mut all = Some(all);
+        together.threads.push(thread::spawn({
+            let over = Arc::clone(&together.over);
+            move || {
+                while !over.load(Ordering::Relaxed) {
+                    thread::sleep(Duration::from_millis(50));
+                }
+                drop(all.take());
+            }
+        }));
+        together
+    });
+}
