@@ -138,6 +138,9 @@ fn pressed(what: &str, most: usize, press: impl Fn(&User<'_>) -> Pressure) {
         quiet.push(p99(&caller));
         let pressure = press(&ann);
         thread::sleep(Duration::from_millis(500));
+        // Twice as many are told that they are too many, and each may need the engine: the others are turned away.
+        let open = descriptors(&world);
+        assert!(open <= before + 3 * most + 16, "{what}: {before} descriptors became {open}");
         loud.push(p99(&caller));
         drop(pressure);
     }

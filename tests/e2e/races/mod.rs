@@ -2,14 +2,29 @@
 //! is what the engine holds afterwards, asked directly.
 
 mod after;
+mod chance;
+pub(crate) mod kills;
 pub(crate) mod quota;
+pub(crate) mod reload;
+pub(crate) mod returning;
 pub(crate) mod steps;
+pub(crate) mod swaps;
+pub(crate) mod verbs;
 
 use std::env;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// All of them.
 pub(crate) fn tests() -> Vec<Vec<libtest_mimic::Trial>> {
-    vec![quota::tests(), steps::tests()]
+    vec![
+        quota::tests(),
+        swaps::tests(),
+        verbs::tests(),
+        reload::tests(),
+        returning::tests(),
+        kills::tests(),
+        steps::tests(),
+    ]
 }
 
 /// How often something is tried.
@@ -27,5 +42,14 @@ impl Rounds {
         let count = if env::var_os("IE_SOAK").is_some() { self.long } else { self.short };
         eprintln!("{what}: {count} rounds ({} in make test, {} in make soak)", self.short, self.long);
         count
+    }
+}
+
+/// Says that it is over when dropped, by a panic too: whoever goes on until then would go on for ever.
+pub(crate) struct Over<'a>(pub(crate) &'a AtomicBool);
+
+impl Drop for Over<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
     }
 }

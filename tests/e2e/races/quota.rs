@@ -1,6 +1,6 @@
 //! Sixteen clients of one person's, and room for one container.
 
-use super::{Rounds, after};
+use super::{Over, Rounds, after};
 use crate::suite::{tests, world};
 use crate::world::wire::ask_at;
 use crate::world::{User, World};
@@ -33,15 +33,6 @@ fn at_once(act: impl Fn(usize) -> u16 + Sync) -> Vec<u16> {
             .collect();
         clients.into_iter().map(|client| client.join().unwrap()).collect()
     })
-}
-
-/// Says so when dropped, by a panic too.
-struct Over<'a>(&'a AtomicBool);
-
-impl Drop for Over<'_> {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
 }
 
 /// The most containers of somebody's that the engine had at any moment while `work` was done, and how often it was asked.

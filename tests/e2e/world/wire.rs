@@ -7,7 +7,7 @@ use rustix::thread::{set_thread_groups, set_thread_res_gid, set_thread_res_uid};
 use std::io::{self, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 /// How long an answer may take before a test fails.
@@ -47,18 +47,25 @@ pub(crate) fn ask_at(socket: &Path, method: &str, path: &str, body: &str) -> io:
 }
 
 impl Caller {
-    /// A connection that the kernel notes as this person's.
-    pub(crate) fn connect(&self) -> io::Result<UnixStream> {
-        let Self { uid, gid, socket } = self.clone();
-        // The thread ends with the ids it took; no other thread ever has them.
-        let taken = thread::spawn(move || {
-            let (uid, gid) = (Uid::from_raw(uid), Gid::from_raw(gid));
+    /// Work of this person's, in a thread that has their ids; it ends with them, and no other thread ever has them.
+    pub(crate) fn spawn<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> io::Result<T> + Send + 'static,
+    ) -> JoinHandle<io::Result<T>> {
+        let (uid, gid) = (Uid::from_raw(self.uid), Gid::from_raw(self.gid));
+        thread::spawn(move || {
             set_thread_groups(&[gid])?;
             set_thread_res_gid(gid, gid, gid)?;
             set_thread_res_uid(uid, uid, uid)?;
-            UnixStream::connect(socket)
-        });
-        taken.join().map_err(|_| io::Error::other("the connecting thread panicked"))?
+            work()
+        })
+    }
+
+    /// A connection that the kernel notes as this person's.
+    pub(crate) fn connect(&self) -> io::Result<UnixStream> {
+        let socket = self.socket.clone();
+        let connected = self.spawn(move || UnixStream::connect(socket)).join();
+        connected.map_err(|_| io::Error::other("the connecting thread panicked"))?
     }
 
     /// A request on a connection of its own; an error when the gateway dies meanwhile.
