@@ -134,7 +134,7 @@ pub(in crate::gateway) async fn reconcile(gateway: &Gateway, everyones: &[Found]
     for (id, lease) in gateway.gpus.leases.all() {
         match everyones.iter().find(|found| *found.id() == id) {
             Some(found) if found.running() => gateway.gpus.renamed(&id, found.name()),
-            _ if gateway.is_young() => judged = false,
+            Some(_) if gateway.is_young() => judged = false,
             _ => end_unless_it_runs(gateway, &id, &lease).await,
         }
     }
