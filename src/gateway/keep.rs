@@ -52,12 +52,15 @@ async fn follow_for_ever(gateway: &Arc<Gateway>, missed: &Notify) {
 /// Compares what is there with what should be: the engine's containers are the truth. When to sweep again.
 async fn sweep(gateway: &Gateway) -> Result<Duration, Box<dyn std::error::Error + Send + Sync>> {
     gateway.engine.tidy_looks().await?;
+    // A container that is listed as ended may be one that the engine is starting for a gateway that was killed.
+    let young = gateway.is_young();
     // Noted before the listing: a create or start that began since would be in neither list.
     let since = gateway.stager.moment();
     let everyones = gateway.engine.everyones().await?;
     let wanted: HashSet<Token> =
-        everyones.iter().filter(|found| needs_stages(found)).flat_map(stages).collect();
-    match gateway.stager.keep(wanted, since).await? {
+        everyones.iter().filter(|found| young || needs_stages(found)).flat_map(stages).collect();
+    let kept = gateway.stager.keep(wanted, since).await?;
+    match kept {
         Some(0) => {}
         Some(gone) => tracing::info!(gone, "stages without a container were taken away"),
         None => tracing::debug!("stages came meanwhile, the next sweep sees to the rest"),
@@ -75,7 +78,7 @@ async fn sweep(gateway: &Gateway) -> Result<Duration, Box<dyn std::error::Error 
             gateway.engine.turn(uid).await.tidy_network().await?;
         }
     }
-    Ok(if judged { SWEEP } else { SOON })
+    Ok(if young || kept.is_none() || !judged { SOON } else { SWEEP })
 }
 
 /// A container that ended is staged anew when it is started.

@@ -14,7 +14,11 @@ use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::{Duration, Instant};
 use tokio::signal::unix::Signal;
+
+/// What the engine may take to finish what nobody waits for any more.
+const YOUTH: Duration = Duration::from_secs(10);
 
 /// The gateway, as its handlers see it.
 #[derive(Debug)]
@@ -32,6 +36,7 @@ pub(super) struct Gateway {
     pub(super) leashes: super::leash::Leashes,
     pub(super) look_ups: super::account::LookUps,
     pub(super) bodies: super::body::Bodies,
+    born: Instant,
     pub(super) gpus: super::gpu::service::Gpus,
 }
 
@@ -56,6 +61,7 @@ impl Gateway {
             leashes: super::leash::Leashes::default(),
             look_ups: super::account::LookUps::default(),
             bodies: super::body::Bodies::default(),
+            born: Instant::now(),
             gpus: super::gpu::service::Gpus::open(&options.state_dir)?,
         })
     }
@@ -77,7 +83,13 @@ impl Gateway {
             leashes: super::leash::Leashes::default(),
             look_ups: super::account::LookUps::default(),
             bodies: super::body::Bodies::default(),
+            born: Instant::now(),
         })
+    }
+
+    /// Whether the engine may still be at a start that a gateway before this one asked for.
+    pub(super) fn is_young(&self) -> bool {
+        self.born.elapsed() < YOUTH
     }
 
     pub(super) fn policy(&self) -> Arc<Policy> {

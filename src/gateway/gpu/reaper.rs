@@ -23,8 +23,6 @@ const LOOK: Duration = Duration::from_secs(10);
 const GRACE: &str = "10";
 /// How long the admin's program may take.
 const HOOK: Duration = Duration::from_secs(10);
-/// A lease this young, in seconds, that a gateway before this one wrote may be one whose start the engine has yet to read.
-const YOUNG: i64 = 10;
 
 /// Looks at the cards for the first time: before that there are none.
 pub(in crate::gateway) fn begin(gateway: &Gateway) {
@@ -136,9 +134,7 @@ pub(in crate::gateway) async fn reconcile(gateway: &Gateway, everyones: &[Found]
     for (id, lease) in gateway.gpus.leases.all() {
         match everyones.iter().find(|found| *found.id() == id) {
             Some(found) if found.running() => gateway.gpus.renamed(&id, found.name()),
-            _ if gateway.gpus.inherited(&lease) && now.duration_since(lease.since).as_secs() < YOUNG => {
-                judged = false;
-            }
+            Some(_) if gateway.is_young() => judged = false,
             _ => end_unless_it_runs(gateway, &id, &lease).await,
         }
     }

@@ -28,8 +28,6 @@ pub(in crate::gateway) struct Gpus {
     pub(super) desk: Desk,
     pub(in crate::gateway) terminals: Terminals,
     hours: Hours,
-    /// When this gateway began.
-    born: Timestamp,
     /// Counts what may let somebody in the line go on.
     changed: watch::Sender<u64>,
 }
@@ -43,7 +41,6 @@ impl Gpus {
             inventory: Inventory::default(),
             desk: Desk::default(),
             terminals: Terminals::default(),
-            born: Timestamp::now(),
             changed: watch::Sender::new(0),
         })
     }
@@ -173,11 +170,6 @@ impl Gpus {
 
     pub(in crate::gateway) fn lease_of(&self, id: &ContainerId) -> Option<Lease> {
         self.leases.get(id)
-    }
-
-    /// Whether a gateway before this one wrote the lease.
-    pub(super) fn inherited(&self, lease: &Lease) -> bool {
-        lease.since < self.born
     }
 
     /// Something changed that those in the line wait for.

@@ -81,10 +81,8 @@ fn who_hangs_is_told_and_others_are_served() {
     eprintln!("who hangs is told after {took:.1?}");
     assert!(status >= 500 && body.contains("the name service does not answer"), "{status} {body}");
     assert!(took >= TOLD && took < TOLD * 3, "{took:?}");
-    ann.run("run --rm busybox:test true").says(&["the name service does not answer"]).fails(125);
     // Her own are still hers.
     ann.run("ps").says(&["box"]).exits(0);
-    ann.run("stop -t 0 box").ok();
     names.hang(&[]);
     ann.run("run --rm busybox:test true").ok();
 }
@@ -102,7 +100,7 @@ fn a_flood_of_who_hangs() {
     let caller = ann.caller();
     let flood: Vec<UnixStream> = (0..CONNECTIONS).map(|_| caller.connect().unwrap()).collect();
     let begun = Instant::now();
-    while begun.elapsed() < TOLD * 2 {
+    while begun.elapsed() < TOLD * 3 / 2 {
         is_served(&bob);
         std::thread::sleep(Duration::from_millis(200));
     }

@@ -7,8 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 const PREFIX: &str = "io.ie-container.";
-/// Until the gateway has put right what a death left: its first sweep begins at once.
-const SETTLED: Duration = Duration::from_secs(20);
+/// Until the gateway has put right what a death left: for ten seconds it takes the engine to be at work on something.
+const SETTLED: Duration = Duration::from_secs(30);
 
 /// One container, as the engine tells of it.
 pub(super) struct Held {

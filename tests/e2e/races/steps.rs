@@ -6,7 +6,12 @@ use crate::world::tools::wait_until;
 use crate::world::{User, World};
 use std::time::Duration;
 
-tests![dead_at_each_step_of_create, dead_at_each_step_of_start, dead_at_each_step_of_an_end];
+tests![
+    dead_while_the_engine_starts,
+    dead_at_each_step_of_create,
+    dead_at_each_step_of_start,
+    dead_at_each_step_of_an_end,
+];
 
 const ROUNDS: Rounds = Rounds { short: 1, long: 20 };
 
@@ -23,6 +28,37 @@ const LIFE: [&str; 4] = [
     "rename box other",
     "rm -f other",
 ];
+
+/// The engine goes on with a start that a dead gateway asked for: its container has what it needs all the while.
+fn dead_while_the_engine_starts() {
+    let world = world_alone();
+    let (ann, bob) = (world.newcomer("ann"), world.newcomer("bob"));
+    for user in [&ann, &bob] {
+        world.limit(user, "total = { gpus = 4 }");
+    }
+    // It has ended once: one that was never started keeps its stages in any case.
+    ann.run("run -d --name box --gpus 2 busybox:test sleep 1000").ok();
+    ann.run("stop -t 0 box").ok();
+    after::settled(&world, &[&ann, &bob]);
+    world.slow_hook(true);
+    // Not inspected: for that the engine lets one wait until it has started.
+    let state = || {
+        let listed = after::held(&world).into_iter().find(|one| one.is_of(ann.uid));
+        listed.map(|one| one.state).unwrap_or_default()
+    };
+    let starting = ann.spawn("start box");
+    std::thread::sleep(Duration::from_millis(1000));
+    world.restart_gateway();
+    assert_eq!(state(), "exited", "it was not slow");
+    while state() == "exited" {
+        bob.run("run --rm --gpus 3 busybox:test true").fails(125);
+    }
+    world.slow_hook(false);
+    drop(starting);
+    after::settled(&world, &[&ann, &bob]);
+    ann.run("exec box touch there").ok();
+    assert!(ann.home.join("there").exists());
+}
 
 fn dead_at_each_step_of_create() {
     dead_at_each("create", &CREATE);
