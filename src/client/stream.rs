@@ -188,6 +188,9 @@ fn deliver_to(mut from: Hijacked, mut output: Output, sinks: &mut Sinks, head: &
                 output.feed(bytes, sinks)?;
             }
             Err(why) if why.kind() == ErrorKind::Interrupted => {}
+            // Closed with some of our stdin unread, as when a process ends before it has read all: whether the gateway is
+            // still there shows when it is asked how the process ended.
+            Err(why) if why.kind() == ErrorKind::ConnectionReset => return Ok(()),
             Err(why) => return Err(End::Broken(why)),
         }
     }

@@ -252,9 +252,9 @@ fn options_reach_the_container() {
         "all",
         "sh",
         "-c",
-        "ulimit -n; touch /scratch/x && echo wrote; touch /x 2>/dev/null || echo ro",
+        "ulimit -Hn; touch /scratch/x && echo wrote; touch /x 2>/dev/null || echo ro",
     ]);
-    assert_eq!(seen.ok(), "64\nwrote\nro\n");
+    assert_eq!(seen.ok(), "128\nwrote\nro\n");
     ann.write("taken", "");
     ann.run("run --rm --cidfile taken busybox:test true").says(&["taken"]).fails(125);
     let id = ann.run("run -d --cidfile fresh busybox:test sleep 1000").line();
