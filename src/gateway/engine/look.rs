@@ -117,7 +117,11 @@ impl Engine {
         let target = Target::new("/containers/json").with("all", "1").with("filters", &filters);
         let left: Vec<Left> = read(self.call(Method::GET, target).await?).await?;
         for id in left.iter().filter_map(|left| ContainerId::parse(&left.id)) {
-            self.remove_look(id.as_str()).await?;
+            match self.remove_look(id.as_str()).await {
+                // The engine is at it already, for a gateway that was killed.
+                Err(error) if !error.is_conflict() => return Err(error),
+                _ => {}
+            }
         }
         Ok(())
     }
