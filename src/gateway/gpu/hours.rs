@@ -1,6 +1,7 @@
 //! GPU-hours: what each user has had of the week, kept over restarts.
 
 use super::lease::Lease;
+use crate::gateway::engine::ContainerId;
 use crate::policy::WeekUsed;
 use jiff::civil::{Date, Weekday};
 use jiff::tz::TimeZone;
@@ -26,6 +27,9 @@ struct Week {
     monday: Date,
     /// On one card; a second on two counts twice.
     seconds: u64,
+    /// The lease that was added last, which a crash may have left as a file.
+    #[serde(default)]
+    last: Option<(String, Timestamp)>,
 }
 
 impl Hours {
@@ -46,16 +50,28 @@ impl Hours {
     }
 
     /// Adds a lease that is over: the part of it that lies in this week.
-    pub(in crate::gateway) fn add(&self, lease: &Lease, ended: Timestamp) -> io::Result<()> {
+    pub(in crate::gateway) fn add(
+        &self,
+        id: &ContainerId,
+        lease: &Lease,
+        ended: Timestamp,
+    ) -> io::Result<()> {
         let _alone = self.writing.lock();
         let (begin, _) = week_of(ended);
         let monday = monday(ended);
         let before = self.read(lease.uid).filter(|week| week.monday == monday).map_or(0, |week| week.seconds);
-        let week = Week { monday, seconds: before.saturating_add(cost(lease, begin, ended)) };
+        let seconds = before.saturating_add(cost(lease, begin, ended));
+        let week = Week { monday, seconds, last: Some((id.to_string(), lease.since)) };
         let path = self.path(lease.uid);
         let fresh = path.with_extension("new");
         fs::write(&fresh, serde_json::to_vec(&week).map_err(io::Error::other)?)?;
         fs::rename(fresh, path)
+    }
+
+    /// Whether this lease was the last that was added for its user.
+    pub(in crate::gateway) fn has(&self, id: &ContainerId, lease: &Lease) -> bool {
+        let last = self.read(lease.uid).and_then(|week| week.last);
+        last.is_some_and(|(last, since)| last == id.as_str() && since == lease.since)
     }
 
     fn read(&self, uid: u32) -> Option<Week> {
@@ -99,6 +115,10 @@ mod tests {
         time.to_zoned(TimeZone::system()).unwrap().timestamp()
     }
 
+    fn id() -> ContainerId {
+        ContainerId::parse(&"a".repeat(64)).unwrap()
+    }
+
     fn lease(cards: usize, since: &str, until: &str) -> Lease {
         Lease {
             uid: 1000,
@@ -116,11 +136,25 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let hours = Hours::open(dir.path()).unwrap();
         // The 16th of November 2026 is a Monday.
-        hours.add(&lease(2, "2026-11-16T10:00", "2026-11-16T20:00"), at("2026-11-16T11:00")).unwrap();
+        hours.add(&id(), &lease(2, "2026-11-16T10:00", "2026-11-16T20:00"), at("2026-11-16T11:00")).unwrap();
         let running = [lease(1, "2026-11-17T08:00", "2026-11-17T12:00")];
         let used = Hours::open(dir.path()).unwrap().of(1000, &running, at("2026-11-17T09:30"));
         assert_eq!(used, WeekUsed { used: 2 * 3600 + 5400, promised: 9000 });
         assert_eq!(hours.of(1001, &running, at("2026-11-17T09:30")), WeekUsed::default());
+    }
+
+    #[test]
+    fn a_lease_that_is_on_account_is_known_again() {
+        let dir = tempfile::tempdir().unwrap();
+        let hours = Hours::open(dir.path()).unwrap();
+        let first = lease(1, "2026-11-16T10:00", "2026-11-16T20:00");
+        assert!(!hours.has(&id(), &first));
+        hours.add(&id(), &first, at("2026-11-16T11:00")).unwrap();
+        let next = Hours::open(dir.path()).unwrap();
+        assert!(next.has(&id(), &first));
+        // The same container's next lease, and another user's, are not.
+        assert!(!next.has(&id(), &lease(1, "2026-11-16T12:00", "2026-11-16T20:00")));
+        assert!(!next.has(&id(), &Lease { uid: 1001, ..first }));
     }
 
     #[test]
@@ -131,10 +165,10 @@ mod tests {
         // On Sunday the promise ends with the week; on Monday only its own part counts.
         let sunday = hours.of(1000, std::slice::from_ref(&over), at("2026-11-22T22:00"));
         assert_eq!(sunday, WeekUsed { used: 2 * 3600, promised: 2 * 3600 });
-        hours.add(&lease(1, "2026-11-18T08:00", "2026-11-18T12:00"), at("2026-11-18T12:00")).unwrap();
+        hours.add(&id(), &lease(1, "2026-11-18T08:00", "2026-11-18T12:00"), at("2026-11-18T12:00")).unwrap();
         let monday = hours.of(1000, std::slice::from_ref(&over), at("2026-11-23T01:00"));
         assert_eq!(monday, WeekUsed { used: 3600, promised: 3 * 3600 });
-        hours.add(&over, at("2026-11-23T02:00")).unwrap();
+        hours.add(&id(), &over, at("2026-11-23T02:00")).unwrap();
         assert_eq!(hours.of(1000, &[], at("2026-11-23T02:00")).used, 2 * 3600);
     }
 }

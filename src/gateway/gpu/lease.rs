@@ -80,18 +80,23 @@ impl Leases {
     }
 
     pub(in crate::gateway) fn put(&self, id: &ContainerId, lease: Lease) -> io::Result<()> {
+        let mut held = self.held();
         let fresh = self.dir.join(format!("{id}.new"));
         let text = serde_json::to_vec(&lease).map_err(io::Error::other)?;
         fs::write(&fresh, text)?;
         mark::at("lease-half-written");
         fs::rename(fresh, self.dir.join(id.as_str()))?;
-        self.held().insert(id.clone(), lease);
+        held.insert(id.clone(), lease);
         Ok(())
     }
 
-    /// Takes a lease away; what it was, for the accounts.
-    pub(in crate::gateway) fn end(&self, id: &ContainerId) -> Option<Lease> {
-        let lease = self.held().remove(id)?;
+    /// Takes a lease away, once `settle` has its hours on account: one at a time, so that a crash in between leaves
+    /// at most one lease of each user that is on account and still a file.
+    pub(in crate::gateway) fn end(&self, id: &ContainerId, settle: impl FnOnce(&Lease)) -> Option<Lease> {
+        let mut held = self.held();
+        let lease = held.remove(id)?;
+        settle(&lease);
+        mark::at("lease-settled");
         if let Err(error) = fs::remove_file(self.dir.join(id.as_str())) {
             tracing::warn!("a lease's file is left: {error}");
         }
@@ -191,7 +196,7 @@ mod tests {
                 told.push((second, due.clone()));
                 match due {
                     Due::Warning(_) => leases.warned(&id, at(second), &WARNINGS).unwrap(),
-                    Due::End => drop(leases.end(&id)),
+                    Due::End => drop(leases.end(&id, |_| ())),
                 }
             }
         }

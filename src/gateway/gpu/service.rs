@@ -35,9 +35,19 @@ pub(in crate::gateway) struct Gpus {
 impl Gpus {
     pub(in crate::gateway) fn open(state: &Path) -> anyhow::Result<Self> {
         let (leases, hours) = (state.join("leases"), state.join("gpu-hours"));
+        let leases = Leases::open(&leases).with_context(|| format!("cannot read {}", leases.display()))?;
+        let hours = Hours::open(&hours).with_context(|| format!("cannot make {}", hours.display()))?;
+        for (id, lease) in leases.all().iter().filter(|(id, lease)| hours.has(id, lease)) {
+            tracing::info!(
+                uid = lease.uid,
+                container = id.as_str(),
+                "a lease was over, and only its file left"
+            );
+            leases.end(id, |_| ());
+        }
         Ok(Self {
-            leases: Leases::open(&leases).with_context(|| format!("cannot read {}", leases.display()))?,
-            hours: Hours::open(&hours).with_context(|| format!("cannot make {}", hours.display()))?,
+            leases,
+            hours,
             inventory: Inventory::default(),
             desk: Desk::default(),
             terminals: Terminals::default(),
@@ -114,19 +124,21 @@ impl Gpus {
 
     /// The start failed: there was no lease.
     pub(in crate::gateway) fn not_started(&self, id: &ContainerId) {
-        self.leases.end(id);
+        self.leases.end(id, |_| ());
         self.moved();
     }
 
     /// The container does not run any more: its cards are free, and its hours are counted.
     pub(in crate::gateway) fn ended(&self, id: &ContainerId, at: Timestamp) {
         self.desk.forget(id);
-        if let Some(lease) = self.leases.end(id) {
-            let at = at.clamp(lease.since, lease.until.max(lease.since));
-            if let Err(error) = self.hours.add(&lease, at) {
+        let within = |lease: &Lease| at.clamp(lease.since, lease.until.max(lease.since));
+        let settle = |lease: &Lease| {
+            if let Err(error) = self.hours.add(id, lease, within(lease)) {
                 tracing::error!("gpu hours of uid {} cannot be written: {error}", lease.uid);
             }
-            let seconds = at.duration_since(lease.since).as_secs();
+        };
+        if let Some(lease) = self.leases.end(id, settle) {
+            let seconds = within(&lease).duration_since(lease.since).as_secs();
             let (uid, login, cards) = (lease.uid, lease.login, shown(&lease.cards));
             tracing::info!(uid, login, container = id.as_str(), cards, seconds, "gpus freed");
         }
