@@ -58,7 +58,7 @@ fn a_gibibyte_goes_each_way_at_once() {
     let words = ["exec", "-i", "box", "sh", "-c", "cat; exit 5"];
     echoes(ann.client(words), 1024);
     // The plain docker client, and a container's own streams.
-    echoes(ann.command("/usr/bin/docker", words), 64);
+    echoes(ann.docker_command(words), 64);
     echoes(ann.client(["run", "-i", "--rm", "busybox:test", "sh", "-c", "cat; exit 5"]), 64);
 }
 
@@ -72,7 +72,7 @@ fn a_half_closed_stdin_leaves_the_output_open() {
         vec!["run", "-i", "--rm", "busybox:test", "sh", "-c", script],
     ] {
         let ours = ann.run_with_stdin(words.as_slice(), b"before\n");
-        let theirs = ann.finish(&mut ann.command("/usr/bin/docker", words.as_slice()), b"before\n");
+        let theirs = ann.finish(&mut ann.docker_command(words.as_slice()), b"before\n");
         for output in [ours, theirs] {
             assert_eq!((output.code, output.bytes.as_slice()), (3, &b"before\nafter\n"[..]), "{output}");
         }
@@ -83,10 +83,8 @@ fn a_reader_that_stops_for_a_minute_costs_nothing() {
     let world = world();
     let ann = world.newcomer("ann");
     ann.sleeper("box");
-    let mut clients = [
-        piped(ann.client("exec box cat /dev/zero")),
-        piped(ann.command("/usr/bin/docker", "exec box cat /dev/zero")),
-    ];
+    let mut clients =
+        [piped(ann.client("exec box cat /dev/zero")), piped(ann.docker_command("exec box cat /dev/zero"))];
     thread::sleep(Duration::from_secs(60));
     // Others are at work too: what is looked for is a buffer that grows, at gigabytes a second.
     let resident = resident_mib(world.gateway.pid());
@@ -119,7 +117,7 @@ fn two_hundred_clients_at_once() {
             let user = &users[n % users.len()];
             let script = format!("read x; echo {n} $x; exit {}", n % 100);
             let words = ["exec", "-i", "box", "sh", "-c", script.as_str()];
-            piped(if n % 4 == 0 { user.command("/usr/bin/docker", words) } else { user.client(words) })
+            piped(if n % 4 == 0 { user.docker_command(words) } else { user.client(words) })
         })
         .collect();
     // All are there at once before the first is let go.
@@ -161,9 +159,7 @@ fn killed_clients_leave_nothing_behind() {
     ];
     let clients: Vec<Child> = kinds
         .iter()
-        .flat_map(|words| {
-            [piped(ann.client(*words)), piped(ann.command("/usr/bin/docker", *words))].into_iter()
-        })
+        .flat_map(|words| [piped(ann.client(*words)), piped(ann.docker_command(*words))].into_iter())
         .collect();
     assert!(wait_until(Duration::from_secs(30), || processes(&ann, "8888") >= 2));
     assert!(wait_until(Duration::from_secs(30), || descriptors() > before + 12), "{}", descriptors());

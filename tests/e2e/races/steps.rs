@@ -19,7 +19,7 @@ const CREATE: [&str; 6] =
     ["create-admitted", "create-claimed", "create-staged", "create-made", "create-given", "create-promised"];
 const START: [&str; 6] =
     ["look-made", "start-admitted", "start-staged", "lease-half-written", "start-leased", "start-started"];
-const END: [&str; 4] = ["rename-renamed", "rm-removed", "rm-unstaged", "end-freed"];
+const END: [&str; 5] = ["rename-renamed", "rm-removed", "rm-unstaged", "lease-settled", "end-freed"];
 
 /// What somebody does, one verb after the other; each stands for those of the steps above.
 const LIFE: [&str; 4] = [

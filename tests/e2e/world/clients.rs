@@ -15,7 +15,7 @@ impl World {
         self.slot.lib().join("clients")
     }
 
-    /// Mounts them where every user of the world may go, which the checkout need not be.
+    /// Mounts them where every user of the world may go.
     pub(super) fn mount_clients(&self) -> Result<(), String> {
         let helper = Path::new(env!("CARGO_BIN_EXE_ie-copy"));
         let installed = helper.ancestors().nth(2).map(|target| target.join("clients")).unwrap_or_default();
@@ -25,29 +25,44 @@ impl World {
                 installed.display()
             ));
         }
-        owned_dir(&self.clients(), 0, 0o755)?;
-        step(Command::new("mount").args(["--bind", "-o", "ro"]).arg(installed).arg(self.clients())).map(drop)
+        show(&installed, &self.clients())
+    }
+
+    /// The docker client under test.
+    pub(super) fn docker_client(&self) -> PathBuf {
+        self.engine.program("docker")
     }
 }
 
+/// Mounts a directory where every user of the world may go, which the checkout need not be.
+pub(super) fn show(dir: &Path, there: &Path) -> Result<(), String> {
+    owned_dir(there, 0, 0o755)?;
+    step(Command::new("mount").args(["--bind", "-o", "ro"]).arg(dir).arg(there)).map(drop)
+}
+
 impl User<'_> {
-    /// Debian's docker client with something on its standard input.
-    #[track_caller]
-    pub(crate) fn docker_with_stdin(&self, words: impl Words, input: &[u8]) -> Output {
-        self.finish(&mut self.command("/usr/bin/docker", words), input)
+    /// The docker client, not yet started.
+    pub(crate) fn docker_command(&self, words: impl Words) -> Command {
+        self.command(self.world.docker_client(), words)
     }
 
-    /// Debian's docker client, left running.
+    /// The docker client with something on its standard input.
+    #[track_caller]
+    pub(crate) fn docker_with_stdin(&self, words: impl Words, input: &[u8]) -> Output {
+        self.finish(&mut self.docker_command(words), input)
+    }
+
+    /// The docker client, left running.
     #[track_caller]
     pub(crate) fn docker_spawn(&self, words: impl Words) -> Running {
-        let mut command = self.command("/usr/bin/docker", words);
+        let mut command = self.docker_command(words);
         let what = self.shown(&command);
         Running::start(&mut command, what)
     }
 
-    /// Debian's docker client on a terminal.
+    /// The docker client on a terminal.
     pub(crate) fn docker_pty(&self, words: impl Words) -> Pty {
-        Pty::start(&self.command("/usr/bin/docker", words), self.uid)
+        Pty::start(&self.docker_command(words), self.uid)
     }
 
     /// A script for Python with the Docker SDK.

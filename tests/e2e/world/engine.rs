@@ -1,13 +1,18 @@
 //! A Docker Engine of the world's own: nothing of the host's engine, network or configuration is touched.
 
+use super::clients::show;
 use super::hooks;
 use super::slot::{Slot, account_step};
 use super::tools::{step, wait_until};
+use serde_json::json;
+use std::env;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Mutex;
 use std::time::Duration;
+
+const PATH: &str = "/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// The private dockerd and where its parts lie.
 pub(crate) struct Engine {
@@ -26,8 +31,14 @@ impl Engine {
         step(Command::new("ip").args(["netns", "add", &name]))?;
         step(Command::new("ip").args(["-netns", &name, "link", "set", "lo", "up"]))?;
         let engine = Self { name, group, lib: slot.lib(), run: slot.run(), child: Mutex::new(None) };
-        fs::write(engine.config(), r#"{"live-restore": true}"#).map_err(|e| e.to_string())?;
         hooks::make(&engine.lib)?;
+        let mut config = json!({"live-restore": true});
+        if let Some(dir) = env::var_os("IE_DOCKER") {
+            show(Path::new(&dir), &engine.other())?;
+            config["features"] = json!({"cdi": true});
+            config["cdi-spec-dirs"] = json!([hooks::specifications(&engine.lib)?]);
+        }
+        fs::write(engine.config(), config.to_string()).map_err(|e| e.to_string())?;
         engine.turn_wall("up")?;
         engine.spawn()?;
         Ok(engine)
@@ -42,6 +53,24 @@ impl Engine {
     pub(crate) fn turn_wall(&self, verb: &str) -> Result<(), String> {
         let script = concat!(env!("CARGO_MANIFEST_DIR"), "/packaging/ie-wall");
         step(self.inside_network(&[script, verb]).arg(self.wall())).map(drop)
+    }
+
+    /// Where another Docker's programs are shown, if the tests are to run with another than Debian 12's.
+    fn other(&self) -> PathBuf {
+        self.lib.join("docker")
+    }
+
+    /// Whether it reads CDI specifications, which Debian 12's does not.
+    pub(crate) fn reads_cdi(&self) -> bool {
+        self.other().exists()
+    }
+
+    /// A program of the Docker under test.
+    pub(crate) fn program(&self, name: &str) -> PathBuf {
+        let usual = if name == "dockerd" { "/usr/sbin" } else { "/usr/bin" };
+        Some(self.other().join(name))
+            .filter(|path| path.exists())
+            .unwrap_or_else(|| Path::new(usual).join(name))
     }
 
     pub(crate) fn socket(&self) -> PathBuf {
@@ -68,7 +97,7 @@ impl Engine {
         let mut command = Command::new("nsenter");
         command
             .arg(format!("--net=/run/netns/{}", self.name))
-            .arg("dockerd")
+            .arg(self.program("dockerd"))
             .args([
                 path("--config-file", &self.config()),
                 path("--data-root", &self.lib.join("engine")),
@@ -81,7 +110,7 @@ impl Engine {
                 "--bridge=none".to_owned(),
             ])
             .env_clear()
-            .env("PATH", format!("{}:/usr/sbin:/usr/bin:/sbin:/bin", self.lib.join("hooks").display()))
+            .env("PATH", format!("{}:{}:{PATH}", self.lib.join("hooks").display(), self.other().display()))
             .stdin(Stdio::null())
             .stdout(log.try_clone().map_err(|e| e.to_string())?)
             .stderr(log);
@@ -105,10 +134,10 @@ impl Engine {
 
     /// The plain docker client, as root, on this engine.
     pub(crate) fn docker(&self, words: &[&str]) -> Command {
-        let mut command = Command::new("/usr/bin/docker");
+        let mut command = Command::new(self.program("docker"));
         command
             .env_clear()
-            .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
+            .env("PATH", PATH)
             .env("DOCKER_HOST", format!("unix://{}", self.socket().display()))
             .env("DOCKER_CONFIG", self.lib.join("docker-config"))
             .args(words);

@@ -2,9 +2,10 @@
 
 use super::World;
 use super::programs::owned_dir;
+use serde_json::json;
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// What NVIDIA's hook would read: the container's own environment, out of the bundle that runc names on stdin.
 const NVIDIA: &str = r#"#!/bin/sh
@@ -29,6 +30,24 @@ pub(super) fn make(lib: &Path) -> Result<(), String> {
     let notices = lib.join("log/gpu-notices");
     fs::write(&notices, "").map_err(|e| e.to_string())?;
     fs::set_permissions(&notices, Permissions::from_mode(0o666)).map_err(|e| e.to_string())
+}
+
+/// The cards of the tests' policy as a CDI specification; the device nodes are harmless ones under other names.
+pub(super) fn specifications(lib: &Path) -> Result<PathBuf, String> {
+    let dir = lib.join("cdi");
+    owned_dir(&dir, 0, 0o755)?;
+    let devices: Vec<_> = (0..4)
+        .map(|card| {
+            let edits = json!({
+                "deviceNodes": [{"path": format!("/dev/e2e{card}"), "hostPath": "/dev/zero"}],
+                "env": [format!("E2E_CARD_{card}=here")],
+            });
+            json!({"name": format!("GPU-e2e-{card}"), "containerEdits": edits})
+        })
+        .collect();
+    let specification = json!({"cdiVersion": "0.5.0", "kind": "nvidia.com/gpu", "devices": devices});
+    fs::write(dir.join("nvidia.json"), specification.to_string()).map_err(|e| e.to_string())?;
+    Ok(dir)
 }
 
 impl World {

@@ -149,10 +149,10 @@ impl User<'_> {
         Pty::start(&self.client(words), self.uid)
     }
 
-    /// Debian's plain docker client on the gateway's socket.
+    /// The plain docker client on the gateway's socket.
     #[track_caller]
     pub(crate) fn docker(&self, words: impl Words) -> Output {
-        self.finish(&mut self.command("/usr/bin/docker", words), b"")
+        self.finish(&mut self.docker_command(words), b"")
     }
 
     /// A script in this person's own shell on the host.
