@@ -64,6 +64,14 @@ pub(super) fn details(mut details: Value, container: &Owned) -> Value {
     details
 }
 
+/// An image. Engines since 26 leave out `ContainerConfig`, without which docker-compose 1 makes no container anew.
+pub(super) fn image(mut image: Value) -> Value {
+    if let Some(fields) = image.as_object_mut() {
+        fields.entry("ContainerConfig").or_insert_with(|| json!({}));
+    }
+    image
+}
+
 fn strip_labels(labels: Option<&mut Value>) {
     if let Some(labels) = labels.and_then(Value::as_object_mut) {
         labels.retain(|key, _| !key.to_ascii_lowercase().starts_with(PREFIX));
@@ -80,7 +88,12 @@ fn show_networks(shown: &mut Value, uid: u32) {
     }
     if let Some(networks) = shown.pointer_mut("/NetworkSettings/Networks").and_then(Value::as_object_mut) {
         let all = std::mem::take(networks);
-        let short = |(name, endpoint): (String, Value)| {
+        let engines = format!("ie-{uid}-");
+        let short = |(name, mut endpoint): (String, Value)| {
+            // Engines since 25 list what a container is found by, the name among it that only the engine uses.
+            if let Some(names) = endpoint.get_mut("DNSNames").and_then(Value::as_array_mut) {
+                names.retain(|name| !name.as_str().is_some_and(|name| name.starts_with(&engines)));
+            }
             (short_network(uid, &name).map_or_else(|| name.clone(), str::to_owned), endpoint)
         };
         networks.extend(all.into_iter().map(short));
@@ -142,6 +155,24 @@ pub(super) fn pass(answer: hyper::Response<Incoming>) -> Response {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_image_has_what_old_clients_look_for() {
+        assert_eq!(image(json!({"Size": 7})), json!({"Size": 7, "ContainerConfig": {}}));
+        let full = json!({"ContainerConfig": {"Volumes": {}}});
+        assert_eq!(image(full.clone()), full);
+    }
+
+    #[test]
+    fn endpoints_are_found_by_short_names() {
+        let endpoint = json!({"DNSNames": ["ie-1000-web", "web", "ie-1001-x"]});
+        let mut shown = json!({"NetworkSettings": {"Networks": {"none": endpoint, "x": {}}}});
+        show_networks(&mut shown, 1000);
+        assert_eq!(
+            shown.pointer("/NetworkSettings/Networks/none/DNSNames"),
+            Some(&json!(["web", "ie-1001-x"]))
+        );
+    }
 
     #[test]
     fn a_flag_reads_as_dockers() {

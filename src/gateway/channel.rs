@@ -23,7 +23,7 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::oneshot;
 
 /// How long a helper may take to say its mark.
-const PATIENCE: Duration = Duration::from_secs(5);
+pub(super) const PATIENCE: Duration = Duration::from_secs(5);
 /// Connections of one uid that have not said a mark; more are dropped unheard.
 const MOST_UNHEARD: usize = 16;
 

@@ -137,7 +137,7 @@ pub(super) async fn inspect(
             "images belong to everybody here: they are listed, inspected and pulled",
         ));
     };
-    Ok(Json(look_up(&gateway, &peer, word).await?.1))
+    Ok(Json(answer::image(look_up(&gateway, &peer, word).await?.1)))
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -126,7 +126,7 @@ pub(super) async fn unversioned(gateway: &Gateway, mut request: Request) -> Resu
     }
 }
 
-const OLDEST: (u32, u32) = (1, 24);
+pub(super) const OLDEST: (u32, u32) = (1, 24);
 
 /// A handler that takes a [`Peer`] is only reached by an accepted user.
 impl<S: Sync> FromRequestParts<S> for Peer {

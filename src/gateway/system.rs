@@ -3,6 +3,7 @@
 use super::engine::Target;
 use super::error::Error;
 use super::peer::Peer;
+use super::routes::OLDEST;
 use super::serve::Caller;
 use super::state::Gateway;
 use crate::protocol::escape::escape_line;
@@ -37,6 +38,7 @@ pub(super) async fn version(_: Peer, State(gateway): State<Arc<Gateway>>) -> Res
     let mut version = gateway.engine.get(Target::new("/version")).await?;
     if let Some(fields) = version.as_object_mut() {
         fields.insert("ApiVersion".into(), json!(api));
+        fields.insert("MinAPIVersion".into(), json!(format!("{}.{}", OLDEST.0, OLDEST.1)));
         let own = json!({ "Name": "ie-containerd", "Version": env!("CARGO_PKG_VERSION"), "Details": {} });
         if let Some(components) = fields.get_mut("Components").and_then(Value::as_array_mut) {
             components.insert(0, own);

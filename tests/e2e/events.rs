@@ -75,11 +75,12 @@ fn prune_takes_one_s_own() {
 fn versions_that_are_not_served_are_refused() {
     let world = world();
     let ann = world.newcomer("ann");
+    let newest = world.engine.api_version();
     for (version, status, word) in [
         ("1.23", 400, "client version 1.23 is too old. Minimum supported API version is 1.24"),
-        ("1.99", 400, "client version 1.99 is too new. Maximum supported API version is 1.41"),
+        ("1.99", 400, &*format!("client version 1.99 is too new. Maximum supported API version is {newest}")),
         ("1.24", 200, "["),
-        ("1.41", 200, "["),
+        (&*newest, 200, "["),
     ] {
         let (answered, body) = ann.raw("GET", &format!("/v{version}/containers/json"), "");
         assert_eq!(answered, status, "{version}: {body}");

@@ -179,7 +179,7 @@ fn a_lease_warns_and_ends() {
     pty.expect("the lease of train has ended");
     // A shell on a terminal ignores SIGTERM: it is killed ten seconds later.
     assert_eq!(pty.finish(), 137);
-    assert_eq!(held(&ann), []);
+    assert!(wait_until(Duration::from_secs(5), || held(&ann).is_empty()), "{:?}", held(&ann));
     assert_eq!(ann.run("ps -a --format {{.Names}}").ok(), "train\n");
     let told = format!("{} train GPU-e2e", ann.login);
     let notices = world.notices();

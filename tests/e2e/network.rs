@@ -41,7 +41,7 @@ fn other_peoples_are_out_of_reach() {
     }
 }
 
-/// An engine's own isolation lapses for a moment whenever it makes a network.
+/// An engine's own isolation lapses for a moment whenever it makes a network, until Docker 28 at the latest.
 fn other_peoples_stay_out_of_reach_while_networks_come_and_go() {
     let world = world_alone();
     let (ann, bob) = (world.newcomer("ann"), world.newcomer("bob"));
@@ -70,6 +70,11 @@ fn other_peoples_stay_out_of_reach_while_networks_come_and_go() {
     world.engine.turn_wall("down").unwrap();
     let reached = (0..5).any(|_| tries().contains("served"));
     world.engine.turn_wall("up").unwrap();
+    if world.engine.reads_cdi() {
+        return eprintln!(
+            "a newer engine than Debian 12's: without the wall, something got through: {reached}"
+        );
+    }
     assert!(reached, "nothing got through without the wall either: this test proves nothing");
 }
 

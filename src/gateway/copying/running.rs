@@ -97,14 +97,18 @@ impl Helper {
             stream = &mut coming.stream => stream.map_err(|_| Error::Internal("nobody expects the helper".into()))?,
             ended = helper.next() => {
                 ended.map_err(inside)?;
-                return match helper.end(gateway).await {
+                match helper.end(gateway).await {
                     Err(Error::Copy(Ended::NoChannel, why)) => {
                         tracing::warn!("a copy goes through the engine: {why}");
-                        Ok(None)
+                        return Ok(None);
                     }
-                    Err(error) => Err(error),
-                    Ok(()) => Err(Error::Internal("the copy helper did nothing".into())),
-                };
+                    Err(error) => return Err(error),
+                    Ok(()) => {}
+                }
+                // All that it had to say is in its connection, which nobody has heard yet.
+                helper.silent = true;
+                let heard = tokio::time::timeout(channel::PATIENCE, &mut coming.stream).await;
+                heard.ok().and_then(Result::ok).ok_or_else(|| Error::Internal("the copy helper did nothing".into()))?
             }
         };
         let (read, write) = stream.into_split();
@@ -235,7 +239,7 @@ impl Helper {
     }
 
     /// How it ended; its last line says why if it did not do its work.
-    async fn end(self, gateway: &Gateway) -> Result<(), Error> {
+    async fn end(&self, gateway: &Gateway) -> Result<(), Error> {
         let details = gateway.engine.exec_inspect(&self.exec).await?;
         let ended = details.get("ExitCode").and_then(Value::as_i64).map_or(Ended::Failed, Ended::of);
         if ended == Ended::Done {

@@ -167,7 +167,7 @@ fn cell(
     recorded.forget();
     let foreign = asked(bob, anns);
     // There is no list of execs to look one up in: the engine is asked whose it is, and no more.
-    let looked_up = format!("GET /v1.41/exec/{}/json HTTP/1.1", anns.id);
+    let looked_up = format!("GET /v{}/exec/{}/json HTTP/1.1", recorded.version, anns.id);
     let heard = recorded.heard_of(&[&anns.id, &anns.engine], &looked_up);
     assert_eq!(heard, Vec::<String>::new(), "{} {} for {}", ask.method, ask.path, form.shown);
     let missing = asked(bob, nobodys);

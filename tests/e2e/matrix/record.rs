@@ -20,6 +20,8 @@ type Heard = Arc<Mutex<Vec<u8>>>;
 pub(super) struct Recorded<'w> {
     gateway: Faulty,
     heard: Heard,
+    /// The API version that the gateway speaks with the engine.
+    pub(super) version: String,
     _world: &'w World,
 }
 
@@ -29,7 +31,7 @@ impl World {
         let heard = Heard::default();
         let (ear, real) = (heard.clone(), self.engine.socket());
         let gateway = self.gateway_on(move |listener| listen(listener, &real, &ear));
-        Recorded { gateway, heard, _world: self }
+        Recorded { gateway, heard, version: self.engine.api_version(), _world: self }
     }
 }
 

@@ -60,6 +60,12 @@ impl Engine {
         self.lib.join("docker")
     }
 
+    /// The API version it speaks, and the gateway after it.
+    pub(crate) fn api_version(&self) -> String {
+        let output = self.docker(&["version", "--format", "{{.Server.APIVersion}}"]).output().unwrap();
+        String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    }
+
     /// Whether it reads CDI specifications, which Debian 12's does not.
     pub(crate) fn reads_cdi(&self) -> bool {
         self.other().exists()
