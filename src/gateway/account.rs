@@ -1,7 +1,8 @@
 //! What the name service knows of a uid: login, home, shell, and the groups it may use.
 
 use super::places::Places;
-use nix::unistd::{Gid, Group, Uid, User};
+use nix::unistd::{Gid, Group, Uid, User, getgrouplist};
+use std::ffi::CString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -76,11 +77,24 @@ impl LookUps {
         gids: Vec<u32>,
         named: Vec<String>,
     ) -> Result<Account, LookupError> {
+        self.ask(uid, move || Account::look_up(uid, &gids, &named)).await
+    }
+
+    /// The account of somebody who is not there: the name service says which groups are theirs.
+    pub(super) async fn account_by_uid(&self, uid: u32, named: Vec<String>) -> Result<Account, LookupError> {
+        self.ask(uid, move || Account::look_up(uid, &gids_of_uid(uid)?, &named)).await
+    }
+
+    async fn ask(
+        &self,
+        uid: u32,
+        question: impl FnOnce() -> Result<Account, LookupError> + Send + 'static,
+    ) -> Result<Account, LookupError> {
         let places = self.0.of(uid);
         let look_up = async {
             let place = places.acquire_owned().await.map_err(|_| LookupError::TimedOut)?;
             let look_up = tokio::task::spawn_blocking(move || {
-                let found = Account::look_up(uid, &gids, &named);
+                let found = question();
                 // Not before: one that nobody waits for any more still has its thread.
                 drop(place);
                 found
@@ -158,6 +172,16 @@ const MOST_GROUPS: usize = 32;
 /// Free of what separates fields and lines in passwd and group files.
 fn plain(word: &str) -> bool {
     !word.is_empty() && !word.chars().any(|c| c == ':' || c.is_control())
+}
+
+/// The primary one first.
+fn gids_of_uid(uid: u32) -> Result<Vec<u32>, LookupError> {
+    let failed = |error: nix::Error| LookupError::Failed(error.to_string());
+    let user = User::from_uid(Uid::from_raw(uid)).map_err(failed)?.ok_or(LookupError::NoAccount(uid))?;
+    let login = CString::new(user.name).map_err(|error| LookupError::Failed(error.to_string()))?;
+    let all = getgrouplist(&login, user.gid).map_err(failed)?.into_iter().map(Gid::as_raw);
+    let rest = all.filter(|gid| *gid != user.gid.as_raw());
+    Ok(std::iter::once(user.gid.as_raw()).chain(rest).collect())
 }
 
 fn gids_of(names: &[&str]) -> Result<Vec<u32>, LookupError> {

@@ -85,8 +85,7 @@ pub(super) async fn start(
     if body.detach {
         return Ok(StatusCode::OK.into_response());
     }
-    let notices = body.tty && !container.labels().cards.is_empty();
-    let notices = notices.then(|| gateway.gpus.terminals.attach(container.id()));
+    let notices = body.tty.then(|| gateway.gpus.terminals.attach(container.id()));
     let leash = mark.map(|mark| Leash::new(gateway.clone(), peer.clone(), container, exec, mark));
     let request = Request::from_parts(head, axum::body::Body::empty());
     Ok(containers::join(&peer, request, answer, containers::Tied { leash, notices }))

@@ -12,6 +12,7 @@ mod channel;
 mod containers;
 mod copying;
 mod create;
+mod disk;
 mod engine;
 mod error;
 mod events;
@@ -88,6 +89,7 @@ fn run(options: Options) -> anyhow::Result<()> {
         let helpers = tokio::spawn(gateway.channel.serve(gateway.channel.bind()?));
         let keeper = tokio::spawn(keep::run(gateway.clone()));
         let reaper = tokio::spawn(gpu::reaper::run(gateway.clone()));
+        let measurer = tokio::spawn(disk::run(gateway.clone()));
         let reloader = tokio::spawn(state::reload_on_hangup(gateway.clone(), hangups));
         tracing::info!(socket = %options.user_socket().display(), "serving");
         listen::say_ready();
@@ -95,6 +97,7 @@ fn run(options: Options) -> anyhow::Result<()> {
         helpers.abort();
         keeper.abort();
         reaper.abort();
+        measurer.abort();
         reloader.abort();
         Ok(())
     })

@@ -132,6 +132,7 @@ pub(super) async fn remove(
     };
     audit::allowed(Some(&peer), "volume-rm", volume.name().as_str());
     gateway.engine.call(Method::DELETE, volume.target()).await?;
+    gateway.engine.forget_volume(volume.engine_name());
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -150,6 +151,7 @@ pub(super) async fn prune(
         if meant && !used.iter().any(|name| name == volume.engine_name()) {
             audit::allowed(Some(&peer), "volume-rm", volume.name().as_str());
             if gateway.engine.call(Method::DELETE, volume.target()).await.is_ok() {
+                gateway.engine.forget_volume(volume.engine_name());
                 gone.push(volume.name().to_string());
             }
         }

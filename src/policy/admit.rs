@@ -16,14 +16,17 @@ impl Limits {
         self.one_more(used)?;
         let size = self.size(ask)?;
         self.room_for(used, &size, ask.gpus)?;
+        self.disk_left(used)?;
         let ports = self.grant_ports(used, &ask.ports)?;
         let mounts = self.grant_mounts(&ask.mounts, &ask.memory_mounts)?;
         Ok(Allowance::new(size, ask.gpus, ports, mounts))
     }
 
-    /// Whether a container that exists and does not run may be started: only what running ones share is asked.
+    /// Whether a container that exists and does not run may be started: only what running ones share is asked, and
+    /// whether the disk has room for what it will write.
     pub fn readmit(&self, used: &Usage, container: &Used) -> Result<(), Refusal> {
-        self.room_for_existing(&used.without(&container.name), container)
+        self.room_for_existing(&used.without(&container.name), container)?;
+        self.disk_left(used)
     }
 
     /// `containers`, counted over all that exist, stopped ones included.

@@ -1,6 +1,7 @@
 //! The `[gateway]` table: the engine, who may connect, where homes lie, which addresses networks take.
 
 use super::source::Sourced;
+use crate::protocol::amount::Span;
 use std::fmt;
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
@@ -15,6 +16,7 @@ pub struct Gateway {
     pub(super) connections: u32,
     pub(super) networks: Pool,
     pub(super) network_size: u8,
+    pub(super) measure: Span,
 }
 
 impl Gateway {
@@ -39,6 +41,11 @@ impl Gateway {
     /// Where the users' own networks take their addresses from.
     pub fn networks(&self) -> Pool {
         self.networks
+    }
+
+    /// How often the disk is measured.
+    pub fn measure(&self) -> Span {
+        self.measure
     }
 
     /// The prefix length of one user's network; never shorter than the pool's.

@@ -141,7 +141,7 @@ fn total(table: &Table<'_, '_>) -> Vec<Setting> {
     settings.extend(one(table, "memory", |node| node.cap(Node::bytes), Setting::TotalMemory));
     settings.extend(one(table, "pids", |node| node.cap(Node::whole), Setting::TotalPids));
     settings.extend(one(table, "gpus", |node| node.cap(Node::whole), Setting::TotalGpus));
-    table.not_served(&["disk"]);
+    settings.extend(one(table, "disk", |node| node.cap(Node::bytes), Setting::TotalDisk));
     settings
 }
 

@@ -72,6 +72,8 @@ pub(super) struct Totals {
     pub(super) memory: Sourced<Cap<Bytes>>,
     pub(super) pids: Sourced<Cap<u64>>,
     pub(super) gpus: Sourced<Cap<u64>>,
+    /// Of stopped ones too, and of volumes.
+    pub(super) disk: Sourced<Cap<Bytes>>,
 }
 
 /// What may be published.
@@ -119,6 +121,7 @@ impl Limits {
                 memory: most(Bytes(32 * GIB)),
                 pids: most(8192),
                 gpus: most(0),
+                disk: most(Bytes(40 * GIB)),
             },
             networks: most(4),
             volumes: most(8),
@@ -154,6 +157,7 @@ impl Limits {
                 Setting::TotalMemory(value) => self.total.memory = value,
                 Setting::TotalPids(value) => self.total.pids = value,
                 Setting::TotalGpus(value) => self.total.gpus = value,
+                Setting::TotalDisk(value) => self.total.disk = value,
                 Setting::Networks(value) => self.networks = value,
                 Setting::Volumes(value) => self.volumes = value,
                 Setting::GpuTime(value) => self.gpu_time = value,
@@ -186,6 +190,7 @@ impl Limits {
             value("total.memory", &total.memory),
             value("total.pids", &total.pids),
             value("total.gpus", &total.gpus),
+            value("total.disk", &total.disk),
             value("networks", &self.networks),
             value("volumes", &self.volumes),
             value("gpu_time", &self.gpu_time),

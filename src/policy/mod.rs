@@ -14,6 +14,7 @@ mod admit;
 mod allowance;
 mod ask;
 mod cap;
+mod disk;
 mod file;
 mod gateway;
 mod gpus;
@@ -57,7 +58,7 @@ pub use source::{Source, Sourced};
 pub use standing::Standing;
 pub use things::Thing;
 pub use trusted::{Untrusted, open_trusted};
-pub use usage::{Usage, Used};
+pub use usage::{Held, Usage, Used};
 
 use layer::Layer;
 use std::path::{Path, PathBuf};

@@ -32,6 +32,7 @@ impl Limits {
             self.memory(used).line(),
             self.pids(used).line(),
             self.gpus(used).line(),
+            self.disk(used).line(),
             self.published(used).line(),
         ]
     }

@@ -24,6 +24,7 @@ pub(super) enum Setting {
     TotalMemory(Sourced<Cap<Bytes>>),
     TotalPids(Sourced<Cap<u64>>),
     TotalGpus(Sourced<Cap<u64>>),
+    TotalDisk(Sourced<Cap<Bytes>>),
     Networks(Sourced<Cap<u64>>),
     Volumes(Sourced<Cap<u64>>),
     GpuTime(Sourced<Cap<Span>>),

@@ -36,6 +36,11 @@ impl<T: Amount> Total<'_, T> {
         Err(no.hint(self.way_out(after, left, flag)))
     }
 
+    /// Whether what is used is within the limit.
+    pub(super) fn fits(&self) -> bool {
+        self.limit.value.allows(self.sum())
+    }
+
     pub(super) fn line(&self) -> QuotaLine {
         let used = self.sum();
         QuotaLine {
@@ -52,7 +57,7 @@ impl<T: Amount> Total<'_, T> {
     }
 
     /// `31g by train-1 (16g), web (15g)`, the largest first.
-    fn holders(&self) -> String {
+    pub(super) fn holders(&self) -> String {
         let mut holding: Vec<_> = self.used.iter().filter(|(_, amount)| amount.raw() > 0).collect();
         holding.sort_by_key(|(name, amount)| (std::cmp::Reverse(*amount), *name));
         let total = shown::<T>(self.sum());

@@ -17,11 +17,23 @@ pub struct Used {
     pub ports: Vec<u16>,
 }
 
+/// What one of the caller's containers, or a volume, holds on the engine's disk.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Held {
+    /// As its owner is told of it: a container's short name, or `volume data`.
+    pub name: String,
+    /// A volume's short name, if it is one.
+    pub volume: Option<String>,
+    pub bytes: Bytes,
+}
+
 /// All of the caller's containers, and the host ports that anybody's containers hold.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Usage {
     pub containers: Vec<Used>,
     pub taken_ports: BTreeSet<u16>,
+    /// As it was last measured.
+    pub disk: Vec<Held>,
 }
 
 impl Usage {

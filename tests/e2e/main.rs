@@ -15,6 +15,7 @@ mod channel;
 mod compose;
 mod cp;
 mod devcontainers;
+mod disk;
 mod docker_cli;
 mod doctor;
 mod events;
@@ -54,6 +55,7 @@ fn main() -> ExitCode {
         exec::tests(),
         events::tests(),
         volume::tests(),
+        disk::tests(),
         gpu::tests(),
         attach_pty::tests(),
         cp::tests(),

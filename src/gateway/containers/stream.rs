@@ -63,7 +63,7 @@ pub(in crate::gateway) async fn attach(
         target = target.with("detachKeys", &keys);
     }
     let answer = gateway.engine.attach(target).await?;
-    let notices = notices(&gateway, &container).await?;
+    let notices = container.labels().tty.then(|| gateway.gpus.terminals.attach(container.id()));
     Ok(join(&peer, request, answer, Tied { notices, ..Tied::default() }))
 }
 
@@ -72,16 +72,6 @@ pub(in crate::gateway) async fn attach(
 pub(in crate::gateway) struct Tied {
     pub(in crate::gateway) leash: Option<Leash>,
     pub(in crate::gateway) notices: Option<Notices>,
-}
-
-/// Notices of leases, for the terminal of a container that has cards.
-async fn notices(gateway: &Gateway, container: &Owned) -> Result<Option<Notices>, Error> {
-    if container.labels().cards.is_empty() {
-        return Ok(None);
-    }
-    let details = gateway.engine.get(container.target("/json")).await?;
-    let tty = details.pointer("/Config/Tty").and_then(Value::as_bool).unwrap_or(false);
-    Ok(tty.then(|| gateway.gpus.terminals.attach(container.id())))
 }
 
 /// Joins a caller's raw connection to the engine's; one that asks for no upgrade gets the output as a body. A leash is

@@ -31,6 +31,7 @@ pub(in crate::gateway) fn owned(peer: &Peer, cards: &[CardId]) -> Option<Owned> 
         ports: vec![],
         stages: vec![],
         auto_remove: false,
+        tty: false,
     };
     let name = format!("/ie-{}-web", peer.uid());
     let summary =

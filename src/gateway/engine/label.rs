@@ -60,6 +60,8 @@ pub(in crate::gateway) struct Labels {
     pub(in crate::gateway) stages: Vec<StageLabel>,
     /// Removed by the engine when it ends; one that was never started is tidied away.
     pub(in crate::gateway) auto_remove: bool,
+    /// Its own streams are a terminal, on which there is a place for a word of ours.
+    pub(in crate::gateway) tty: bool,
 }
 
 impl Labels {
@@ -78,6 +80,7 @@ impl Labels {
             ("ports", ports.join(",")),
             ("stages", serde_json::to_string(&self.stages)?),
             ("rm", self.auto_remove.to_string()),
+            ("tty", self.tty.to_string()),
         ]
         .into_iter()
         .map(|(key, value)| (format!("{PREFIX}{key}"), value))
@@ -98,6 +101,7 @@ impl Labels {
             ports: words(get("ports")?).map(str::parse).collect::<Result<_, _>>().ok()?,
             stages: serde_json::from_str(get("stages")?).ok()?,
             auto_remove: get("rm")?.parse().ok()?,
+            tty: get("tty")?.parse().ok()?,
         })
     }
 
@@ -147,6 +151,7 @@ mod tests {
                 access: Access::ReadWrite,
             }],
             auto_remove: true,
+            tty: true,
         }
     }
 

@@ -1,5 +1,6 @@
 //! The only code that speaks to the engine: look-ups that prove ownership, and acts that take the proof.
 
+mod disk;
 mod failure;
 mod forward;
 #[cfg(any(test, feature = "fuzz"))]
@@ -17,6 +18,7 @@ mod things;
 mod turn;
 mod wire;
 
+pub(super) use disk::{Holding, Holdings, Thing};
 pub(super) use failure::EngineError;
 pub(super) use forward::{pump, raw, raw_socket, splice};
 pub(super) use id::{ContainerId, ExecId, NetworkId};
@@ -55,6 +57,7 @@ pub(super) struct Engine {
     /// Networks are numbered one at a time.
     networks: tokio::sync::Mutex<()>,
     looked: look::Looked,
+    disk: disk::Disk,
 }
 
 /// `GET /version`, as far as it matters here.
@@ -78,6 +81,7 @@ impl Engine {
             locks: Mutex::default(),
             networks: tokio::sync::Mutex::default(),
             looked: look::Looked::default(),
+            disk: disk::Disk::default(),
         }
     }
 

@@ -107,6 +107,12 @@ impl Found {
         &self.summary
     }
 
+    /// Whether it has this volume, by the engine's name.
+    pub(in crate::gateway) fn mounts_volume(&self, name: &str) -> bool {
+        let mounts = self.summary.get("Mounts").and_then(Value::as_array);
+        mounts.into_iter().flatten().any(|mount| mount.get("Name").and_then(Value::as_str) == Some(name))
+    }
+
     /// The engine's own name of the image it was made of, which no tag can move.
     pub(in crate::gateway) fn image_id(&self) -> Option<&str> {
         let id = self.summary.get("ImageID")?.as_str()?;
@@ -263,6 +269,7 @@ mod tests {
             ports: vec![],
             stages: vec![],
             auto_remove: false,
+            tty: false,
         };
         json!({ "Id": id.to_string().repeat(64), "Names": [name], "Labels": labels.write().unwrap(), "State": "running" })
     }

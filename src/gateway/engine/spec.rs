@@ -117,6 +117,7 @@ impl Grant {
             ports: self.allowance.ports().iter().map(|port| port.host).collect(),
             stages: self.stages.clone(),
             auto_remove: self.settings.auto_remove,
+            tty: self.settings.tty,
         }
     }
 

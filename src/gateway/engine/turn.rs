@@ -44,13 +44,15 @@ impl Turn<'_> {
     /// What the caller's containers hold, and, where ports are asked for, which host ports anybody's hold.
     pub(in crate::gateway) async fn usage(&self, peer: &Peer, ports: bool) -> Result<Usage, EngineError> {
         debug_assert_eq!(peer.uid(), self.uid);
-        let containers = self.engine.own(peer, false).await?.iter().map(Owned::used).collect();
+        let own = self.engine.own(peer, false).await?;
+        let containers = own.iter().map(Owned::used).collect();
+        let disk = self.engine.held(self.uid, &own);
         let taken_ports = if ports {
             self.engine.everyones().await?.iter().flat_map(|found| found.labels().ports.clone()).collect()
         } else {
             Default::default()
         };
-        Ok(Usage { containers, taken_ports })
+        Ok(Usage { containers, taken_ports, disk })
     }
 
     /// Makes what was granted.

@@ -68,6 +68,7 @@ pub(crate) fn engine_inspect(data: &[u8]) {
         label("ports", ""),
         label("stages", &stages.to_string()),
         label("rm", "false"),
+        label("tty", "false"),
     ]
     .into_iter()
     .collect();

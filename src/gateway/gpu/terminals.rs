@@ -1,4 +1,4 @@
-//! The terminals that are attached to containers with cards, to be told when a lease ends.
+//! The terminals that are attached to containers, to be told when a lease ends or the disk is full.
 
 use crate::gateway::engine::ContainerId;
 use bytes::Bytes;

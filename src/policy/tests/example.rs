@@ -28,6 +28,7 @@ fn the_numbers_of_the_example_are_the_built_in_ones() {
     let (one, other) = (example.gateway(), bare.gateway());
     assert_eq!((one.engine(), one.connections()), (other.engine(), other.connections()));
     assert_eq!((one.networks(), one.network_size()), (other.networks(), other.network_size()));
+    assert_eq!(one.measure(), other.measure());
 }
 
 /// Asks each table for its keys by way of one that no table has.

@@ -73,6 +73,31 @@ fn stopped_containers_count_as_containers_and_for_nothing_else() {
 }
 
 #[test]
+fn a_full_disk_starts_nothing_more() {
+    let ann = open("total = { disk = '20m' }");
+    let held = |name: &str, volume: Option<&str>, mib: u64| Held {
+        name: name.into(),
+        volume: volume.map(Into::into),
+        bytes: Bytes(mib << 20),
+    };
+    let used = |disk| Usage { disk, ..Usage::default() };
+    let full = used(vec![held("web", None, 20)]);
+    assert_eq!(told(ann.admit(&full, &ubuntu())), "yes");
+    let over = used(vec![held("web", None, 15), held("volume data", Some("data"), 6)]);
+    assert_eq!(
+        told(ann.admit(&over, &ubuntu())),
+        "total.disk: 21m of 20m are taken (policy.toml:6, [defaults])"
+    );
+    let stopped = Used { name: "web".into(), ..Used::default() };
+    let no = ann.readmit(&over, &stopped).unwrap_err();
+    assert_eq!(no.used.as_deref(), Some("21m by web (15m), volume data (6m)"));
+    assert_eq!(no.hint.as_deref(), Some("`ie-container rm web`, what it holds goes with it"));
+    let volume = used(vec![held("web", None, 1), held("volume data", Some("data"), 60)]);
+    assert_eq!(ann.disk_left(&volume).unwrap_err().hint.as_deref(), Some("docker volume rm data"));
+    assert_eq!(open("total = { disk = 'none' }").disk_left(&volume), Ok(()));
+}
+
+#[test]
 fn a_container_gets_each_unless_it_asks() {
     let ann = open("each = { cpus = 0.5, memory = '3g', pids = 7, shm = '2m' }");
     let zeros =

@@ -268,6 +268,7 @@ fn labels_are_the_callers_the_images_blanked_and_ours() {
         "io.ie-container.ports": "40080,40081,40053",
         "io.ie-container.stages": serde_json::to_string(&[stage]).unwrap(),
         "io.ie-container.rm": "true",
+        "io.ie-container.tty": "true",
     });
     assert_eq!(body["Labels"], expected);
     assert_eq!(grant.name().as_str(), "web");

@@ -1,0 +1,110 @@
+//! The disk: measured again and again; of whoever has more than may be, what goes on writing is stopped.
+//!
+//! The engine has no limit of its own for what a container writes into its layer or into a volume. So this is after the
+//! fact: between two measurements somebody can write as much as the disk is fast. What does not write is left alone.
+
+use super::engine::{ContainerId, EngineError, Found, Holding, Holdings, Target, Thing};
+use super::state::Gateway;
+use crate::policy::{Limits, Usage};
+use crate::protocol::report::Refusal;
+use hyper::Method;
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// A measurement is work for the engine: this many times as long as it took, nobody asks for the next.
+const REST: u32 = 10;
+/// What a container may take to end by itself, in seconds.
+const GRACE: &str = "10";
+
+/// What the last measurement said, and who was told to stop since.
+#[derive(Default)]
+struct Seen {
+    holdings: Option<Holdings>,
+    stopping: HashSet<ContainerId>,
+}
+
+/// Runs for ever.
+pub(super) async fn run(gateway: Arc<Gateway>) {
+    let mut seen = Seen::default();
+    loop {
+        let begun = Instant::now();
+        if let Err(error) = round(&gateway, &mut seen).await {
+            tracing::warn!("the disk was not measured: {error}");
+        }
+        let every = Duration::from_secs(gateway.policy().gateway().measure().0);
+        tokio::time::sleep(every.max(begun.elapsed() * REST)).await;
+    }
+}
+
+async fn round(gateway: &Arc<Gateway>, seen: &mut Seen) -> Result<(), EngineError> {
+    let now = gateway.engine.measure().await?;
+    // With nothing to compare, nobody is known to write.
+    let Some(before) = seen.holdings.replace(now.clone()) else { return Ok(()) };
+    let everyones = gateway.engine.everyones().await?;
+    seen.stopping.retain(|id| everyones.iter().any(|found| found.id() == id && found.running()));
+    for (uid, holdings) in &now {
+        let writers = writers(&everyones, *uid, holdings, before.get(uid).map_or(&[], Vec::as_slice));
+        if writers.is_empty() {
+            continue;
+        }
+        // The limits are today's; when the name service does not say whose, the next measurement asks again.
+        let Some(limits) = limits(gateway, *uid).await else { continue };
+        let disk = holdings.iter().map(|holding| holding.told(*uid)).collect();
+        if let Err(refusal) = limits.disk_left(&Usage { disk, ..Usage::default() }) {
+            for found in writers {
+                if seen.stopping.insert(found.id().clone()) {
+                    stop(gateway, found, &refusal);
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+async fn limits(gateway: &Gateway, uid: u32) -> Option<Limits> {
+    let named = gateway.policy().groups().map(str::to_owned).collect();
+    match gateway.look_ups.account_by_uid(uid, named).await {
+        Ok(account) => Some(gateway.limits(&account)),
+        Err(error) => {
+            tracing::warn!(uid, "nobody knows whose disk this is: {error}");
+            None
+        }
+    }
+}
+
+/// A user's running containers that have written since the measurement before, into themselves or into a volume.
+fn writers<'f>(everyones: &'f [Found], uid: u32, now: &[Holding], before: &[Holding]) -> Vec<&'f Found> {
+    let before: HashMap<&Thing, u64> = before.iter().map(|held| (&held.thing, held.bytes)).collect();
+    let grown = |held: &&Holding| held.bytes > before.get(&held.thing).copied().unwrap_or(0);
+    let grown: Vec<&Holding> = now.iter().filter(grown).collect();
+    let writes = |found: &&Found| {
+        found.owner() == uid && found.running() && grown.iter().any(|held| belongs(held, found))
+    };
+    everyones.iter().filter(writes).collect()
+}
+
+/// Whether a container writes into this.
+fn belongs(held: &Holding, found: &Found) -> bool {
+    match &held.thing {
+        Thing::Container(id, _) => id == found.id(),
+        Thing::Volume(name) => found.mounts_volume(name),
+    }
+}
+
+fn stop(gateway: &Arc<Gateway>, found: &Found, refusal: &Refusal) {
+    let (id, name) = (found.id().clone(), found.name().to_string());
+    let (uid, login) = (found.owner(), found.labels().login.as_str());
+    tracing::warn!(uid, login, container = id.as_str(), "stopped, {}", refusal.message);
+    gateway.gpus.terminals.say(&id, &format!("{}: {name} is stopped", refusal.message));
+    let gateway = gateway.clone();
+    tokio::spawn(async move {
+        let target = Target::new(format!("/containers/{id}/stop")).with("t", GRACE);
+        match gateway.engine.call(Method::POST, target).await {
+            Err(error) if !error.is_not_found() => {
+                tracing::error!("a container that fills the disk does not stop: {error}");
+            }
+            _ => {}
+        }
+    });
+}

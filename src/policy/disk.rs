@@ -1,0 +1,33 @@
+//! What a user's containers and volumes may hold on the engine's disk together.
+
+use super::limits::Limits;
+use super::refuse::{QUOTA, refusal};
+use super::total::Total;
+use super::usage::{Held, Usage};
+use crate::protocol::amount::Bytes;
+use crate::protocol::report::Refusal;
+
+impl Limits {
+    pub(super) fn disk<'a>(&'a self, used: &'a Usage) -> Total<'a, Bytes> {
+        let used = used.disk.iter().map(|held| (held.name.as_str(), held.bytes)).collect();
+        Total { rule: "total.disk", limit: &self.total.disk, used, frees: "rm" }
+    }
+
+    /// Whether more may be written: nobody says beforehand how much, so what counts is what is there already.
+    pub fn disk_left(&self, used: &Usage) -> Result<(), Refusal> {
+        let total = self.disk(used);
+        let line = total.line();
+        if total.fits() {
+            return Ok(());
+        }
+        let what = format!("{} of {} are taken", line.used, line.limit);
+        let mut no = refusal(QUOTA, "total.disk", &self.total.disk.source, &what);
+        no.used = Some(total.holders());
+        no.limit = Some(line.limit);
+        Err(no.hint(match used.disk.iter().max_by_key(|held| held.bytes) {
+            Some(Held { volume: Some(name), .. }) => format!("docker volume rm {name}"),
+            Some(Held { name, .. }) => format!("`ie-container rm {name}`, what it holds goes with it"),
+            None => "`ie-container quota` shows what you may have".to_owned(),
+        }))
+    }
+}

@@ -1,0 +1,91 @@
+//! What containers and volumes write counts, and a container that goes on writing over the limit is stopped.
+
+use crate::suite::{tests, world_alone};
+use crate::world::tools::wait_until;
+use crate::world::{User, World};
+use std::time::Duration;
+
+tests![what_a_container_writes_counts, what_a_volume_holds_counts];
+
+/// A gateway that measures each second, until it is dropped.
+struct Measuring<'w>(&'w World);
+
+impl<'w> Measuring<'w> {
+    fn begin(world: &'w World) -> Self {
+        let text = std::fs::read_to_string(world.policy_file()).unwrap();
+        world.spoil_policy(&text.replace("[gateway]\n", "[gateway]\nmeasure = \"1s\"\n"));
+        world.restart_gateway();
+        Self(world)
+    }
+}
+
+impl Drop for Measuring<'_> {
+    fn drop(&mut self) {
+        self.0.mend_policy();
+        self.0.restart_gateway();
+    }
+}
+
+const WRITE: &str = "dd if=/dev/zero of=FILE bs=1M count=40; sleep 1000";
+
+#[track_caller]
+fn is_stopped(world: &World, user: &User<'_>, name: &str) {
+    let state = || world.inspect(&user.engine_name(name), "{{.State.Status}}");
+    assert!(wait_until(Duration::from_secs(40), || state() == "exited"), "{name} is {}", state());
+}
+
+fn what_a_container_writes_counts() {
+    let world = world_alone();
+    let (ann, bob) = (world.newcomer("ann"), world.newcomer("bob"));
+    for user in [&ann, &bob] {
+        world.limit(user, "total = { disk = '20m' }");
+    }
+    let measuring = Measuring::begin(&world);
+    ann.sleeper("quiet");
+    bob.sleeper("box");
+    let mut pty = ann.pty(["run", "-it", "--name", "hog", "busybox:test", "sh"]);
+    pty.expect("$ ");
+    pty.send(&format!("{}\n", WRITE.replace("FILE", "/tmp/big")));
+    pty.expect("total.disk: 40m of 20m are taken");
+    pty.expect("hog is stopped");
+    is_stopped(&world, &ann, "hog");
+    // Who writes nothing is left alone, whosever it is.
+    for (user, name) in [(&ann, "quiet"), (&bob, "box")] {
+        assert_eq!(world.inspect(&user.engine_name(name), "{{.State.Running}}"), "true", "{name}");
+    }
+    ann.run("quota").says(&["total.disk", "40m", "20m"]);
+    for words in ["run --rm busybox:test true", "start hog"] {
+        let told = ann.run(words);
+        told.says(&["total.disk: 40m of 20m are taken", "policy.toml:", "rm hog"]);
+        assert_ne!(told.code, 0, "{words}");
+    }
+    bob.run("run --rm busybox:test true").ok();
+    // What it holds can be taken out before it goes, and then there is room at once.
+    ann.run("cp hog:/tmp/big big").ok();
+    ann.run("rm hog").ok();
+    ann.run("run --rm busybox:test true").ok();
+    drop(measuring);
+}
+
+fn what_a_volume_holds_counts() {
+    let world = world_alone();
+    let ann = world.newcomer("ann");
+    world.limit(&ann, "total = { disk = '20m' }");
+    let measuring = Measuring::begin(&world);
+    for (volume, name) in [("-v data:/data", "named"), ("-v /data", "nameless")] {
+        let mut words: Vec<&str> = vec!["run", "-d", "--name", name];
+        words.extend(volume.split(' '));
+        let write = WRITE.replace("FILE", "/data/big");
+        words.extend(["busybox:test", "sh", "-c", &write]);
+        ann.run(words.as_slice()).ok();
+        is_stopped(&world, &ann, name);
+        let way_out = if name == "named" { "docker volume rm data" } else { "rm nameless" };
+        ann.run("run --rm busybox:test true").says(&["total.disk: 40m of 20m are taken", way_out]).fails(125);
+        ann.run(["rm", name]).ok();
+        if name == "named" {
+            ann.docker("volume rm data").ok();
+        }
+        ann.run("run --rm busybox:test true").ok();
+    }
+    drop(measuring);
+}
