@@ -14,6 +14,8 @@ use std::time::{Duration, Instant};
 
 /// A measurement is work for the engine: this many times as long as it took, nobody asks for the next.
 const REST: u32 = 10;
+/// A gateway that has just started has more to ask the engine first.
+const FIRST: Duration = Duration::from_secs(10);
 /// What a container may take to end by itself, in seconds.
 const GRACE: &str = "10";
 
@@ -27,13 +29,14 @@ struct Seen {
 /// Runs for ever.
 pub(super) async fn run(gateway: Arc<Gateway>) {
     let mut seen = Seen::default();
+    let every = || Duration::from_secs(gateway.policy().gateway().measure().0);
+    tokio::time::sleep(every().min(FIRST)).await;
     loop {
         let begun = Instant::now();
         if let Err(error) = round(&gateway, &mut seen).await {
             tracing::warn!("the disk was not measured: {error}");
         }
-        let every = Duration::from_secs(gateway.policy().gateway().measure().0);
-        tokio::time::sleep(every.max(begun.elapsed() * REST)).await;
+        tokio::time::sleep(every().max(begun.elapsed() * REST)).await;
     }
 }
 

@@ -67,12 +67,11 @@ impl Limits {
 
     /// What is used of the week, for showing.
     pub fn week_line(&self, week: WeekUsed) -> QuotaLine {
-        let hours = u128::from(week.used.saturating_add(week.promised).div_ceil(3600));
         QuotaLine {
             rule: "gpu_hours.week".to_owned(),
             used: tenths(week.used.saturating_add(week.promised)),
             limit: self.gpu_hours.value.to_string(),
-            left: self.gpu_hours.value.left(hours).to_string(),
+            left: self.left_of_week(week).map_or_else(|| "none".to_owned(), tenths_left),
             source: self.gpu_hours.source.to_string(),
         }
     }
@@ -102,8 +101,7 @@ impl Limits {
         let what = format!(
             "asked {} hours ({span} on {cards}), {} of {} left this week",
             tenths(asked),
-            // Downwards: what is shown as left is left.
-            tenths(left / 360 * 360),
+            tenths_left(left),
             self.gpu_hours.value
         );
         let mut no = refusal(QUOTA, "gpu_hours.week", &self.gpu_hours.source, &what);
@@ -131,4 +129,9 @@ fn tenths(seconds: u64) -> String {
     } else {
         format!("{}.{}", tenths / 10, tenths % 10)
     }
+}
+
+/// Downwards: what is shown as left is left.
+fn tenths_left(seconds: u64) -> String {
+    tenths(seconds / 360 * 360)
 }

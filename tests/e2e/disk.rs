@@ -46,17 +46,17 @@ fn what_a_container_writes_counts() {
     let mut pty = ann.pty(["run", "-it", "--name", "hog", "busybox:test", "sh"]);
     pty.expect("$ ");
     pty.send(&format!("{}\n", WRITE.replace("FILE", "/tmp/big")));
-    pty.expect("total.disk: 40m of 20m are taken");
+    pty.expect("of 20m are taken");
     pty.expect("hog is stopped");
     is_stopped(&world, &ann, "hog");
     // Who writes nothing is left alone, whosever it is.
     for (user, name) in [(&ann, "quiet"), (&bob, "box")] {
         assert_eq!(world.inspect(&user.engine_name(name), "{{.State.Running}}"), "true", "{name}");
     }
-    ann.run("quota").says(&["total.disk", "40m", "20m"]);
+    ann.run("quota").says(&["total.disk", "20m"]);
     for words in ["run --rm busybox:test true", "start hog"] {
         let told = ann.run(words);
-        told.says(&["total.disk: 40m of 20m are taken", "policy.toml:", "rm hog"]);
+        told.says(&["total.disk:", "of 20m are taken", "policy.toml:", "rm hog"]);
         assert_ne!(told.code, 0, "{words}");
     }
     bob.run("run --rm busybox:test true").ok();
@@ -80,7 +80,7 @@ fn what_a_volume_holds_counts() {
         ann.run(words.as_slice()).ok();
         is_stopped(&world, &ann, name);
         let way_out = if name == "named" { "docker volume rm data" } else { "rm nameless" };
-        ann.run("run --rm busybox:test true").says(&["total.disk: 40m of 20m are taken", way_out]).fails(125);
+        ann.run("run --rm busybox:test true").says(&["total.disk:", "of 20m are taken", way_out]).fails(125);
         ann.run(["rm", name]).ok();
         if name == "named" {
             ann.docker("volume rm data").ok();

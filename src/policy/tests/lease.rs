@@ -57,7 +57,7 @@ fn an_extension_counts_from_now() {
 fn the_week_is_shown_with_what_is_promised() {
     let limits = limits("[defaults]\ngpu_hours = { week = 40 }", &[]);
     let line = limits.week_line(WeekUsed { used: 5400, promised: 3600 });
-    assert_eq!((line.used.as_str(), line.left.as_str(), line.limit.as_str()), ("2.5", "37", "40"));
+    assert_eq!((line.used.as_str(), line.left.as_str(), line.limit.as_str()), ("2.5", "37.5", "40"));
     let unlimited = limits_on(TODAY, "[defaults]\ngpu_hours = { week = 'none' }\ngpu_time = 'none'", &[]);
     assert_eq!(unlimited.week_line(hours(1000, 0)).left, "none");
     assert!(unlimited.lease(None, 8, hours(1000, 0)).is_ok());

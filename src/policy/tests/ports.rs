@@ -31,6 +31,17 @@ fn a_port_is_the_one_asked_for_or_the_lowest_free() {
 }
 
 #[test]
+fn a_protocol_is_said_as_it_is_shown() {
+    for (word, protocol) in [("tcp", Protocol::Tcp), ("udp", Protocol::Udp)] {
+        assert_eq!((word.parse(), protocol.to_string()), (Ok(protocol), word.to_owned()));
+    }
+    for wrong in ["", "sctp", "TCP"] {
+        let told = format!("a port is published over tcp or udp, not {wrong:?}");
+        assert_eq!(wrong.parse::<Protocol>().unwrap_err().to_string(), told);
+    }
+}
+
+#[test]
 fn a_port_out_of_the_range_or_in_use_is_refused() {
     for host in [0, 1, 22, 1023, 39999, 40004, 65535] {
         let said = format!(

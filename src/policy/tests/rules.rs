@@ -42,7 +42,7 @@ fn each_total_counts_its_own_amount() {
     };
     let used = Usage { containers: vec![held], ..Usage::default() };
     let small = Ask { cpus: Some(Cpus(Cpus::ONE)), pids: Some(400), gpus: 1, ..ubuntu() };
-    assert_eq!(told(ann.admit(&used, &small)), "yes");
+    assert_eq!(ann.admit(&used, &small).unwrap().gpus(), 1);
     for (ask, told_so) in [
         (
             Ask { cpus: Some(Cpus(Cpus::ONE + 1)), ..small.clone() },
@@ -66,10 +66,9 @@ fn stopped_containers_count_as_containers_and_for_nothing_else() {
     let one = Usage { containers: vec![stopped("a")], ..Usage::default() };
     let two = Usage { containers: vec![stopped("a"), stopped("b")], ..Usage::default() };
     assert_eq!(told(ann.admit(&one, &memory("32g"))), "yes");
-    assert_eq!(
-        told(ann.admit(&two, &memory("1g"))),
-        "containers: asked 1, 0 of 2 free (policy.toml:6, [defaults])"
-    );
+    let no = ann.admit(&two, &memory("1g")).unwrap_err();
+    assert_eq!(no.message, "containers: asked 1, 0 of 2 free (policy.toml:6, [defaults])");
+    assert_eq!((no.used.as_deref(), no.hint.as_deref()), (Some("2 by a, b"), Some("`ie-container rm a`")));
 }
 
 #[test]
