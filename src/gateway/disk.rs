@@ -8,7 +8,7 @@ use super::state::Gateway;
 use crate::policy::{Limits, Usage};
 use crate::protocol::report::Refusal;
 use hyper::Method;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -18,12 +18,14 @@ const REST: u32 = 10;
 const FIRST: Duration = Duration::from_secs(10);
 /// What a container may take to end by itself, in seconds.
 const GRACE: &str = "10";
+/// Whoever was told to stop is not told again so soon.
+const STOPPING: Duration = Duration::from_secs(30);
 
 /// What the last measurement said, and who was told to stop since.
 #[derive(Default)]
 struct Seen {
     holdings: Option<Holdings>,
-    stopping: HashSet<ContainerId>,
+    stopping: HashMap<ContainerId, Instant>,
 }
 
 /// Runs for ever.
@@ -45,7 +47,8 @@ async fn round(gateway: &Arc<Gateway>, seen: &mut Seen) -> Result<(), EngineErro
     // With nothing to compare, nobody is known to write.
     let Some(before) = seen.holdings.replace(now.clone()) else { return Ok(()) };
     let everyones = gateway.engine.everyones().await?;
-    seen.stopping.retain(|id| everyones.iter().any(|found| found.id() == id && found.running()));
+    // One that writes on may have been started again since; half a minute is more than a stop takes.
+    seen.stopping.retain(|_, since| since.elapsed() < STOPPING);
     for (uid, holdings) in &now {
         let writers = writers(&everyones, *uid, holdings, before.get(uid).map_or(&[], Vec::as_slice));
         if writers.is_empty() {
@@ -56,7 +59,8 @@ async fn round(gateway: &Arc<Gateway>, seen: &mut Seen) -> Result<(), EngineErro
         let disk = holdings.iter().map(|holding| holding.told(*uid)).collect();
         if let Err(refusal) = limits.disk_left(&Usage { disk, ..Usage::default() }) {
             for found in writers {
-                if seen.stopping.insert(found.id().clone()) {
+                if !seen.stopping.contains_key(found.id()) {
+                    seen.stopping.insert(found.id().clone(), Instant::now());
                     stop(gateway, found, &refusal);
                 }
             }

@@ -52,6 +52,7 @@ async fn follow_for_ever(gateway: &Arc<Gateway>, missed: &Notify) {
 /// Compares what is there with what should be: the engine's containers are the truth. When to sweep again.
 async fn sweep(gateway: &Gateway) -> Result<Duration, Box<dyn std::error::Error + Send + Sync>> {
     gateway.engine.tidy_looks().await?;
+    gateway.engine.tidy_gives().await?;
     // A container that is listed as ended may be one that the engine is starting for a gateway that was killed.
     let young = gateway.is_young();
     // Noted before the listing: a create or start that began since would be in neither list.

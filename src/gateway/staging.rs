@@ -148,6 +148,16 @@ impl Stager {
         }
     }
 
+    /// Puts an empty directory in a stage's place, whatever is there.
+    pub(super) async fn hollow(&self, token: &Token) -> Result<(), StageError> {
+        let _made_beside_others = self.tidying.read().await;
+        match self.ask(&Request::Hollow { token: token.clone() }).await? {
+            Answer::Staged { .. } => Ok(()),
+            Answer::Refused { reason, message } => Err(StageError::Refused(reason, message)),
+            Answer::Unstaged { .. } => Err(StageError::Odd("unstaged".into())),
+        }
+    }
+
     /// Takes a stage away unless something relies on it.
     pub(super) async fn unstage(&self, token: &Token) -> Result<(), StageError> {
         if self.held.lock().unwrap_or_else(PoisonError::into_inner).contains_key(token) {

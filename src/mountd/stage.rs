@@ -24,6 +24,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 const DIRECTORY: &str = "d";
 /// What was staged for whom, in the wrapper, written before it becomes read-only.
 const NOTE: &str = "note";
+/// The note of a stage that nobody's directory is in.
+const HOLLOW: &str = "hollow\n";
 
 /// The stages below one directory.
 #[derive(Debug)]
@@ -62,6 +64,14 @@ impl Stages {
             Ok(false) => Err(self.undone(token, Error::system("confirming the stage")(Errno::STALE))),
             Err(error) => Err(self.undone(token, error)),
         }
+    }
+
+    /// An empty stage in the place of whatever is there. Only a wrapper: no wish is ever confirmed by it.
+    pub(super) fn hollow(&self, token: &Token) -> Result<PathBuf, Error> {
+        let _turn = self.turn();
+        self.take_away(token)?;
+        self.wrap(token, HOLLOW).map_err(|error| self.undone(token, error))?;
+        Ok(self.path.join(token.as_str()).join(DIRECTORY))
     }
 
     /// Takes a stage away; false where there was none.
@@ -109,11 +119,16 @@ impl Stages {
     /// Everything the file system may object to comes first, while nothing can be seen of it.
     fn make(&self, token: &Token, wish: &Wish) -> Result<(), Error> {
         let tree = wish.tree()?;
-        let wrapper = make_wrapper(&wish.note()).map_err(Error::system("making the stage's wrapper"))?;
+        self.wrap(token, &wish.note())?;
+        attach(&tree, &self.open_wrapper(token)?, DIRECTORY).map_err(Error::system("mounting the stage"))
+    }
+
+    /// The wrapper alone, with an empty directory in it.
+    fn wrap(&self, token: &Token, note: &str) -> Result<(), Error> {
+        let wrapper = make_wrapper(note).map_err(Error::system("making the stage's wrapper"))?;
         let failed = || Error::system("mounting the stage");
         mkdirat(&self.dir, token.as_str(), Mode::RWXU).map_err(failed())?;
-        attach(&wrapper, &self.dir, token.as_str()).map_err(failed())?;
-        attach(&tree, &self.open_wrapper(token)?, DIRECTORY).map_err(failed())
+        attach(&wrapper, &self.dir, token.as_str()).map_err(failed())
     }
 
     fn open_wrapper(&self, token: &Token) -> Result<OwnedFd, Error> {

@@ -32,6 +32,7 @@ impl Mountd {
     pub(super) fn answer(&self, request: &Request) -> Answer {
         let done = match request {
             Request::Stage(ask) => self.stage(ask),
+            Request::Hollow { token } => self.stages.hollow(token).map(|path| Answer::Staged { path }),
             Request::Unstage { token } => self.unstage(token),
             Request::Keep { tokens } => self.keep(tokens),
         };

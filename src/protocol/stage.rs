@@ -73,6 +73,9 @@ pub struct Stage {
 pub enum Request {
     /// Makes the stage, or confirms that it is there with the flags it must have.
     Stage(Stage),
+    /// Puts an empty directory, root's and read-only, in the stage's place: the engine wants to see one while it copies
+    /// with a stopped container, and must not find there what somebody can change meanwhile.
+    Hollow { token: Token },
     /// Takes one stage away; one that is not there is no error.
     Unstage { token: Token },
     /// Takes every stage away but these: what the gateway asks when it starts.

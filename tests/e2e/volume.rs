@@ -9,6 +9,7 @@ tests![
     a_volume_under_another_mount_is_refused,
     volumes_are_listed_and_pruned,
     a_name_made_by_hand_gives_nothing,
+    a_volume_is_given_where_nothing_else_is,
 ];
 
 fn a_volume_keeps_what_was_written() {
@@ -153,4 +154,24 @@ fn a_name_made_by_hand_gives_nothing() {
     ann.run("run --rm -v trap:/d busybox:test true").says(&["not its owner's"]).fails(125);
     assert_eq!(ann.run("ps -aq").ok(), "");
     world.docker(["volume", "rm", &name]).ok();
+}
+
+/// The engine mounts all of a container's while it unpacks into one, as root: links in live directories lead it astray.
+fn a_volume_is_given_where_nothing_else_is() {
+    let world = world();
+    let ann = world.newcomer("ann");
+    let mut words = vec!["events", "--filter", "event=extract-to-dir", "--since", "1m", "--until", "0s"];
+    words.extend(["--format", "{{.Actor.Attributes.name}}"]);
+    for more in ["-v data:/a/b/x -v data2:/d", "-v /deep/er", "--read-only -v data3:/d"] {
+        let run = format!("run --rm {more} busybox:test sh -c");
+        let mut run: Vec<&str> = run.split(' ').collect();
+        run.push("for dir in /a/b/x /d /deep/er; do [ ! -e $dir ] || touch $dir/mine; done");
+        ann.run(run.as_slice()).ok();
+    }
+    let told = world.docker(words.as_slice()).ok().to_owned();
+    assert!(told.lines().count() >= 4, "{told}");
+    let astray: Vec<_> = told.lines().filter(|name| name.starts_with(&ann.engine_name(""))).collect();
+    assert_eq!(astray, Vec::<&str>::new());
+    let left = world.docker(["ps", "-aq", "--filter", "name=ie-give-"]);
+    assert!(crate::world::tools::wait_until(std::time::Duration::from_secs(10), || left.stdout().is_empty()));
 }

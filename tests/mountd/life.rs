@@ -1,7 +1,7 @@
 //! How stages come, stay and go: confirmed, made anew, taken away, through crashes and across mount namespaces.
 
 use crate::site::{ANN, Client, GATEWAY, Site, make_dir, mount_lines, token_of};
-use ie_container::protocol::stage::{Access, Request, Stage};
+use ie_container::protocol::stage::{Access, Answer, Request, Stage};
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sys::signal::Signal;
 use std::fs;
@@ -235,4 +235,26 @@ fn an_engine_that_receives_mounts_sees_stages_come_and_go() {
     assert_eq!(fs::metadata(root).unwrap().ino(), fs::metadata(base.join("homes/ann")).unwrap().ino());
     site.unstaged(&Request::Unstage { token: token_of(1) });
     assert!(seen(&path).is_none() && seen(&site.stage_of(1)).is_none(), "the stage stayed in the engine");
+}
+
+/// What an engine sees while it copies: nothing that anybody could change.
+#[test]
+fn a_hollow_stage_is_empty_and_closed() {
+    let site = Site::started();
+    fs::write(site.base.join("homes/ann/letter"), "dear").unwrap();
+    let path = site.staged(site.wish(1, "ann"));
+    assert!(path.join("letter").exists());
+    let hollow = || site.ask(&Request::Hollow { token: token_of(1) });
+    for _ in 0..2 {
+        assert_eq!(hollow(), Answer::Staged { path: path.clone() });
+        assert_eq!(fs::read_dir(&path).unwrap().count(), 0);
+        assert_eq!(fs::write(path.join("x"), "").unwrap_err().raw_os_error(), Some(30), "not read-only");
+        assert_eq!((fs::metadata(&path).unwrap().uid(), site.mounted().len()), (0, 1));
+    }
+    // A start is not content with it.
+    assert!(site.staged(site.wish(1, "ann")).join("letter").exists());
+    assert_eq!((site.mounted().len(), times_made(&site)), (2, 2));
+    hollow();
+    assert_eq!(site.ask(&Request::Unstage { token: token_of(1) }), Answer::Unstaged { count: 1 });
+    assert_eq!(site.mounted().len(), 0);
 }

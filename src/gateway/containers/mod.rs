@@ -8,6 +8,6 @@ mod standing;
 mod stream;
 
 pub(super) use act::{kill, prune, remove, remove_now, rename, restart, start, stop, stop_now, tokens};
-pub(super) use create::{create, plan, stage};
+pub(super) use create::{create, plan};
 pub(super) use list::{inspect, list};
 pub(super) use stream::{Tied, attach, is_time, join, logs, resize, stats, top, wait};

@@ -2,7 +2,7 @@
 
 use super::Place;
 use crate::gateway::archive::rewrite::{ArchiveError, Limits, Rewriter};
-use crate::gateway::containers::{stage, tokens};
+use crate::gateway::containers::tokens;
 use crate::gateway::engine::{EngineError, short_volume};
 use crate::gateway::error::Error;
 use crate::gateway::keep;
@@ -21,7 +21,6 @@ use http_body_util::{BodyExt, StreamBody};
 use hyper::body::Frame;
 use hyper::{Method, Response};
 use std::io;
-use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::OwnedMutexGuard;
@@ -65,7 +64,9 @@ fn refuse_volumes(place: &Place) -> Result<(), Error> {
 }
 
 impl Copy {
-    /// Locks the container and stages what it mounts, which the engine insists on; a running one is given back.
+    /// Locks the container and puts empty directories in the place of what it mounts: the engine mounts all of it, as
+    /// root and in the host's own namespace, by names that a link in a live directory could lead elsewhere between two
+    /// looks at it. A running one is given back.
     pub(super) async fn begin(
         gateway: &Arc<Gateway>,
         peer: &Peer,
@@ -84,7 +85,6 @@ impl Copy {
         if place.container.running() {
             return Ok(Err(place));
         }
-        refuse_without_idmap(gateway, &place)?;
         refuse_volumes(&place)?;
         let tokens = tokens(place.container.found());
         let held = Held {
@@ -93,7 +93,9 @@ impl Copy {
             gateway: gateway.clone(),
             place: (id, tokens),
         };
-        stage(gateway, peer, &place.container.labels().stages).await?;
+        for token in &held.place.1 {
+            gateway.stager.hollow(token).await?;
+        }
         Ok(Ok(Self { gateway: gateway.clone(), place, held }))
     }
 
@@ -143,23 +145,6 @@ impl Copy {
     fn missing(&self, error: EngineError) -> Error {
         if error.is_not_found() { missing(&self.place) } else { error.into() }
     }
-}
-
-/// The engine copies as root, and a link in the image may lead it into what is mounted: only an idmapped stage stops it
-/// there.
-fn refuse_without_idmap(gateway: &Gateway, place: &Place) -> Result<(), Error> {
-    let roots = gateway.policy().roots();
-    let mapped = |path: &Path| roots.iter().any(|root| root.path == path && root.idmap);
-    if place.container.labels().stages.iter().all(|stage| mapped(&stage.root)) {
-        return Ok(());
-    }
-    let name = place.container.name();
-    Err(Refusal::new(
-        "forbidden",
-        format!("{name} is stopped, and mounts a directory that cannot be idmapped"),
-    )
-    .hint(format!("start it first (ie-container start {name}), then copy"))
-    .into())
 }
 
 fn missing(place: &Place) -> Error {

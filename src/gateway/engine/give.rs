@@ -1,10 +1,13 @@
 //! A volume's directory belongs to its owner: the engine makes it as root's.
 //!
-//! Only the directory itself is given, by an archive that holds nothing else, into a container that has never run: its
-//! parent lies in a file system that nobody has touched, so nobody can have put a link there.
+//! Only the directory itself is given, by an archive that holds nothing else. The engine mounts a container's volumes as
+//! root and in the host's own namespace to unpack one, by names that a link in another live volume could lead elsewhere
+//! between two looks at it. So it is done in a container of an empty image that never runs, where each volume has a place
+//! of its own at the root and nothing else is.
 
-use super::spec::VolumeGrant;
-use super::{ContainerId, Engine, EngineError, Grant, Target, wire};
+use super::spec::{VolumeGrant, give_body};
+use super::{Body, ContainerId, Engine, EngineError, Grant, Target, read, wire};
+use crate::gateway::mark;
 use crate::protocol::copying::PathStat;
 use crate::protocol::stage::Access;
 use crate::tarball::entry::{Entry, Kind, Owner, Time};
@@ -12,41 +15,128 @@ use crate::tarball::write;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper::Method;
-use std::path::Path;
+use hyper::header::{CONTENT_TYPE, HeaderValue};
+use serde_json::Value;
+
+/// An image with nothing in it, made by the gateway. No registry is asked for this name.
+const EMPTY: (&str, &str) = ("localhost/ie-container/empty", "1");
+/// What containers to give volumes in are called.
+const PREFIX: &str = "ie-give-";
+
+/// A word that nobody can know beforehand.
+pub(super) fn unguessable() -> Result<String, EngineError> {
+    let mut random = [0; 16];
+    rustix::rand::getrandom(&mut random, rustix::rand::GetRandomFlags::empty())
+        .map_err(|errno| EngineError::Odd(format!("no random bytes: {errno}")))?;
+    Ok(random.iter().map(|b| format!("{b:02x}")).collect())
+}
 
 impl Engine {
-    /// Makes the container's owner the owner of the volumes it can write to. With a root that cannot be written the engine
-    /// takes no archive: there a volume keeps the owner it has.
+    /// Makes the container's owner the owner of the volumes it can write to.
     pub(in crate::gateway) async fn give_volumes(
         &self,
         id: &ContainerId,
         grant: &Grant,
     ) -> Result<(), EngineError> {
-        if grant.settings.read_only {
+        let writable = |volume: &&VolumeGrant| volume.access == Access::ReadWrite;
+        let targets: Vec<&str> =
+            grant.volumes.iter().filter(writable).map(|volume| volume.target.as_str()).collect();
+        if targets.is_empty() {
             return Ok(());
         }
-        for volume in grant.volumes.iter().filter(|volume| volume.access == Access::ReadWrite) {
-            self.give(id, volume, grant.owner()).await?;
+        let volumes = self.volumes_at(id, &targets).await?;
+        let _not_tidied = self.giving.read().await;
+        self.ensure_empty().await?;
+        let body = give_body(&format!("{}:{}", EMPTY.0, EMPTY.1), &volumes);
+        let holder = self.create_named(&format!("{PREFIX}{}", unguessable()?), &body).await?;
+        mark::at("give-made");
+        let mut given = Ok(());
+        for (_, place) in &volumes {
+            if given.is_ok() {
+                given = self.give(&holder, place, grant.owner()).await;
+            }
         }
-        Ok(())
+        // Not with `v`: the volumes are somebody's.
+        let removed = self.call(Method::DELETE, Target::new(format!("/containers/{holder}"))).await;
+        given.and(removed.map(drop))
     }
 
-    async fn give(&self, id: &ContainerId, volume: &VolumeGrant, owner: Owner) -> Result<(), EngineError> {
-        let archive = |path: &str| Target::new(format!("/containers/{id}/archive")).with("path", path);
-        let answer = self.call(Method::HEAD, archive(&volume.target)).await?;
+    /// The engine's names of the volumes at these places of a container, each with a new place of its own.
+    async fn volumes_at(
+        &self,
+        id: &ContainerId,
+        targets: &[&str],
+    ) -> Result<Vec<(String, String)>, EngineError> {
+        let details = self.get(Target::new(format!("/containers/{id}/json"))).await?;
+        let mounts = details.get("Mounts").and_then(Value::as_array);
+        let name = |target: &str| {
+            let text = |mount: &Value, key: &str| mount.get(key).and_then(Value::as_str).map(str::to_owned);
+            let at = |mount: &&Value| text(mount, "Destination").as_deref() == Some(target);
+            mounts.into_iter().flatten().find(at).and_then(|mount| text(mount, "Name"))
+        };
+        let placed = |(number, target): (usize, &&str)| {
+            let missing = || EngineError::Odd(format!("no volume at {target:?}"));
+            Ok((name(target).ok_or_else(missing)?, format!("/{number}")))
+        };
+        targets.iter().enumerate().map(placed).collect()
+    }
+
+    async fn give(&self, holder: &ContainerId, place: &str, owner: Owner) -> Result<(), EngineError> {
+        let archive = |path: &str| Target::new(format!("/containers/{holder}/archive")).with("path", path);
+        let answer = self.call(Method::HEAD, archive(place)).await?;
         let header = answer.headers().get("x-docker-container-path-stat");
         let stat = header.and_then(|header| PathStat::from_header(header.as_bytes()));
         let stat = stat.ok_or_else(|| EngineError::Odd("a volume without a stat".into()))?;
-        let target = Path::new(&volume.target);
-        let (Some(parent), Some(name)) = (target.parent(), target.file_name()) else {
-            return Err(EngineError::Odd(format!("a volume at {:?}", volume.target)));
-        };
-        let tar = directory(name.as_encoded_bytes(), stat.mode & 0o777, owner);
-        let body = Full::new(Bytes::from(tar)).map_err(|never| match never {}).boxed();
-        let target = archive(&parent.to_string_lossy()).with("noOverwriteDirNonDir", "true");
-        let request = wire::Wire::request(Method::PUT, &self.prefix().await?, target, body)?;
+        let tar = directory(place.trim_start_matches('/').as_bytes(), stat.mode & 0o777, owner);
+        let target = archive("/").with("noOverwriteDirNonDir", "true");
+        let request = wire::Wire::request(Method::PUT, &self.prefix().await?, target, whole(tar))?;
         wire::good(self.wire.send(request).await?).await.map(drop)
     }
+
+    /// Makes the empty image where it is not there; whatever else is there by its name is not used.
+    async fn ensure_empty(&self) -> Result<(), EngineError> {
+        let (name, tag) = EMPTY;
+        match self.image(&format!("{name}:{tag}")).await {
+            Ok(image) if image.get("Size").and_then(Value::as_u64) == Some(0) => Ok(()),
+            Ok(_) => Err(EngineError::Odd(format!("an image {name}:{tag} that is not the gateway's"))),
+            Err(error) if error.is_not_found() => {
+                let target =
+                    Target::new("/images/create").with("fromSrc", "-").with("repo", name).with("tag", tag);
+                let mut tar = Vec::new();
+                write::end(&mut tar);
+                let mut request =
+                    wire::Wire::request(Method::POST, &self.prefix().await?, target, whole(tar))?;
+                request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/x-tar"));
+                let answer = wire::good(self.wire.send(request).await?).await?;
+                // It is made when the engine has said everything.
+                let _told =
+                    answer.into_body().collect().await.map_err(|e| EngineError::Odd(e.to_string()))?;
+                Ok(())
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Takes away what a gateway that was killed at giving has left.
+    pub(in crate::gateway) async fn tidy_gives(&self) -> Result<(), EngineError> {
+        // While somebody gives another time will do.
+        let Ok(_alone) = self.giving.try_write() else { return Ok(()) };
+        let filters = serde_json::json!({ "name": [format!("^/{PREFIX}[0-9a-f]{{32}}$")] }).to_string();
+        let target = Target::new("/containers/json").with("all", "1").with("filters", &filters);
+        let left: Vec<Value> = read(self.call(Method::GET, target).await?).await?;
+        let id = |left: &Value| ContainerId::parse(left.get("Id")?.as_str()?);
+        for id in left.iter().filter_map(id) {
+            match self.call(Method::DELETE, Target::new(format!("/containers/{id}"))).await {
+                Err(error) if !error.is_not_found() && !error.is_conflict() => return Err(error),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+}
+
+fn whole(bytes: Vec<u8>) -> Body {
+    Full::new(Bytes::from(bytes)).map_err(|never| match never {}).boxed()
 }
 
 /// An archive of one directory and nothing in it.

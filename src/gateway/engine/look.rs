@@ -4,6 +4,7 @@
 //! group and reaches the container's files through `/proc/PID/root`. Where a file system or a disk has a node that its
 //! mode leaves open, that is root.
 
+use super::give::unguessable;
 use super::spec::look_body;
 use super::{ContainerId, Engine, EngineError, Owned, Target, read};
 use crate::gateway::mark;
@@ -93,7 +94,8 @@ impl Engine {
         let _place = self.looked.places.acquire().await;
         let digits = image.trim_start_matches("sha256:");
         let name = format!("ie-look-{}", digits.get(..16).unwrap_or(digits));
-        let body = look_body(image, helper);
+        let at = format!("/.ie-{}", unguessable()?);
+        let body = look_body(image, helper, &at);
         let id = match self.create_named(&name, &body).await {
             // Of a gateway that was killed at it.
             Err(error) if error.is_conflict() => {

@@ -58,6 +58,8 @@ pub(super) struct Engine {
     networks: tokio::sync::Mutex<()>,
     looked: look::Looked,
     disk: disk::Disk,
+    /// Held by whoever gives volumes; alone by who tidies after it.
+    giving: tokio::sync::RwLock<()>,
 }
 
 /// `GET /version`, as far as it matters here.
@@ -82,6 +84,7 @@ impl Engine {
             networks: tokio::sync::Mutex::default(),
             looked: look::Looked::default(),
             disk: disk::Disk::default(),
+            giving: tokio::sync::RwLock::default(),
         }
     }
 

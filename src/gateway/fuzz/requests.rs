@@ -295,6 +295,9 @@ async fn stage(mut stream: UnixStream) -> std::io::Result<()> {
             let path = PathBuf::from(format!("/run/ie-mountd/stage/{}/d", stage.token.as_str()));
             Answer::Staged { path }
         }
+        Ask::Hollow { token } => {
+            Answer::Staged { path: PathBuf::from(format!("/run/ie-mountd/stage/{}/d", token.as_str())) }
+        }
         Ask::Unstage { .. } | Ask::Keep { .. } => Answer::Unstaged { count: 0 },
     };
     let answer = serde_json::to_vec(&answer)?;

@@ -67,7 +67,8 @@ fn tell_of_fault(gateway: &Arc<Gateway>, card: &Card) {
 fn leases(gateway: &Arc<Gateway>, ending: &mut HashSet<ContainerId>) {
     let (now, policy) = (Timestamp::now(), gateway.policy());
     let warnings = policy.gpus().warnings();
-    ending.retain(|id| gateway.gpus.leases.get(id).is_some());
+    // By its end, not by its being there: started again, the same container has a lease that is not over.
+    ending.retain(|id| gateway.gpus.leases.get(id).is_some_and(|lease| lease.until <= now));
     for (id, due) in gateway.gpus.leases.due(now, warnings) {
         let Some(lease) = gateway.gpus.leases.get(&id) else { continue };
         match due {

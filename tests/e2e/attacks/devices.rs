@@ -91,7 +91,16 @@ fn a_node_out_of_an_image() {
     make_node(&root.join("hostile/node"), &ground.secret.numbers());
     let image = format!("evil-{}:false-helper", victim.uid);
     ground.import(&image, &["ENV LD_PRELOAD=/hostile/preload.so PATH=/hostile"]);
-    guest.run(["run", "-d", "--network=none", &image, "/evil", "stay"]).says(&["device node"]).fails(125);
+    guest.run(["run", "--rm", "--network=none", &image, "/evil", "stay"]).says(&["device node"]).fails(125);
+    // A link that leads the helper where a volume of the image's is mounted over it.
+    fs::remove_file(root.join(".ie-copy")).unwrap();
+    symlink("/v/w/x", root.join(".ie-copy")).unwrap();
+    fs::create_dir_all(root.join("v/w")).unwrap();
+    fs::write(root.join("v/w/x"), "#!/bin/sh\n").unwrap();
+    fs::set_permissions(root.join("v/w/x"), Permissions::from_mode(0o755)).unwrap();
+    let image = format!("evil-{}:hidden-helper", victim.uid);
+    ground.import(&image, &["VOLUME /v/w"]);
+    guest.run(["run", "--rm", "--network=none", &image, "/evil", "stay"]).says(&["device node"]).fails(125);
     // What such an image is built upon is looked at for itself.
     let clean = ground.image("clean", &[]);
     guest.run(["run", "--rm", "--network=none", &clean, "true"]).ok();

@@ -8,7 +8,12 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::PathBuf;
 use std::time::Duration;
 
-tests![between_create_and_start, between_stop_and_restart, a_source_that_is_gone];
+tests![
+    between_create_and_start,
+    between_stop_and_restart,
+    a_source_that_is_gone,
+    a_copy_with_a_stopped_container
+];
 
 /// A directory that root alone may enter, with a file that the attack should bring out.
 fn closed(ground: &Ground<'_>) -> PathBuf {
@@ -98,4 +103,44 @@ fn a_source_that_is_gone() {
     guest.sh("rmdir dir").ok();
     guest.run("start box").says(&["does not exist"]).fails(1);
     assert!(!guest.home.join("dir").exists());
+}
+
+/// An engine that copies mounts everything first, as root and in the host's namespace. A link of the image's leads one
+/// mount into another, where the user swaps names meanwhile: so it must not see the user's directory at all.
+fn a_copy_with_a_stopped_container() {
+    let world = world();
+    let ground = Ground::new(&world);
+    let (victim, guest, root) = (&ground.victim, &ground.guest, ground.root());
+    for user in [victim, guest] {
+        user.sh("mkdir d evil; echo mine > d/file").ok();
+        // Deep, so that the engine mounts what is below it after the home.
+        fs::create_dir_all(root.join("1/2/3/4/5/6/7")).unwrap();
+        symlink(user.home.join("d"), root.join("1/2/3/4/5/6/7").join(&user.login)).unwrap();
+    }
+    let image = format!("evil-{}:astray", victim.uid);
+    ground.import(&image, &[]);
+    let link = |user: &crate::world::User<'_>| format!("/1/2/3/4/5/6/7/{}", user.login);
+    let nested = |user: &crate::world::User<'_>| format!("-v={}/evil:{}/x", user.home.display(), link(user));
+    let bind = format!("-v={0}:{0}", victim.home.display());
+    let bare = world.docker(["create", "--network=none", &bind, &nested(victim), &image, "true"]).line();
+    let there = format!("{bare}:{}/file", link(victim));
+    world.docker(["cp", &there, "-"]).says(&["mine"]).exits(0);
+    world.docker(["rm", &bare]).exits(0);
+    assert!(
+        victim.home.join("d/x").exists(),
+        "the control did not work: nothing was made in the live directory"
+    );
+
+    guest.run(["create", "--name", "plain", "--network=none", &image, "true"]).ok();
+    let there = format!("plain:{}/file", link(guest));
+    guest.run(["cp", &there, "-"]).says(&["no such file"]).fails(1);
+    guest.write("planted", "x");
+    assert_ne!(guest.run(["cp", "planted", &format!("plain:{}/planted", link(guest))]).code, 0);
+    guest.run(["create", "--name", "box", "--network=none", &nested(guest), &image, "true"]).ok();
+    assert_ne!(guest.run("cp box:/etc/passwd -").code, 0);
+    assert_eq!(guest.sh("ls d").ok(), "file\n");
+    guest
+        .run(["run", "--rm", "--network=none", &image, "cat", &format!("{}/d/file", guest.home.display())])
+        .says(&["mine"])
+        .exits(0);
 }

@@ -15,8 +15,15 @@ tests![
 
 const ROUNDS: Rounds = Rounds { short: 1, long: 20 };
 
-const CREATE: [&str; 6] =
-    ["create-admitted", "create-claimed", "create-staged", "create-made", "create-given", "create-promised"];
+const CREATE: [&str; 7] = [
+    "create-admitted",
+    "create-claimed",
+    "create-staged",
+    "create-made",
+    "give-made",
+    "create-given",
+    "create-promised",
+];
 const START: [&str; 6] =
     ["look-made", "start-admitted", "start-staged", "lease-half-written", "start-leased", "start-started"];
 const END: [&str; 5] = ["rename-renamed", "rm-removed", "rm-unstaged", "lease-settled", "end-freed"];
