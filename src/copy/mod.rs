@@ -1,5 +1,4 @@
-//! `ie-copy`: runs inside a container as its user, without capabilities; tar in, tar out. `nodes` alone runs as root, in
-//! a container of the gateway's own.
+//! `ie-copy`: runs inside a container as its user, without capabilities; tar in, tar out.
 //!
 //! The gateway runs it by exec, with the words below and no shell between; it needs nothing of the image.
 //!
@@ -10,7 +9,6 @@
 //! ie-copy unpack DIR [--no-overwrite-dir-nondir]    a tar on stdin, into a directory that is there
 //! ie-copy end MARK                                  ends the processes of an exec whose caller is gone
 //! ie-copy WORDS… --through MARK                     the same over the gateway's channel in place of stdin and stdout
-//! ie-copy nodes                                     the path of a device node in the image, if it has one
 //! ```
 //!
 //! A path that does not begin with `/` begins at the root, as in the engine's API. The exit code is one of
@@ -18,7 +16,6 @@
 
 mod channel;
 mod end;
-mod nodes;
 mod pack;
 mod stat;
 mod unpack;
@@ -79,14 +76,13 @@ fn run(words: &[&[u8]]) -> Result<(), Stopped> {
         [b"unpack", path] => unpack::run(&asked(path)?, false),
         [b"unpack", path, b"--no-overwrite-dir-nondir"] => unpack::run(&asked(path)?, true),
         [b"end", mark] => end::run(&self::mark(mark)?),
-        [b"nodes"] => nodes::run(),
         [words @ .., b"--through", mark] if !words.is_empty() => {
             channel::take(&self::mark(mark)?)?;
             run(words)
         }
         _ => Err(Stopped::new(
             Ended::Usage,
-            "usage: ie-copy stat PATH | pack PATH [--stat] | unpack DIR [--no-overwrite-dir-nondir] | end MARK | nodes; \
+            "usage: ie-copy stat PATH | pack PATH [--stat] | unpack DIR [--no-overwrite-dir-nondir] | end MARK; \
              with --through MARK, over the gateway's channel",
         )),
     }

@@ -96,11 +96,6 @@ impl Gateway {
         self.policy.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// The static helper, as it is on the host.
-    pub(super) fn copy_helper(&self) -> &Path {
-        &self.copy_helper
-    }
-
     /// The caller's limits today.
     pub(super) fn limits(&self, account: &Account) -> Limits {
         let who = Who {

@@ -9,6 +9,9 @@ use super::{BLOCK, LONGEST_NAME, at_most, padding, wide};
 /// The most an extended header may hold: what Go's reader, and so the engine, accepts.
 const LONGEST_SPECIAL: u64 = 1 << 20;
 
+/// What a device node is called.
+pub const DEVICE: &str = "a device";
+
 /// Why bytes are not an archive, or not one that is read here.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Malformed {
@@ -262,7 +265,7 @@ fn kind_of(kind: u8, name: &[u8]) -> Result<Result<Kind, &'static str>, Malforme
         0 | b'0' | b'7' => Ok(Kind::File),
         b'1' => Ok(Kind::HardLink),
         b'2' => Ok(Kind::Symlink),
-        b'3' | b'4' => Err("a device"),
+        b'3' | b'4' => Err(DEVICE),
         b'5' => Ok(Kind::Directory),
         b'6' => Err("a fifo"),
         kind => return Err(Malformed::Type { name: shown(name), kind: char::from(kind) }),

@@ -74,7 +74,7 @@ pub(in crate::gateway) async fn start(
 async fn may_start(gateway: &Gateway, peer: &Peer, container: &Owned) -> Result<Limits, Error> {
     let limits = gateway.limits(peer.account()?);
     limits.still_allows(&container.used(), &standing(gateway, container).await?)?;
-    gateway.engine.look_through(container, gateway.copy_helper()).await?;
+    gateway.engine.look_through(container).await?;
     if container.networked() {
         gateway.wall.stands()?;
     }

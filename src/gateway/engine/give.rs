@@ -5,7 +5,7 @@
 //! between two looks at it. So it is done in a container of an empty image that never runs, where each volume has a place
 //! of its own at the root and nothing else is.
 
-use super::spec::{VolumeGrant, give_body};
+use super::spec::{VolumeGrant, still_body};
 use super::{Body, ContainerId, Engine, EngineError, Grant, Target, read, wire};
 use crate::gateway::mark;
 use crate::protocol::copying::PathStat;
@@ -47,7 +47,7 @@ impl Engine {
         let volumes = self.volumes_at(id, &targets).await?;
         let _not_tidied = self.giving.read().await;
         self.ensure_empty().await?;
-        let body = give_body(&format!("{}:{}", EMPTY.0, EMPTY.1), &volumes);
+        let body = still_body(&format!("{}:{}", EMPTY.0, EMPTY.1), &volumes);
         let holder = self.create_named(&format!("{PREFIX}{}", unguessable()?), &body).await?;
         mark::at("give-made");
         let mut given = Ok(());
@@ -97,7 +97,7 @@ impl Engine {
     async fn ensure_empty(&self) -> Result<(), EngineError> {
         let (name, tag) = EMPTY;
         match self.image(&format!("{name}:{tag}")).await {
-            Ok(image) if image.get("Size").and_then(Value::as_u64) == Some(0) => Ok(()),
+            Ok(image) if is_empty(&image) => Ok(()),
             Ok(_) => Err(EngineError::Odd(format!("an image {name}:{tag} that is not the gateway's"))),
             Err(error) if error.is_not_found() => {
                 let target =
@@ -133,6 +133,12 @@ impl Engine {
         }
         Ok(())
     }
+}
+
+/// No files, and no volume of its own.
+fn is_empty(image: &Value) -> bool {
+    let volumes = image.pointer("/Config/Volumes").and_then(Value::as_object);
+    image.get("Size").and_then(Value::as_u64) == Some(0) && volumes.is_none_or(serde_json::Map::is_empty)
 }
 
 fn whole(bytes: Vec<u8>) -> Body {

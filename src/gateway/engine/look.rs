@@ -3,26 +3,30 @@
 //! The control group keeps a container's processes from opening it, but its owner's shell on the host is in no such
 //! group and reaches the container's files through `/proc/PID/root`. Where a file system or a disk has a node that its
 //! mode leaves open, that is root.
+//!
+//! Nothing is run for it: the engine exports the files of a container that is never started, which are all that the
+//! image has, whatever its volumes and links would hide from a process inside.
 
-use super::give::unguessable;
-use super::spec::look_body;
+use super::spec::still_body;
 use super::{ContainerId, Engine, EngineError, Owned, Target, read};
 use crate::gateway::mark;
+use crate::gateway::places::Places;
 use crate::protocol::escape::escape_line;
+use crate::tarball::entry::{Entry, Kind};
+use crate::tarball::read::{DEVICE, Event, Malformed, Reader};
+use http_body_util::BodyExt;
 use hyper::Method;
 use serde::Deserialize;
+use serde_json::Value;
 use std::collections::HashMap;
-use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::{OnceCell, Semaphore};
 
-/// How long one image may take; a million files take a few seconds.
-const PATIENCE: Duration = Duration::from_secs(120);
-/// Images looked through at once.
+/// How long one image may take: all of it is read, some hundred mebibytes a second.
+const PATIENCE: Duration = Duration::from_secs(600);
+/// Images looked through at once, one for each user.
 const AT_ONCE: usize = 2;
-/// What is read of the helper's words.
-const MOST_WORDS: usize = 4 << 10;
 
 /// Why an image is not started.
 #[derive(Debug, thiserror::Error)]
@@ -42,11 +46,13 @@ pub(in crate::gateway) enum LookError {
 pub(super) struct Looked {
     images: Mutex<HashMap<String, Arc<OnceCell<Option<String>>>>>,
     places: Semaphore,
+    /// Who has many images is not in front of others with one.
+    mine: Places,
 }
 
 impl Default for Looked {
     fn default() -> Self {
-        Self { images: Mutex::default(), places: Semaphore::new(AT_ONCE) }
+        Self { images: Mutex::default(), places: Semaphore::new(AT_ONCE), mine: Places::new(1) }
     }
 }
 
@@ -67,47 +73,54 @@ struct Left {
     id: String,
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct Ended {
-    status_code: i64,
-}
-
 impl Engine {
     /// Lets only images without a device node through. The container names its image by id, so no tag can move between.
-    pub(in crate::gateway) async fn look_through(
-        &self,
-        container: &Owned,
-        helper: &Path,
-    ) -> Result<(), LookError> {
+    pub(in crate::gateway) async fn look_through(&self, container: &Owned) -> Result<(), LookError> {
         let image = container
             .found()
             .image_id()
             .ok_or_else(|| EngineError::Odd("a container without an image's id".to_owned()))?;
         let cell = self.looked.cell(image);
-        let node = cell.get_or_try_init(|| self.find_node(image, helper)).await?;
+        let node = cell.get_or_try_init(|| self.find_node(image, container.found().owner())).await?;
         node.as_ref().map_or(Ok(()), |node| Err(LookError::Node(node.clone())))
     }
 
-    /// Runs the helper in a container of the image's, in which there is nobody else.
-    async fn find_node(&self, image: &str, helper: &Path) -> Result<Option<String>, LookError> {
+    async fn find_node(&self, image: &str, uid: u32) -> Result<Option<String>, LookError> {
+        let mine = self.looked.mine.of(uid);
+        let _mine = mine.acquire().await;
         let _place = self.looked.places.acquire().await;
         let digits = image.trim_start_matches("sha256:");
         let name = format!("ie-look-{}", digits.get(..16).unwrap_or(digits));
-        let at = format!("/.ie-{}", unguessable()?);
-        let body = look_body(image, helper, &at);
-        let id = match self.create_named(&name, &body).await {
+        let looked = tokio::time::timeout(PATIENCE, self.look_in(image, &name)).await;
+        // By its name: there may be one although nobody was told its id.
+        self.remove_look(&name).await?;
+        looked.unwrap_or_else(|_| Err(LookError::Unread(format!("it took more than {PATIENCE:?}"))))
+    }
+
+    async fn look_in(&self, image: &str, name: &str) -> Result<Option<String>, LookError> {
+        let volumes = self.image(image.trim_start_matches("sha256:")).await?;
+        let volumes = volumes.pointer("/Config/Volumes").and_then(Value::as_object);
+        let body = still_body(image, &[]);
+        let id = match self.create_named(name, &body).await {
             // Of a gateway that was killed at it.
             Err(error) if error.is_conflict() => {
-                self.remove_look(&name).await?;
-                self.create_named(&name, &body).await?
+                self.remove_look(name).await?;
+                self.create_named(name, &body).await?
             }
             made => made?,
         };
         mark::at("look-made");
-        let looked = tokio::time::timeout(PATIENCE, self.run_look(&id)).await;
-        self.remove_look(id.as_str()).await?;
-        looked.unwrap_or_else(|_| Err(LookError::Unread(format!("it took more than {PATIENCE:?}"))))
+        let mut files =
+            self.call(Method::GET, Target::new(format!("/containers/{id}/export"))).await?.into_body();
+        let mut look = Look::new(volumes.is_none_or(serde_json::Map::is_empty));
+        while let Some(frame) = files.frame().await {
+            let frame = frame.map_err(|error| LookError::Unread(error.to_string()))?;
+            let Ok(bytes) = frame.into_data() else { continue };
+            if let Some(node) = look.at(&bytes)? {
+                return Ok(Some(node));
+            }
+        }
+        look.end().map(|()| None)
     }
 
     /// Takes away what a gateway that was killed at looking has left.
@@ -128,28 +141,117 @@ impl Engine {
         Ok(())
     }
 
-    async fn run_look(&self, id: &ContainerId) -> Result<Option<String>, LookError> {
-        let target = |tail: &str| Target::new(format!("/containers/{id}{tail}"));
-        self.call(Method::POST, target("/start")).await?;
-        let ended: Ended = read(self.call(Method::POST, target("/wait")).await?).await?;
-        let logs = self.call(Method::GET, target("/logs").with("stdout", "1").with("stderr", "1")).await?;
-        let words =
-            http_body_util::BodyExt::collect(http_body_util::Limited::new(logs.into_body(), MOST_WORDS))
-                .await
-                .map_err(|error| LookError::Unread(error.to_string()))?;
-        let words = String::from_utf8_lossy(&words.to_bytes()).trim().to_owned();
-        match (ended.status_code, words.is_empty()) {
-            (0, true) => Ok(None),
-            (0, false) => Ok(Some(words)),
-            (code, _) => Err(LookError::Unread(format!("{} (exit code {code})", escape_line(&words)))),
-        }
-    }
-
     async fn remove_look(&self, word: &str) -> Result<(), EngineError> {
         let target = Target::new(format!("/containers/{word}")).with("v", "1").with("force", "1");
         match self.call(Method::DELETE, target).await {
             Err(error) if !error.is_not_found() => Err(error),
             _ => Ok(()),
         }
+    }
+}
+
+/// The walk through an exported image.
+struct Look {
+    reader: Reader,
+    /// The engine mounts its own over `/dev`, so that what an image has there is out of reach; but not out of a volume's
+    /// that is below it, into which the engine copies what the image has in its place.
+    dev_is_covered: bool,
+}
+
+impl Look {
+    fn new(dev_is_covered: bool) -> Self {
+        Self { reader: Reader::default(), dev_is_covered }
+    }
+
+    /// The first device node in the next bytes.
+    fn at(&mut self, mut bytes: &[u8]) -> Result<Option<String>, LookError> {
+        let unread = |error: Malformed| LookError::Unread(escape_line(&error.to_string()));
+        while let Some(event) = self.reader.next(&mut bytes).map_err(unread)? {
+            let found = match event {
+                Event::Special { what: DEVICE, name } => Some(name).filter(|name| !self.covered(name)),
+                // A second name of what may be a node that was passed over.
+                Event::Entry(Entry { kind: Kind::HardLink, name, target, .. }) => {
+                    Some(name).filter(|name| self.covered(&target) && !self.covered(name))
+                }
+                _ => None,
+            };
+            if let Some(name) = found {
+                return Ok(Some(format!("/{}", escape_line(&String::from_utf8_lossy(plain(&name))))));
+            }
+        }
+        Ok(None)
+    }
+
+    fn covered(&self, name: &[u8]) -> bool {
+        self.dev_is_covered && plain(name).starts_with(b"dev/")
+    }
+
+    fn end(&self) -> Result<(), LookError> {
+        self.reader.finish().map_err(|error| LookError::Unread(error.to_string()))
+    }
+}
+
+/// A name in an export, from the root.
+fn plain(name: &[u8]) -> &[u8] {
+    let name = name.strip_prefix(b".").filter(|rest| rest.starts_with(b"/")).unwrap_or(name);
+    name.iter().position(|byte| *byte != b'/').and_then(|at| name.get(at..)).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tarball::entry::{Owner, Time};
+    use crate::tarball::write;
+
+    /// An archive of one device of this name.
+    fn device(name: &str, kind: u8) -> Vec<u8> {
+        let mut tar = Vec::new();
+        let mtime = Time { seconds: 0, nanoseconds: 0 };
+        let (name, target) = (name.as_bytes().to_vec(), Vec::new());
+        let entry = Entry { kind: Kind::File, name, target, size: 0, mode: 0o666, mtime };
+        write::header(&mut tar, &entry, Owner { uid: 0, gid: 0 });
+        tar[156] = kind;
+        // The checksum counts its own eight bytes as spaces.
+        tar[148..156].fill(b' ');
+        let sum: u32 = tar[..512].iter().map(|byte| u32::from(*byte)).sum();
+        tar[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
+        write::end(&mut tar);
+        tar
+    }
+
+    #[test]
+    fn a_node_is_found_wherever_it_can_be_reached() {
+        let found = |name: &str, dev_is_covered, step: usize| {
+            let mut look = Look::new(dev_is_covered);
+            let tar = device(name, b'4');
+            let found = tar.chunks(step).find_map(|bytes| look.at(bytes).unwrap());
+            assert!(found.is_some() || look.end().is_ok());
+            found
+        };
+        for step in [1, 100, 4096] {
+            assert_eq!(found("a/b/node", true, step).as_deref(), Some("/a/b/node"));
+            assert_eq!(found("./dev/sda", true, step), None);
+            assert_eq!(found("dev/d/node", false, step).as_deref(), Some("/dev/d/node"));
+            assert_eq!(found("devices/x", true, step).as_deref(), Some("/devices/x"));
+        }
+        let link = |name: &str, target: &str| {
+            let mut tar = Vec::new();
+            let mtime = Time { seconds: 0, nanoseconds: 0 };
+            let (name, target) = (name.as_bytes().to_vec(), target.as_bytes().to_vec());
+            let entry = Entry { kind: Kind::HardLink, name, target, size: 0, mode: 0o666, mtime };
+            write::header(&mut tar, &entry, Owner { uid: 0, gid: 0 });
+            Look::new(true).at(&tar).unwrap()
+        };
+        assert_eq!(link("home/x", "dev/sda").as_deref(), Some("/home/x"));
+        assert_eq!((link("dev/x", "./dev/sda"), link("home/x", "home/dev/y")), (None, None));
+        let mut fifo = Look::new(true);
+        assert_eq!((fifo.at(&device("a/fifo", b'6')).unwrap(), fifo.end().is_ok()), (None, true));
+    }
+
+    #[test]
+    fn what_breaks_off_or_is_no_archive_was_not_looked_through() {
+        let mut look = Look::new(true);
+        assert!(look.at(&device("a/fifo", b'6')[..300]).unwrap().is_none() && look.end().is_err());
+        assert!(Look::new(true).at(&[7; 1024]).is_err());
     }
 }

@@ -328,46 +328,8 @@ pub(in crate::gateway) fn exec_body(peer: &Peer, container: &Owned, wish: &ExecW
     })
 }
 
-/// The body of a container in which an image is looked through: no network, no mounts but the helper, nothing written.
-/// It is root's, who alone can read every directory of an image, with no other right of root's.
-///
-/// `at` is a name that no image can know: where a link of the image's led the helper elsewhere, a volume of the image's
-/// could be mounted over it, and what runs as root would be the image's own.
-pub(super) fn look_body(image: &str, helper: &Path, at: &str) -> Value {
-    json!({
-        "Image": image,
-        "User": "0:0",
-        "Entrypoint": [at],
-        "Cmd": ["nodes"],
-        "WorkingDir": "/",
-        // The helper is static; these are what a C library would still heed.
-        "Env": ["LD_PRELOAD=", "GLIBC_TUNABLES=", format!("{VISIBLE_DEVICES}=void")],
-        // Without the engine's frames around its words.
-        "Tty": true,
-        "Healthcheck": { "Test": ["NONE"] },
-        "HostConfig": {
-            "NetworkMode": "none",
-            "RestartPolicy": { "Name": "no" },
-            "Init": false,
-            "Runtime": "runc",
-            "CapDrop": ["ALL"],
-            "CapAdd": ["DAC_READ_SEARCH"],
-            "SecurityOpt": ["no-new-privileges"],
-            "Privileged": false,
-            "ReadonlyRootfs": true,
-            "IpcMode": "private",
-            "CgroupnsMode": "private",
-            "Memory": 256 << 20,
-            "MemorySwap": 256 << 20,
-            "PidsLimit": 16,
-            "LogConfig": { "Type": "json-file", "Config": { "max-size": LOG_SIZE, "max-file": LOG_FILES } },
-            "Mounts": [bind(helper, Path::new(at), true)],
-        },
-    })
-}
-
-/// The body of a container that is never started and has nothing in it but these volumes, each at a place of its own.
-pub(super) fn give_body(image: &str, volumes: &[(String, String)]) -> Value {
+/// The body of a container that is never started, with these volumes, each at a place of its own.
+pub(super) fn still_body(image: &str, volumes: &[(String, String)]) -> Value {
     let mount = |(volume, target): &(String, String)| json!({ "Type": "volume", "Source": volume, "Target": target, "VolumeOptions": { "NoCopy": true } });
     json!({
         "Image": image,

@@ -54,6 +54,7 @@ fn a_node_out_of_an_image() {
         ("node-deep", deep.as_str(), 0, &[]),
         ("node-for-the-guest-alone", "hostile/closed", guest.uid, &[]),
         ("node-in-a-volume", "volume", 0, &["VOLUME /volume"]),
+        ("node-in-a-volume-below-dev", "dev/d", 0, &["VOLUME /dev/d"]),
     ] {
         fs::create_dir_all(root.join(dir)).unwrap();
         chown(root.join(dir), Some(owner), None).unwrap();
@@ -86,21 +87,36 @@ fn a_node_out_of_an_image() {
         let left = || world.docker("ps -aq --filter name=ie-look").ok();
         assert!(wait_until(Duration::from_secs(20), || left().is_empty()), "still there: {}", left());
     }
-    // A link in the helper's place leads to a program that would say that all is well.
-    symlink("/bin/true", root.join(".ie-copy")).unwrap();
-    make_node(&root.join("hostile/node"), &ground.secret.numbers());
+    // A volume of the image's own that would hide the node from a process inside: its place is found by way of a link
+    // that leads elsewhere once there is a /proc.
+    for dir in ["secret", "innocent/secret", "proc/1", "z"] {
+        fs::create_dir_all(root.join(dir)).unwrap();
+    }
+    symlink("/innocent", root.join("proc/1/root")).unwrap();
+    symlink("/proc/1/root/secret", root.join("z/l")).unwrap();
+    make_node(&root.join("secret/node"), &ground.secret.numbers());
+    let image = format!("evil-{}:hidden-node", victim.uid);
+    ground.import(&image, &["VOLUME /z/l"]);
+    let run = ["run", "--rm", "--network=none", &image, "/evil", "stay"];
+    guest.run(run).says(&["device node", "/secret/node"]).fails(125);
+    // A node where the engine covers it, and a second name of it elsewhere.
+    fs::remove_file(root.join("secret/node")).unwrap();
+    make_node(&root.join("dev/node"), &ground.secret.numbers());
+    fs::hard_link(root.join("dev/node"), root.join("hostile/second")).unwrap();
+    let image = format!("evil-{}:second-name", victim.uid);
+    ground.import(&image, &[]);
+    let run = ["run", "--rm", "--network=none", &image, "/evil", "stay"];
+    guest.run(run).says(&["device node", "/hostile/second"]).fails(125);
+    // Whatever an image has in the place of what looks at it, nothing of it is run.
+    for (place, target) in [(".ie-copy", "/bin/true"), ("bin/true", "/bin/true")] {
+        let _there = symlink(target, root.join(place));
+    }
     let image = format!("evil-{}:false-helper", victim.uid);
-    ground.import(&image, &["ENV LD_PRELOAD=/hostile/preload.so PATH=/hostile"]);
-    guest.run(["run", "--rm", "--network=none", &image, "/evil", "stay"]).says(&["device node"]).fails(125);
-    // A link that leads the helper where a volume of the image's is mounted over it.
-    fs::remove_file(root.join(".ie-copy")).unwrap();
-    symlink("/v/w/x", root.join(".ie-copy")).unwrap();
-    fs::create_dir_all(root.join("v/w")).unwrap();
-    fs::write(root.join("v/w/x"), "#!/bin/sh\n").unwrap();
-    fs::set_permissions(root.join("v/w/x"), Permissions::from_mode(0o755)).unwrap();
-    let image = format!("evil-{}:hidden-helper", victim.uid);
-    ground.import(&image, &["VOLUME /v/w"]);
-    guest.run(["run", "--rm", "--network=none", &image, "/evil", "stay"]).says(&["device node"]).fails(125);
+    ground.import(
+        &image,
+        &["ENV LD_PRELOAD=/hostile/preload.so PATH=/hostile", "ENTRYPOINT [\"/evil\", \"stay\"]"],
+    );
+    guest.run(["run", "--rm", "--network=none", &image]).says(&["device node"]).fails(125);
     // What such an image is built upon is looked at for itself.
     let clean = ground.image("clean", &[]);
     guest.run(["run", "--rm", "--network=none", &clean, "true"]).ok();
