@@ -14,6 +14,10 @@ pub const PATH_STAT_HEADER: &str = "X-Docker-Container-Path-Stat";
 /// Neither side has to copy it then, as HTTP's chunks would make them. Other clients send a body, as Docker has it.
 pub const RAW_TAR: &str = "ie-tar";
 
+/// With this header, whatever it says, a tar of a running container comes as whatever runs there packed it: for a client
+/// that holds names, kinds and modes against what it asked for by itself, as ours does. Docker's clients do not.
+pub const UNREAD: &str = "x-ie-container-unread";
+
 /// What became of a tar sent on the raw connection; one JSON value.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

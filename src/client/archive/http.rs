@@ -1,6 +1,6 @@
 //! The three archive calls of the Docker Engine API, over a Unix socket.
 
-use crate::protocol::copying::{PATH_STAT_HEADER, PathStat, RAW_TAR};
+use crate::protocol::copying::{PATH_STAT_HEADER, PathStat, RAW_TAR, UNREAD};
 use crate::protocol::name::ContainerRef;
 use crate::protocol::path::AskedPath;
 use crate::protocol::report::Refusal;
@@ -69,7 +69,8 @@ pub async fn stat(socket: &Path, remote: &Remote) -> Result<Option<PathStat>, Ca
 
 /// A path as an archive.
 pub async fn get(socket: &Path, remote: &Remote) -> Result<(PathStat, Incoming), CallError> {
-    let response = call(socket, Method::GET, &remote.uri("")).await?;
+    let request = request(Method::GET, &remote.uri("")).header(UNREAD, "1");
+    let response = send(socket, request).await?;
     let response = accepted(response).await?;
     Ok((path_stat(&response)?, response.into_body()))
 }

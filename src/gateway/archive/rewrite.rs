@@ -5,6 +5,7 @@
 //! it is never compressed, for the engine would run a program to undo that. Memory is bounded: one header, and the
 //! names of the links that the archive made, up to a limit.
 
+use crate::protocol::path::AskedPath;
 use crate::tarball::entry::{Entry, Kind, Owner, PERMISSIONS};
 use crate::tarball::name::{Absolute, NameFault, clean};
 use crate::tarball::read::{Event, Malformed, Reader, compression};
@@ -26,6 +27,8 @@ pub enum ArchiveError {
     Root(String),
     #[error("{name}: {what} is not copied, only files, directories and links are")]
     Special { name: String, what: &'static str },
+    #[error("{0}: not what was asked for")]
+    Beside(String),
     #[error("{0}: the name leads through a link that came with the archive")]
     ThroughLink(String),
     #[error("{name}: the archive has more than {most} members")]
@@ -65,6 +68,8 @@ enum Way {
 pub struct Rewriter {
     reader: Reader,
     way: Way,
+    /// What every name begins with, where that is known.
+    base: Option<Vec<u8>>,
     owner: Owner,
     limits: Limits,
     members: u64,
@@ -81,6 +86,14 @@ impl Rewriter {
         Self::new(Way::In, owner, limits)
     }
 
+    /// For an archive of this path that whatever runs in a container made: all its names begin with the path's last
+    /// component. Docker's clients take that for granted, and would write what is beside it beside it.
+    pub fn outward_of(path: &AskedPath, owner: Owner, limits: Limits) -> Self {
+        let whole = matches!(path.base(), b"." | b"/");
+        let base = (!whole).then(|| path.base().to_vec());
+        Self { base, ..Self::new(Way::Out, owner, limits) }
+    }
+
     /// For an archive that the engine made of a container's files.
     pub fn outward(owner: Owner, limits: Limits) -> Self {
         Self::new(Way::Out, owner, limits)
@@ -88,7 +101,7 @@ impl Rewriter {
 
     fn new(way: Way, owner: Owner, limits: Limits) -> Self {
         let (reader, links) = (Reader::default(), HashSet::new());
-        Self { reader, way, owner, limits, members: 0, bytes: 0, size: 0, links, link_names: 0 }
+        Self { reader, way, base: None, owner, limits, members: 0, bytes: 0, size: 0, links, link_names: 0 }
     }
 
     /// Takes the next bytes, however many, and appends what becomes of them to `out`.
@@ -161,7 +174,15 @@ impl Rewriter {
         if self.leads_through_link(&name) {
             return Err(ArchiveError::ThroughLink(shown(&entry.name)));
         }
+        if !self.is_asked_for(&name) {
+            return Err(ArchiveError::Beside(shown(&entry.name)));
+        }
         Ok(name)
+    }
+
+    fn is_asked_for(&self, name: &[u8]) -> bool {
+        let Some(base) = &self.base else { return true };
+        name.strip_prefix(base.as_slice()).is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/"))
     }
 
     /// A hard link's target: another member's name.
@@ -174,6 +195,9 @@ impl Rewriter {
         // To a link itself, too: its other name would not be remembered.
         if self.links.contains(&target) || self.leads_through_link(&target) {
             return Err(ArchiveError::ThroughLink(shown(&entry.name)));
+        }
+        if !self.is_asked_for(&target) {
+            return Err(ArchiveError::Beside(shown(&entry.name)));
         }
         Ok(self.dressed(&target, &entry.target, false))
     }
@@ -273,6 +297,36 @@ mod tests {
 
     fn pairs(expected: &[(&str, &str)]) -> Vec<(String, String)> {
         expected.iter().map(|(name, target)| (name.to_string(), target.to_string())).collect()
+    }
+
+    #[test]
+    fn what_is_beside_the_path_that_was_asked_for_is_not_passed_on() {
+        let asked = |path: &str, entry: &Entry| {
+            let path = AskedPath::new(path.as_bytes()).unwrap();
+            let rewriter = Rewriter::outward_of(&path, OWNER, Limits::default());
+            rewritten(rewriter, &archive(std::slice::from_ref(entry)), 512).map_err(|error| error.to_string())
+        };
+        let file = |name: &str| entry(Kind::File, name, "", 0);
+        for (path, name) in [
+            ("/out/data", "data"),
+            ("/out/data/", "data/x"),
+            ("/out/.", "anything"),
+            ("/", "/etc/passwd"),
+            ("/out/data", "./data/x"),
+        ] {
+            assert!(asked(path, &file(name)).is_ok(), "{path} {name}");
+        }
+        for name in [".bashrc", "data2", "dat", "x/data", "./.ssh/authorized_keys"] {
+            assert_eq!(
+                asked("/out/data", &file(name)).unwrap_err(),
+                format!("{name}: not what was asked for")
+            );
+        }
+        assert!(asked("/out/data", &entry(Kind::HardLink, "data/x", "etc", 0)).is_err());
+        assert!(asked("/out/data", &entry(Kind::HardLink, "data/x", "data/y", 0)).is_ok());
+        // And nothing in it has a right of its own.
+        let out = asked("/out/data", &file("data")).unwrap();
+        assert_eq!(&out[100..107], b"0000755");
     }
 
     #[test]

@@ -15,10 +15,12 @@ use super::error::Error;
 use super::peer::Peer;
 use super::routes::Word;
 use super::state::Gateway;
+use crate::protocol::copying::UNREAD;
 use crate::protocol::escape::escape_line;
 use crate::protocol::report::Refusal;
 use axum::body::Body;
 use axum::extract::{Query, Request, State};
+use axum::http::HeaderMap;
 use axum::http::header::{CONTENT_TYPE, HeaderValue};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
@@ -106,12 +108,13 @@ pub(super) async fn get(
     State(gateway): Shared,
     word: Word,
     Query(query): Query<ArchiveQuery>,
+    headers: HeaderMap,
 ) -> Result<Response, Error> {
     let place = Place::find(&gateway, &peer, &word, &query.path).await?;
     audit::allowed(Some(&peer), "cp-out", place.container.id().as_str());
     let (tar, stat) = match stopped::Copy::begin(&gateway, &peer, place).await? {
         Ok(copy) => copy.get(&peer).await?,
-        Err(place) => running::get(gateway, &peer, &place).await?,
+        Err(place) => running::get(gateway, &peer, &place, headers.contains_key(UNREAD)).await?,
     };
     Ok(with_stat(tar, "application/x-tar", stat))
 }

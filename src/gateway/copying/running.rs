@@ -4,6 +4,7 @@ use super::Place;
 use super::tar::Tar;
 use crate::gateway::answer::Flag;
 use crate::gateway::archive::demux::{Demux, Stream};
+use crate::gateway::archive::rewrite::{Limits, Rewriter};
 use crate::gateway::channel;
 use crate::gateway::create::ExecWish;
 use crate::gateway::engine::{ExecId, exec_body, raw_socket};
@@ -12,7 +13,9 @@ use crate::gateway::peer::Peer;
 use crate::gateway::state::Gateway;
 use crate::protocol::copying::{Ended, PathStat};
 use crate::protocol::escape::escape_line;
+use crate::protocol::path::AskedPath;
 use crate::protocol::place::{CHANNEL_IN_CONTAINER, COPY_IN_CONTAINER};
+use crate::tarball::entry::Owner;
 use axum::body::Body;
 use axum::http::HeaderValue;
 use bytes::{Buf, Bytes, BytesMut};
@@ -274,6 +277,7 @@ pub(super) async fn get(
     gateway: Arc<Gateway>,
     peer: &Peer,
     place: &Place,
+    unread: bool,
 ) -> Result<(Body, HeaderValue), Error> {
     let mut helper = Helper::start(&gateway, peer, place, &["pack", &place.path, "--stat"], false).await?;
     let line = helper.line().await.map_err(inside)?;
@@ -282,22 +286,46 @@ pub(super) async fn get(
         return Err(Error::Internal("the copy helper said nothing".into()));
     }
     let stat = header(&line)?;
-    let tar = futures_util::stream::unfold(Some(helper), move |helper| {
+    let rewriter = if unread { None } else { Some(rewriter(peer, place)?) };
+    let tar = futures_util::stream::unfold(Some((helper, rewriter)), move |state| {
         let gateway = gateway.clone();
         async move {
-            let mut helper = helper?;
-            match helper.next().await {
-                Ok(Some(piece)) => Some((Ok(piece), Some(helper))),
+            let (mut helper, mut rewriter) = state?;
+            match piece(&gateway, &mut helper, rewriter.as_mut()).await {
+                Ok((piece, true)) => Some((Ok(piece), Some((helper, rewriter)))),
+                Ok((last, false)) => Some((Ok(last), None)),
                 // A tar that breaks off must not look whole: the connection is cut instead.
-                Ok(None) => match helper.end(&gateway).await {
-                    Ok(()) => None,
-                    Err(error) => Some((Err(io::Error::other(error)), None)),
-                },
                 Err(error) => Some((Err(error), None)),
             }
         }
     });
     Ok((Body::from_stream(tar), stat))
+}
+
+fn rewriter(peer: &Peer, place: &Place) -> Result<Rewriter, Error> {
+    let path = AskedPath::new(place.path.as_bytes()).map_err(|error| Error::Bad(error.to_string()))?;
+    let owner = Owner { uid: peer.uid(), gid: peer.gid() };
+    Ok(Rewriter::outward_of(&path, owner, Limits::default()))
+}
+
+/// The next of a tar on its way out, and whether more comes.
+async fn piece(
+    gateway: &Gateway,
+    helper: &mut Helper,
+    rewriter: Option<&mut Rewriter>,
+) -> io::Result<(Bytes, bool)> {
+    let next = helper.next().await?;
+    if next.is_none() {
+        helper.end(gateway).await.map_err(io::Error::other)?;
+    }
+    let Some(rewriter) = rewriter else { return Ok((next.clone().unwrap_or_default(), next.is_some())) };
+    let mut out = Vec::new();
+    match &next {
+        Some(bytes) => rewriter.push(bytes, &mut out),
+        None => rewriter.finish(&mut out),
+    }
+    .map_err(|error| io::Error::other(escape_line(&error.to_string())))?;
+    Ok((Bytes::from(out), next.is_some()))
 }
 
 pub(super) async fn put(

@@ -3,7 +3,7 @@
 use super::ground::{Ground, MODES, Worth, judge};
 use crate::suite::{tests, world};
 use std::fs::{self, Permissions};
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::Path;
 use std::process::Command;
 
@@ -12,6 +12,7 @@ tests![
     an_exec_as_root_plants_nothing,
     an_archive_plants_nothing_in_a_running_container,
     an_archive_plants_nothing_in_a_created_container,
+    a_copy_plants_nothing_beside_what_was_asked_for,
 ];
 
 const CAREFUL: [&str; 2] = ["--cap-drop=ALL", "--security-opt=no-new-privileges"];
@@ -171,4 +172,51 @@ fn tar_of_roots(ground: &Ground<'_>) -> std::path::PathBuf {
     archive.append_data(&mut node, "left-node", std::io::empty()).unwrap();
     archive.into_inner().unwrap();
     packed
+}
+
+/// The image's own program in the helper's place: it packs what nobody asked for, with rights of their own.
+fn a_copy_plants_nothing_beside_what_was_asked_for() {
+    let world = world();
+    let ground = Ground::new(&world);
+    let (guest, root) = (&ground.guest, ground.root());
+    symlink("/v/w/x", root.join(".ie-copy")).unwrap();
+    fs::create_dir_all(root.join("v/w")).unwrap();
+    // It has no channel (9), and is started again with the exec's own streams.
+    let script =
+        "#!/bin/sh\ncase \"$*\" in *--through*) exit 9;; *stat*) cat /stat;; esac\ncat /$(cat /which).tar\n";
+    fs::write(root.join("v/w/x"), script).unwrap();
+    fs::set_permissions(root.join("v/w/x"), Permissions::from_mode(0o755)).unwrap();
+    fs::write(
+        root.join("stat"),
+        "{\"name\":\"data\",\"size\":1,\"mode\":420,\"mtime\":\"2026-01-01T00:00:00Z\"}\n",
+    )
+    .unwrap();
+    let pack = root.with_file_name("pack");
+    fs::create_dir_all(&pack).unwrap();
+    for name in ["data", ".bashrc"] {
+        fs::write(pack.join(name), "planted\n").unwrap();
+        fs::set_permissions(pack.join(name), Permissions::from_mode(0o6755)).unwrap();
+    }
+    let ids = guest.uid.to_string();
+    for (name, members) in [("beside", &["data", ".bashrc"][..]), ("rights", &["data"])] {
+        let mut tar = Command::new("tar");
+        tar.args(["--owner", &ids, "--group", &ids, "-cf"]).arg(root.join(name).with_extension("tar"));
+        assert!(tar.arg("-C").arg(&pack).args(members).status().unwrap().success());
+    }
+    for (which, comes) in [("beside", false), ("rights", true)] {
+        fs::write(root.join("which"), which).unwrap();
+        let image = format!("evil-{}:{which}", ground.victim.uid);
+        ground.import(&image, &["VOLUME /v/w"]);
+        guest.run(["run", "-d", "--name", which, "--network=none", &image, "/evil", "stay"]).ok();
+        guest.sh(&format!("mkdir {which}")).ok();
+        let copied = guest.docker(["cp", &format!("{which}:/out/data"), &format!("{which}/")]);
+        assert_eq!(copied.code == 0, comes, "{copied}");
+        assert!(!guest.home.join(which).join(".bashrc").exists(), "{copied}");
+        if comes {
+            assert_eq!(guest.read(&format!("{which}/data")), "planted\n");
+            assert_eq!(guest.sh(&format!("stat -c %a {which}/data")).ok(), "755\n");
+        }
+        assert_eq!(guest.run(["cp", &format!("{which}:/out/data"), "ours"]).code == 0, comes);
+        guest.run(["rm", "-f", which]).ok();
+    }
 }
