@@ -114,6 +114,18 @@ impl Drop for Hold {
     }
 }
 
+/// Waits while the queue of whoever listens is full.
+async fn connect(socket: &Path) -> std::io::Result<UnixStream> {
+    loop {
+        match UnixStream::connect(socket).await {
+            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+            connected => return connected,
+        }
+    }
+}
+
 /// ie-mountd answers in milliseconds; a home on a server that hangs must not hold a request for ever.
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -198,7 +210,7 @@ impl Stager {
         let talk = async {
             let body = serde_json::to_vec(request).map_err(std::io::Error::other)?;
             let length = u32::try_from(body.len()).map_err(std::io::Error::other)?;
-            let mut stream = UnixStream::connect(&self.socket).await?;
+            let mut stream = connect(&self.socket).await?;
             stream.write_all(&length.to_be_bytes()).await?;
             stream.write_all(&body).await?;
             let length = stream.read_u32().await?;

@@ -20,6 +20,7 @@ use crate::protocol::place;
 use anyhow::{Context, ensure};
 use clap::Parser;
 use nix::sys::signal::{SigSet, Signal};
+use nix::unistd::{Gid, Uid, User, setegid};
 use std::fs::{self, File, Permissions};
 use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
@@ -64,7 +65,7 @@ pub fn main() -> ExitCode {
 
 fn run(arguments: &Arguments) -> anyhow::Result<()> {
     confine::insist_on_root()?;
-    let gateway = uid_of(&arguments.gateway_user)?;
+    let (gateway, group) = ids_of(&arguments.gateway_user)?;
     let policy = std::path::absolute(&arguments.policy)?;
     let runtime = std::path::absolute(&arguments.runtime_dir)?;
     confine::give_up_the_rest()?;
@@ -74,7 +75,7 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let _alone = own(&runtime)?;
     let stages = stage::Stages::below(&runtime.join(place::STAGE))?;
     let mountd = Arc::new(verbs::Mountd::new(roots, stages));
-    let socket = Socket::open(&runtime)?;
+    let socket = Socket::open(&runtime, group)?;
     start_serving(&mountd, socket.listener.try_clone()?, gateway)?;
     sd_notify::notify(&[sd_notify::NotifyState::Ready]).context("telling systemd")?;
 
@@ -93,16 +94,23 @@ fn say(line: std::fmt::Arguments) {
     let _ = writeln!(std::io::stderr().lock(), "ie-mountd: {line}");
 }
 
-fn uid_of(user: &str) -> anyhow::Result<u32> {
-    let uid = match user.parse() {
-        Ok(uid) => uid,
-        Err(_) => nix::unistd::User::from_name(user)?
-            .with_context(|| format!("there is no user {user}, name the one ie-containerd runs as"))?
-            .uid
-            .as_raw(),
+/// The uid, and the gid of the socket: that of the account, or the same number where there is none.
+fn ids_of(user: &str) -> anyhow::Result<(u32, Gid)> {
+    let account = match user.parse() {
+        Ok(uid) => match User::from_uid(Uid::from_raw(uid))? {
+            Some(account) => account,
+            None => return nobodys(uid),
+        },
+        Err(_) => User::from_name(user)?
+            .with_context(|| format!("there is no user {user}, name the one ie-containerd runs as"))?,
     };
+    ensure!(!account.uid.is_root(), "the gateway's user must not be root");
+    Ok((account.uid.as_raw(), account.gid))
+}
+
+fn nobodys(uid: u32) -> anyhow::Result<(u32, Gid)> {
     ensure!(uid != 0, "the gateway's user must not be root");
-    Ok(uid)
+    Ok((uid, Gid::from_raw(uid)))
 }
 
 /// Blocked here, before there is a second thread, and waited for at the end of the start.
@@ -138,7 +146,7 @@ struct Socket {
 }
 
 impl Socket {
-    fn open(runtime: &Path) -> anyhow::Result<Self> {
+    fn open(runtime: &Path, group: Gid) -> anyhow::Result<Self> {
         if let Some(listener) = listenfd::ListenFd::from_env().take_unix_listener(0)? {
             return Ok(Self { listener, made: None });
         }
@@ -149,9 +157,13 @@ impl Socket {
         {
             return Err(error).with_context(told);
         }
-        let listener = UnixListener::bind(&path).with_context(told)?;
-        // Whoever may connect, only the gateway is heard.
-        fs::set_permissions(&path, Permissions::from_mode(0o666)).with_context(told)?;
+        // Made with the group, as there is no right here to give it one; still one thread, so nothing else is.
+        setegid(group).with_context(told)?;
+        let listener = UnixListener::bind(&path);
+        setegid(Gid::from_raw(0)).with_context(told)?;
+        let listener = listener.with_context(told)?;
+        // Only the gateway is heard. Who could connect would have a place in the queue for that.
+        fs::set_permissions(&path, Permissions::from_mode(0o660)).with_context(told)?;
         Ok(Self { listener, made: Some(path) })
     }
 }

@@ -106,8 +106,13 @@ fn it_keeps_three_capabilities() {
 fn only_the_gateway_is_heard() {
     let site = Site::started();
     let keep = Request::Keep { tokens: vec![] };
-    for uid in [0, ANN, GATEWAY + 1, 65534] {
-        let mut client = Client::connect(&site, uid).unwrap();
+    // Nobody else even reaches the queue in which the gateway waits.
+    for uid in [ANN, GATEWAY + 1, 65534] {
+        let refused = Client::connect(&site, uid).err().map(|error| error.kind());
+        assert_eq!(refused, Some(io::ErrorKind::PermissionDenied), "{uid}");
+    }
+    for (uid, gid) in [(0, 0), (GATEWAY + 1, GATEWAY)] {
+        let mut client = Client::connect_as(&site, uid, gid).unwrap();
         // The connection is closed unread: the request goes nowhere, or ends in a reset.
         let answer = client.ask(&keep);
         assert!(matches!(&answer, Ok(None)) || answer.as_ref().is_err_and(is_closed), "{uid}: {answer:?}");
@@ -214,10 +219,10 @@ fn the_roots_are_read_again_whole_or_not_at_all() {
 }
 
 #[test]
-fn the_socket_is_open_to_connect_and_gone_at_the_end() {
+fn the_socket_is_the_gateways_and_gone_at_the_end() {
     let mut site = Site::started();
     let mode = |path: &str| fs::metadata(site.base.join(path)).unwrap().permissions().mode() & 0o7777;
-    assert_eq!((mode("run"), mode("run/mountd.sock"), mode("run/stage")), (0o755, 0o666, 0o700));
+    assert_eq!((mode("run"), mode("run/mountd.sock"), mode("run/stage")), (0o755, 0o660, 0o700));
     site.signal(Signal::SIGTERM);
     assert_eq!(site.ended().code(), Some(0));
     assert!(!site.base.join("run/mountd.sock").exists());

@@ -249,8 +249,14 @@ pub(crate) struct Client(pub(crate) UnixStream);
 impl Client {
     /// Connects as `uid`: the kernel notes who a thread is when it connects, and ids are a thread's own.
     pub(crate) fn connect(site: &Site, uid: u32) -> io::Result<Self> {
+        Self::connect_as(site, uid, uid)
+    }
+
+    pub(crate) fn connect_as(site: &Site, uid: u32, gid: u32) -> io::Result<Self> {
         let path = site.base.join("run/mountd.sock");
         let connect = move || {
+            let group = rustix::thread::Gid::from_raw(gid);
+            rustix::thread::set_thread_res_gid(group, group, group)?;
             let id = rustix::thread::Uid::from_raw(uid);
             rustix::thread::set_thread_res_uid(id, id, id)?;
             UnixStream::connect(path)
