@@ -71,6 +71,10 @@ fn references(image: &Value) -> Vec<String> {
     names.filter(|name| !name.contains("<none>")).filter_map(|name| full(&name).ok()).collect()
 }
 
+/// Labels that an image may have.
+const MOST_LABELS: usize = 256;
+const MOST_LABEL_BYTES: usize = 64 << 10;
+
 /// Looks an image up for a create: first the policy, so that nobody learns what else the engine has.
 pub(super) async fn admit(gateway: &Gateway, peer: &Peer, word: &str) -> Result<Admitted, Error> {
     let (ask, image) = look_up(gateway, peer, word).await?;
@@ -79,6 +83,14 @@ pub(super) async fn admit(gateway: &Gateway, peer: &Peer, word: &str) -> Result<
         return Err(Error::not_allowed(&format!("the image {word}"), "it declares more than 16 volumes"));
     }
     let labels = image.pointer("/Config/Labels").and_then(Value::as_object);
+    // They stand in every list and every event of the engine's that has a container of it, everybody's among them.
+    let weight = |(key, value): (&String, &Value)| key.len() + value.as_str().map_or(0, str::len);
+    let bytes: usize = labels.into_iter().flatten().map(weight).sum();
+    if bytes > MOST_LABEL_BYTES || labels.is_some_and(|labels| labels.len() > MOST_LABELS) {
+        let why =
+            format!("its labels are more than {MOST_LABELS}, or longer than {} KiB", MOST_LABEL_BYTES >> 10);
+        return Err(Error::not_allowed(&format!("the image {word}"), &why));
+    }
     let labels = labels.map(|labels| labels.keys().cloned().collect()).unwrap_or_default();
     Ok(Admitted { shown: ask.shown.clone(), ask, labels })
 }

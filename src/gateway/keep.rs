@@ -75,8 +75,11 @@ async fn sweep(gateway: &Gateway) -> Result<Duration, Box<dyn std::error::Error 
     }
     let judged = super::gpu::reaper::reconcile(gateway, &everyones).await;
     for uid in gateway.engine.networked().await? {
-        if !everyones.iter().any(|found| found.owner() == uid) {
-            gateway.engine.turn(uid).await.tidy_network().await?;
+        // Busy: their own last removal, or the next sweep, sees to it.
+        if !everyones.iter().any(|found| found.owner() == uid)
+            && let Some(turn) = gateway.engine.try_turn(uid)
+        {
+            turn.tidy_network().await?;
         }
     }
     Ok(if young || kept.is_none() || !judged { SOON } else { SWEEP })
@@ -130,13 +133,16 @@ async fn note(gateway: Arc<Gateway>, event: Value) {
         event.pointer(&format!("/Actor/Attributes/io.ie-container.{key}")).and_then(Value::as_str)
     };
     let id = event.pointer("/Actor/ID").and_then(Value::as_str).and_then(ContainerId::parse);
+    // An image may bring labels that look like ours: only with a name that agrees is it a container of ours.
+    let name = event.pointer("/Actor/Attributes/name").and_then(Value::as_str);
+    let uid = attribute("uid").and_then(|uid| uid.parse::<u32>().ok());
+    let Some(uid) = uid.filter(|uid| name.is_some_and(|name| name.starts_with(&format!("ie-{uid}-")))) else {
+        return;
+    };
     let (Some(id), Some(stages)) = (id, attribute("stages").and_then(stage_tokens)) else { return };
     ended(&gateway, &id, stages).await;
     let destroyed = event.get("Action").and_then(Value::as_str) == Some("destroy");
-    let uid = attribute("uid").and_then(|uid| uid.parse().ok()).filter(|_| destroyed);
-    if let Some(uid) = uid
-        && let Err(error) = gateway.engine.turn(uid).await.tidy_network().await
-    {
+    if destroyed && let Err(error) = gateway.engine.turn(uid).await.tidy_network().await {
         tracing::warn!("a network is left for the next sweep: {error}");
     }
 }

@@ -87,12 +87,16 @@ async fn start_now(gateway: &Gateway, peer: &Peer, container: &Owned) -> Result<
     // The container first: who waits for a copy must not keep the user's other containers waiting.
     let _lock = lock(gateway, container).await?;
     let turn = gateway.engine.turn(peer.uid()).await;
-    let used = turn.usage(peer, false).await?;
-    match used.containers.iter().find(|used| used.name == container.name().as_str()) {
-        Some(used) if used.running => return Ok(StatusCode::NOT_MODIFIED),
-        Some(_) => limits.readmit(&used, &container.used())?,
-        None => return Err(Error::NoContainer(container.name().to_string())),
+    // It may have been started, renamed or removed while we waited, and another one may have its name.
+    let (used, container) = match turn.usage_and(peer, container.id()).await? {
+        (used, Some(container)) => (used, container),
+        (_, None) => return Err(Error::NoContainer(container.name().to_string())),
+    };
+    if container.running() {
+        return Ok(StatusCode::NOT_MODIFIED);
     }
+    limits.readmit(&used, &container.used())?;
+    let container = &container;
     audit::allowed(Some(peer), "start", container.id().as_str());
     mark::at("start-admitted");
     let _hold = gateway.stager.hold(tokens(container.found()));

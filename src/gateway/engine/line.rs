@@ -3,29 +3,94 @@
 use bytes::{Bytes, BytesMut};
 use futures_util::{Stream, StreamExt, TryStreamExt};
 use http_body_util::BodyExt;
-use hyper::body::Incoming;
+use hyper::body::Body;
 use std::io;
 
-/// The longest line that is waited for.
+/// The longest line that is handed on. A longer one is somebody's long command or labels: it is left out, since the
+/// lines after it are others'.
 const LONGEST_LINE: usize = 1 << 20;
 
 /// A body cut into lines, the newline included; the last one may have none.
-pub(in crate::gateway) fn read_lines(body: Incoming) -> impl Stream<Item = Result<Bytes, io::Error>> {
+pub(in crate::gateway) fn read_lines<B>(body: B) -> impl Stream<Item = Result<Bytes, io::Error>>
+where
+    B: Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
     let chunks = Box::pin(body.into_data_stream().map_err(io::Error::other));
-    futures_util::stream::unfold(Some((chunks, BytesMut::new())), |state| async move {
-        let (mut chunks, mut held) = state?;
+    futures_util::stream::unfold(Some((chunks, Lines::default())), |state| async move {
+        let (mut chunks, mut lines) = state?;
         loop {
-            if let Some(end) = held.iter().position(|b| *b == b'\n') {
-                let line = held.split_to(end + 1).freeze();
-                return Some((Ok(line), Some((chunks, held))));
+            if let Some(line) = lines.next() {
+                return Some((Ok(line), Some((chunks, lines))));
             }
             match chunks.next().await {
-                Some(Ok(chunk)) if held.len() + chunk.len() <= LONGEST_LINE => held.extend_from_slice(&chunk),
-                Some(Ok(_)) => return Some((Err(io::Error::other("a line is too long")), None)),
+                Some(Ok(chunk)) => lines.take(&chunk),
                 Some(Err(error)) => return Some((Err(error), None)),
-                None if held.is_empty() => return None,
-                None => return Some((Ok(held.freeze()), None)),
+                None => return lines.rest().map(|rest| (Ok(rest), None)),
             }
         }
     })
+}
+
+/// What has come and was not handed on.
+#[derive(Debug, Default)]
+struct Lines {
+    held: BytesMut,
+    /// The line that is under way is too long.
+    skipping: bool,
+}
+
+impl Lines {
+    fn take(&mut self, chunk: &[u8]) {
+        let mut chunk = chunk;
+        if self.skipping {
+            let Some(end) = chunk.iter().position(|b| *b == b'\n') else { return };
+            chunk = chunk.get(end + 1..).unwrap_or_default();
+            self.skipping = false;
+        }
+        self.held.extend_from_slice(chunk);
+        // What has no end yet is at the end.
+        let begun = self.held.iter().rposition(|b| *b == b'\n').map_or(0, |end| end + 1);
+        if self.held.len() - begun > LONGEST_LINE {
+            self.held.truncate(begun);
+            self.skipping = true;
+        }
+    }
+
+    fn next(&mut self) -> Option<Bytes> {
+        loop {
+            let end = self.held.iter().position(|b| *b == b'\n')?;
+            let line = self.held.split_to(end + 1).freeze();
+            if line.len() <= LONGEST_LINE {
+                return Some(line);
+            }
+        }
+    }
+
+    fn rest(mut self) -> Option<Bytes> {
+        Some(self.held.split().freeze()).filter(|rest| !rest.is_empty())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_that_is_too_long_is_left_out_and_no_other() {
+        let long = "x".repeat(LONGEST_LINE + 1);
+        let text = format!("one\n{long}\ntwo\n{long}{long}\nthree");
+        for step in [1000, 1 << 16, 1 << 22] {
+            let (mut lines, mut told) = (Lines::default(), Vec::new());
+            for chunk in text.as_bytes().chunks(step) {
+                lines.take(chunk);
+                assert!(lines.held.len() <= LONGEST_LINE + step);
+                while let Some(line) = lines.next() {
+                    told.push(line);
+                }
+            }
+            told.extend(lines.rest());
+            assert_eq!(told, ["one\n", "two\n", "three"], "{step}");
+        }
+    }
 }

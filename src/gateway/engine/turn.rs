@@ -10,8 +10,8 @@ use crate::protocol::name::ContainerName;
 use hyper::Method;
 use serde::Deserialize;
 use serde_json::Value;
-use std::sync::PoisonError;
-use tokio::sync::OwnedMutexGuard;
+use std::sync::{Arc, PoisonError};
+use tokio::sync::{Mutex, OwnedMutexGuard};
 
 /// One user's right to count and create, held until it is dropped.
 ///
@@ -32,11 +32,16 @@ struct Created {
 impl Engine {
     /// Waits for the caller's turn.
     pub(in crate::gateway) async fn turn(&self, uid: u32) -> Turn<'_> {
-        let lock = {
-            let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
-            turns.entry(uid).or_default().clone()
-        };
-        Turn { engine: self, uid, _guard: lock.lock_owned().await }
+        Turn { engine: self, uid, _guard: self.turn_lock(uid).lock_owned().await }
+    }
+
+    /// A turn that nobody has just now.
+    pub(in crate::gateway) fn try_turn(&self, uid: u32) -> Option<Turn<'_>> {
+        Some(Turn { engine: self, uid, _guard: self.turn_lock(uid).try_lock_owned().ok()? })
+    }
+
+    fn turn_lock(&self, uid: u32) -> Arc<Mutex<()>> {
+        self.turns.lock().unwrap_or_else(PoisonError::into_inner).entry(uid).or_default().clone()
     }
 }
 
@@ -53,6 +58,22 @@ impl Turn<'_> {
             Default::default()
         };
         Ok(Usage { containers, taken_ports, disk })
+    }
+
+    /// The same without ports, and the caller's container of this id as it is now.
+    pub(in crate::gateway) async fn usage_and(
+        &self,
+        peer: &Peer,
+        id: &ContainerId,
+    ) -> Result<(Usage, Option<Owned>), EngineError> {
+        debug_assert_eq!(peer.uid(), self.uid);
+        let own = self.engine.own(peer, false).await?;
+        let usage = Usage {
+            containers: own.iter().map(Owned::used).collect(),
+            disk: self.engine.held(self.uid, &own),
+            ..Usage::default()
+        };
+        Ok((usage, own.into_iter().find(|owned| owned.id() == id)))
     }
 
     /// Makes what was granted.

@@ -80,7 +80,27 @@ impl Leases {
     }
 
     pub(in crate::gateway) fn put(&self, id: &ContainerId, lease: Lease) -> io::Result<()> {
+        self.write(&mut self.held(), id, lease)
+    }
+
+    /// Changes a lease that is there, as one step: one that ends meanwhile does not come back.
+    fn update(&self, id: &ContainerId, change: impl FnOnce(&mut Lease)) -> io::Result<Option<Lease>> {
         let mut held = self.held();
+        let Some(mut lease) = held.get(id).cloned() else { return Ok(None) };
+        change(&mut lease);
+        self.write(&mut held, id, lease.clone())?;
+        Ok(Some(lease))
+    }
+
+    fn write(
+        &self,
+        held: &mut HashMap<ContainerId, Lease>,
+        id: &ContainerId,
+        lease: Lease,
+    ) -> io::Result<()> {
+        if held.get(id) == Some(&lease) {
+            return Ok(());
+        }
         let fresh = self.dir.join(format!("{id}.new"));
         let text = serde_json::to_vec(&lease).map_err(io::Error::other)?;
         fs::write(&fresh, text)?;
@@ -123,29 +143,25 @@ impl Leases {
         now: Timestamp,
         warnings: &[Span],
     ) -> io::Result<()> {
-        let Some(mut lease) = self.get(id) else { return Ok(()) };
-        let left = lease.left(now);
-        lease.warned = warnings.iter().filter(|warning| left <= **warning).map(|warning| warning.0).collect();
-        self.put(id, lease)
+        let warned = |lease: &mut Lease| {
+            let left = lease.left(now);
+            lease.warned =
+                warnings.iter().filter(|warning| left <= **warning).map(|warning| warning.0).collect();
+        };
+        self.update(id, warned).map(drop)
     }
 
     /// The container has another short name.
     pub(in crate::gateway) fn renamed(&self, id: &ContainerId, name: &str) -> io::Result<()> {
-        match self.get(id) {
-            Some(lease) if lease.container != name => {
-                self.put(id, Lease { container: name.to_owned(), ..lease })
-            }
-            _ => Ok(()),
-        }
+        self.update(id, |lease| name.clone_into(&mut lease.container)).map(drop)
     }
 
     /// A later end; warnings come anew.
     pub(in crate::gateway) fn extend(&self, id: &ContainerId, more: Span) -> io::Result<Option<Lease>> {
-        let Some(mut lease) = self.get(id) else { return Ok(None) };
-        lease.until = after(lease.until, more);
-        lease.warned.clear();
-        self.put(id, lease.clone())?;
-        Ok(Some(lease))
+        self.update(id, |lease| {
+            lease.until = after(lease.until, more);
+            lease.warned.clear();
+        })
     }
 
     fn held(&self) -> MutexGuard<'_, HashMap<ContainerId, Lease>> {

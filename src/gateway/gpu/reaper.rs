@@ -1,7 +1,6 @@
 //! What must happen without anybody asking: warnings, ends of leases, the line, cards that fail.
 
 use super::card::Card;
-use super::desk::Scene;
 use super::lease::{Due, Lease};
 use super::service::{clock, shown};
 use crate::gateway::engine::{ContainerId, Found, Target};
@@ -40,7 +39,7 @@ pub(in crate::gateway) async fn run(gateway: Arc<Gateway>) {
             looked = Instant::now();
         }
         leases(&gateway, &mut ending);
-        serve(&gateway);
+        gateway.gpus.serve();
     }
 }
 
@@ -114,18 +113,6 @@ fn end(gateway: &Arc<Gateway>, id: ContainerId, lease: &Lease) {
             tokio::time::sleep(Duration::from_secs(10)).await;
         }
     });
-}
-
-fn serve(gateway: &Gateway) {
-    if gateway.gpus.desk.nobody_waits() {
-        return;
-    }
-    let (cards, leased) = (gateway.gpus.inventory.cards(), gateway.gpus.leased());
-    let scene = Scene { cards: &cards, leased: &leased, now: Timestamp::now() };
-    let (served, _) = gateway.gpus.desk.serve(scene);
-    if served {
-        gateway.gpus.moved();
-    }
 }
 
 /// Compares leases with what runs: the engine's containers are the truth. False if some could not be judged yet.

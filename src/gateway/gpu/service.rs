@@ -18,6 +18,7 @@ use anyhow::Context;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use std::path::Path;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use tokio::sync::watch;
 
 /// Everything about GPUs that one gateway knows.
@@ -28,6 +29,9 @@ pub(in crate::gateway) struct Gpus {
     pub(super) desk: Desk,
     pub(in crate::gateway) terminals: Terminals,
     hours: Hours,
+    /// Held from looking at who has which card to having written the decision down: in between, a card would be free for
+    /// everybody who looks.
+    deciding: Mutex<()>,
     /// Counts what may let somebody in the line go on.
     changed: watch::Sender<u64>,
 }
@@ -51,6 +55,7 @@ impl Gpus {
             inventory: Inventory::default(),
             desk: Desk::default(),
             terminals: Terminals::default(),
+            deciding: Mutex::default(),
             changed: watch::Sender::new(0),
         })
     }
@@ -77,6 +82,7 @@ impl Gpus {
         limits: &Limits,
         now: Timestamp,
     ) -> Result<(Claim, Span), Error> {
+        let _deciding = self.decide();
         let time = limits.lease(time, wanted.count(), self.week(asker.uid, now))?;
         let (cards, leased) = (self.inventory.cards(), self.leased());
         let scene = Scene { cards: &cards, leased: &leased, now };
@@ -97,6 +103,9 @@ impl Gpus {
         if labels.cards.is_empty() {
             return Ok(());
         }
+        let _deciding = self.decide();
+        // Of a run whose end nobody has noted yet.
+        self.settle(container.id(), now);
         let time = limits.lease(Some(labels.time), labels.cards.len(), self.week(asker.uid, now))?;
         let (cards, leased) = (self.inventory.cards(), self.leased());
         let scene = Scene { cards: &cards, leased: &leased, now };
@@ -131,6 +140,12 @@ impl Gpus {
     /// The container does not run any more: its cards are free, and its hours are counted.
     pub(in crate::gateway) fn ended(&self, id: &ContainerId, at: Timestamp) {
         self.desk.forget(id);
+        self.settle(id, at);
+        self.moved();
+    }
+
+    /// Ends a lease, if there is one, with its hours on account.
+    fn settle(&self, id: &ContainerId, at: Timestamp) {
         let within = |lease: &Lease| at.clamp(lease.since, lease.until.max(lease.since));
         let settle = |lease: &Lease| {
             if let Err(error) = self.hours.add(id, lease, within(lease)) {
@@ -142,7 +157,23 @@ impl Gpus {
             let (uid, login, cards) = (lease.uid, lease.login, shown(&lease.cards));
             tracing::info!(uid, login, container = id.as_str(), cards, seconds, "gpus freed");
         }
-        self.moved();
+    }
+
+    /// Gives what is free to those in the line who are first.
+    pub(super) fn serve(&self) {
+        if self.desk.nobody_waits() {
+            return;
+        }
+        let _deciding = self.decide();
+        let (cards, leased) = (self.inventory.cards(), self.leased());
+        let (served, _) = self.desk.serve(Scene { cards: &cards, leased: &leased, now: Timestamp::now() });
+        if served {
+            self.moved();
+        }
+    }
+
+    fn decide(&self) -> MutexGuard<'_, ()> {
+        self.deciding.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The container has another short name: who looks at the cards, and who is warned, reads that one.
@@ -162,6 +193,7 @@ impl Gpus {
         now: Timestamp,
     ) -> Result<Timestamp, Error> {
         let missing = || Error::Conflict(format!("{} holds no gpus just now", container.name()));
+        let _deciding = self.decide();
         let lease = self.leases.get(container.id()).ok_or_else(missing)?;
         limits.extend(lease.left(now), more, lease.cards.len(), self.week(lease.uid, now))?;
         let extended = self.leases.extend(container.id(), more);
