@@ -1,7 +1,7 @@
 //! What must happen without anybody asking: warnings, ends of leases, the line, cards that fail.
 
 use super::card::Card;
-use super::lease::{Due, Lease};
+use super::lease::{Due, Lease, Leases};
 use super::service::{clock, shown};
 use crate::gateway::engine::{ContainerId, Found, Target};
 use crate::gateway::state::Gateway;
@@ -31,7 +31,7 @@ pub(in crate::gateway) fn begin(gateway: &Gateway) {
 /// Runs for ever.
 pub(in crate::gateway) async fn run(gateway: Arc<Gateway>) {
     let mut changes = gateway.gpus.changes();
-    let (mut looked, mut ending) = (Instant::now(), HashSet::new());
+    let (mut looked, mut ending) = (Instant::now(), Ending::default());
     loop {
         let _changed = tokio::time::timeout(TICK, changes.changed()).await;
         if looked.elapsed() >= LOOK {
@@ -63,11 +63,25 @@ fn tell_of_fault(gateway: &Arc<Gateway>, card: &Card) {
     }
 }
 
-fn leases(gateway: &Arc<Gateway>, ending: &mut HashSet<ContainerId>) {
+/// Leases whose containers were told to stop. Started again at once, a container has another lease, which ends too.
+#[derive(Debug, Default)]
+struct Ending(HashSet<(ContainerId, Timestamp)>);
+
+impl Ending {
+    /// False if it was begun already.
+    fn begin(&mut self, id: &ContainerId, lease: &Lease) -> bool {
+        self.0.insert((id.clone(), lease.since))
+    }
+
+    fn retain(&mut self, leases: &Leases) {
+        self.0.retain(|(id, since)| leases.get(id).is_some_and(|lease| lease.since == *since));
+    }
+}
+
+fn leases(gateway: &Arc<Gateway>, ending: &mut Ending) {
     let (now, policy) = (Timestamp::now(), gateway.policy());
     let warnings = policy.gpus().warnings();
-    // By its end, not by its being there: started again, the same container has a lease that is not over.
-    ending.retain(|id| gateway.gpus.leases.get(id).is_some_and(|lease| lease.until <= now));
+    ending.retain(&gateway.gpus.leases);
     for (id, due) in gateway.gpus.leases.due(now, warnings) {
         let Some(lease) = gateway.gpus.leases.get(&id) else { continue };
         match due {
@@ -77,7 +91,7 @@ fn leases(gateway: &Arc<Gateway>, ending: &mut HashSet<ContainerId>) {
                 }
                 warn(gateway, &id, &lease, left);
             }
-            Due::End if ending.insert(id.clone()) => end(gateway, id, &lease),
+            Due::End if ending.begin(&id, &lease) => end(gateway, id, &lease),
             Due::End => {}
         }
     }
@@ -204,5 +218,36 @@ fn wait_for(mut child: std::process::Child) {
                 return;
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_lease_of_a_container_ends_once() {
+        let dir = tempfile::tempdir().unwrap();
+        let (leases, mut ending) = (Leases::open(dir.path()).unwrap(), Ending::default());
+        let id = ContainerId::parse(&"a".repeat(64)).unwrap();
+        let lease = |since: i64| Lease {
+            uid: 1000,
+            login: "ann".into(),
+            container: "train".into(),
+            cards: vec!["GPU-0".parse().unwrap()],
+            since: Timestamp::from_second(since).unwrap(),
+            until: Timestamp::from_second(since + 2).unwrap(),
+            warned: vec![],
+        };
+        leases.put(&id, lease(0)).unwrap();
+        assert!(ending.begin(&id, &lease(0)) && !ending.begin(&id, &lease(0)));
+        // Ended and started again between two looks.
+        leases.end(&id, |_| ());
+        leases.put(&id, lease(5)).unwrap();
+        ending.retain(&leases);
+        assert!(ending.begin(&id, &lease(5)) && !ending.begin(&id, &lease(5)));
+        leases.end(&id, |_| ());
+        ending.retain(&leases);
+        assert!(ending.0.is_empty());
     }
 }
