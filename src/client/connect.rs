@@ -20,6 +20,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tokio::net::UnixStream;
 
+/// Before the next try at a full queue.
+const AGAIN: Duration = Duration::from_millis(5);
 /// How long the gateway may take to accept us.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// The longest answer that is read whole.
@@ -166,7 +168,7 @@ impl Api {
 
     async fn connect(&self) -> Result<Sender, Error> {
         let place = || self.socket.display().to_string();
-        let stream = match tokio::time::timeout(PATIENCE, UnixStream::connect(&self.socket)).await {
+        let stream = match tokio::time::timeout(PATIENCE, patiently(&self.socket)).await {
             Ok(Ok(stream)) => stream,
             Ok(Err(why)) => return Err(unreachable(&why, place())),
             Err(_) => return Err(Error::Slow(place())),
@@ -176,6 +178,16 @@ impl Api {
         // The connection's own end shows as an error of the request that was using it.
         tokio::spawn(connection.with_upgrades());
         Ok(sender)
+    }
+}
+
+/// Tries again while the queue before the socket is full, which somebody else's flood may keep it.
+pub(super) async fn patiently(socket: &Path) -> io::Result<UnixStream> {
+    loop {
+        match UnixStream::connect(socket).await {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => tokio::time::sleep(AGAIN).await,
+            connected => return connected,
+        }
     }
 }
 

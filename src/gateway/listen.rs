@@ -79,7 +79,7 @@ pub(super) fn bind(path: &Path, mode: u32) -> anyhow::Result<StdListener> {
 
 pub(super) fn listening(listener: StdListener) -> anyhow::Result<UnixListener> {
     // 128 waiting connections, the default, were filled by one uid; more are taken in and judged.
-    rustix::net::listen(&listener, 1024).context("cannot listen")?;
+    rustix::net::listen(&listener, 4096).context("cannot listen")?;
     listener.set_nonblocking(true).context("cannot make a socket non-blocking")?;
     UnixListener::from_std(listener).context("cannot watch a socket")
 }

@@ -1,5 +1,6 @@
 //! The three archive calls of the Docker Engine API, over a Unix socket.
 
+use crate::client::connect::patiently;
 use crate::protocol::copying::{PATH_STAT_HEADER, PathStat, RAW_TAR, UNREAD};
 use crate::protocol::name::ContainerRef;
 use crate::protocol::path::AskedPath;
@@ -105,7 +106,7 @@ fn request(method: Method, uri: &str) -> Builder {
 async fn send(socket: &Path, request: Builder) -> Result<Response<Incoming>, CallError> {
     let unreachable = |source| CallError::Unreachable { socket: socket.to_owned(), source };
     let request = request.body(Empty::<Bytes>::new()).map_err(|_| CallError::Answer)?;
-    let stream = UnixStream::connect(socket).await.map_err(unreachable)?;
+    let stream = patiently(socket).await.map_err(unreachable)?;
     let (mut sender, connection) =
         hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(CallError::Lost)?;
     // Ends with the connection; what goes wrong there is also this call's or its body's error.
