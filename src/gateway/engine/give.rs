@@ -20,6 +20,8 @@ use serde_json::Value;
 
 /// An image with nothing in it, made by the gateway. No registry is asked for this name.
 const EMPTY: (&str, &str) = ("localhost/ie-container/empty", "1");
+/// The digest of an archive without members: two blocks of zeroes.
+const EMPTY_LAYER: &str = "sha256:5f70bf18a086007016e948b04aed3b82103a36bea41755b6cddfaf10ace3c6ef";
 /// What containers to give volumes in are called.
 const PREFIX: &str = "ie-give-";
 
@@ -135,10 +137,12 @@ impl Engine {
     }
 }
 
-/// No files, and no volume of its own.
+/// No files, and no volume of its own. Its layers are known by what is in them, whoever made it.
 fn is_empty(image: &Value) -> bool {
     let volumes = image.pointer("/Config/Volumes").and_then(Value::as_object);
-    image.get("Size").and_then(Value::as_u64) == Some(0) && volumes.is_none_or(serde_json::Map::is_empty)
+    let layers = image.pointer("/RootFS/Layers").and_then(Value::as_array);
+    volumes.is_none_or(serde_json::Map::is_empty)
+        && layers.is_some_and(|layers| layers.iter().all(|layer| layer.as_str() == Some(EMPTY_LAYER)))
 }
 
 fn whole(bytes: Vec<u8>) -> Body {
@@ -153,4 +157,26 @@ fn directory(name: &[u8], mode: u32, owner: Owner) -> Vec<u8> {
     write::header(&mut tar, &Entry { kind: Kind::Directory, name, target, size: 0, mode, mtime }, owner);
     write::end(&mut tar);
     tar
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn only_what_has_nothing_in_it_is_empty() {
+        let image = |layers: Value, volumes: Value| json!({"RootFS": {"Layers": layers}, "Config": {"Volumes": volumes}});
+        assert!(
+            is_empty(&image(json!([EMPTY_LAYER]), Value::Null)) && is_empty(&image(json!([]), json!({})))
+        );
+        for (layers, volumes) in [
+            (json!([EMPTY_LAYER, "sha256:aa"]), Value::Null),
+            (json!(["sha256:aa"]), Value::Null),
+            (json!([EMPTY_LAYER]), json!({"/v": {}})),
+            (Value::Null, Value::Null),
+        ] {
+            assert!(!is_empty(&image(layers, volumes)));
+        }
+    }
 }
