@@ -75,6 +75,10 @@ impl Copy {
         if place.container.running() {
             return Ok(Err(place));
         }
+        // The engine may be at a start that a gateway before this one asked for, with the stages as they are.
+        while gateway.is_young() {
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
         let id = place.container.id().clone();
         let lock = gateway.engine.lock(&id).await;
         // It may have been started, renamed or removed while we waited.
