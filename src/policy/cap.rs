@@ -63,6 +63,14 @@ pub enum Cap<T> {
 }
 
 impl<T: Amount> Cap<T> {
+    /// The amount, where there is one.
+    pub fn most(self) -> Option<T> {
+        match self {
+            Self::Unlimited => None,
+            Self::Most(most) => Some(most),
+        }
+    }
+
     /// What is left when `used` are taken; nothing when more is taken than may be.
     pub fn left(self, used: u128) -> Self {
         let left = |most: T| u128::from(most.raw()).saturating_sub(used);
@@ -85,6 +93,22 @@ impl<T: fmt::Display> fmt::Display for Cap<T> {
         match self {
             Self::Unlimited => f.write_str("none"),
             Self::Most(most) => most.fmt(f),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_amount_is_its_number() {
+        fn again<T: Amount + fmt::Debug>(raw: u64) -> u64 {
+            T::of(raw).raw()
+        }
+        for raw in [0, 1, 7, u64::MAX] {
+            let all = [again::<u64>(raw), again::<Bytes>(raw), again::<Cpus>(raw), again::<Span>(raw)];
+            assert_eq!(all, [raw; 4]);
         }
     }
 }

@@ -126,14 +126,3 @@ fn full_home(table: &Table<'_, '_>) -> Option<HomeRoot> {
     let idmap = take(table.get("idmap"), true, Node::switch);
     Some(HomeRoot { path: path?, idmap: idmap? })
 }
-
-#[cfg(test)]
-mod tests {
-    use super::super::tests::problems;
-
-    #[test]
-    fn every_wrong_value_is_named_with_its_line() {
-        let told = "p.toml:4: `stopped_for` is not served by this version";
-        assert_eq!(problems("[gateway]\nuids='1-9'\n[defaults]\nstopped_for='30d'"), [told]);
-    }
-}

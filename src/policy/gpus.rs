@@ -108,3 +108,60 @@ fn driver(node: &Node<'_, '_>) -> Option<Driver> {
 fn program(path: &Path) -> Result<PathBuf, String> {
     plain(path).map_err(|fault| fault.to_string())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::problems;
+    use super::super::{Driver, Policy};
+    use crate::protocol::amount::Span;
+    use std::path::Path;
+
+    const GATEWAY: &str = "[gateway]\nuids = '1-9'\n";
+
+    fn read(gpus: &str) -> super::Gpus {
+        Policy::parse("p.toml", &format!("{GATEWAY}{gpus}")).unwrap().gpus().clone()
+    }
+
+    #[test]
+    fn what_is_not_written_is_built_in() {
+        for gpus in [read(""), read("[gpus]")] {
+            assert_eq!((gpus.list(), gpus.driver(), gpus.hook()), (None, Driver::Nvidia, None));
+            assert_eq!(gpus.warnings(), [Span(1800), Span(300)]);
+        }
+    }
+
+    #[test]
+    fn what_is_written_counts() {
+        let gpus = read("[gpus]\ndriver = 'cdi'\nhook = '/usr/lib/tell'\nwarn = ['2h', '5m']\nlist = []");
+        assert_eq!((gpus.driver(), gpus.hook()), (Driver::Cdi, Some(Path::new("/usr/lib/tell"))));
+        assert_eq!(gpus.warnings(), [Span(7200), Span(300)]);
+        assert_eq!(gpus.list(), Some(&[][..]));
+        assert_eq!(read("[gpus]\ndriver = 'nvidia'").driver(), Driver::Nvidia);
+        assert_eq!(read("[gpus]\nwarn = []").warnings(), []);
+        let gpus = read("[gpus]\nlist = [{ uuid = 'GPU-1' }, { uuid = 'GPU-2', name = 'A100', share = 3 }]");
+        let cards: Vec<_> = gpus
+            .list()
+            .unwrap()
+            .iter()
+            .map(|card| (card.id.as_str(), card.name.as_str(), card.share))
+            .collect();
+        assert_eq!(cards, [("GPU-1", "GPU", 1), ("GPU-2", "A100", 3)]);
+    }
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        for (gpus, said) in [
+            ("driver = 'cuda'", "`gpus.driver` must be \"nvidia\" or \"cdi\""),
+            ("hook = 'tell'", "`gpus.hook` \"tell\" "),
+            ("hook = '/usr/../tell'", "`gpus.hook` \"/usr/../tell\" "),
+            ("warn = ['0s']", "`gpus.warn[0]` must be more than 0"),
+            ("list = [{ name = 'A100' }]", "`uuid` is missing"),
+            ("list = [{ uuid = 'GPU-1', share = 0 }]", "must be more than 0"),
+            ("list = [{ uuid = 'GPU-1', share = 4294967296 }]", "is more than 4294967295"),
+            ("list = [{ uuid = 'GPU-1' }, { uuid = 'GPU-1' }]", "GPU-1 is listed twice"),
+        ] {
+            let told = problems(&format!("{GATEWAY}[gpus]\n{gpus}"));
+            assert!(told.len() == 1 && told[0].contains(said), "{gpus}: {told:?}");
+        }
+    }
+}

@@ -1,5 +1,6 @@
 //! One of `[defaults]`, `[groups.…]`, `[users.…]`: what it sets, and for how long.
 
+use super::cap::Cap;
 use super::gateway::HomeRoot;
 use super::images::Pattern;
 use super::mounts::{Offer, offered, target};
@@ -7,6 +8,7 @@ use super::node::Node;
 use super::setting::Setting;
 use super::source::Sourced;
 use super::table::Table;
+use crate::protocol::amount::Span;
 use crate::protocol::stage::Access;
 use jiff::civil::Date;
 use std::cell::RefCell;
@@ -72,11 +74,11 @@ impl<'h> Reading<'h> {
             Setting::GpuTime,
         ));
         settings.extend(within(table, "gpu_hours", gpu_hours));
+        settings.extend(one(table, "stopped_for", stopped_for, Setting::StoppedFor));
         settings.extend(one(table, "images", images, Setting::Images));
         settings.extend(within(table, "ports", ports));
         settings.extend(one(table, "home", home, Setting::Home));
         settings.extend(one(table, "mounts", |node| self.mounts(node), Setting::Mounts));
-        table.not_served(&["stopped_for"]);
         settings
     }
 
@@ -114,7 +116,7 @@ impl<'h> Reading<'h> {
 
 fn each(table: &Table<'_, '_>) -> Vec<Setting> {
     let mut settings = Vec::new();
-    settings.extend(one(table, "cpus", |node| node.some(node.cpus()), Setting::EachCpus));
+    settings.extend(one(table, "cpus", Node::startable, Setting::EachCpus));
     settings.extend(one(table, "memory", |node| node.some(node.bytes()), Setting::EachMemory));
     settings.extend(one(table, "pids", |node| node.some(node.whole()), Setting::EachPids));
     settings.extend(one(table, "shm", |node| node.some(node.bytes()), Setting::EachShm));
@@ -123,7 +125,7 @@ fn each(table: &Table<'_, '_>) -> Vec<Setting> {
 
 fn max(table: &Table<'_, '_>) -> Vec<Setting> {
     let mut settings = Vec::new();
-    settings.extend(one(table, "cpus", |node| node.cap(|node| node.some(node.cpus())), Setting::MaxCpus));
+    settings.extend(one(table, "cpus", |node| node.cap(Node::startable), Setting::MaxCpus));
     settings.extend(one(
         table,
         "memory",
@@ -155,6 +157,13 @@ fn ports(table: &Table<'_, '_>) -> Vec<Setting> {
     settings.extend(one(table, "max", |node| node.cap(Node::whole), Setting::PortMax));
     settings.extend(one(table, "address", Node::word, Setting::PortAddress));
     settings
+}
+
+fn stopped_for(node: &Node<'_, '_>) -> Option<Cap<Span>> {
+    match node.text()? {
+        "never" => Some(Cap::Unlimited),
+        _ => node.some(node.span()).map(Cap::Most),
+    }
 }
 
 fn images(node: &Node<'_, '_>) -> Option<Vec<Pattern>> {

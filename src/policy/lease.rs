@@ -3,6 +3,7 @@
 use super::cap::Cap;
 use super::limits::Limits;
 use super::refuse::{QUOTA, refusal};
+use super::source::Source;
 use crate::protocol::amount::Span;
 use crate::protocol::report::{QuotaLine, Refusal};
 
@@ -42,6 +43,10 @@ impl Limits {
 
     /// Whether a lease that would end so much later still fits: the whole of it must be short enough from now on.
     pub fn extend(&self, left: Span, more: Span, cards: usize, week: WeekUsed) -> Result<(), Refusal> {
+        if more < LEAST_MORE {
+            let what = format!("asked {more} more, a lease is extended by {LEAST_MORE} at least");
+            return Err(refusal(QUOTA, "gpu_time", &Source::BuiltIn, &what).hint("ask for 1h"));
+        }
         let after = Span(left.0.saturating_add(more.0));
         if let Cap::Most(most) = self.gpu_time.value
             && after > most
@@ -59,10 +64,7 @@ impl Limits {
 
     /// How many GPUs a user may hold at once; nothing where the policy says "none" for the limit.
     pub fn most_gpus(&self) -> Option<u64> {
-        match self.total.gpus.value {
-            Cap::Unlimited => None,
-            Cap::Most(most) => Some(most),
-        }
+        self.total.gpus.value.most()
     }
 
     /// What is used of the week, for showing.
@@ -115,6 +117,9 @@ impl Limits {
         })
     }
 }
+
+/// With each extension the warnings of the end come anew, and the admin's hook for them.
+const LEAST_MORE: Span = Span(60);
 
 /// A lease without an end would still be one: ten years.
 const FOR_EVER: u64 = 10 * 365 * 86_400;

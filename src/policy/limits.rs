@@ -38,6 +38,8 @@ pub struct Limits {
     pub(super) gpu_time: Sourced<Cap<Span>>,
     /// Hours on one GPU from Monday to Sunday; an hour on two counts twice.
     pub(super) gpu_hours: Sourced<Cap<u64>>,
+    /// How long a container stays that does not run.
+    pub(super) stopped_for: Sourced<Cap<Span>>,
     pub(super) images: Sourced<Vec<Pattern>>,
     pub(super) ports: Ports,
     /// How the home is mounted, if at all.
@@ -127,6 +129,8 @@ impl Limits {
             volumes: most(8),
             gpu_time: most(Span(24 * 3600)),
             gpu_hours: most(168),
+            // Not finite as the others are: what this takes away does not come back.
+            stopped_for: Sourced::built_in(Cap::Unlimited),
             images: Sourced::built_in(Vec::new()),
             ports: Ports {
                 range: Sourced::built_in(None),
@@ -162,6 +166,7 @@ impl Limits {
                 Setting::Volumes(value) => self.volumes = value,
                 Setting::GpuTime(value) => self.gpu_time = value,
                 Setting::GpuHoursWeek(value) => self.gpu_hours = value,
+                Setting::StoppedFor(value) => self.stopped_for = value,
                 Setting::Images(value) => self.images = value,
                 Setting::PortRange(value) => self.ports.range = value,
                 Setting::PortMax(value) => self.ports.max = value,
@@ -195,6 +200,7 @@ impl Limits {
             value("volumes", &self.volumes),
             value("gpu_time", &self.gpu_time),
             value("gpu_hours.week", &self.gpu_hours),
+            shown("stopped_for", self.stopped_for_shown(), &self.stopped_for),
             shown("images", list(self.image_list()), &self.images),
             shown("ports.range", ports.range_shown(), &ports.range),
             value("ports.max", &ports.max),

@@ -1,7 +1,7 @@
 //! One value of the file: taken as what it must be, or noted as a problem.
 
 use super::cap::{Amount, Cap};
-use super::size::COUNTABLE;
+use super::size::{COUNTABLE, LEAST_CPUS};
 use super::source::{Source, Sourced};
 use super::table::{At, Document, Table};
 use crate::protocol::amount::{Bytes, Cpus, Span};
@@ -21,12 +21,8 @@ pub(super) struct Node<'d, 't> {
 impl<'d, 't> Node<'d, 't> {
     /// Notes what is wrong with this value, and takes nothing.
     pub(super) fn wrong<T>(&self, what: impl Display) -> Option<T> {
-        self.wrong_as_it_is(format!("`{}` {what}", self.at.path));
+        self.document.note(self.at.line, &self.at.path, format!("`{}` {what}", self.at.path), None);
         None
-    }
-
-    pub(super) fn wrong_as_it_is(&self, message: String) {
-        self.document.note(self.at.line, &self.at.path, message, None);
     }
 
     pub(super) fn sourced<T>(&self, value: T) -> Sourced<T> {
@@ -118,6 +114,16 @@ impl<'d, 't> Node<'d, 't> {
     pub(super) fn some<T: Amount>(&self, amount: Option<T>) -> Option<T> {
         match amount {
             Some(amount) if amount.raw() == 0 => self.wrong("must be more than 0"),
+            other => other,
+        }
+    }
+
+    /// What one container can start with.
+    pub(super) fn startable(&self) -> Option<Cpus> {
+        match self.some(self.cpus()) {
+            Some(cpus) if cpus < LEAST_CPUS => {
+                self.wrong(format!("must be {LEAST_CPUS} at least, with less no container comes to start"))
+            }
             other => other,
         }
     }

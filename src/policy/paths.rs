@@ -56,6 +56,8 @@ mod tests {
         assert_eq!(take("/home/ann"), Ok("/home/ann".into()));
         assert_eq!(take("//home//ann/"), Ok("/home/ann".into()));
         assert_eq!(take("/home/ann/..data"), Ok("/home/ann/..data".into()));
+        assert!(take(&format!("/{}", "x".repeat(4094))).is_ok());
+        assert_eq!(take(&format!("/{}", "x".repeat(4095))), Err(PathFault::Long));
         assert_eq!(take("home"), Err(PathFault::Relative));
         assert_eq!(take(""), Err(PathFault::Relative));
         assert_eq!(take("/home/ann/../bob"), Err(PathFault::Dots));

@@ -29,6 +29,7 @@ pub(super) enum Setting {
     Volumes(Sourced<Cap<u64>>),
     GpuTime(Sourced<Cap<Span>>),
     GpuHoursWeek(Sourced<Cap<u64>>),
+    StoppedFor(Sourced<Cap<Span>>),
     Images(Sourced<Vec<Pattern>>),
     PortRange(Sourced<Option<PortRange>>),
     PortMax(Sourced<Cap<u64>>),

@@ -4,7 +4,7 @@ use super::ask::Ask;
 use super::cap::{Amount, Cap};
 use super::limits::Limits;
 use super::refuse::{QUOTA, refusal};
-use super::source::Sourced;
+use super::source::{Source, Sourced};
 use crate::protocol::amount::{Bytes, Cpus};
 use crate::protocol::report::Refusal;
 
@@ -21,16 +21,31 @@ pub(super) struct Size {
 /// file is greater.
 pub(super) const COUNTABLE: u64 = i64::MAX.unsigned_abs();
 
+/// The least a container may have. The start itself runs in the container's control group: on one idle processor it
+/// takes two seconds with this and eighteen with half of it, and on a busy one it never ends, while the engine lets
+/// nobody remove what it is starting.
+pub(super) const LEAST_CPUS: Cpus = Cpus(Cpus::ONE / 50);
+
 impl Limits {
     pub(super) fn size(&self, ask: &Ask) -> Result<Size, Refusal> {
         let (each, max) = (&self.each, &self.max);
         Ok(Size {
-            cpus: pick("max.cpus", "--cpus", ask.cpus, &each.cpus, &max.cpus)?,
+            cpus: startable(pick("max.cpus", "--cpus", ask.cpus, &each.cpus, &max.cpus)?)?,
             memory: pick("max.memory", "--memory", ask.memory, &each.memory, &max.memory)?,
             pids: pick("max.pids", "--pids-limit", ask.pids, &each.pids, &max.pids)?,
             shm: pick("max.shm", "--shm-size", ask.shm, &each.shm, &max.shm)?,
         })
     }
+}
+
+fn startable(asked: Cpus) -> Result<Cpus, Refusal> {
+    if asked >= LEAST_CPUS {
+        return Ok(asked);
+    }
+    let what = format!("asked {asked}, one container has {LEAST_CPUS} at least");
+    let mut no = refusal(QUOTA, "cpus", &Source::BuiltIn, &what);
+    no.asked = Some(asked.to_string());
+    Err(no.hint("with less it may never come to start"))
 }
 
 /// A default above the maximum is cut to it, nobody asked for it; an ask above the maximum is refused, not trimmed.

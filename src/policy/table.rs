@@ -74,7 +74,6 @@ pub(super) struct Table<'d, 't> {
     pub(super) at: At,
     entries: &'d DeTable<'t>,
     known: RefCell<Vec<&'static str>>,
-    planned: RefCell<Vec<&'static str>>,
     /// Its keys are names of somebody's choice.
     named: Cell<bool>,
 }
@@ -86,8 +85,8 @@ impl<'d, 't> Table<'d, 't> {
         entries: &'d DeTable<'t>,
         read: impl FnOnce(&Self) -> R,
     ) -> R {
-        let (known, planned, named) = (RefCell::default(), RefCell::default(), Cell::new(false));
-        let table = Self { document, at: at.clone(), entries, known, planned, named };
+        let (known, named) = (RefCell::default(), Cell::new(false));
+        let table = Self { document, at: at.clone(), entries, known, named };
         let made = read(&table);
         table.report_unknown();
         made
@@ -120,16 +119,6 @@ impl<'d, 't> Table<'d, 't> {
             .collect()
     }
 
-    /// Keys that are planned: an accepted key must act, and these do nothing yet.
-    pub(super) fn not_served(&self, keys: &[&'static str]) {
-        for key in keys {
-            self.planned.borrow_mut().push(key);
-            if let Some(node) = self.find(key) {
-                node.wrong_as_it_is(format!("`{key}` is not served by this version"));
-            }
-        }
-    }
-
     fn find(&self, key: &str) -> Option<Node<'d, 't>> {
         let found = self.entries.iter().find(|(name, _)| name.get_ref() == key);
         found.map(|(name, value)| self.node(name, value))
@@ -141,8 +130,8 @@ impl<'d, 't> Table<'d, 't> {
     }
 
     fn report_unknown(&self) {
-        let (known, planned) = (self.known.borrow(), self.planned.borrow());
-        let asked = |name: &str| known.contains(&name) || planned.contains(&name);
+        let known = self.known.borrow();
+        let asked = |name: &str| known.contains(&name);
         for (name, value) in
             self.entries.iter().filter(|(name, _)| !self.named.get() && !asked(name.get_ref()))
         {

@@ -121,6 +121,14 @@ impl Limits {
         self.gpus(used).take(u64::from(gpus), Some("--gpus"))
     }
 
+    /// Whether so many more cards fit beside those that the user's containers hold, or keep until they are started.
+    pub fn room_for_cards(&self, held: &[(String, usize)], asked: usize) -> Result<(), Refusal> {
+        let count = |cards: usize| u64::try_from(cards).unwrap_or(u64::MAX);
+        let used = held.iter().map(|(name, cards)| (name.as_str(), count(*cards))).collect();
+        let held = Total { rule: "total.gpus", limit: &self.total.gpus, used, frees: "stop" };
+        held.take(count(asked), Some("--gpus"))
+    }
+
     /// The same for a container that exists: its amounts are what they are.
     pub(super) fn room_for_existing(&self, used: &Usage, container: &Used) -> Result<(), Refusal> {
         self.cpus(used).take(container.cpus, None)?;

@@ -80,7 +80,7 @@ proptest! {
             let ports: Vec<u16> = used.containers.iter().flat_map(|c| c.ports.clone()).collect();
             prop_assert!(ports.len() <= 3 && ports.iter().all(|port| (40000..=40005).contains(port)));
             prop_assert_eq!(ports.len(), used.taken_ports.len());
-            prop_assert!(running().all(|c| c.cpus.0 > 0 && c.memory.0 > 0 && c.pids > 0));
+            prop_assert!(running().all(|c| c.cpus >= crate::policy::size::LEAST_CPUS && c.memory.0 > 0 && c.pids > 0));
             prop_assert!(ann.quota_lines(&used).iter().all(|line| !line.left.starts_with('-')));
         }
     }

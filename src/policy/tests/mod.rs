@@ -1,6 +1,7 @@
 //! The room's rules, read from outside, and what the tests of its files share.
 
 mod example;
+mod gateway;
 mod laws;
 mod layers;
 mod lease;
@@ -9,6 +10,7 @@ mod ports;
 mod problems;
 mod quota;
 mod rules;
+mod stopped;
 mod trusted;
 
 use super::*;

@@ -231,3 +231,29 @@ fn there_is_an_end_to_mounts() {
     assert_eq!(got(&ann, &asks[..30]).len(), 32);
     assert_eq!(got(&ann, &asks), ["mounts: asked 33, one container may have 32 (built-in default)"]);
 }
+
+#[test]
+fn there_is_an_end_to_mounts_of_all_kinds_together() {
+    let plain = limits("[defaults]\nimages = ['**']\nmounts = [{ source = '/data', mode = 'ro' }]", &[]);
+    let homed =
+        limits("[defaults]\nimages = ['**']\nhome = 'rw'\nmounts = [{ source = '/data', mode = 'ro' }]", &[]);
+    let ask = |limits: &Limits, directories: usize, memory: usize| {
+        let mounts = (0..directories).map(|n| mount("/data", &format!("/d/{n}"), ReadOnly)).collect();
+        let memory_mounts = (0..memory).map(|n| format!("/t/{n}").into()).collect();
+        told(limits.admit(&Usage::default(), &Ask { mounts, memory_mounts, ..ubuntu() }))
+    };
+    let no = |asked| format!("mounts: asked {asked}, one container may have 32 (built-in default)");
+    for (directories, memory) in [(32, 0), (0, 32), (16, 16), (1, 31)] {
+        assert_eq!(ask(&plain, directories, memory), "yes");
+        // The home is one more.
+        assert_eq!(ask(&homed, directories, memory), no(33));
+        assert_eq!(ask(&plain, directories + 1, memory + 1), no(34));
+    }
+}
+
+#[test]
+fn what_is_offered_is_shown_with_its_way() {
+    let limits = limits(OFFERS, &[]);
+    let shown = limits.values().into_iter().find(|value| value.rule == "mounts").unwrap().value;
+    assert_eq!(shown, "/data (ro), /data/sets (rw), /srv/lic (ro, always at /opt/lic)");
+}

@@ -104,3 +104,18 @@ fn without_a_range_nothing_is_published() {
         "ports: no port may be published (built-in default)"
     );
 }
+
+#[test]
+fn a_range_of_ports_may_be_one_and_begins_with_the_first_that_is_nobodys() {
+    for good in ["1024-1024", "65535-65535", "1024-65535"] {
+        assert_eq!(
+            policy(&format!("[defaults]\nports = {{ range = '{good}' }}")).groups().count(),
+            0,
+            "{good}"
+        );
+    }
+    for bad in ["1023-2000", "2000-1999", "1024-65536", "1024", "+1024-2000", ""] {
+        let text = format!("[gateway]\nuids = '1-9'\n[defaults]\nports = {{ range = '{bad}' }}");
+        assert_eq!(problems(&text).len(), 1, "{bad}");
+    }
+}

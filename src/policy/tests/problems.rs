@@ -19,6 +19,20 @@ fn an_unknown_key_is_named_with_its_line_and_the_nearest() {
             "[defaults]\n\n[defaults.total]\nmemroy = '4g'",
             "p.toml:7: unknown key `memroy` in [defaults.total], did you mean `memory`?",
         ),
+        // Four letters of ten are another word.
+        (
+            "[groups.some-lab_a]\ntotal = { dXXX = 1 }",
+            "p.toml:5: unknown key `dXXX` in [groups.some-lab_a.total], the keys are cpus, memory, pids, gpus, disk",
+        ),
+        (
+            "[defaults]\ntotal = { mXmXrX = '1g' }",
+            "p.toml:5: unknown key `mXmXrX` in [defaults.total], the keys are cpus, memory, pids, gpus, disk",
+        ),
+        // What stands in a list is wrong on its own line.
+        (
+            "[defaults]\nimages = [\n'ubuntu',\n'a b']",
+            "p.toml:7: `defaults.images[1]` is wrong: \"a b\" is not a pattern for images such as docker.io/library/*",
+        ),
         ("[default]\ncontainers = 4", "p.toml:4: unknown key `default`, did you mean `defaults`?"),
         (
             "[defaults]\nmounts = [\n{source='/d', mode='ro'},\n{source='/e', mode='ro', sorce='/f'}]",
@@ -30,7 +44,7 @@ fn an_unknown_key_is_named_with_its_line_and_the_nearest() {
         ),
         (
             "[users.first.last]\n",
-            "p.toml:4: unknown key `last` in [users.first], the keys are until, containers, each, max, total, networks, volumes, gpu_time, gpu_hours, images, ports, home, mounts",
+            "p.toml:4: unknown key `last` in [users.first], the keys are until, containers, each, max, total, networks, volumes, gpu_time, gpu_hours, stopped_for, images, ports, home, mounts",
         ),
     ] {
         assert_eq!(problems(&format!("{GATEWAY}{text}")), [said], "{text}");
@@ -73,7 +87,7 @@ fn every_wrong_limit_is_refused() {
     for (line, said) in [
         (
             "until = 2027-02-28",
-            "unknown key `until` in [defaults], the keys are containers, each, max, total, networks, volumes, gpu_time, gpu_hours, images, ports, home, mounts",
+            "unknown key `until` in [defaults], the keys are containers, each, max, total, networks, volumes, gpu_time, gpu_hours, stopped_for, images, ports, home, mounts",
         ),
         ("each = 4", "`defaults.each` must be a table"),
         ("each = { cpus = '2' }", "`defaults.each.cpus` must be a number of cpus such as 2 or 0.5"),
@@ -88,6 +102,14 @@ fn every_wrong_limit_is_refused() {
         (
             "each = { cpus = 99999999999 }",
             "`defaults.each.cpus` is wrong: \"99999999999\" is not a number of cpus such as 2 or 0.5",
+        ),
+        (
+            "each = { cpus = 0.01 }",
+            "`defaults.each.cpus` must be 0.02 at least, with less no container comes to start",
+        ),
+        (
+            "max = { cpus = 0.019999999 }",
+            "`defaults.max.cpus` must be 0.02 at least, with less no container comes to start",
         ),
         ("each = { cpus = 10000000000 }", "`defaults.each.cpus` is more than an engine can count"),
         ("each = { shm = '0' }", "`defaults.each.shm` must be more than 0"),
@@ -194,4 +216,34 @@ fn a_problem_tells_programs_its_key() {
     let all =
         Policy::parse("p.toml", &format!("{GATEWAY}[users.'a.b']\ntotal = {{ memory = 4 }}")).unwrap_err();
     assert_eq!(all.iter().next().unwrap().key, "users.\"a.b\".total.memory");
+}
+
+#[test]
+fn an_amount_is_written_as_its_key_wants_it() {
+    let defaults = |line: &str| problems(&format!("[gateway]\nuids = '1-9'\n[defaults]\n{line}"));
+    let most = "p.toml:4: `defaults.containers` must be a whole number from 0 to 9223372036854775807";
+    assert_eq!(defaults("containers = 9223372036854775808"), [most]);
+    assert!(
+        Policy::parse("p.toml", "[gateway]\nuids = '1-9'\n[defaults]\ncontainers = 9223372036854775807")
+            .is_ok()
+    );
+    assert_eq!(
+        defaults("each = { cpus = 0x10 }"),
+        ["p.toml:4: `defaults.each.cpus` must be a number of cpus such as 2 or 0.5"]
+    );
+    let idmap = |word: &str| {
+        let text = format!("[gateway]\nuids = '1-9'\nhomes = [{{ path = '/h', idmap = {word} }}]");
+        Policy::parse("p.toml", &text).map(|policy| policy.gateway().homes()[0].idmap()).ok()
+    };
+    assert_eq!(
+        (idmap("'on'"), idmap("'off'"), idmap("'no'"), idmap("true")),
+        (Some(true), Some(false), None, None)
+    );
+}
+
+#[test]
+fn problems_are_a_line_each() {
+    let all = Policy::parse("p.toml", "[gateway]\nuids = 1\nconnections = 0").unwrap_err();
+    let lines: Vec<String> = all.iter().map(ToString::to_string).collect();
+    assert_eq!((lines.len(), all.to_string()), (2, lines.join("\n")));
 }
