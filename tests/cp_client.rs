@@ -9,7 +9,7 @@
 use clap::Parser;
 use ie_container::client::cp::{CopyError, Cp};
 use ie_container::protocol::copying::{PathStat, go_mode};
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::net::Shutdown;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
@@ -77,9 +77,16 @@ fn serve(listener: &UnixListener, answers: Vec<Answer>) -> Vec<String> {
         }
         asked.push(head.lines().next().unwrap().to_owned());
         stream.write_all(answer.head.as_bytes()).unwrap();
-        stream.write_all(&answer.body).unwrap();
+        send_body(&mut stream, &answer.body);
     }
     asked
+}
+
+/// Who refuses by the head alone has hung up by now.
+fn send_body(stream: &mut UnixStream, body: &[u8]) {
+    if let Err(error) = stream.write_all(body) {
+        assert!(matches!(error.kind(), ErrorKind::BrokenPipe | ErrorKind::ConnectionReset), "{error}");
+    }
 }
 
 /// Runs `cp` against the stand-in; says what it came to and what was asked.
@@ -90,7 +97,7 @@ fn cp(words: &[&str], answers: Vec<Answer>) -> (Result<(), CopyError>, Vec<Strin
     let cp = Line::try_parse_from([&["cp", "-q"], words].concat()).unwrap().cp;
     let served = std::thread::spawn(move || serve(&listener, answers));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let timed = async { tokio::time::timeout(Duration::from_secs(20), cp.run(&socket)).await };
+    let timed = async { tokio::time::timeout(Duration::from_secs(120), cp.run(&socket)).await };
     let result = runtime.block_on(timed).unwrap();
     drop(runtime);
     (result, served.join().unwrap())
@@ -248,4 +255,53 @@ fn answers_that_make_no_sense_are_errors() {
     let silent = Answer { method: "GET", head: String::new(), body: vec![], patient: true };
     let (result, _) = cp(&["web:/x", to], vec![silent]);
     assert_eq!(sentence(result), "the connection to the gateway was lost");
+}
+
+/// An earlier copy may have brought the link, and a container chose where it leads.
+#[test]
+fn a_link_where_a_copy_arrives_is_replaced_and_not_followed() {
+    let (_dir, here) = destination();
+    let (link, beyond) = (here.join("x"), here.join("beyond"));
+    let copy = |to: &Path, kind: u32, body: &[u8]| {
+        let answers = vec![answer("GET", "200 OK", &stat_header(kind), body)];
+        cp(&["web:/d/x", to.to_str().unwrap()], answers).0
+    };
+    for target in ["beyond", "nowhere"] {
+        std::fs::write(&beyond, "mine").unwrap();
+        std::os::unix::fs::symlink(target, &link).unwrap();
+        copy(&link, 0o100_644, &archive("x", b"theirs")).unwrap();
+        assert_eq!(std::fs::read(&beyond).unwrap(), b"mine", "{target}");
+        assert!(!link.is_symlink() && !here.join("nowhere").exists());
+        assert_eq!(std::fs::read(&link).unwrap(), b"theirs");
+        std::fs::remove_file(&link).unwrap();
+    }
+    std::fs::create_dir(here.join("keys")).unwrap();
+    std::os::unix::fs::symlink("keys", &link).unwrap();
+    for kind in [0o100_644, 0o040_755] {
+        let said = sentence(copy(&link, kind, &archive("x", b"theirs")));
+        assert!(
+            said.ends_with(&format!("{0} is a link to a directory, {0}/ copies into that", link.display()))
+        );
+    }
+    assert_eq!(names(&here.join("keys")), [""; 0]);
+    copy(&here.join("x/"), 0o100_644, &archive("x", b"asked for")).unwrap();
+    assert_eq!(std::fs::read(here.join("keys/x")).unwrap(), b"asked for");
+}
+
+/// What the packer went on past is told, and what is not as it was is an error, though it is there.
+#[test]
+fn what_the_packer_says_of_itself_is_heard() {
+    for (is_fault, said) in
+        [(false, ""), (true, "copied, but 1 of the files changed meanwhile and are not whole")]
+    {
+        let mut body = archive("x", b"fine");
+        body.truncate(1024);
+        ie_container::tarball::write::note(&mut body, is_fault, "words\u{1b}[2J");
+        ie_container::tarball::write::end(&mut body);
+        let (_dir, to) = destination();
+        let answers = || vec![answer("GET", "200 OK", &stat_header(0o100_644), &body)];
+        let (result, _) = cp(&["web:/d/x", to.to_str().unwrap()], answers());
+        assert_eq!(result.err().map(|error| error.to_string()).unwrap_or_default(), said);
+        assert_eq!(std::fs::read(to.join("x")).unwrap(), b"fine");
+    }
 }

@@ -8,8 +8,15 @@ use crate::tarball::{CHUNK, write};
 
 pub(super) fn run(asked: &AskedPath) -> Result<(), Stopped> {
     widen(rustix::stdio::stdout());
-    let mut packer = Packer::open(asked.as_path(), asked.base()).map_err(|error| stopped(&error))?;
     let mut piece = Vec::with_capacity(CHUNK);
+    let mut packer = match Packer::open(asked.as_path(), asked.base()) {
+        Ok(packer) => packer,
+        Err(error) => {
+            write::failure(&mut piece, &error.to_string());
+            give(&piece)?;
+            return Err(stopped(&error));
+        }
+    };
     let mut more = true;
     while more {
         piece.clear();

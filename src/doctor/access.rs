@@ -48,7 +48,7 @@ struct Told {
 fn tcp(host: &Host) -> Vec<Finding> {
     // A process of root's: anybody can call a program dockerd.
     let engines: Vec<&Process> =
-        host.processes().iter().filter(|one| one.name == "dockerd" && one.uid == 0).collect();
+        host.processes().iter().filter(|one| one.name == "dockerd" && one.is_roots).collect();
     let told = told(host, &engines);
     let mut found: Vec<Finding> = told.iter().map(Told::finding).collect();
     for engine in &engines {
@@ -213,5 +213,24 @@ mod tests {
         let fake = Fake::new();
         fake.process(8, "dockerd", 1000, &["dockerd", "-H", "tcp://0.0.0.0:2375"], &[]);
         assert_eq!(fake.found("engine-tcp").0, Severity::Ok);
+    }
+
+    /// A setuid program that somebody started under that name is no engine, and a pipe no file of one's.
+    #[test]
+    fn what_a_user_names_is_not_opened() {
+        let fake = Fake::new();
+        let pipe = fake.pipe("/home/eve/fifo");
+        fake.process(
+            9,
+            "dockerd",
+            0,
+            &["dockerd", "--config-file=/home/eve/fifo", "--host=tcp://0.0.0.0:2375"],
+            &[],
+        );
+        assert_eq!(fake.host().text(&pipe), None);
+        fake.file("/proc/9/status", "Name:\tdockerd\nUid:\t1000\t0\t0\t0\n");
+        assert!(fake.host().processes().iter().all(|process| !process.is_roots));
+        let (severity, seen) = fake.found("engine-tcp");
+        assert_eq!((severity, seen.as_str()), (Severity::Ok, "no TCP socket, no engine is running"));
     }
 }

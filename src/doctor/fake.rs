@@ -53,6 +53,11 @@ impl Fake {
         fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
     }
 
+    pub(super) fn pipe(&self, path: &str) -> PathBuf {
+        assert!(std::process::Command::new("mkfifo").arg(self.made(path)).status().unwrap().success());
+        path.into()
+    }
+
     pub(super) fn dir(&self, path: &str, mode: u32) {
         let path = self.made(path);
         fs::create_dir_all(&path).unwrap();

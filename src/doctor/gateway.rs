@@ -95,7 +95,7 @@ fn gateway_runs(host: &Host, gateway: Option<u32>) -> Finding {
 
 fn mountd_runs(host: &Host) -> Finding {
     let status = "systemctl status ie-mountd";
-    if !uids(host, "ie-mountd").contains(&0) {
+    if !host.processes().iter().any(|process| process.name == "ie-mountd" && process.is_roots) {
         return MOUNTD.warning("ie-mountd does not run as root", status);
     }
     let socket = Path::new(MOUNTD_DIR).join(MOUNTD_SOCKET);

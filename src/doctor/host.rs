@@ -1,8 +1,10 @@
 //! The host's files, below a prefix that is `/` in reality and a made-up directory in tests.
 
 use super::process::Process;
+use rustix::fs::{FileType, Mode, OFlags, fstat, open};
 use std::fs::{self, File};
 use std::io::Read;
+use std::os::fd::AsRawFd;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Component, Path, PathBuf};
 
@@ -54,10 +56,16 @@ impl Host {
         self.root.join(path.strip_prefix("/").unwrap_or(path))
     }
 
-    /// The text of a file; nothing where it cannot be read.
+    /// The text of a file; nothing where it cannot be read. What is no regular file is not even opened: users name some of
+    /// these paths, and a pipe would hold root up, a device act.
     pub(super) fn text(&self, path: impl AsRef<Path>) -> Option<String> {
+        let seen = open(self.at(path.as_ref()), OFlags::PATH | OFlags::CLOEXEC, Mode::empty()).ok()?;
+        if FileType::from_raw_mode(fstat(&seen).ok()?.st_mode) != FileType::RegularFile {
+            return None;
+        }
         let mut bytes = Vec::new();
-        File::open(self.at(path.as_ref())).ok()?.take(LONGEST).read_to_end(&mut bytes).ok()?;
+        let file = File::open(format!("/proc/self/fd/{}", seen.as_raw_fd())).ok()?;
+        file.take(LONGEST).read_to_end(&mut bytes).ok()?;
         Some(String::from_utf8_lossy(&bytes).into_owned())
     }
 

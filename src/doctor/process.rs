@@ -11,6 +11,9 @@ pub(super) struct Process {
     pub(super) name: String,
     /// The uid it acts as.
     pub(super) uid: u32,
+    /// Whether it is root's through and through: a setuid program that somebody started under a name of their choice is
+    /// not.
+    pub(super) is_roots: bool,
     pub(super) words: Vec<String>,
 }
 
@@ -25,11 +28,12 @@ impl Process {
         let status = host.text(dir.join("status"))?;
         // Real, effective, saved and of the file system.
         let uid = status.lines().find_map(|line| line.strip_prefix("Uid:"))?;
+        let is_roots = uid.split_whitespace().all(|uid| uid == "0");
         let uid = uid.split_whitespace().nth(1)?.parse().ok()?;
         let name = host.text(dir.join("comm"))?.trim_end().to_owned();
         let words = host.text(dir.join("cmdline")).unwrap_or_default();
         let words = words.split_terminator('\0').map(str::to_owned).collect();
-        Some(Self { pid, name, uid, words })
+        Some(Self { pid, name, uid, is_roots, words })
     }
 
     pub(super) fn dir(&self) -> PathBuf {
@@ -80,7 +84,7 @@ mod tests {
         fake.process(7, "dockerd", 0, &words, &[31, 32]);
         let host = fake.host();
         let process = &host.processes()[0];
-        assert_eq!((process.pid, process.uid, process.name.as_str()), (7, 0, "dockerd"));
+        assert_eq!((process.pid, process.is_roots, process.name.as_str()), (7, true, "dockerd"));
         assert_eq!(process.option("--host", Some("-H")), ["fd://", "tcp://a", "tcp://b"]);
         assert_eq!(process.option("--tlsverify", None), ["true"]);
         assert_eq!(process.sockets(&host), [31, 32]);

@@ -7,6 +7,7 @@
 pub mod entry;
 mod header;
 pub mod name;
+pub mod note;
 pub mod pack;
 mod pass;
 mod pax;

@@ -25,6 +25,9 @@ const SENT_AT_ONCE: usize = 4 << 20;
 pub enum PackError {
     #[error("{}: {}", reason(*.errno), shown(.path))]
     Io { path: Vec<u8>, errno: Errno },
+    /// It was asked for itself.
+    #[error("{what} is not copied: {}", shown(.path))]
+    Special { what: &'static str, path: Vec<u8> },
     #[error("the name is longer than 4095 bytes: {}", shown(.0.get(..80).unwrap_or_default()))]
     LongName(Vec<u8>),
 }
@@ -34,7 +37,7 @@ impl PackError {
     pub fn errno(&self) -> Option<Errno> {
         match self {
             Self::Io { errno, .. } => Some(*errno),
-            Self::LongName(_) => None,
+            Self::LongName(_) | Self::Special { .. } => None,
         }
     }
 }
@@ -46,6 +49,13 @@ pub enum Note {
     Skipped { what: &'static str, name: Vec<u8> },
     #[error("file shrank by {by} bytes while it was read, padded with zeroes: {}", shown(.name))]
     Shrank { name: Vec<u8>, by: u64 },
+}
+
+impl Note {
+    /// Whether what arrives is something that was never there.
+    pub fn is_fault(&self) -> bool {
+        matches!(self, Self::Shrank { .. })
+    }
 }
 
 /// A directory that is being walked: the names still to come, last first, and how much of the path is its own.
@@ -69,6 +79,7 @@ enum State {
     Zeroes {
         left: u64,
         size: u64,
+        note: Note,
     },
     Done,
 }
@@ -154,12 +165,13 @@ impl Packer {
                     return Ok(true);
                 }
                 State::Reading { .. } => self.read(out)?,
-                State::Zeroes { left, size } => {
+                State::Zeroes { left, size, note } => {
                     let some = at_most(*left, out.capacity() - out.len());
                     out.resize(out.len() + some, 0);
                     *left -= wide(some);
                     if *left == 0 {
                         write::pad(&mut self.pending, *size);
+                        tell(&mut self.pending, note);
                         self.state = State::Walking;
                     }
                 }
@@ -200,7 +212,18 @@ impl Packer {
         }
     }
 
+    /// The next member. One below the first that is gone since its directory was read is no reason to stop.
     fn member(&mut self, parent: BorrowedFd<'_>, last: &[u8], device: Option<u64>) -> Result<(), PackError> {
+        match self.found(parent, last, device) {
+            Err(PackError::Io { errno: Errno::NOENT, .. }) if device.is_some() => {
+                self.pass("a file that is gone");
+                Ok(())
+            }
+            found => found,
+        }
+    }
+
+    fn found(&mut self, parent: BorrowedFd<'_>, last: &[u8], device: Option<u64>) -> Result<(), PackError> {
         if self.name.len() > LONGEST_NAME {
             return Err(PackError::LongName(self.name.clone()));
         }
@@ -212,10 +235,10 @@ impl Packer {
                 let target = fs::readlinkat(parent, last, Vec::new()).map_err(|errno| self.failed(errno))?;
                 self.header(Kind::Symlink, &stat, target.into_bytes(), 0)
             }
-            FileType::Fifo => self.skip("a fifo"),
-            FileType::Socket => self.skip("a socket"),
-            FileType::CharacterDevice | FileType::BlockDevice => self.skip("a device"),
-            FileType::Unknown => self.skip("a file of unknown kind"),
+            FileType::Fifo => self.special("a fifo", device),
+            FileType::Socket => self.special("a socket", device),
+            FileType::CharacterDevice | FileType::BlockDevice => self.special("a device", device),
+            FileType::Unknown => self.special("a file of unknown kind", device),
         }
     }
 
@@ -225,7 +248,8 @@ impl Packer {
         let file = fs::openat(parent, last, flags, Mode::empty()).map_err(|errno| self.failed(errno))?;
         let stat = fs::fstat(&file).map_err(|errno| self.failed(errno))?;
         if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
-            return self.skip("a file that changed while it was read");
+            self.pass("a file that changed while it was read");
+            return Ok(());
         }
         if stat.st_nlink > 1 {
             match self.seen.entry((stat.st_dev, stat.st_ino)) {
@@ -264,7 +288,8 @@ impl Packer {
         self.name.truncate(path);
         result?;
         if device != Some(stat.st_dev) && is_pseudo(&directory) {
-            return self.skip("the contents of a pseudo file system");
+            self.pass("the contents of a pseudo file system");
+            return Ok(());
         }
         let names = names(&directory).map_err(|errno| self.failed(errno))?;
         self.levels.push(Level { directory: Arc::new(directory), names, path, device: stat.st_dev });
@@ -294,8 +319,9 @@ impl Packer {
         out.truncate(before + some);
         if got == 0 {
             let (left, size) = (*left, *size);
-            self.notes.push(Note::Shrank { name: self.path(), by: left });
-            self.state = State::Zeroes { left, size };
+            let note = Note::Shrank { name: self.path(), by: left };
+            self.notes.push(note.clone());
+            self.state = State::Zeroes { left, size, note };
         } else {
             self.sent(wide(some));
         }
@@ -313,9 +339,21 @@ impl Packer {
         }
     }
 
-    fn skip(&mut self, what: &'static str) -> Result<(), PackError> {
-        self.notes.push(Note::Skipped { what, name: self.path() });
-        Ok(())
+    /// What is no file, directory or link: within a directory it is gone on past.
+    fn special(&mut self, what: &'static str, device: Option<u64>) -> Result<(), PackError> {
+        match device {
+            None => Err(PackError::Special { what, path: self.path() }),
+            Some(_) => {
+                self.pass(what);
+                Ok(())
+            }
+        }
+    }
+
+    fn pass(&mut self, what: &'static str) {
+        let note = Note::Skipped { what, name: self.path() };
+        tell(&mut self.pending, &note);
+        self.notes.push(note);
     }
 
     fn failed(&self, errno: Errno) -> PackError {
@@ -332,6 +370,11 @@ impl Packer {
         }
         path
     }
+}
+
+/// In the archive, a note reaches the one who unpacks. Only between two members.
+fn tell(archive: &mut Vec<u8>, note: &Note) {
+    write::note(archive, note.is_fault(), &note.to_string());
 }
 
 /// A directory's names, last first.
@@ -363,134 +406,4 @@ fn is_pseudo(directory: &OwnedFd) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use std::io::Read;
-    use std::os::unix::fs::{PermissionsExt, symlink};
-
-    fn packed(path: &Path, root: &[u8], piece: usize) -> (Vec<u8>, Vec<Note>) {
-        let mut packer = Packer::open(path, root).unwrap();
-        let (mut all, mut more) = (Vec::new(), true);
-        while more {
-            let mut out = Vec::with_capacity(piece);
-            more = packer.fill(&mut out).unwrap();
-            all.append(&mut out);
-        }
-        (all, packer.notes())
-    }
-
-    fn members(archive: &[u8]) -> Vec<(String, String)> {
-        let mut archive = tar::Archive::new(archive);
-        let entries = archive.entries().unwrap().map(Result::unwrap);
-        entries
-            .map(|mut entry| {
-                let name = String::from_utf8(entry.path_bytes().into_owned()).unwrap();
-                let mut text = String::new();
-                entry.read_to_string(&mut text).unwrap();
-                if let Some(target) = entry.link_name_bytes() {
-                    let kind = if entry.header().entry_type().is_hard_link() { "=" } else { "->" };
-                    text = format!("{kind}{}", String::from_utf8_lossy(&target));
-                }
-                (name, text)
-            })
-            .collect()
-    }
-
-    fn tree() -> tempfile::TempDir {
-        let dir = tempfile::tempdir().unwrap();
-        let root = dir.path().join("d");
-        std::fs::create_dir_all(root.join("sub/deep")).unwrap();
-        std::fs::write(root.join("f"), "hi\n").unwrap();
-        std::fs::write(root.join("sub/deep/g"), "x".repeat(2000)).unwrap();
-        std::fs::hard_link(root.join("f"), root.join("hard")).unwrap();
-        std::fs::set_permissions(root.join("f"), PermissionsExt::from_mode(0o4755)).unwrap();
-        symlink("/etc/passwd", root.join("link")).unwrap();
-        symlink("sub", root.join("to-sub")).unwrap();
-        rustix::fs::mknodat(fs::CWD, root.join("fifo"), FileType::Fifo, Mode::RWXU, 0).unwrap();
-        dir
-    }
-
-    #[test]
-    fn a_tree_is_packed_as_docker_does() {
-        let dir = tree();
-        let path = dir.path().join("d");
-        for piece in [1024, 20_000, 1 << 20] {
-            let (archive, notes) = packed(&path, b"d", piece);
-            let long = "x".repeat(2000);
-            let expected = [
-                ("d/", ""),
-                ("d/f", "hi\n"),
-                ("d/hard", "=d/f"),
-                ("d/link", "->/etc/passwd"),
-                ("d/sub/", ""),
-                ("d/sub/deep/", ""),
-                ("d/sub/deep/g", &long),
-                ("d/to-sub", "->sub"),
-            ];
-            assert_eq!(members(&archive), expected.map(|(name, text)| (name.to_owned(), text.to_owned())));
-            assert_eq!(notes.len(), 1);
-            assert_eq!(notes[0].to_string(), format!("skipped a fifo: {}/fifo", path.display()));
-            assert_eq!(archive.len() % 512, 0);
-        }
-    }
-
-    #[test]
-    fn the_root_has_the_name_that_was_asked_for() {
-        let dir = tree();
-        let names = |path: &str, root: &[u8]| -> Vec<String> {
-            let (archive, _) = packed(&dir.path().join(path), root, 4096);
-            members(&archive).into_iter().map(|(name, _)| name).take(2).collect()
-        };
-        assert_eq!(names("d/.", b"."), ["./", "./f"]);
-        assert_eq!(names("d/", b"/"), ["/", "/f"]);
-        assert_eq!(names("d/f", b"other"), ["other"]);
-        assert_eq!(names("d/to-sub", b"to-sub"), ["to-sub"]);
-        assert_eq!(names("d/to-sub/", b"to-sub"), ["to-sub/", "to-sub/deep/"]);
-    }
-
-    #[test]
-    fn no_setuid_bit_leaves() {
-        let dir = tree();
-        let (archive, _) = packed(&dir.path().join("d/f"), b"f", 4096);
-        let mut archive = tar::Archive::new(archive.as_slice());
-        let entry = archive.entries().unwrap().next().unwrap().unwrap();
-        assert_eq!(entry.header().mode().unwrap(), 0o755);
-    }
-
-    #[test]
-    fn what_is_not_there_is_an_error() {
-        let dir = tree();
-        let at = |path: &str| Packer::open(&dir.path().join(path), b"x").err().unwrap();
-        assert_eq!(at("none").errno(), Some(Errno::NOENT));
-        assert_eq!(at("d/f/").errno(), Some(Errno::NOTDIR));
-        assert!(at("none").to_string().starts_with("no such file or directory: /"));
-    }
-
-    #[test]
-    fn a_file_that_changes_keeps_the_archive_whole() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("log");
-        std::fs::write(&path, vec![b'a'; 100_000]).unwrap();
-        for (length, shrank) in [(30_000, true), (500_000, false)] {
-            let mut packer = Packer::open(&path, b"log").unwrap();
-            std::fs::OpenOptions::new().write(true).open(&path).unwrap().set_len(length).unwrap();
-            let mut all = Vec::new();
-            let mut more = true;
-            while more {
-                let mut out = Vec::with_capacity(20_000);
-                more = packer.fill(&mut out).unwrap();
-                all.append(&mut out);
-            }
-            let size = members(&all)[0].1.len();
-            assert_eq!(size, if shrank { 100_000 } else { 30_000 });
-            assert_eq!(!packer.notes().is_empty(), shrank);
-        }
-    }
-
-    #[test]
-    fn proc_is_not_walked() {
-        let (archive, notes) = packed(Path::new("/proc"), b"proc", 1 << 16);
-        assert_eq!(members(&archive).len(), 1);
-        assert_eq!(notes[0].to_string(), "skipped the contents of a pseudo file system: /proc");
-    }
-}
+mod tests;

@@ -2,9 +2,13 @@
 
 use super::LONGEST_NAME;
 use super::entry::Time;
+use super::note;
 
 /// The key under which a packer says why it stopped; see [`super::write::failure`].
 pub(super) const FAILURE: &[u8] = b"IE.failure";
+
+/// The key of comments, which readers pass over.
+pub(super) const COMMENT: &[u8] = b"comment";
 
 /// What an extended header says about the member after it.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -15,6 +19,8 @@ pub(super) struct Pax {
     pub(super) mtime: Option<Time>,
     pub(super) sparse: bool,
     pub(super) failure: Option<Vec<u8>>,
+    /// Whether it is a fault, and its words; see [`super::note`].
+    pub(super) note: Option<(bool, Vec<u8>)>,
 }
 
 impl Pax {
@@ -38,6 +44,7 @@ impl Pax {
             b"size" => self.size = Some(digits(value)?),
             b"mtime" => self.mtime = Some(time(value)?),
             FAILURE => self.failure = Some(value.to_vec()),
+            COMMENT => self.note = note::read(value).map(|(is_fault, words)| (is_fault, words.to_vec())),
             key if key.starts_with(b"GNU.sparse.") => self.sparse = true,
             _ => {}
         }
@@ -46,7 +53,7 @@ impl Pax {
 
     /// Whether a member would be read otherwise because of it.
     pub(super) fn matters(&self) -> bool {
-        *self != Self::default()
+        *self != Self { note: self.note.clone(), ..Self::default() }
     }
 }
 

@@ -49,6 +49,11 @@ pub enum Event<'a> {
         what: &'static str,
         name: Vec<u8>,
     },
+    /// What the packer went on past, and whether something is therefore not as it was there.
+    Note {
+        is_fault: bool,
+        words: String,
+    },
     Data(&'a [u8]),
     Close,
     /// The end mark. What comes after it is dropped.
@@ -115,7 +120,9 @@ impl Reader {
                     let (kind, padding, text) = (*kind, *padding, std::mem::take(text));
                     self.taken += wide(text.len());
                     self.state = State::Padding { left: padding };
-                    self.extend(kind, text)?;
+                    if let Some(note) = self.extend(kind, text)? {
+                        return Ok(Some(note));
+                    }
                 }
                 State::Data { left: 0, padding } => {
                     self.state = State::Padding { left: *padding };
@@ -204,13 +211,14 @@ impl Reader {
     }
 
     /// Takes an extension's text. One given twice is refused: which of them counts, readers do not agree.
-    fn extend(&mut self, kind: u8, text: Vec<u8>) -> Result<(), Malformed> {
+    fn extend<'a>(&mut self, kind: u8, text: Vec<u8>) -> Result<Option<Event<'a>>, Malformed> {
         match kind {
-            b'L' => put_once(&mut self.long_name, long(&text)?),
-            b'K' => put_once(&mut self.long_target, long(&text)?),
-            b'x' => put_once(&mut self.pax, Pax::parse(&text).ok_or(Malformed::Extension)?),
-            _ => global(&Pax::parse(&text).ok_or(Malformed::Extension)?),
+            b'L' => put_once(&mut self.long_name, long(&text)?)?,
+            b'K' => put_once(&mut self.long_target, long(&text)?)?,
+            b'x' => put_once(&mut self.pax, Pax::parse(&text).ok_or(Malformed::Extension)?)?,
+            _ => return global(Pax::parse(&text).ok_or(Malformed::Extension)?),
         }
+        Ok(None)
     }
 
     fn member<'a>(&mut self, kind: u8, block: &Block) -> Result<Event<'a>, Malformed> {
@@ -306,11 +314,11 @@ fn long(text: &[u8]) -> Result<Vec<u8>, Malformed> {
 }
 
 /// A global header may carry comments (git writes one), and the packer's last words, but nothing that members inherit.
-fn global(pax: &Pax) -> Result<(), Malformed> {
+fn global<'a>(pax: Pax) -> Result<Option<Event<'a>>, Malformed> {
     match &pax.failure {
         Some(text) => Err(Malformed::Sender(shown(text))),
         None if pax.matters() => Err(Malformed::Extension),
-        None => Ok(()),
+        None => Ok(pax.note.map(|(is_fault, words)| Event::Note { is_fault, words: shown(&words) })),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::entry::{Entry, Kind, Time};
 use super::name::{Absolute, NameFault, Root, clean};
+use super::note::Notes;
 use super::pass::{Pass, Turn};
 use super::place::{Fault, Place, Unnamed};
 pub use super::place::{Links, Replace};
@@ -93,6 +94,7 @@ pub struct Unpacker {
     receiving: Option<Receiving>,
     fresh: Vec<Fresh>,
     contents: u64,
+    notes: Notes,
     /// For contents out of a socket.
     pass: Option<Pass>,
 }
@@ -107,6 +109,7 @@ impl Unpacker {
             receiving: None,
             fresh: Vec::new(),
             contents: 0,
+            notes: Notes::default(),
             pass: None,
         }
     }
@@ -119,6 +122,7 @@ impl Unpacker {
                 Event::Special { what, name } => {
                     return Err(UnpackError::Special { name: shown(&name), what });
                 }
+                Event::Note { is_fault, words } => self.notes.add(is_fault, words),
                 Event::Data(data) => self.data(data)?,
                 Event::Close => self.close()?,
                 Event::End => {}
@@ -172,6 +176,11 @@ impl Unpacker {
             settled.map_err(|fault| UnpackError::place(fault, &fresh.name))?;
         }
         Ok(self.contents)
+    }
+
+    /// What the packer went on past, so far.
+    pub fn notes(&self) -> &Notes {
+        &self.notes
     }
 
     /// Bytes of contents so far.

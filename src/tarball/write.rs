@@ -3,7 +3,8 @@
 use super::BLOCK;
 use super::entry::{Entry, Kind, Owner};
 use super::header::{self, Block};
-use super::pax::FAILURE;
+use super::note;
+use super::pax::{COMMENT, FAILURE};
 use super::{padding, wide};
 
 /// Appends an entry's header; its contents, and [`pad`], are the caller's to append.
@@ -42,16 +43,21 @@ pub fn end(out: &mut Vec<u8>) {
 ///
 /// Our own reader says it as its error. Others pass over it, so the stream must also be cut off, not ended.
 pub fn failure(out: &mut Vec<u8>, why: &str) {
-    // The length counts its own digits; three of them hold any sentence that is cut to 800 bytes.
     let why: String = why.chars().take(200).collect();
-    let rest = FAILURE.len() + why.len() + 3;
+    record(out, FAILURE, why.as_bytes());
+}
+
+/// Appends a note between two members: what was gone on past, and whether it is a fault.
+pub fn note(out: &mut Vec<u8>, is_fault: bool, words: &str) {
+    record(out, COMMENT, &note::comment(is_fault, words));
+}
+
+/// A record that stands alone. Its length counts its own digits; three of them hold what is shorter than 900 bytes.
+fn record(out: &mut Vec<u8>, key: &[u8], value: &[u8]) {
+    let rest = key.len() + value.len() + 3;
     let digits = if rest + 2 < 100 { 2 } else { 3 };
-    let mut text = format!("{} ", rest + digits).into_bytes();
-    text.extend_from_slice(FAILURE);
-    text.push(b'=');
-    text.extend_from_slice(why.as_bytes());
-    text.push(b'\n');
-    extension(out, b'g', &text);
+    let length = format!("{} ", rest + digits);
+    extension(out, b'g', &[length.as_bytes(), key, b"=", value, b"\n"].concat());
 }
 
 /// A name in its field. One that is too long stands before the header, whole, and here a word that means no path:
@@ -86,6 +92,7 @@ fn finish(out: &mut Vec<u8>, mut block: Block, kind: u8) {
 #[cfg(test)]
 mod tests {
     use super::super::entry::Time;
+    use super::super::read::compression;
     use super::super::read::{Event, Malformed, Reader};
     use super::*;
     use proptest::prelude::*;
@@ -99,6 +106,10 @@ mod tests {
                 let link = matches!(kind, Kind::Symlink | Kind::HardLink);
                 if kind == Kind::File && name.ends_with(b"/") {
                     name.push(b'f');
+                }
+                // A first name that looks compressed is refused as such, whoever wrote it.
+                if compression(&name).is_some() {
+                    name.insert(0, b'n');
                 }
                 let size = if kind == Kind::File { size } else { 0 };
                 let target = if link { target } else { vec![] };
@@ -125,7 +136,7 @@ mod tests {
                 match event {
                     Event::Entry(entry) => entries.push(entry),
                     Event::Data(data) => contents += data.len(),
-                    Event::Special { .. } | Event::Close | Event::End => {}
+                    Event::Special { .. } | Event::Note { .. } | Event::Close | Event::End => {}
                 }
             }
             assert!(part.is_empty());

@@ -7,6 +7,7 @@ use crate::protocol::path::AskedPath;
 pub enum CaseError {
     DirectoryOntoFile,
     NoSuchDirectory,
+    LinkToDirectory,
 }
 
 /// What is copied.
@@ -16,13 +17,15 @@ pub struct Source {
     pub is_directory: bool,
 }
 
-/// What is at the destination, links followed.
+/// What is at the destination, links followed: in a container as Docker does, here not those of the caller's own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Found {
     Nothing,
     Directory,
-    /// A file.
+    /// A file; or a link to one, or to nothing, that is not followed.
     Other,
+    /// A link to a directory that is not followed.
+    LinkToDirectory,
 }
 
 /// Where an archive is unpacked, and what its root is called there.
@@ -39,10 +42,12 @@ pub struct Arrival {
 /// |---|---|---|---|
 /// | missing | becomes that file; refused if it ends in `/` | becomes that directory | becomes that directory |
 /// | a file | replaces it | refused | refused |
+/// | a link to a directory, not followed | refused | refused | refused |
 /// | a directory | goes into it | goes into it | its contents go into it |
 pub fn arrival(source: &Source, destination: &AskedPath, found: Found) -> Result<Arrival, CaseError> {
     match found {
         Found::Directory => Ok(Arrival { directory: destination.clone(), root: source.path.base().to_vec() }),
+        Found::LinkToDirectory => Err(CaseError::LinkToDirectory),
         Found::Other if source.is_directory => Err(CaseError::DirectoryOntoFile),
         Found::Nothing if !source.is_directory && destination.asks_for_directory() => {
             Err(CaseError::NoSuchDirectory)

@@ -3,7 +3,8 @@
 use super::cases::Source;
 use super::upload::Sink;
 use crate::protocol::path::AskedPath;
-use crate::tarball::pack::{Note, PackError, Packer};
+use crate::tarball::note::Notes;
+use crate::tarball::pack::{PackError, Packer};
 use crate::tarball::{CHUNK, wide};
 use indicatif::ProgressBar;
 use std::io::{self, Read};
@@ -14,7 +15,7 @@ use tokio::sync::oneshot;
 #[derive(Debug, Default)]
 pub struct Sent {
     pub contents: u64,
-    pub notes: Vec<Note>,
+    pub notes: Notes,
 }
 
 /// Looks at a local source; with `follow`, at what its last link leads to, under the link's name.
@@ -37,13 +38,13 @@ pub fn open(source: &Source, follow: bool, root: &[u8]) -> Result<Packer, PackEr
 /// Sends what is packed, on a thread of its own.
 pub fn local(mut packer: Packer, bar: ProgressBar, to: Sink) -> Made<PackError> {
     spawn(to, move |to| {
-        let mut notes = Vec::new();
+        let mut notes = Notes::default();
         let mut piece = Vec::with_capacity(CHUNK);
         let mut more = true;
         while more {
             piece.clear();
             more = packer.gather(&mut piece)?;
-            notes.extend(packer.notes());
+            packer.notes().iter().for_each(|note| notes.add(note.is_fault(), note.to_string()));
             if !to.take(&piece) {
                 break;
             }
@@ -69,7 +70,7 @@ pub fn stdin(bar: ProgressBar, to: Sink) -> Made<io::Error> {
             total += wide(got);
             bar.set_position(total);
             if got == 0 || !to.take(piece.get(..got).unwrap_or_default()) {
-                return Ok(Sent { contents: total, notes: Vec::new() });
+                return Ok(Sent { contents: total, notes: Notes::default() });
             }
         }
     })

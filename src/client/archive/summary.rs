@@ -1,6 +1,6 @@
 //! What a copy says of itself: bytes on a terminal while it runs, one line when it is done.
 
-use crate::tarball::pack::Note;
+use crate::tarball::note::Notes;
 use crate::tarball::shown;
 use indicatif::{ProgressBar, ProgressStyle};
 use std::io::Write;
@@ -15,10 +15,13 @@ pub fn bar(quiet: bool) -> ProgressBar {
 }
 
 /// What was passed over, also when quiet: it is not there. stderr closed is nobody's loss.
-pub fn notes(notes: &[Note]) {
+pub fn notes(notes: &Notes) {
     let mut stderr = std::io::stderr().lock();
-    for note in notes {
+    for note in &notes.said {
         let _ = writeln!(stderr, "ie-container: {note}");
+    }
+    if notes.more > 0 {
+        let _ = writeln!(stderr, "ie-container: and {} more like these", notes.more);
     }
 }
 

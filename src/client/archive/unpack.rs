@@ -6,41 +6,31 @@ use crate::tarball::name::{Absolute, Root};
 use crate::tarball::unpack::{Links, Replace, Rules, Unpacker};
 use rustix::fs::{Mode, OFlags};
 use std::io;
-use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
+use std::os::unix::fs::MetadataExt;
 
-/// How many links a destination may be away.
-const MOST_LINKS: usize = 40;
-
-/// Looks at a local destination, and follows the links it may be.
-pub fn destination(mut path: AskedPath) -> io::Result<(AskedPath, Found)> {
-    for _ in 0..MOST_LINKS {
-        match std::fs::canonicalize(path.as_path()) {
-            Ok(real) => return found(path, &real),
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            Err(_) => match std::fs::read_link(path.as_path()) {
-                // A link to nothing yet: what it names is made.
-                Ok(target) => {
-                    let target = target.as_os_str().as_bytes();
-                    path = AskedPath::within(path.parent().as_bytes(), target).map_err(io::Error::other)?;
-                }
-                Err(_) => return Ok((path, Found::Nothing)),
-            },
-        }
+/// Looks at a local destination.
+///
+/// A link of the caller's own may be one that an earlier copy brought, and then a container chose where it leads: it is
+/// replaced by what arrives, and walked through only where a slash after it says so.
+pub fn destination(path: &AskedPath) -> io::Result<Found> {
+    let own = || rustix::process::geteuid().as_raw();
+    match std::fs::symlink_metadata(path.as_path()) {
+        Ok(link) if link.is_symlink() && link.uid() == own() => Ok(match std::fs::metadata(path.as_path()) {
+            Ok(metadata) if metadata.is_dir() => Found::LinkToDirectory,
+            Ok(_) | Err(_) => Found::Other,
+        }),
+        Ok(_) => found(path),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Found::Nothing),
+        Err(error) => Err(error),
     }
-    Err(rustix::io::Errno::LOOP.into())
 }
 
-fn found(path: AskedPath, real: &Path) -> io::Result<(AskedPath, Found)> {
-    let metadata = std::fs::metadata(real)?;
-    if metadata.is_dir() {
-        return Ok((path, Found::Directory));
+fn found(path: &AskedPath) -> io::Result<Found> {
+    match std::fs::metadata(path.as_path())? {
+        metadata if metadata.is_dir() => Ok(Found::Directory),
+        metadata if metadata.is_file() => Ok(Found::Other),
+        _ => Err(io::Error::other("must be a directory or a regular file")),
     }
-    if !metadata.is_file() {
-        return Err(io::Error::other("must be a directory or a regular file"));
-    }
-    let real = AskedPath::new(real.as_os_str().as_bytes()).map_err(io::Error::other)?;
-    Ok((real, Found::Other))
 }
 
 /// An unpacking of what was asked for, into where it arrives.
