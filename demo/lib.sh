@@ -37,8 +37,9 @@ make_user() {
         die "there is a user $login on this machine already, and it is not the demo's"
     fi
     install -d -m 0700 -o "$login" -g "$login" "$home"
-    printf 'export PATH=%s:$PATH\nexport IE_CONTAINER_SOCKET=%s\nexport LANG=C.UTF-8\n' "$bin" "$run/gateway/user.sock" \
-        >"$home/.profile"
+    # As the user: from the second time on, what is in the home is the user's to say.
+    printf 'export PATH=%s:$PATH\nexport IE_CONTAINER_SOCKET=%s\nexport LANG=C.UTF-8\n' "$bin" "$run/gateway/user.sock" |
+        runuser -u "$login" -- tee "$home/.profile" >/dev/null
 }
 
 make_gateway_user() {
@@ -197,12 +198,22 @@ remove_containers() {
 
 mounts_below() { awk -v lib="$lib/" -v run="$run/" 'index($5, lib) == 1 || index($5, run) == 1 {print $5}' /proc/self/mountinfo; }
 
+# An account is not removed while somebody works with it: that is for whoever it is to end.
+nobody_works() {
+    local login found
+    for login in $(recorded_of user); do
+        found=$(ps -o pid=,args= -u "$login" 2>/dev/null) || continue
+        die "$login still runs these; end them, and take the demo down again:"$'\n'"$found"
+    done
+}
+
 take_down() {
     [ -d "$lib" ] || return 0
     local name uid
     find_engine
     remove_containers
     stop_daemons
+    nobody_works
     for name in $(recorded_of user); do
         uid=$(id -u "$name" 2>/dev/null) || continue
         docker network rm "ie-$uid" >/dev/null 2>&1 || true
@@ -214,7 +225,9 @@ take_down() {
     # Stages and what a killed engine may have left.
     mounts_below | sort -r | while read -r point; do umount -l "$point"; done
     for name in $(recorded_of netns); do ip netns delete "$name" 2>/dev/null || true; done
-    for name in $(recorded_of user); do userdel "$name" 2>/dev/null || true; done
+    for name in $(recorded_of user); do
+        if id "$name" >/dev/null 2>&1; then userdel "$name" || die "the user $name is left"; fi
+    done
     for name in $(recorded_of group); do groupdel "$name" 2>/dev/null || true; done
     if [ -n "$(mounts_below)" ]; then die "something is still mounted below $lib or $run"; fi
     rm -rf --one-file-system "$run" "$lib"

@@ -13,6 +13,7 @@ fn client(socket: &Path, args: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_ie-container"))
         .args(args)
         .env("IE_CONTAINER_SOCKET", socket)
+        .env("LC_ALL", "C.UTF-8")
         .current_dir("/")
         .stdin(Stdio::null())
         .output()
@@ -38,6 +39,10 @@ struct Canned {
 
 /// The beginning of the request line, the status, the body.
 type Answer = (&'static str, u16, &'static str);
+
+/// For a status: the gateway dies, or answers nothing.
+const DIES: u16 = 0;
+const HANGS: u16 = 1;
 
 impl Canned {
     fn new(answers: &[Answer]) -> Self {
@@ -96,9 +101,18 @@ fn serve(stream: UnixStream, answers: &Mutex<Vec<Answer>>, asked: &Mutex<Vec<Str
                 None => (500, r#"{"message":"nobody expected this"}"#),
             }
         };
-        // Status 0: the gateway dies.
-        if status == 0 {
-            return;
+        match status {
+            DIES => return,
+            HANGS => loop {
+                std::thread::park();
+            },
+            _ => {}
+        }
+        if status == 101 {
+            stream.write_all(b"HTTP/1.1 101 X\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n").unwrap();
+            loop {
+                std::thread::park();
+            }
         }
         let head = format!("HTTP/1.1 {status} X\r\nContent-Length: {}\r\n\r\n", body.len());
         stream.write_all(head.as_bytes()).unwrap();
@@ -136,7 +150,7 @@ fn a_wrong_word_gets_one_sentence_and_a_code() {
         (&["run"], 125, "ie-container: the following required arguments were not provided:"),
         (&["pss"], 1, "ie-container: unrecognized subcommand 'pss'\n"),
         (&["run", "--privileged", "img"], 125, "ie-container: --privileged is not allowed here: "),
-        (&["run", "-u", "0", "img"], 125, "ie-container: --user is not allowed here: "),
+        (&["run", "-u", "12345", "img"], 125, "ie-container: --user is not allowed here: "),
         (&["run", "--restart", "always", "img"], 125, "ie-container: --restart always is not allowed here: "),
         (
             &["run", "-v", "data", "img"],
@@ -146,7 +160,7 @@ fn a_wrong_word_gets_one_sentence_and_a_code() {
         (&["run", "-it", "img"], 125, "ie-container: the input device is not a TTY\n"),
         (&["run", "-d", "-a", "stdout", "img"], 125, "ie-container: conflicting options: -a and -d\n"),
         (&["run", "--detach-keys", "ctrl-", "img"], 125, "ie-container: invalid value 'ctrl-'"),
-        (&["exec", "-u", "0", "web", "id"], 125, "ie-container: --user is not allowed here: "),
+        (&["exec", "-u", "12345", "web", "id"], 125, "ie-container: --user is not allowed here: "),
         (&["ps", "--format", "{{.ID"], 1, "ie-container: this template has a {{ without its }}\n"),
         (&["ps", "-f", "status"], 1, "ie-container: the filter \"status\" is not of the form KEY=VALUE\n"),
         (&["stop", "--format", "{{.ID}}", "web"], 1, "ie-container: this verb knows no --format but json"),
@@ -390,4 +404,91 @@ fn a_policy_is_explained_without_a_gateway() {
     );
     let (_, table, _) = alone(&["admin", "policy", "explain", "--policy", policy]);
     assert!(table.starts_with("RULE ") && table.contains("draft.toml:4, [defaults]\n"), "{table}");
+}
+
+const MADE: Answer = (
+    "POST /containers/create",
+    201,
+    r#"{"Id":"0f3c0f3c0f3c0f3c0f3c0f3c0f3c0f3c0f3c0f3c0f3c0f3c0f3c0f3c0f3c0f3c"}"#,
+);
+
+/// The first start of a large image takes its time: whoever waits for it can change their mind.
+#[test]
+fn a_start_that_takes_long_is_given_up() {
+    use rustix::process::{Pid, Signal, kill_process};
+    let id = "0f3c".repeat(16);
+    for (words, signal, code, last) in [
+        (vec!["run", "--rm", "img"], Signal::INT, 130, "DELETE /containers/ID?force=1&v=1"),
+        (
+            vec!["run", "--sig-proxy=false", "--rm", "img"],
+            Signal::INT,
+            130,
+            "DELETE /containers/ID?force=1&v=1",
+        ),
+        (vec!["run", "--sig-proxy=false", "img"], Signal::INT, 130, "POST /containers/ID/start"),
+        (vec!["run", "img"], Signal::TERM, 143, "POST /containers/ID/kill?signal=TERM"),
+        (vec!["start", "-a", "web"], Signal::INT, 130, "POST /containers/web/kill?signal=INT"),
+    ] {
+        let container = if words[0] == "run" { id.as_str() } else { "web" };
+        let gateway = Canned::new(&[
+            MADE,
+            ("GET /containers/web/json", 200, "{}"),
+            (
+                if words[0] == "run" { "POST /containers/0f3c" } else { "POST /containers/web/attach" },
+                101,
+                "",
+            ),
+            (if words[0] == "run" { "POST /containers/0f3c" } else { "POST /containers/web/wait" }, 200, ""),
+            (
+                if words[0] == "run" { "POST /containers/0f3c" } else { "POST /containers/web/start" },
+                HANGS,
+                "",
+            ),
+            ("DELETE /containers", 204, ""),
+            ("POST /containers", 204, ""),
+        ]);
+        let child = Command::new(env!("CARGO_BIN_EXE_ie-container"))
+            .args(&words)
+            .env("IE_CONTAINER_SOCKET", &gateway.socket)
+            .stdin(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let start = format!("POST /containers/{container}/start");
+        while !gateway.asked().contains(&start) {
+            std::thread::sleep(std::time::Duration::from_millis(10));
+        }
+        kill_process(Pid::from_child(&child), signal).unwrap();
+        let output = child.wait_with_output().unwrap();
+        assert_eq!((output.status.code(), output.stderr.as_slice()), (Some(code), &b""[..]), "{words:?}");
+        assert_eq!(gateway.asked().last(), Some(&last.replace("ID", &id)), "{words:?}");
+    }
+}
+
+#[test]
+fn what_goes_with_its_process_goes_when_that_does_not_start() {
+    for words in [vec!["run", "-d", "--rm", "img"], vec!["run", "-d", "img"]] {
+        let refused = ("POST /containers/0f3c", 403, r#"{"message":"no room","code":"quota"}"#);
+        let gateway = Canned::new(&[MADE, refused, ("DELETE /containers/0f3c", 204, "")]);
+        let (code, out, err) = gateway.client(&words);
+        assert_eq!((code, out.as_str(), err.as_str()), (125, "", "ie-container: no room\n"));
+        let removed = gateway.asked().iter().any(|asked| asked.starts_with("DELETE"));
+        assert_eq!(removed, words.contains(&"--rm"), "{words:?}");
+    }
+}
+
+#[test]
+fn what_was_asked_for_is_done_though_nobody_reads_of_it() {
+    let gateway = Canned::new(&[("DELETE /containers", 204, ""); 40]);
+    let names: Vec<String> = (0..40).map(|number| format!("c{number}")).collect();
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let status = Command::new(env!("CARGO_BIN_EXE_ie-container"))
+        .arg("rm")
+        .args(&names)
+        .env("IE_CONTAINER_SOCKET", &gateway.socket)
+        .stdout(writer)
+        .status()
+        .unwrap();
+    assert_eq!((status.code(), gateway.asked().len()), (Some(0), 40));
 }

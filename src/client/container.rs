@@ -6,13 +6,16 @@ use super::error::Error;
 use super::output::say;
 use super::route::{Route, container};
 use super::session::Over;
-use super::{FAILED, OURS, keys};
+use super::signals::name_of;
+use super::{FAILED, OURS, STDOUT_CLOSED, keys};
 use crate::protocol::escape::escape_line;
 use crate::protocol::name::ContainerRef;
 use hyper::Response;
 use hyper::body::Incoming;
 use serde::Deserialize;
+use std::io;
 use std::process::ExitCode;
+use std::time::Duration;
 
 /// A word for a container, looked up for what an attachment must know of it.
 #[derive(Debug, Default, Deserialize)]
@@ -97,15 +100,44 @@ pub(crate) async fn exit_code(waiting: Response<Incoming>) -> Result<u8, Error> 
 /// The exit code of the client after a session with a container.
 pub(crate) fn ended(over: Result<Result<u8, Error>, Over>, name: &str) -> Result<ExitCode, Error> {
     match over {
-        Ok(Ok(code)) | Err(Over::Died(code)) => Ok(ExitCode::from(code)),
+        Ok(Ok(code)) => Ok(ExitCode::from(code)),
         Ok(Err(Error::Lost | Error::NoGateway(_) | Error::Answer(_))) | Err(Over::Lost) => {
             Err(Error::ContainerGoesOn(name.to_owned()))
         }
         Ok(Err(error)) => Err(error),
-        Err(Over::StdoutClosed) => Err(Error::StdoutClosed),
-        Err(Over::Detached) => {
+        Err(over) => left(over),
+    }
+}
+
+/// The exit code of the client when it was over before the process was.
+pub(crate) fn left(over: Over) -> Result<ExitCode, Error> {
+    match over {
+        Over::Died(code) => Ok(ExitCode::from(code)),
+        Over::StdoutClosed => Ok(ExitCode::from(STDOUT_CLOSED)),
+        Over::Unwritable(number) => Err(Error::io("write to stdout", io::Error::from_raw_os_error(number))),
+        Over::Lost => Err(Error::Lost),
+        Over::Detached => {
             say("read escape sequence\n");
             Ok(ExitCode::from(FAILED))
         }
     }
+}
+
+/// How long whoever gave up a start waits for what becomes of that.
+const GIVING_UP: Duration = Duration::from_secs(2);
+
+/// A start that was given up, with this exit code: a container that goes with its process goes, and one that runs after
+/// all is sent the signal. The engine may be at it just now: so it is sent until somebody is there to take it.
+pub(crate) async fn give_up(api: &Api, id: &ContainerRef, code: u8, removes: bool) {
+    let told = async {
+        if removes {
+            let _ = api.delete(&Route::container(id, "").with("force", "1").with("v", "1")).await;
+        } else if let Some(name) = name_of(code) {
+            let kill = Route::container(id, "kill").with("signal", name);
+            while matches!(api.post(&kill).await, Err(Error::Refused { status: 409, .. })) {
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        }
+    };
+    let _ = tokio::time::timeout(GIVING_UP, told).await;
 }

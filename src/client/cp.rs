@@ -7,7 +7,9 @@ use super::archive::upload::Upload;
 use super::archive::{pack, summary, unpack};
 use crate::protocol::copying::PathStat;
 use crate::protocol::path::{AskedPath, PathError};
+use crate::tarball::note::Notes;
 use crate::tarball::pack::PackError;
+use crate::tarball::read::{Event, Reader};
 use crate::tarball::unpack::{UnpackError, Unpacker};
 use crate::tarball::{reason, shown};
 use bytes::Bytes;
@@ -59,6 +61,10 @@ pub enum CopyError {
     DirectoryOntoFile(String),
     #[error("no such directory: {0}")]
     NoSuchDirectory(String),
+    #[error("{0} is a link to a directory, {0}/ copies into that")]
+    LinkToDirectory(String),
+    #[error("copied, but {0} of the files changed meanwhile and are not whole")]
+    Faults(usize),
     #[error("must be a directory: {0}")]
     NotADirectory(String),
     #[error("must be a directory or a regular file: {0}")]
@@ -126,6 +132,7 @@ impl Copy<'_> {
         let sent = made.await.unwrap_or_else(|_| Ok(pack::Sent::default()))?;
         answer?;
         summary::notes(&sent.notes);
+        whole(&sent.notes)?;
         self.done(sent.contents, word);
         Ok(())
     }
@@ -134,7 +141,9 @@ impl Copy<'_> {
         let (to, found) = self.remote_destination(to, word).await?;
         match found {
             Found::Directory => {}
-            Found::Nothing | Found::Other => return Err(CopyError::NotADirectory(name(word))),
+            Found::Nothing | Found::Other | Found::LinkToDirectory => {
+                return Err(CopyError::NotADirectory(name(word)));
+            }
         }
         let upload = Upload::begin(self.socket, &to).await?;
         let bar = summary::bar(self.quiet);
@@ -174,19 +183,23 @@ impl Copy<'_> {
     async fn receive_local(&self, from: Remote, destination: AskedPath) -> Result<(), CopyError> {
         let shown = shown(destination.as_bytes());
         let asked = from.path.clone();
-        let found = unpack::destination(destination.clone()).map_err(|error| local(&destination, error));
-        let (destination, found) = found?;
+        let found = unpack::destination(&destination).map_err(|error| local(&destination, error))?;
         let (from, stat, body) = self.fetch(from).await?;
         let is_directory = stat.is_directory();
         // By the name that was asked for, though a link may have been followed to another.
         let to = arrival(&Source { path: asked, is_directory }, &destination, found);
         let to = to.map_err(|error| case(error, OsStr::from_bytes(shown.as_bytes())))?;
         let source = Source { path: from.path, is_directory };
-        let unpacker = unpack::unpacker(&source, &to).map_err(|error| local(&to.directory, error))?;
+        let mut unpacker = unpack::unpacker(&source, &to).map_err(|error| local(&to.directory, error))?;
         let bar = summary::bar(self.quiet);
-        let contents = receive(body, unpacker, &bar).await;
+        let received = receive(body, &mut unpacker, &bar).await;
         bar.finish_and_clear();
-        self.done(contents?, OsStr::from_bytes(destination.as_bytes()));
+        let notes = unpacker.notes().clone();
+        summary::notes(&notes);
+        received?;
+        let contents = unpacker.finish()?;
+        whole(&notes)?;
+        self.done(contents, OsStr::from_bytes(destination.as_bytes()));
         Ok(())
     }
 
@@ -197,6 +210,8 @@ impl Copy<'_> {
         }
         let (_, _, mut body) = self.fetch(from).await?;
         let mut stdout = stdout.lock();
+        // Read as it passes, for what the packer says of itself.
+        let (mut reader, mut notes) = (Reader::default(), Notes::default());
         while let Some(data) = next(&mut body).await? {
             match stdout.write_all(&data) {
                 Ok(()) => {}
@@ -204,8 +219,16 @@ impl Copy<'_> {
                 Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(()),
                 Err(error) => return Err(CopyError::Local { name: "stdout".to_owned(), source: error }),
             }
+            let mut bytes = data.as_ref();
+            while let Some(event) = reader.next(&mut bytes).map_err(UnpackError::from)? {
+                if let Event::Note { is_fault, words } = event {
+                    notes.add(is_fault, words);
+                }
+            }
         }
-        Ok(())
+        summary::notes(&notes);
+        reader.finish().map_err(UnpackError::from)?;
+        whole(&notes)
     }
 
     fn done(&self, contents: u64, word: &OsStr) {
@@ -226,13 +249,21 @@ impl Copy<'_> {
     }
 }
 
+/// Whether everything is as it was.
+fn whole(notes: &Notes) -> Result<(), CopyError> {
+    match notes.faults {
+        0 => Ok(()),
+        count => Err(CopyError::Faults(count)),
+    }
+}
+
 /// Unpacks a body as it comes.
-async fn receive(mut body: Incoming, mut unpacker: Unpacker, bar: &ProgressBar) -> Result<u64, CopyError> {
+async fn receive(mut body: Incoming, unpacker: &mut Unpacker, bar: &ProgressBar) -> Result<(), CopyError> {
     while let Some(data) = next(&mut body).await? {
         unpacker.push(&data)?;
         bar.set_position(unpacker.contents());
     }
-    Ok(unpacker.finish()?)
+    Ok(())
 }
 
 async fn next(body: &mut Incoming) -> Result<Option<Bytes>, CopyError> {
@@ -252,6 +283,7 @@ fn case(error: CaseError, word: &OsStr) -> CopyError {
     match error {
         CaseError::DirectoryOntoFile => CopyError::DirectoryOntoFile(name(word)),
         CaseError::NoSuchDirectory => CopyError::NoSuchDirectory(name(word)),
+        CaseError::LinkToDirectory => CopyError::LinkToDirectory(name(word)),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::archive::http::CallError;
 use super::cp::CopyError;
+use super::language::Language;
 use crate::protocol::escape::escape_line;
 use crate::protocol::report::Refusal;
 use std::io;
@@ -85,11 +86,25 @@ impl Error {
     }
 
     /// As the user reads it on stderr: a sentence, then at most one hint.
-    pub(crate) fn text(&self) -> String {
-        let sentence = format!("ie-container: {}\n", escape_line(&self.to_string()));
+    pub(crate) fn text(&self, language: &Language) -> String {
+        let sentence = format!("ie-container: {}\n", escape_line(&self.sentence(language)));
         match self.hint() {
-            Some(hint) => format!("{sentence}  {}\n", escape_line(hint)),
+            Some(hint) => format!("{sentence}  {}\n", escape_line(&language.tell(hint))),
             None => sentence,
+        }
+    }
+
+    /// The policy's refusals name the rule before and its place after what they say.
+    fn sentence(&self, language: &Language) -> String {
+        let whole = self.to_string();
+        let Self::Refused { refusal, .. } = self else { return language.tell(&whole).into_owned() };
+        let (before, after) = match (&refusal.rule, &refusal.source) {
+            (Some(rule), Some(source)) => (format!("{rule}: "), format!(" ({source})")),
+            _ => Default::default(),
+        };
+        match whole.strip_prefix(&before).and_then(|rest| rest.strip_suffix(&after)) {
+            Some(what) => format!("{before}{}{after}", language.tell(what)),
+            None => language.tell(&whole).into_owned(),
         }
     }
 
@@ -132,8 +147,9 @@ mod tests {
     fn text_is_a_sentence_and_at_most_one_hint() {
         let refusal = Refusal::new("quota", "no room\u{1b}[2J").hint("ie-container rm old");
         let error = Error::Refused { status: 403, refusal: Box::new(refusal) };
-        assert_eq!(error.text(), "ie-container: no room\\u{1b}[2J\n  ie-container rm old\n");
-        assert_eq!(Error::Lost.text(), "ie-container: the connection to the gateway was lost\n");
+        let english = Language::default();
+        assert_eq!(error.text(&english), "ie-container: no room\\u{1b}[2J\n  ie-container rm old\n");
+        assert_eq!(Error::Lost.text(&english), "ie-container: the connection to the gateway was lost\n");
     }
 
     #[test]

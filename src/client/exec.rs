@@ -1,13 +1,15 @@
 //! `exec`: a command in a running container.
 
 use super::body::{Caller, variables};
+use super::cli::forbidden::is_oneself;
 use super::cli::process::ExecArgs;
 use super::config::detach_keys;
 use super::connect::Api;
+use super::container::left;
 use super::error::Error;
 use super::route::{ExecId, Route, container};
-use super::session::{Over, Process, Session, Wanted};
-use super::{Context, FAILED, NOT_FOUND, NOT_INVOKABLE, OURS, keys, terminal};
+use super::session::{Process, Session, Wanted};
+use super::{Context, NOT_FOUND, NOT_INVOKABLE, OURS, keys, terminal};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::process::ExitCode;
@@ -56,13 +58,7 @@ pub(crate) async fn run(context: &Context, args: &ExecArgs) -> Result<ExitCode, 
             let head = head.lock().unwrap_or_else(PoisonError::into_inner);
             Ok(ExitCode::from(told_apart(code?, &String::from_utf8_lossy(&head))))
         }
-        Err(Over::Died(code)) => Ok(ExitCode::from(code)),
-        Err(Over::StdoutClosed) => Err(Error::StdoutClosed),
-        Err(Over::Lost) => Err(Error::Lost),
-        Err(Over::Detached) => {
-            super::output::say("read escape sequence\n");
-            Ok(ExitCode::from(FAILED))
-        }
+        Err(over) => left(over),
     }
 }
 
@@ -81,7 +77,7 @@ fn refuse(args: &ExecArgs) -> Result<(), Error> {
         let why = "--privileged is not allowed here: commands run with your own rights and no more";
         return Err(Error::usage(why));
     }
-    if args.user.is_some() {
+    if args.user.as_deref().is_some_and(|user| !is_oneself(user)) {
         return Err(Error::usage("--user is not allowed here: every command runs as you"));
     }
     if args.tty && args.interactive && !args.detach && !terminal::stdin_is_one() {
@@ -163,7 +159,7 @@ mod tests {
 
     #[test]
     fn nobody_is_anybody_else() {
-        for line in ["-u 0 web sh", "--privileged web sh", "web"] {
+        for line in ["-u 12345 web sh", "--privileged web sh", "web"] {
             assert!(asked(line).is_err(), "{line}");
         }
     }

@@ -5,8 +5,9 @@
 pub(crate) struct DetachKeys(Vec<u8>);
 
 /// Sent to the engine instead of the user's own keys: the engine holds a first key back until the next one is
-/// typed, so the real ones are looked for here, where a lone ctrl-p can be let go after a moment.
-pub(crate) const NEVER_TYPED: &str = "ctrl-^,ctrl-@,ctrl-^,ctrl-_,ctrl-^";
+/// typed, so the real ones are looked for here, where a lone ctrl-p can be let go after a moment. What ctrl-@ (ctrl-space)
+/// does to an editor or a multiplexer shows only with the key after it.
+pub(crate) const NEVER_TYPED: &str = "ctrl-@,ctrl-^,ctrl-@,ctrl-_,ctrl-^";
 
 impl Default for DetachKeys {
     fn default() -> Self {

@@ -2,6 +2,7 @@
 
 use super::connect::Api;
 use super::error::Error;
+use super::language;
 use super::lines::Lines;
 use super::output::say;
 use super::route::Route;
@@ -15,6 +16,8 @@ use std::time::Duration;
 #[serde(default, rename_all = "PascalCase")]
 struct Said {
     before: Option<usize>,
+    /// One's own containers hold as many as one may have.
+    own: bool,
     granted: Option<Vec<String>>,
     error: Option<String>,
 }
@@ -60,11 +63,14 @@ async fn wait(api: &Api, route: &Route, quiet: bool) -> Result<(), Error> {
         if said.granted.is_some() {
             return Ok(());
         }
-        if let Some(before) = said.before.filter(|_| !quiet) {
-            say(&match before {
-                0 => "waiting for gpus, you are next\n".to_owned(),
-                before => format!("waiting for gpus, {before} before you\n"),
-            });
+        let news = match said.before {
+            _ if said.own => "waiting for gpus, your own containers hold as many as you may have".to_owned(),
+            Some(0) => "waiting for gpus, you are next".to_owned(),
+            Some(before) => format!("waiting for gpus, {before} before you"),
+            None => continue,
+        };
+        if !quiet {
+            say(&format!("{}\n", language::own().tell(&news)));
         }
     }
     Err(Error::Lost)

@@ -49,7 +49,8 @@ fn time(flag: &str, word: Option<&str>) -> Result<Option<String>, Error> {
 fn failed(end: End) -> Error {
     match end {
         End::StdoutClosed => Error::StdoutClosed,
-        End::Broken(why) => Error::io("write the log", why),
+        End::Unwritable(why) => Error::io("write to stdout", why),
+        End::Broken(why) => Error::Answer(why.to_string()),
         End::Closed | End::Detached => Error::Lost,
     }
 }

@@ -19,6 +19,7 @@ mod gpus;
 mod images;
 mod inspect;
 mod keys;
+mod language;
 mod line;
 mod lines;
 mod logs;
@@ -60,6 +61,9 @@ const OURS: u8 = 125;
 const NOT_INVOKABLE: u8 = 126;
 /// `run` and `exec`: there is no such command.
 const NOT_FOUND: u8 = 127;
+
+/// Whoever read the output of a process went before it ended: what a program dies of then, SIGPIPE.
+const STDOUT_CLOSED: u8 = 128 + 13;
 
 /// What every verb needs: the gateway, and how to show things.
 pub(crate) struct Context {
@@ -135,7 +139,7 @@ async fn dispatch(context: &Context, verb: &Verb) -> Result<ExitCode, Error> {
         Verb::Inspect(args) => inspect::run(context, args).await,
         Verb::Wait(args) => verbs::wait(context, args).await,
         Verb::Kill(args) => verbs::kill(context, args).await,
-        Verb::Restart(args) => verbs::restart(context, args).await,
+        Verb::Restart(args) => verbs::restart(context, &args.stop).await,
         Verb::Rename(args) => verbs::rename(context, args).await,
         Verb::Top(args) => top::run(context, args).await,
         Verb::Stats(args) => stats::run(context, args).await,
@@ -174,13 +178,18 @@ fn code_of(error: &Error, verb: &Verb) -> u8 {
 /// Help and versions are answers; everything else clap says is one of our sentences.
 fn misunderstood(wrong: &clap::Error, argv: &[OsString]) -> ExitCode {
     if wrong.exit_code() == 0 {
-        return print(&wrong.to_string()).map_or(ExitCode::FAILURE, |()| ExitCode::SUCCESS);
+        return match print(&wrong.to_string()) {
+            Ok(()) | Err(Error::StdoutClosed) => ExitCode::SUCCESS,
+            Err(_) => ExitCode::FAILURE,
+        };
     }
     if wrong.kind() == clap::error::ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
         say(&wrong.to_string());
         return ExitCode::from(FAILED);
     }
-    let verb = argv.get(1).and_then(|word| word.to_str()).filter(|word| !word.starts_with('-')).unwrap_or("");
+    let verb = argv.get(1).and_then(|word| word.to_str()).unwrap_or("");
+    // Of a verb that is not there, there is no help.
+    let verb = Cli::command().find_subcommand(verb).map(|_| verb).unwrap_or("");
     let as_json =
         argv.windows(2).any(|pair| matches!(pair, [flag, json] if flag == "--format" && json == "json"));
     complain(&usage(&wrong.to_string(), verb), as_json || argv.iter().any(|word| word == "--format=json"));

@@ -16,14 +16,17 @@ pub(crate) async fn each(
     act: impl AsyncFn(&str) -> Result<String, Error>,
 ) -> Result<ExitCode, Error> {
     let mut answers = stream::iter(words).map(|word| act(word)).buffered(AT_ONCE);
-    let mut code = ExitCode::SUCCESS;
+    let (mut code, mut closed) = (ExitCode::SUCCESS, false);
     while let Some(answer) = answers.next().await {
         match answer {
-            Ok(text) => print(&text)?,
+            Ok(_) if closed => {}
+            // Who reads has enough: what was asked for is done all the same.
+            Ok(text) => match print(&text) {
+                Err(Error::StdoutClosed) => closed = true,
+                printed => printed?,
+            },
             // The same for every operand that is left.
-            Err(gone @ (Error::NoGateway(_) | Error::NotPermitted(_) | Error::StdoutClosed)) => {
-                return Err(gone);
-            }
+            Err(gone @ (Error::NoGateway(_) | Error::NotPermitted(_))) => return Err(gone),
             Err(error) => {
                 complain(&error, context.wants_json());
                 code = ExitCode::from(FAILED);

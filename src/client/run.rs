@@ -4,7 +4,7 @@ use super::body::Streams;
 use super::cli::run::RunArgs;
 use super::config::detach_keys;
 use super::connect::Api;
-use super::container::{attach_route, ended, exit_code, wait};
+use super::container::{attach_route, ended, exit_code, give_up, wait};
 use super::error::Error;
 use super::keys::DetachKeys;
 use super::output::{complain, print};
@@ -31,7 +31,7 @@ pub(crate) async fn run(context: &Context, args: &RunArgs) -> Result<ExitCode, E
     let started = if streams.any() {
         attached(api, args, &id, streams, keys).await
     } else {
-        start(api, &id).await.map(|()| None)
+        detached(api, args, &id).await.map(|()| None)
     };
     match started {
         Ok(Some(code)) => Ok(code),
@@ -60,6 +60,22 @@ async fn start(api: &Api, id: &ContainerRef) -> Result<(), NotStarted> {
     api.post(&Route::container(id, "start")).await.map(drop).map_err(NotStarted::Start)
 }
 
+async fn detached(api: &Api, args: &RunArgs, id: &ContainerRef) -> Result<(), NotStarted> {
+    let started = start(api, id).await;
+    if let Err(failed) = &started {
+        undo(api, args, id, failed).await;
+    }
+    started
+}
+
+/// What was to go with its process, and was not started, goes. Where the answer is lost, the start may not be.
+async fn undo(api: &Api, args: &RunArgs, id: &ContainerRef, failed: &NotStarted) {
+    if args.create.rm && !matches!(failed, NotStarted::Start(Error::Lost)) {
+        // The engine may have removed it already.
+        let _ = api.delete(&Route::container(id, "").with("force", "1").with("v", "1")).await;
+    }
+}
+
 async fn attached(
     api: &Api,
     args: &RunArgs,
@@ -77,21 +93,32 @@ async fn attached(
         redraw: false,
         keys,
     };
-    let session = Session::begin(Process::Container(id.clone()), hijacked, wanted)?;
-    let waiting = wait(api, id, if wish.rm { "removed" } else { "next-exit" }).await?;
+    let mut session = Session::begin(Process::Container(id.clone()), hijacked, wanted)?;
+    let condition = if wish.rm { "removed" } else { "next-exit" };
+    let begun = session.until(async {
+        let waiting = wait(api, id, condition).await?;
+        start(api, id).await.map(|()| waiting)
+    });
     let name = wish.name.as_ref().map_or_else(|| short(id), |name| name.as_str().to_owned());
-    if let Err(failed) = start(api, id).await {
-        drop(session);
-        if matches!(failed, NotStarted::Start(Error::Lost)) {
-            // The answer is lost, not the start: the container may be running, and is left alone.
-            return Err(Error::ContainerGoesOn(name).into());
+    let waiting = match begun.await {
+        Ok(Ok(waiting)) => waiting,
+        Ok(Err(failed)) => {
+            drop(session);
+            undo(api, args, id, &failed).await;
+            return Err(match failed {
+                NotStarted::Start(Error::Lost) => Error::ContainerGoesOn(name).into(),
+                failed => failed,
+            });
         }
-        if wish.rm {
-            // The engine may have removed it already.
-            let _ = api.delete(&Route::container(id, "").with("force", "1").with("v", "1")).await;
+        Err(code) => {
+            drop(session);
+            // Removed whether or not it is sent signals.
+            if wish.rm || args.sig_proxy {
+                give_up(api, id, code, wish.rm).await;
+            }
+            return Ok(Some(ExitCode::from(code)));
         }
-        return Err(failed);
-    }
+    };
     let code = match session.run(api, exit_code(waiting)).await {
         Err(Over::Detached) => ExitCode::SUCCESS,
         over => ended(over, &name)?,

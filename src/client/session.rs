@@ -36,6 +36,8 @@ pub(crate) enum Process {
 pub(crate) enum Over {
     Detached,
     StdoutClosed,
+    /// Our stdout takes no more, for the kernel's reason of this number.
+    Unwritable(i32),
     /// A signal ended the client, with this exit code.
     Died(u8),
     Lost,
@@ -85,13 +87,34 @@ impl Session {
         self.head.clone()
     }
 
+    /// Something that comes before the process: a signal that ends programs ends the waiting for it, with the exit code
+    /// of the client.
+    pub(crate) async fn until<T>(&mut self, work: impl Future<Output = T>) -> Result<T, u8> {
+        let mut work = std::pin::pin!(work);
+        loop {
+            tokio::select! {
+                done = &mut work => return Ok(done),
+                event = self.signals.next() => {
+                    if let Some(code) = event.ends() {
+                        return Err(code);
+                    }
+                }
+            }
+        }
+    }
+
     /// Until the process's output ends and `finish` has said how, or we leave before.
     pub(crate) async fn run<T>(mut self, api: &Api, finish: impl Future<Output = T>) -> Result<T, Over> {
-        let mut finish = std::pin::pin!(finish);
-        let mut open = true;
-        if self.tty {
-            self.first_size(api).await;
+        if let Some(raw) = &self.raw {
+            raw.complete();
         }
+        let mut finish = std::pin::pin!(finish);
+        let (words, told) = unbounded_channel();
+        let mut telling = std::pin::pin!(self.process.tell(api, told));
+        if self.tty {
+            let _ = words.send(Word::FirstSize { redraw: self.redraw });
+        }
+        let mut open = true;
         loop {
             tokio::select! {
                 end = self.ends.recv(), if open => match end {
@@ -100,33 +123,59 @@ impl Session {
                         self.raw = None;
                     }
                     Some(End::Detached) => {
-                        self.leave(api).await;
+                        self.process.leave(api).await;
                         return Err(Over::Detached);
                     }
                     Some(End::StdoutClosed) => return Err(Over::StdoutClosed),
+                    Some(End::Unwritable(why)) => return Err(Over::Unwritable(why.raw_os_error().unwrap_or_default())),
                     Some(End::Broken(_)) | None => return Err(Over::Lost),
                 },
                 done = &mut finish, if !open => return Ok(done),
-                event = self.signals.next() => match event {
-                    Event::Resize => { self.resize(api, 0).await; }
-                    Event::Forward(name) => self.forward(api, name).await,
-                    Event::Die(code) => return Err(Over::Died(code)),
-                },
+                // The other end of this is held here: it never ends.
+                () = &mut telling => return Err(Over::Lost),
+                event = self.signals.next() => {
+                    let word = match event {
+                        Event::Resize => Word::Size,
+                        Event::Forward(name) => Word::Signal(name),
+                        Event::Die(code) => return Err(Over::Died(code)),
+                    };
+                    let _ = words.send(word);
+                }
+            }
+        }
+    }
+}
+
+/// What a process is told while it runs.
+enum Word {
+    FirstSize { redraw: bool },
+    Size,
+    Signal(&'static str),
+}
+
+impl Process {
+    /// One after the other; the session goes on meanwhile, should the gateway take its time.
+    async fn tell(&self, api: &Api, mut words: UnboundedReceiver<Word>) {
+        while let Some(word) = words.recv().await {
+            match word {
+                Word::FirstSize { redraw } => self.first_size(api, redraw).await,
+                Word::Size => drop(self.resize(api, 0).await),
+                Word::Signal(name) => self.forward(api, name).await,
             }
         }
     }
 
     /// An exec ends with a caller who just goes away, so the gateway is told first.
     async fn leave(&self, api: &Api) {
-        if let Process::Exec(id) = &self.process {
+        if let Self::Exec(id) = self {
             // A process that has just ended needs no leave.
             let _ = api.post(&Route::own_exec(id, "detach")).await;
         }
     }
 
     /// The process may not have its terminal yet when it has only just been started.
-    async fn first_size(&self, api: &Api) {
-        if self.redraw {
+    async fn first_size(&self, api: &Api, redraw: bool) {
+        if redraw {
             // A program draws itself anew only when its size really changes.
             self.resize(api, 1).await;
         }
@@ -140,9 +189,9 @@ impl Session {
 
     async fn resize(&self, api: &Api, more: u16) -> bool {
         let Some((rows, columns)) = terminal::size() else { return true };
-        let route = match &self.process {
-            Process::Container(container) => Route::container(container, "resize"),
-            Process::Exec(id) => Route::exec(id, "resize"),
+        let route = match self {
+            Self::Container(container) => Route::container(container, "resize"),
+            Self::Exec(id) => Route::exec(id, "resize"),
         };
         api.post(
             &route
@@ -155,7 +204,7 @@ impl Session {
 
     /// A signal that cannot be delivered is one to a process that has just ended.
     async fn forward(&self, api: &Api, name: &str) {
-        if let Process::Container(container) = &self.process {
+        if let Self::Container(container) = self {
             let _ = api.post(&Route::container(container, "kill").with("signal", name)).await;
         }
     }

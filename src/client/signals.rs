@@ -19,6 +19,22 @@ pub(crate) enum Event {
     Die(u8),
 }
 
+impl Event {
+    /// The exit code of a program that this would end, while there is no container yet to hear of it.
+    pub(crate) fn ends(self) -> Option<u8> {
+        match self {
+            Self::Die(code) => Some(code),
+            Self::Forward(name) => DEADLY.map(died_of).into_iter().find(|code| name_of(*code) == Some(name)),
+            Self::Resize => None,
+        }
+    }
+}
+
+/// The signal of which a program with this exit code has died, as the API calls it.
+pub(crate) fn name_of(code: u8) -> Option<&'static str> {
+    PASSED_ON.into_iter().find(|(number, _)| died_of(*number) == code).map(|(_, name)| name)
+}
+
 /// What each signal is called in the API. Those about our own terminal, children and sockets are not passed on.
 const PASSED_ON: [(i32, &str); 14] = [
     (libc::SIGHUP, "HUP"),
@@ -117,5 +133,14 @@ mod tests {
         assert_eq!(signals.judge(int, now + Duration::from_millis(1500)), int);
         assert_eq!(signals.judge(int, now + Duration::from_millis(2400)), Event::Die(130));
         assert_eq!(signals.judge(Event::Forward("TERM"), now), Event::Forward("TERM"));
+    }
+
+    #[test]
+    fn what_ends_a_program_ends_one_that_waits() {
+        for (name, code) in [("HUP", 129), ("INT", 130), ("QUIT", 131), ("TERM", 143)] {
+            assert_eq!(Event::Forward(name).ends(), Some(code));
+            assert_eq!((Event::Die(code).ends(), name_of(code)), (Some(code), Some(name)));
+        }
+        assert_eq!((Event::Forward("USR1").ends(), Event::Resize.ends(), name_of(1)), (None, None, None));
     }
 }

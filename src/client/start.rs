@@ -4,7 +4,7 @@ use super::Context;
 use super::body::Streams;
 use super::cli::process::StartArgs;
 use super::config::detach_keys;
-use super::container::{attach_route, ended, exit_code, inspected, wait};
+use super::container::{attach_route, ended, exit_code, give_up, inspected, wait};
 use super::error::Error;
 use super::line::{self, For};
 use super::operands::{done, each};
@@ -48,9 +48,22 @@ async fn attached(context: &Context, args: &StartArgs, word: &str) -> Result<Exi
         redraw: found.state.running,
         keys: detach_keys(args.detach_keys.as_ref())?,
     };
-    let session = Session::begin(Process::Container(id.clone()), hijacked, wanted)?;
+    let mut session = Session::begin(Process::Container(id.clone()), hijacked, wanted)?;
     let condition = if found.host_config.auto_remove { "removed" } else { "next-exit" };
-    let waiting = wait(api, &id, condition).await?;
-    api.post(&Route::container(&id, "start")).await?;
+    let begun = session.until(async {
+        let waiting = wait(api, &id, condition).await?;
+        api.post(&Route::container(&id, "start")).await?;
+        Ok::<_, Error>(waiting)
+    });
+    let waiting = match begun.await {
+        Ok(begun) => begun?,
+        Err(code) => {
+            drop(session);
+            if args.sig_proxy {
+                give_up(api, &id, code, false).await;
+            }
+            return Ok(ExitCode::from(code));
+        }
+    };
     ended(session.run(api, exit_code(waiting)).await, word)
 }

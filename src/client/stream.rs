@@ -31,6 +31,8 @@ pub(crate) enum End {
     Detached,
     /// Whoever read our stdout has had enough.
     StdoutClosed,
+    /// Our stdout takes no more: a full disk.
+    Unwritable(io::Error),
     Broken(io::Error),
 }
 
@@ -51,7 +53,7 @@ impl Sinks {
     fn out(&mut self, bytes: &[u8]) -> Result<(), End> {
         write_whole(&mut self.out, bytes).map_err(|why| match why.kind() {
             ErrorKind::BrokenPipe => End::StdoutClosed,
-            _ => End::Broken(why),
+            _ => End::Unwritable(why),
         })
     }
 

@@ -1,6 +1,8 @@
 //! The user's terminal: raw while a container has it, and always put back.
 
-use rustix::termios::{OptionalActions, Termios, tcgetattr, tcgetwinsize, tcsetattr};
+use rustix::termios::{
+    LocalModes, OptionalActions, SpecialCodeIndex, Termios, tcgetattr, tcgetwinsize, tcsetattr,
+};
 use std::io::{self, IsTerminal};
 use std::sync::{Mutex, Once, PoisonError};
 
@@ -8,17 +10,30 @@ use std::sync::{Mutex, Once, PoisonError};
 static SAVED: Mutex<Option<Termios>> = Mutex::new(None);
 
 /// The terminal is raw while this lives.
-pub(crate) struct Raw(());
+pub(crate) struct Raw {
+    whole: Termios,
+}
 
 impl Raw {
+    /// Raw but for ctrl-c and ctrl-\, which end the client: nobody else is there yet to hear them.
     pub(crate) fn enter() -> io::Result<Self> {
         restore_on_panic();
         let before = tcgetattr(io::stdin())?;
-        let mut raw = before.clone();
-        raw.make_raw();
+        let mut whole = before.clone();
+        whole.make_raw();
+        let mut waiting = whole.clone();
+        waiting.local_modes.insert(LocalModes::ISIG);
+        // A stopped program would leave the terminal as it is now.
+        waiting.special_codes[SpecialCodeIndex::VSUSP] = 0;
         *SAVED.lock().unwrap_or_else(PoisonError::into_inner) = Some(before);
-        tcsetattr(io::stdin(), OptionalActions::Now, &raw)?;
-        Ok(Self(()))
+        tcsetattr(io::stdin(), OptionalActions::Now, &waiting)?;
+        Ok(Self { whole })
+    }
+
+    /// Every key is the process's from here on.
+    pub(crate) fn complete(&self) {
+        // A terminal that is gone hears nothing.
+        let _ = tcsetattr(io::stdin(), OptionalActions::Now, &self.whole);
     }
 }
 

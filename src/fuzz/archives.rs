@@ -48,7 +48,7 @@ fn rewritten(rewriter: Rewriter, archive: &[u8], step: usize) -> (Vec<u8>, Resul
 pub fn rewrite(data: &[u8]) {
     let Some((how, archive)) = taken_apart(data) else { return };
     let inward = how & 1 == 0;
-    let limits = Limits { members: 100, bytes: 1 << 20, link_names: 4 << 10 };
+    let limits = Limits { members: 100, bytes: 1 << 20, links: 64 };
     let new = || match inward {
         true => Rewriter::inward(OWNER, limits),
         false => Rewriter::outward(OWNER, limits),

@@ -70,7 +70,7 @@ impl Default for LookUps {
 
 impl LookUps {
     /// The account, or why there is none, after [`PATIENCE`] at the latest. `gids` are the caller's, the primary one
-    /// first; `named` are the groups the policy mentions.
+    /// first, for containers; `named` are the groups the policy mentions.
     pub(super) async fn account(
         &self,
         uid: u32,
@@ -112,7 +112,7 @@ pub(super) struct Account {
     home: PathBuf,
     /// The groups that enter containers, the primary one first.
     groups: Vec<Membership>,
-    /// Those of the policy's groups the caller is in.
+    /// Those of the policy's groups that the name service counts the user in.
     policy_groups: Vec<String>,
 }
 
@@ -135,7 +135,9 @@ impl Account {
             let name = name.filter(|name| plain(name)).unwrap_or_else(|| format!("g{gid}"));
             groups.push(Membership { gid, name });
         }
-        let policy_groups = named_among(named, gids)?;
+        // Not the caller's: in a user namespace with subordinate gids anybody lays down a group whose table is a limit.
+        let policy_groups =
+            if named.is_empty() { Vec::new() } else { named_among(named, &gids_of_uid(uid)?)? };
         Ok(Self { login: user.name, home: user.dir, groups, policy_groups })
     }
 
@@ -219,10 +221,13 @@ mod tests {
         let shadow = Group::from_name("shadow").unwrap().unwrap().gid.as_raw();
         let (uid, gid) = (games.uid.as_raw(), games.gid.as_raw());
         let account =
-            Account::look_up(uid, &[gid, shadow, 0, 4242], &["shadow".into(), "nogroup".into()]).unwrap();
+            Account::look_up(uid, &[gid, shadow, 0, 4242], &["shadow".into(), "games".into()]).unwrap();
         let gids: Vec<u32> = account.groups().iter().map(|group| group.gid).collect();
         assert_eq!(gids, [gid, 4242]);
-        assert_eq!(account.policy_groups(), ["shadow"]);
+        // For the policy the name service alone counts: neither a group more nor one less than it says.
+        assert_eq!(account.policy_groups(), ["games"]);
+        let without = Account::look_up(uid, &[4242], &["games".into()]).unwrap();
+        assert_eq!(without.policy_groups(), ["games"]);
         assert_eq!(Account::look_up(uid, &[shadow], &[]), Err(LookupError::ForbiddenGroup(uid)));
     }
 }

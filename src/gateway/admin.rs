@@ -1,7 +1,7 @@
 //! The admin socket's verbs: root's, over everybody's containers.
 
 use super::answer;
-use super::containers;
+use super::containers::{self, Filters};
 use super::engine::{Owned, pick_by_id};
 use super::error::Error;
 use super::peer::{self, Refused};
@@ -42,25 +42,32 @@ impl<S: Sync> FromRequestParts<S> for Admin {
 }
 
 #[derive(Debug, Default, Deserialize)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 pub(super) struct ListQuery {
     all: answer::Flag,
+    limit: Option<i64>,
+    filters: String,
 }
 
 /// Everybody's containers, each with its owner.
 pub(super) async fn list(
-    _: Admin,
+    admin: Admin,
     State(gateway): State<Arc<Gateway>>,
     Query(query): Query<ListQuery>,
 ) -> Result<Json<Vec<Value>>, Error> {
-    let everyones = gateway.engine.everyones().await?;
-    let shown = everyones.iter().filter(|found| query.all.0 || found.running()).map(|found| {
-        let mut shown = answer::summary(found);
-        if let Some(fields) = shown.as_object_mut() {
-            fields.insert("Owner".into(), json!(found.labels().login));
-        }
-        shown
-    });
+    let filters = Filters::of_everyones(&query.filters)?;
+    let everyones = gateway.engine.everyones().await?.into_iter().map(|found| found.for_admin(&admin));
+    let limit = query.limit.and_then(|limit| usize::try_from(limit).ok()).filter(|limit| *limit > 0);
+    let all = query.all.0 || limit.is_some() || filters.wants_stopped();
+    let kept = filters.keep(everyones.collect())?;
+    let shown =
+        kept.iter().filter(|owned| all || owned.running()).take(limit.unwrap_or(usize::MAX)).map(|owned| {
+            let mut shown = answer::summary(owned.found());
+            if let Some(fields) = shown.as_object_mut() {
+                fields.insert("Owner".into(), json!(owned.found().labels().login));
+            }
+            shown
+        });
     Ok(Json(shown.collect()))
 }
 
@@ -70,7 +77,14 @@ async fn anyones(gateway: &Gateway, admin: &Admin, word: &ContainerRef) -> Resul
         gateway.engine.everyones().await?.into_iter().map(|found| found.for_admin(admin)).collect();
     match all.iter().find(|owned| owned.engine_name() == word.as_str()) {
         Some(owned) => Ok(owned.clone()),
-        None => pick_by_id(all, word.as_str()),
+        None => pick_by_id(all, word.as_str()).map_err(|error| match error {
+            Error::NoContainer(word) => {
+                Refusal::new("no-such-container", format!("no such container: {word}"))
+                    .hint("these verbs take ids: ie-container admin ps -a lists everybody's")
+                    .into()
+            }
+            error => error,
+        }),
     }
 }
 
@@ -101,9 +115,10 @@ pub(super) async fn remove(
 
 /// The whole new policy, or the old one and everything that is wrong with the new.
 pub(super) async fn reload(_: Admin, State(gateway): State<Arc<Gateway>>) -> Result<Json<Reloaded>, Error> {
-    gateway.reload().map_err(|problems| {
+    let reloaded = gateway.reload().await;
+    let warnings = reloaded.map_err(|problems| {
         Refusal::new("policy", format!("the old policy stays in force: {problems}"))
             .hint("ie-container admin policy check says everything that is wrong with a file")
     })?;
-    Ok(Json(Reloaded { warnings: Vec::new() }))
+    Ok(Json(Reloaded { warnings }))
 }

@@ -3,6 +3,8 @@
 use super::engine::{Found, Labels, Owned, PREFIX, short_network, short_volume};
 use axum::response::{IntoResponse, Response};
 use hyper::body::Incoming;
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use serde::{Deserialize, Deserializer};
 use serde_json::{Value, json};
 use std::collections::HashMap;
@@ -25,6 +27,11 @@ impl Flag {
     }
 }
 
+/// A time as people at this machine read it.
+pub(in crate::gateway) fn clock(time: Timestamp) -> String {
+    time.to_zoned(TimeZone::system()).strftime("%Y-%m-%d %H:%M").to_string()
+}
+
 /// One line of `ps`.
 pub(super) fn summary(found: &Found) -> Value {
     let mut summary = found.summary().clone();
@@ -37,6 +44,23 @@ pub(super) fn summary(found: &Found) -> Value {
     }
     show_networks(&mut summary, labels.uid);
     summary
+}
+
+/// A line of `ps` whose container the gateway has stopped.
+pub(super) fn was_stopped(summary: &mut Value, why: &str) {
+    if let Some(Value::String(status)) = summary.get_mut("Status") {
+        status.push_str(&format!(", stopped: {why}"));
+    }
+}
+
+/// A line of `ps` whose container will be removed then.
+pub(super) fn goes(summary: &mut Value, at: Timestamp) {
+    if let Some(Value::String(status)) = summary.get_mut("Status") {
+        status.push_str(&format!(", removed on {}", clock(at)));
+    }
+    if let Some(ours) = summary.pointer_mut("/IeContainer").and_then(Value::as_object_mut) {
+        ours.insert("RemovedAt".into(), at.to_string().into());
+    }
 }
 
 /// What Docker has no words for.

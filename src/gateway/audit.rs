@@ -3,6 +3,9 @@
 use super::error::Error;
 use super::peer::Peer;
 
+/// Characters of a caller's own words in a line.
+const LONGEST: usize = 500;
+
 /// Sends events to stderr, which the journal keeps; a user's words are JSON strings there and forge no line.
 pub(super) fn start() {
     let filter = tracing_subscriber::EnvFilter::try_from_env("IE_CONTAINER_LOG")
@@ -22,6 +25,9 @@ pub(super) fn allowed(peer: Option<&Peer>, verb: &str, container: &str) {
 /// A refusal, with the rule that says so.
 pub(super) fn refused(peer: &Peer, verb: &str, container: &str, error: &Error) {
     let refusal = error.refusal();
+    // What was asked for is the caller's to make long.
+    let cut = |text: &str| text.chars().take(LONGEST).collect::<String>();
+    let (container, reason) = (cut(container), cut(&refusal.message));
     tracing::info!(
         uid = peer.uid(),
         login = peer.login(),
@@ -30,7 +36,7 @@ pub(super) fn refused(peer: &Peer, verb: &str, container: &str, error: &Error) {
         verdict = "refused",
         code = refusal.code,
         rule = refusal.rule,
-        reason = refusal.message,
+        reason,
         "decided"
     );
 }

@@ -36,6 +36,11 @@ impl Expected {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Whether any helper of this user's is expected.
+    fn any_of(&self, uid: u32) -> bool {
+        self.lock().values().any(|(owner, _)| *owner == uid)
+    }
+
     /// The place of whoever this is, taken once; somebody else's stays.
     fn take(&self, uid: u32, mark: &Mark) -> Option<oneshot::Sender<UnixStream>> {
         let mut expected = self.lock();
@@ -95,6 +100,10 @@ impl Channel {
         let open = Arc::new(Open::default());
         serve::accept(listener, move |stream| {
             let Ok((uid, _)) = peer::credentials(&stream) else { return };
+            // Nobody else has a reason to come, and each user has thousands of subordinate uids to come as.
+            if !expected.any_of(uid) {
+                return;
+            }
             let (place, count) = open.enter(uid);
             if count > MOST_UNHEARD {
                 return;
@@ -127,6 +136,36 @@ pub(super) fn mark() -> Result<Mark, Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn who_is_not_expected_is_not_even_heard() {
+        let dir = tempfile::tempdir().unwrap();
+        let channel = Channel { dir: dir.path().to_owned(), expected: Arc::default() };
+        tokio::spawn(channel.serve(channel.bind().unwrap()));
+        let uid = rustix::process::getuid().as_raw();
+        // Closed at once, or kept until a mark has been said.
+        let closed = async |patience| {
+            let mut caller = UnixStream::connect(dir.path().join(place::CHANNEL_SOCKET)).await.unwrap();
+            tokio::time::timeout(patience, caller.read_u8()).await.is_ok()
+        };
+        let other = channel.expect(uid.wrapping_add(1), Mark::from_bytes([1; 16]));
+        assert!(closed(PATIENCE / 2).await);
+        let own = channel.expect(uid, Mark::from_bytes([2; 16]));
+        assert!(!closed(Duration::from_millis(100)).await);
+        // Of who is expected a few are waited for, and dropped when they have said nothing for a while.
+        let mut callers = Vec::new();
+        for _ in 0..MOST_UNHEARD + 4 {
+            callers.push(UnixStream::connect(dir.path().join(place::CHANNEL_SOCKET)).await.unwrap());
+        }
+        let told = callers
+            .iter_mut()
+            .map(|caller| tokio::time::timeout(Duration::from_millis(500), caller.read_u8()));
+        let told = futures_util::future::join_all(told).await;
+        assert_eq!(told.iter().filter(|told| told.is_ok()).count(), 4);
+        drop(callers);
+        drop((own, other));
+        assert!(closed(PATIENCE / 2).await);
+    }
 
     #[tokio::test]
     async fn a_mark_is_its_users_and_counts_once() {

@@ -16,6 +16,9 @@ use std::time::{Duration, Instant};
 const REST: u32 = 10;
 /// A gateway that has just started has more to ask the engine first.
 const FIRST: Duration = Duration::from_secs(10);
+/// What a container holds that was made since the last measurement and has written nothing: the places of its mounts, which
+/// containerd's image store counts.
+const NEW: u64 = 1 << 20;
 /// What a container may take to end by itself, in seconds.
 const GRACE: &str = "10";
 /// Whoever was told to stop is not told again so soon.
@@ -50,13 +53,15 @@ async fn round(gateway: &Arc<Gateway>, seen: &mut Seen) -> Result<(), EngineErro
     // One that writes on may have been started again since; half a minute is more than a stop takes.
     seen.stopping.retain(|_, since| since.elapsed() < STOPPING);
     for (uid, holdings) in &now {
-        let writers = writers(&everyones, *uid, holdings, before.get(uid).map_or(&[], Vec::as_slice));
+        let before: &[Holding] = before.get(uid).map_or(&[], Vec::as_slice);
+        let writers = writers(&everyones, *uid, holdings, before);
         if writers.is_empty() {
             continue;
         }
         // The limits are today's; when the name service does not say whose, the next measurement asks again.
         let Some(limits) = limits(gateway, *uid).await else { continue };
-        let disk = holdings.iter().map(|holding| holding.told(*uid)).collect();
+        let weighs = |held: &&Holding| is_there(&everyones, held) && is_known(held, before);
+        let disk = holdings.iter().filter(weighs).map(Holding::told).collect();
         if let Err(refusal) = limits.disk_left(&Usage { disk, ..Usage::default() }) {
             for found in writers {
                 if !seen.stopping.contains_key(found.id()) {
@@ -82,19 +87,43 @@ async fn limits(gateway: &Gateway, uid: u32) -> Option<Limits> {
 
 /// A user's running containers that have written since the measurement before, into themselves or into a volume.
 fn writers<'f>(everyones: &'f [Found], uid: u32, now: &[Holding], before: &[Holding]) -> Vec<&'f Found> {
-    let before: HashMap<&Thing, u64> = before.iter().map(|held| (&held.thing, held.bytes)).collect();
-    let grown = |held: &&Holding| held.bytes > before.get(&held.thing).copied().unwrap_or(0);
-    let grown: Vec<&Holding> = now.iter().filter(grown).collect();
+    let before: HashMap<&Thing, Option<u64>> = before.iter().map(|held| (&held.thing, held.bytes)).collect();
+    let grown = now.iter().filter(|held| has_grown(held.bytes, before.get(&held.thing).copied()));
+    let grown: Vec<&Holding> = grown.collect();
     let writes = |found: &&Found| {
         found.owner() == uid && found.running() && grown.iter().any(|held| belongs(held, found))
     };
     everyones.iter().filter(writes).collect()
 }
 
+/// What is there now, and what was; neither is said of what could not be measured.
+fn has_grown(now: Option<u64>, before: Option<Option<u64>>) -> bool {
+    match (now, before) {
+        (Some(now), None) => now > NEW,
+        (Some(now), Some(before)) => now > before.unwrap_or(0),
+        // What cannot be measured may well grow. Once is no proof: files come and go while they are counted.
+        (None, before) => before == Some(None),
+    }
+}
+
+/// Whether it is still there: `run --rm` may have ended while it was measured.
+fn is_there(everyones: &[Found], held: &Holding) -> bool {
+    match &held.thing {
+        Thing::Container(id) => everyones.iter().any(|found| found.id() == id),
+        Thing::Volume(_) => true,
+    }
+}
+
+/// Whether it was measured, or could not be twice in a row: nobody is stopped for once.
+fn is_known(held: &Holding, before: &[Holding]) -> bool {
+    let unknown = |other: &Holding| other.thing == held.thing && other.bytes.is_none();
+    held.bytes.is_some() || before.iter().any(unknown)
+}
+
 /// Whether a container writes into this.
 fn belongs(held: &Holding, found: &Found) -> bool {
     match &held.thing {
-        Thing::Container(id, _) => id == found.id(),
+        Thing::Container(id) => id == found.id(),
         Thing::Volume(name) => found.mounts_volume(name),
     }
 }
@@ -104,14 +133,51 @@ fn stop(gateway: &Arc<Gateway>, found: &Found, refusal: &Refusal) {
     let (uid, login) = (found.owner(), found.labels().login.as_str());
     tracing::warn!(uid, login, container = id.as_str(), "stopped, {}", refusal.message);
     gateway.gpus.terminals.say(&id, &format!("{}: {name} is stopped", refusal.message));
+    gateway.reasons.put(&id, refusal.message.clone());
     let gateway = gateway.clone();
     tokio::spawn(async move {
         let target = Target::new(format!("/containers/{id}/stop")).with("t", GRACE);
         match gateway.engine.call(Method::POST, target).await {
             Err(error) if !error.is_not_found() => {
                 tracing::error!("a container that fills the disk does not stop: {error}");
+                gateway.reasons.forget(&id);
             }
             _ => {}
         }
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_writes_has_more_than_before() {
+        for (now, before, grows) in [
+            (Some(0), None, false),
+            (Some(28_672), None, false),
+            (Some(40 << 20), None, true),
+            (Some(28_672), Some(Some(28_672)), false),
+            (Some(28_673), Some(Some(28_672)), true),
+            (Some(1), Some(None), true),
+            (None, None, false),
+            (None, Some(Some(1)), false),
+            (None, Some(None), true),
+        ] {
+            assert_eq!(has_grown(now, before), grows, "{now:?} {before:?}");
+        }
+    }
+
+    #[test]
+    fn nobody_is_stopped_over_one_measurement_that_failed() {
+        let held = |name: &str, bytes| Holding {
+            thing: Thing::Volume(name.to_owned()),
+            name: name.to_owned(),
+            bytes,
+        };
+        assert!(is_known(&held("a", Some(1)), &[]));
+        assert!(!is_known(&held("a", None), &[]));
+        assert!(!is_known(&held("a", None), &[held("a", Some(1)), held("b", None)]));
+        assert!(is_known(&held("a", None), &[held("b", Some(1)), held("a", None)]));
+    }
 }

@@ -11,6 +11,9 @@ use axum::Json;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 
+/// Characters of a sentence: the words in it are the caller's to make long, and an admin's policy may have many mistakes.
+const LONGEST: usize = 16 << 10;
+
 /// The reason a request was not carried out.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Error {
@@ -74,6 +77,7 @@ impl Error {
         match self {
             Self::Peer(Refused::TooMany(..)) => StatusCode::TOO_MANY_REQUESTS,
             Self::Refused(refusal) if refusal.code == "conflict" => StatusCode::CONFLICT,
+            Self::Refused(refusal) if refusal.code == "no-such-container" => StatusCode::NOT_FOUND,
             Self::Peer(_) | Self::NotServed(..) | Self::Refused(_) => StatusCode::FORBIDDEN,
             Self::Bad(_) => StatusCode::BAD_REQUEST,
             Self::NoContainer(_)
@@ -104,9 +108,10 @@ impl Error {
     /// is, so nothing in it acts on a terminal.
     pub(super) fn refusal(&self) -> Refusal {
         let told = self.told();
-        let line = |line: Option<String>| line.as_deref().map(escape_line);
+        let cut = |text: &str| text.chars().take(LONGEST).collect::<String>();
+        let line = |line: Option<String>| line.as_deref().map(|line| escape_line(&cut(line)));
         Refusal {
-            message: escape(&told.message),
+            message: escape(&cut(&told.message)),
             rule: line(told.rule),
             source: line(told.source),
             asked: line(told.asked),

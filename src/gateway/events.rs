@@ -5,6 +5,7 @@ use super::error::Error;
 use super::filters::{self, Words, all_match};
 use super::peer::Peer;
 use super::state::Gateway;
+use super::unread::read_or_cut;
 use axum::body::Body;
 use axum::extract::{Query, State};
 use axum::http::HeaderValue;
@@ -15,6 +16,11 @@ use hyper::Method;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::sync::Arc;
+use std::time::Duration;
+
+/// How long a reader may let an event lie. An engine that has filled a listener's queue waits 100 ms for it at each event,
+/// and so would everybody whose event it is.
+const LIE: Duration = Duration::from_secs(5);
 
 const KEYS: [&str; 8] = ["container", "event", "image", "label", "network", "scope", "type", "volume"];
 
@@ -52,7 +58,7 @@ pub(super) async fn stream(
         };
         std::future::ready(shown)
     });
-    let mut response = Response::new(Body::from_stream(lines));
+    let mut response = Response::new(Body::from_stream(read_or_cut(Box::pin(lines), LIE)));
     response.headers_mut().insert("content-type", HeaderValue::from_static("application/json"));
     Ok(response)
 }

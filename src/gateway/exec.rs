@@ -10,6 +10,7 @@ use super::leash::Leash;
 use super::peer::Peer;
 use super::routes::Word;
 use super::state::Gateway;
+use super::task::to_the_end;
 use axum::Json;
 use axum::extract::{Path, Query, Request, State};
 use axum::http::StatusCode;
@@ -34,18 +35,24 @@ pub(super) async fn create(
     let container = gateway.engine.owned(&peer, &word).await?;
     container.must_run()?;
     audit::allowed(Some(&peer), "exec", container.id().as_str());
-    let mark = gateway.leashes.mark(peer.uid())?;
-    wish.env.push(mark.variable());
-    let exec = gateway.engine.exec_create(&container, &exec_body(&peer, &container, &wish)).await?;
-    gateway.leashes.keep(exec.clone(), peer.uid(), mark);
-    Ok((StatusCode::CREATED, Json(json!({ "Id": exec.as_str() }))))
+    let place = gateway.execs.of(peer.uid()).acquire_owned().await;
+    // What an engine has made is counted, though its caller has gone.
+    let exec = to_the_end(async move {
+        let _place = place;
+        let mark = gateway.leashes.mark(peer.uid())?;
+        wish.env.push(mark.variable());
+        let exec = gateway.engine.exec_create(&container, &exec_body(&peer, &container, &wish)).await?;
+        gateway.leashes.keep(exec.clone(), &container, mark);
+        Ok(exec)
+    });
+    Ok((StatusCode::CREATED, Json(json!({ "Id": exec.await?.as_str() }))))
 }
 
 /// The caller's exec instance, and what the engine says of it.
 async fn own(gateway: &Gateway, peer: &Peer, word: &str) -> Result<(ExecId, Owned, Value), Error> {
     let missing = || Error::NoExec(crate::protocol::escape::escape_line(word).chars().take(200).collect());
     let id = ExecId::parse(word).ok_or_else(missing)?;
-    let details = match gateway.engine.exec_inspect(&id).await {
+    let details = match gateway.engine.exec_inspect(peer.uid(), &id).await {
         Err(error) if error.is_not_found() => return Err(missing()),
         details => details?,
     };
@@ -80,13 +87,19 @@ pub(super) async fn start(
         serde_json::from_slice(&bytes).map_err(|error| Error::Bad(error.to_string()))?
     };
     let (exec, container, _) = own(&gateway, &peer, &id).await?;
-    let answer = gateway.engine.exec_start(&exec, body.detach, body.tty).await?;
-    let mark = gateway.leashes.take(&exec);
+    let notices = (body.tty && !body.detach).then(|| gateway.gpus.terminals.attach(container.id()));
+    let of = peer.clone();
+    let started = to_the_end(async move {
+        // Before: one that cannot be started does not wait for it any more.
+        let mark = gateway.leashes.take(&exec);
+        let answer = gateway.engine.exec_start(of.uid(), &exec, body.detach, body.tty).await?;
+        let mark = mark.filter(|_| !body.detach);
+        Ok((answer, mark.map(|mark| Leash::new(gateway.clone(), of, container, exec, mark))))
+    });
+    let (answer, leash) = started.await?;
     if body.detach {
         return Ok(StatusCode::OK.into_response());
     }
-    let notices = body.tty.then(|| gateway.gpus.terminals.attach(container.id()));
-    let leash = mark.map(|mark| Leash::new(gateway.clone(), peer.clone(), container, exec, mark));
     let request = Request::from_parts(head, axum::body::Body::empty());
     Ok(containers::join(&peer, request, answer, containers::Tied { leash, notices }))
 }
@@ -116,9 +129,8 @@ pub(super) async fn resize(
     Query(size): Query<SizeQuery>,
 ) -> Result<StatusCode, Error> {
     let (exec, _, _) = own(&gateway, &peer, &id).await?;
-    let target = super::engine::Target::new(format!("/exec/{}/resize", exec.as_str()))
-        .with("h", &size.h.to_string())
-        .with("w", &size.w.to_string());
+    let target =
+        exec.target("/resize").of(peer.uid()).with("h", &size.h.to_string()).with("w", &size.w.to_string());
     Ok(gateway.engine.call(Method::POST, target).await?.status())
 }
 

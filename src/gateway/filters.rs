@@ -2,6 +2,7 @@
 //! already the caller's; no word of them reaches an engine.
 
 use super::error::Error;
+use regex::bytes::{RegexSet, RegexSetBuilder};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
@@ -32,6 +33,48 @@ pub(super) fn parse(text: &str, keys: &[&str]) -> Result<Words, Error> {
     Ok(words)
 }
 
+/// A filter that is true or false, in the words that Docker knows for it; nothing where it is not given.
+pub(super) fn truth(key: &str, values: &[String]) -> Result<Option<bool>, Error> {
+    let word = match values {
+        [] => return Ok(None),
+        [word] => word.as_str(),
+        _ => return Err(Error::Bad(format!("invalid filter {key}, it is given more than once"))),
+    };
+    match word {
+        "1" | "t" | "T" | "true" | "TRUE" | "True" => Ok(Some(true)),
+        "0" | "f" | "F" | "false" | "FALSE" | "False" => Ok(Some(false)),
+        _ => Err(Error::Bad(format!("invalid filter {key}={word:?}, it is true or false"))),
+    }
+}
+
+/// `name=`: regular expressions that are looked for anywhere in a name, as in Docker.
+#[derive(Debug)]
+pub(super) struct Names(RegexSet);
+
+impl Names {
+    /// They are the caller's, and take the gateway's memory: so many, and so much for all of them together.
+    const MOST: usize = 64;
+    const MOST_MEMORY: usize = 256 << 10;
+
+    /// Takes the patterns out of the words.
+    pub(super) fn take(words: &mut Words) -> Result<Option<Self>, Error> {
+        let Some(patterns) = words.remove("name") else { return Ok(None) };
+        if patterns.len() > Self::MOST {
+            return Err(Error::Bad(format!("filters: {} names, the most is {}", patterns.len(), Self::MOST)));
+        }
+        let mut builder = RegexSetBuilder::new(&patterns);
+        let compiled = builder.unicode(false).size_limit(Self::MOST_MEMORY).build();
+        let wrong =
+            |_| Error::Bad(format!("invalid filter name, no regular expression: {}", patterns.join(" ")));
+        compiled.map(|names| Some(Self(names))).map_err(wrong)
+    }
+
+    /// Whether any of them is found in it.
+    pub(super) fn match_any(&self, name: &str) -> bool {
+        self.0.is_match(name.as_bytes())
+    }
+}
+
 /// `KEY` or `KEY=VALUE`, against labels.
 pub(super) fn has_label(labels: Option<&Value>, wanted: &str) -> bool {
     let (key, value) = wanted.split_once('=').map_or((wanted, None), |(key, value)| (key, Some(value)));
@@ -45,4 +88,41 @@ pub(super) fn all_match(words: &Words, matches: impl Fn(&str, &str) -> bool) -> 
         "label" => values.iter().all(|value| matches(key, value)),
         _ => values.iter().any(|value| matches(key, value)),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(patterns: &[&str]) -> Result<Option<Names>, Error> {
+        let patterns = patterns.iter().map(|pattern| (*pattern).to_owned()).collect();
+        Names::take(&mut Words::from([("name".to_owned(), patterns)]))
+    }
+
+    #[test]
+    fn a_name_is_matched_as_docker_does() {
+        for (patterns, matched) in [
+            (vec!["box"], vec!["box", "box2", "mybox"]),
+            (vec!["^box$"], vec!["box"]),
+            (vec!["^box"], vec!["box", "box2"]),
+            (vec!["^my", "2$"], vec!["box2", "mybox"]),
+            (vec!["b.x\\d"], vec!["box2"]),
+        ] {
+            let all = ["box", "box2", "mybox", "other"];
+            let names = names(&patterns).unwrap().unwrap();
+            assert_eq!(all.into_iter().filter(|name| names.match_any(name)).collect::<Vec<_>>(), matched);
+        }
+        assert!(names(&["("]).is_err() && names(&["(((a{100}){100}){100})"]).is_err());
+        assert!(names(&["a{1000}"; 64]).is_err() && names(&["a"; 65]).is_err());
+        assert!(Names::take(&mut Words::new()).unwrap().is_none());
+    }
+
+    #[test]
+    fn what_is_neither_true_nor_false_is_refused() {
+        let truth =
+            |words: &[&str]| truth("all", &words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>());
+        assert_eq!((truth(&[]).unwrap(), truth(&["T"]).unwrap()), (None, Some(true)));
+        assert_eq!(truth(&["false"]).unwrap(), Some(false));
+        assert!(truth(&["yes"]).is_err() && truth(&["1", "0"]).is_err());
+    }
 }

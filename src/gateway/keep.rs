@@ -1,6 +1,6 @@
 //! Keeping the house: what ended, vanished or was never started leaves no stage and no network behind.
 
-use super::engine::{ContainerId, EngineError, Found, Target, read_lines, stage_tokens};
+use super::engine::{ContainerId, EngineError, Found, Patience, Target, read_lines, stage_tokens};
 use super::state::Gateway;
 use crate::protocol::stage::Token;
 use futures_util::StreamExt;
@@ -55,25 +55,32 @@ async fn sweep(gateway: &Gateway) -> Result<Duration, Box<dyn std::error::Error 
     gateway.engine.tidy_gives().await?;
     // A container that is listed as ended may be one that the engine is starting for a gateway that was killed.
     let young = gateway.is_young();
-    // Noted before the listing: a create or start that began since would be in neither list.
+    // Before the listing: what a create or start that began since relies on would be in neither.
     let since = gateway.stager.moment();
     let everyones = gateway.engine.everyones().await?;
     let wanted: HashSet<Token> =
         everyones.iter().filter(|found| young || needs_stages(found)).flat_map(stages).collect();
-    let kept = gateway.stager.keep(wanted, since).await?;
+    // Without the mount helper the rest is done all the same.
+    let kept = gateway.stager.keep(wanted, since).await;
     match kept {
-        Some(0) => {}
-        Some(gone) => tracing::info!(gone, "stages without a container were taken away"),
-        None => tracing::debug!("stages came meanwhile, the next sweep sees to the rest"),
+        Ok(Some(0)) | Err(_) => {}
+        Ok(Some(gone)) => tracing::info!(gone, "stages without a container were taken away"),
+        Ok(None) => tracing::debug!("a stage hangs, the next sweep sees to the rest"),
     }
+    gateway.reasons.keep(&everyones.iter().map(Found::id).collect());
+    let running = everyones.iter().filter(|found| found.running()).map(Found::id).collect();
+    gateway.leashes.forget_all_but(&running, SWEEP);
+    let mut patience = Patience::default();
     for found in everyones.iter().filter(|found| was_abandoned(found)) {
-        tracing::info!(
-            container = found.id().as_str(),
-            "a container of run --rm that was never started is removed"
-        );
-        remove(gateway, found).await?;
+        // One that the engine does not answer for is no reason to keep the others.
+        if let Err(error) = patience.in_time(found.owner(), remove(gateway, found)).await {
+            tracing::warn!(
+                container = found.id().as_str(),
+                "of run --rm, was never started, is not removed: {error}"
+            );
+        }
     }
-    let judged = super::gpu::reaper::reconcile(gateway, &everyones).await;
+    let judged = super::gpu::reaper::reconcile(gateway, &everyones, &mut patience).await;
     for uid in gateway.engine.networked().await? {
         // Busy: their own last removal, or the next sweep, sees to it.
         if !everyones.iter().any(|found| found.owner() == uid)
@@ -82,7 +89,7 @@ async fn sweep(gateway: &Gateway) -> Result<Duration, Box<dyn std::error::Error 
             turn.tidy_network().await?;
         }
     }
-    Ok(if young || kept.is_none() || !judged { SOON } else { SWEEP })
+    Ok(if young || kept?.is_none() || !judged { SOON } else { SWEEP })
 }
 
 /// A container that ended is staged anew when it is started.
@@ -103,11 +110,16 @@ fn was_abandoned(found: &Found) -> bool {
 async fn remove(gateway: &Gateway, found: &Found) -> Result<(), EngineError> {
     // Busy: the next sweep sees to it.
     let Some(_lock) = gateway.engine.try_lock(found.id()) else { return Ok(()) };
-    let target = Target::new(format!("/containers/{}", found.id())).with("v", "1");
+    let target = Target::new(format!("/containers/{}", found.id())).of_upkeep(found.owner()).with("v", "1");
     match gateway.engine.call(Method::DELETE, target).await {
         // Started meanwhile, or gone.
         Err(error) if error.is_conflict() || error.is_not_found() => Ok(()),
-        ended => ended.map(drop),
+        Ok(_) => {
+            let container = found.id().as_str();
+            tracing::info!(container, "a container of run --rm that was never started is removed");
+            Ok(())
+        }
+        Err(error) => Err(error),
     }
 }
 
@@ -158,6 +170,8 @@ pub(super) async fn ended(gateway: &Gateway, id: &ContainerId, stages: Vec<Token
         return;
     }
     gateway.gpus.ended(id, jiff::Timestamp::now());
+    gateway.marks.forget(id);
+    gateway.leashes.forget(id);
     super::mark::at("end-freed");
     for token in stages {
         if let Err(error) = gateway.stager.unstage(&token).await {

@@ -5,7 +5,7 @@
 
 use super::channel;
 use super::create::ExecWish;
-use super::engine::{ExecId, Owned, exec_body};
+use super::engine::{ContainerId, EngineError, ExecId, Owned, exec_body};
 use super::error::Error;
 use super::peer::Peer;
 use super::state::Gateway;
@@ -18,10 +18,9 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// How many exec instances of one user may wait to be started, each for a moment: an engine keeps every one in memory
-/// until its container is removed.
+/// How many exec instances of one user may wait to be started: an engine keeps every one in memory until its container
+/// ends.
 const MOST_WAITING: usize = 256;
-const MOMENT: Duration = Duration::from_secs(300);
 
 /// The marks of exec instances that were made and not yet started, and those whose callers are attached. A gateway that is
 /// restarted has forgotten them; what is started then ends by itself or with its container.
@@ -34,6 +33,7 @@ pub(super) struct Leashes {
 #[derive(Debug)]
 struct Waiting {
     uid: u32,
+    container: ContainerId,
     mark: Mark,
     since: Instant,
 }
@@ -41,23 +41,36 @@ struct Waiting {
 impl Leashes {
     /// A mark for one more exec of this user's.
     pub(super) fn mark(&self, uid: u32) -> Result<Mark, Error> {
-        let mut waiting = self.waiting();
-        waiting.retain(|_, one| one.since.elapsed() < MOMENT);
-        let own = waiting.values().filter(|one| one.uid == uid).count();
-        drop(waiting);
+        let own = self.waiting().values().filter(|one| one.uid == uid).count();
         if own >= MOST_WAITING {
             let message =
                 format!("{own} exec instances of yours wait to be started, the most is {MOST_WAITING}");
             return Err(Refusal::new("quota", message)
                 .rule("exec")
-                .hint("start them, or wait 5 minutes")
+                .hint("start them, or stop their containers: they end with them")
                 .into());
         }
         channel::mark()
     }
 
-    pub(super) fn keep(&self, exec: ExecId, uid: u32, mark: Mark) {
-        self.waiting().insert(exec, Waiting { uid, mark, since: Instant::now() });
+    pub(super) fn keep(&self, exec: ExecId, container: &Owned, mark: Mark) {
+        self.wait(exec, container.found().owner(), container.id().clone(), mark);
+    }
+
+    fn wait(&self, exec: ExecId, uid: u32, container: ContainerId, mark: Mark) {
+        self.waiting().insert(exec, Waiting { uid, container, mark, since: Instant::now() });
+    }
+
+    /// A container has ended, and with it what waited in it.
+    pub(super) fn forget(&self, container: &ContainerId) {
+        self.waiting().retain(|_, one| one.container != *container);
+    }
+
+    /// The same for whatever does not run, should nobody have heard of its end. What began to wait just now may be in one
+    /// that has been started since.
+    pub(super) fn forget_all_but(&self, running: &HashSet<&ContainerId>, older: Duration) {
+        let waits = |one: &Waiting| one.since.elapsed() < older || running.contains(&one.container);
+        self.waiting().retain(|_, one| waits(one));
     }
 
     /// The mark of an exec that is started now.
@@ -122,7 +135,14 @@ impl Drop for Leash {
         let (gateway, peer) = (self.gateway.clone(), self.peer.clone());
         let (container, mark) = (self.container.clone(), self.mark.clone());
         tokio::spawn(async move {
-            if let Err(error) = end(&gateway, &peer, &container, &mark).await {
+            let ended = loop {
+                match end(&gateway, &peer, &container, &mark).await {
+                    // Behind other requests of its owner's: it goes nevertheless.
+                    Err(Error::Engine(EngineError::Crowded(_))) => {}
+                    ended => break ended,
+                }
+            };
+            if let Err(error) = ended {
                 tracing::debug!("what an exec left was not ended: {error}");
             }
         });
@@ -139,7 +159,7 @@ async fn end(gateway: &Gateway, peer: &Peer, container: &Owned, mark: &Mark) -> 
         detach_keys: None,
     };
     let exec = gateway.engine.exec_create(container, &exec_body(peer, container, &wish)).await?;
-    gateway.engine.exec_start(&exec, true, false).await?;
+    gateway.engine.exec_start(peer.uid(), &exec, true, false).await?;
     Ok(())
 }
 
@@ -150,14 +170,23 @@ mod tests {
     #[test]
     fn what_waits_is_counted_for_each_user_alone() {
         let leashes = Leashes::default();
+        let container = |digit: &str| ContainerId::parse(&digit.repeat(64)).unwrap();
         for n in 0..MOST_WAITING {
             let mark = leashes.mark(1000).unwrap();
-            leashes.keep(ExecId::parse(&format!("{n:064x}")).unwrap(), 1000, mark);
+            let of = container(if n < 100 { "a" } else { "b" });
+            leashes.wait(ExecId::parse(&format!("{n:064x}")).unwrap(), 1000, of, mark);
         }
         assert!(leashes.mark(1000).unwrap_err().to_string().contains("256"));
         assert!(leashes.mark(1001).is_ok());
         assert!(leashes.take(&ExecId::parse(&format!("{:064x}", 7)).unwrap()).is_some());
         assert!(leashes.take(&ExecId::parse(&format!("{:064x}", 7)).unwrap()).is_none());
         assert!(leashes.mark(1000).is_ok());
+        leashes.forget(&container("b"));
+        assert_eq!(leashes.waiting().len(), 99);
+        leashes.forget_all_but(&HashSet::new(), Duration::from_secs(60));
+        leashes.forget_all_but(&HashSet::from([&container("a")]), Duration::ZERO);
+        assert_eq!(leashes.waiting().len(), 99);
+        leashes.forget_all_but(&HashSet::from([&container("b")]), Duration::ZERO);
+        assert_eq!(leashes.waiting().len(), 0);
     }
 }

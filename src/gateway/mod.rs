@@ -17,6 +17,7 @@ mod engine;
 mod error;
 mod events;
 mod exec;
+mod expiry;
 mod extension;
 mod filters;
 #[cfg(any(test, feature = "fuzz"))]
@@ -24,6 +25,7 @@ pub(crate) mod fuzz;
 mod gpu;
 mod images;
 mod keep;
+mod kept;
 mod leash;
 mod linger;
 mod listen;
@@ -31,17 +33,23 @@ mod mark;
 mod naming;
 mod networks;
 mod options;
+mod pace;
 mod peer;
 mod places;
+mod reasons;
 mod reference;
+mod removals;
 mod routes;
 mod serve;
 mod staging;
 mod state;
 mod system;
+mod task;
+mod unread;
 mod unserved;
 mod volumes;
 mod wall;
+mod whole;
 
 use anyhow::Context;
 use clap::Parser;
@@ -90,6 +98,7 @@ fn run(options: Options) -> anyhow::Result<()> {
         let keeper = tokio::spawn(keep::run(gateway.clone()));
         let reaper = tokio::spawn(gpu::reaper::run(gateway.clone()));
         let measurer = tokio::spawn(disk::run(gateway.clone()));
+        let remover = tokio::spawn(expiry::run(gateway.clone()));
         let reloader = tokio::spawn(state::reload_on_hangup(gateway.clone(), hangups));
         tracing::info!(socket = %options.user_socket().display(), "serving");
         listen::say_ready();
@@ -98,6 +107,7 @@ fn run(options: Options) -> anyhow::Result<()> {
         keeper.abort();
         reaper.abort();
         measurer.abort();
+        remover.abort();
         reloader.abort();
         Ok(())
     })

@@ -5,9 +5,10 @@ use super::body::{Whole, json_body};
 use super::create::{connect_wish, disconnect_wish, network_wish};
 use super::engine::{NetworkWish, OwnedNetwork, short_network, without_ours};
 use super::error::Error;
-use super::filters::{self, all_match, has_label};
+use super::filters::{self, Names, all_match, has_label};
 use super::peer::Peer;
 use super::state::Gateway;
+use super::task::to_the_end;
 use crate::policy::Thing;
 use axum::Json;
 use axum::extract::{Path, Query, State};
@@ -50,19 +51,22 @@ pub(super) async fn list(
     State(gateway): Shared,
     Query(query): Query<ListQuery>,
 ) -> Result<Json<Vec<Value>>, Error> {
-    let words = filters::parse(&query.filters, &KEYS)?;
+    let mut words = filters::parse(&query.filters, &KEYS)?;
+    let names = Names::take(&mut words)?;
     let own = gateway.engine.networks_of(&peer).await?;
-    let kept = own.iter().filter(|network| {
-        all_match(&words, |key, value| match key {
-            "name" => network.shown().contains(value.trim_matches(['^', '$'])),
-            "id" => network.id().as_str().starts_with(value),
-            "label" => has_label(network.details().get("Labels"), value),
-            "driver" => value == "bridge",
-            "scope" => value == "local",
-            "type" => value == "custom",
-            _ => matches!(value, "1" | "true"),
-        })
-    });
+    let kept = own
+        .iter()
+        .filter(|network| names.as_ref().is_none_or(|names| names.match_any(network.shown())))
+        .filter(|network| {
+            all_match(&words, |key, value| match key {
+                "id" => network.id().as_str().starts_with(value),
+                "label" => has_label(network.details().get("Labels"), value),
+                "driver" => value == "bridge",
+                "scope" => value == "local",
+                "type" => value == "custom",
+                _ => matches!(value, "1" | "true"),
+            })
+        });
     Ok(Json(kept.map(|network| shown(&peer, network, network.details().clone())).collect()))
 }
 
@@ -82,14 +86,14 @@ pub(super) async fn create(
     body: Whole,
 ) -> Result<(StatusCode, Json<Value>), Error> {
     let wish = network_wish(json_body(&body)?)?;
-    let made = tokio::spawn(async move {
+    let made = to_the_end(async move {
         let made = make(&gateway, &peer, &wish).await;
         if let Err(error) = &made {
             audit::refused(&peer, "network-create", wish.name.as_str(), error);
         }
         made
     });
-    let id = made.await.map_err(|error| Error::Internal(error.to_string()))??;
+    let id = made.await?;
     Ok((StatusCode::CREATED, Json(json!({ "Id": id, "Warning": "" }))))
 }
 

@@ -1,10 +1,11 @@
 //! The route table: every method and path that is served, and the one answer to everything else.
 
-use super::engine::parse_version;
+use super::engine::{EngineError, parse_version};
 use super::error::Error;
 use super::peer::Peer;
 use super::serve::Caller;
 use super::state::Gateway;
+use super::whole::few_at_once;
 use super::{
     admin, containers, copying, events, exec, extension, gpu, images, networks, system, unserved, volumes,
 };
@@ -14,19 +15,23 @@ use axum::Router;
 use axum::extract::{FromRequestParts, Path, Request};
 use axum::http::Uri;
 use axum::http::request::Parts;
+use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
-use axum::routing::{any, delete, get, head, post};
+use axum::routing::{MethodRouter, any, delete, get, head, post};
+use percent_encoding::percent_decode_str;
 use std::sync::Arc;
 
 /// What the user socket serves.
 pub(super) fn user(gateway: Arc<Gateway>) -> Router {
+    let whole =
+        |handler: MethodRouter<Arc<Gateway>>| handler.layer(from_fn_with_state(gateway.clone(), few_at_once));
     Router::new()
         .route("/_ping", get(system::ping))
         .route("/version", get(system::version))
-        .route("/info", get(system::info))
-        .route("/containers/json", get(containers::list))
+        .route("/info", whole(get(system::info)))
+        .route("/containers/json", whole(get(containers::list)))
         .route("/containers/create", post(containers::create))
-        .route("/containers/{word}/json", get(containers::inspect))
+        .route("/containers/{word}/json", whole(get(containers::inspect)))
         .route("/containers/{word}/start", post(containers::start))
         .route("/containers/{word}/stop", post(containers::stop))
         .route("/containers/{word}/restart", post(containers::restart))
@@ -36,32 +41,32 @@ pub(super) fn user(gateway: Arc<Gateway>) -> Router {
         .route("/containers/{word}/attach", post(containers::attach))
         .route("/containers/{word}/resize", post(containers::resize))
         .route("/containers/{word}/logs", get(containers::logs))
-        .route("/containers/{word}/top", get(containers::top))
+        .route("/containers/{word}/top", whole(get(containers::top)))
         .route("/containers/{word}/stats", get(containers::stats))
         .route("/containers/{word}", delete(containers::remove))
         .route("/containers/{word}/archive", head(copying::stat).get(copying::get).put(copying::put))
         .route("/containers/{word}/exec", post(exec::create))
         .route("/exec/{id}/start", post(exec::start))
         .route("/exec/{id}/resize", post(exec::resize))
-        .route("/exec/{id}/json", get(exec::inspect))
+        .route("/exec/{id}/json", whole(get(exec::inspect)))
         .route("/containers/prune", post(containers::prune))
         .route("/plugins/{word}/json", get(system::plugin))
         .route("/events", get(events::stream))
-        .route("/networks", get(networks::list))
+        .route("/networks", whole(get(networks::list)))
         .route("/networks/create", post(networks::create))
         .route("/networks/prune", post(networks::prune))
-        .route("/networks/{word}", get(networks::inspect).delete(networks::remove))
+        .route("/networks/{word}", whole(get(networks::inspect)).delete(networks::remove))
         .route("/networks/{word}/connect", post(networks::connect))
         .route("/networks/{word}/disconnect", post(networks::disconnect))
-        .route("/volumes", get(volumes::list))
+        .route("/volumes", whole(get(volumes::list)))
         .route("/volumes/create", post(volumes::create))
         .route("/volumes/prune", post(volumes::prune))
-        .route("/volumes/{word}", get(volumes::inspect).delete(volumes::remove))
-        .route("/images/json", get(images::list))
+        .route("/volumes/{word}", whole(get(volumes::inspect)).delete(volumes::remove))
+        .route("/images/json", whole(get(images::list)))
         .route("/images/create", post(images::pull))
-        .route("/images/{*rest}", get(images::inspect))
-        .route("/ie/v1/quota", get(extension::quota))
-        .route("/ie/v1/gpus", get(gpu::api::list))
+        .route("/images/{*rest}", whole(get(images::inspect)))
+        .route("/ie/v1/quota", whole(get(extension::quota)))
+        .route("/ie/v1/gpus", whole(get(gpu::api::list)))
         .route("/ie/v1/gpus/wait", post(gpu::api::wait))
         .route("/ie/v1/containers/{word}/extend", post(gpu::api::extend))
         .route("/ie/v1/exec/{id}/detach", post(exec::detach))
@@ -96,6 +101,11 @@ async fn not_served(caller: Option<axum::Extension<Caller>>, request: Request) -
 
 /// Paths are served with and without `/v1.NN`; what comes out has none.
 pub(super) async fn unversioned(gateway: &Gateway, mut request: Request) -> Result<Request, Box<Response>> {
+    // Those who read it later would put other characters in the place of what is no text, and mean another file.
+    let query = request.uri().query().unwrap_or_default();
+    if percent_decode_str(query).decode_utf8().is_err() {
+        return Err(Box::new(Error::Bad("the query is no UTF-8 text".into()).into_response()));
+    }
     let path = request.uri().path();
     let Some((version, rest)) = path.strip_prefix("/v").and_then(|path| path.split_once('/')) else {
         return Ok(request);
@@ -120,6 +130,7 @@ pub(super) async fn unversioned(gateway: &Gateway, mut request: Request) -> Resu
     match uri {
         Ok(uri) => {
             *request.uri_mut() = uri;
+            request.extensions_mut().insert(Version(asked));
             Ok(request)
         }
         Err(error) => refused(error.to_string()),
@@ -127,6 +138,27 @@ pub(super) async fn unversioned(gateway: &Gateway, mut request: Request) -> Resu
 }
 
 pub(super) const OLDEST: (u32, u32) = (1, 24);
+
+/// The version in a path, where there is one.
+#[derive(Debug, Clone, Copy)]
+struct Version((u32, u32));
+
+/// The version of the API that a request is meant in: without one in its path it is the engine's newest.
+pub(super) struct Meant(pub(super) (u32, u32));
+
+impl FromRequestParts<Arc<Gateway>> for Meant {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, gateway: &Arc<Gateway>) -> Result<Self, Error> {
+        if let Some(Version(asked)) = parts.extensions.get() {
+            return Ok(Self(*asked));
+        }
+        let newest = gateway.engine.api_version().await?;
+        let newest =
+            parse_version(&newest).ok_or_else(|| EngineError::Odd(format!("API version {newest:?}")))?;
+        Ok(Self(newest))
+    }
+}
 
 /// A handler that takes a [`Peer`] is only reached by an accepted user.
 impl<S: Sync> FromRequestParts<S> for Peer {

@@ -1,24 +1,33 @@
 //! Accepting: who is it, how many connections has it, and then HTTP until it ends.
 
 use super::admin::Admin;
+use super::error::Error;
 use super::linger;
 use super::listen::Sockets;
 use super::peer::{self, Peer, Refused};
 use super::routes;
 use super::state::Gateway;
+use crate::policy::UidRange;
 use axum::Router;
+use axum::http::header::{CONNECTION, HeaderValue};
+use axum::http::{Method, StatusCode};
+use axum::response::IntoResponse;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use std::collections::HashMap;
+use std::convert::Infallible;
 use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::net::{UnixListener, UnixStream};
 use tower_service::Service;
 
 /// How long a caller may take over a request's head, and stay silent between two requests.
 const HEAD: Duration = Duration::from_secs(30);
+/// After this time a connection ends with its next answer: who calls, and what the name service says of them, is asked
+/// anew with the next one.
+const AGE: Duration = Duration::from_secs(60);
 /// After `shutdown`, requests under way are given this long.
 const GRACE: Duration = Duration::from_secs(5);
 
@@ -28,6 +37,18 @@ pub(super) enum Caller {
     User(Peer),
     Admin(Admin),
     Refused(Refused),
+}
+
+impl Caller {
+    /// The same caller by the policy of now: who was taken out of it is served no longer.
+    fn today(&self, gateway: &Gateway) -> Self {
+        match self {
+            Self::User(peer) if !gateway.policy().gateway().uids().contains(peer.uid()) => {
+                Self::Refused(Refused::OutOfRange(peer.uid()))
+            }
+            as_before => as_before.clone(),
+        }
+    }
 }
 
 /// Connections open per uid.
@@ -98,8 +119,8 @@ pub(super) async fn accept(listener: UnixListener, serve: impl Fn(UnixStream)) {
 
 async fn serve_user(gateway: Arc<Gateway>, open: Arc<Open>, stream: UnixStream) {
     let Ok((uid, _)) = peer::credentials(&stream) else { return };
-    let (place, count) = open.enter(uid);
     let policy = gateway.policy();
+    let (place, count) = open.enter(counted_as(uid, policy.gateway().uids()));
     let most = usize::try_from(policy.gateway().connections()).unwrap_or(usize::MAX);
     let place = Arc::new(place);
     let caller = if count > most {
@@ -120,6 +141,11 @@ async fn serve_user(gateway: Arc<Gateway>, open: Arc<Open>, stream: UnixStream) 
     drop(place);
 }
 
+/// Who may not connect at all is counted as one: a user has 65536 subordinate uids, and each could have its own places.
+fn counted_as(uid: u32, served: UidRange) -> u32 {
+    if served.contains(uid) { uid } else { 0 }
+}
+
 async fn serve_admin(gateway: Arc<Gateway>, stream: UnixStream) {
     let caller = match Admin::of(&stream) {
         Ok(admin) => Caller::Admin(admin),
@@ -130,16 +156,35 @@ async fn serve_admin(gateway: Arc<Gateway>, stream: UnixStream) {
 
 /// HTTP/1.1 on one connection; an upgraded one ends here and goes on in its own task.
 async fn speak(gateway: &Arc<Gateway>, router: Router, caller: Caller, stream: UnixStream) {
-    let gateway = gateway.clone();
+    let (gateway, begun) = (gateway.clone(), Instant::now());
     let service = hyper::service::service_fn(move |request: hyper::Request<Incoming>| {
         let mut request = linger::request(request);
-        request.extensions_mut().insert(caller.clone());
+        let today = caller.today(&gateway);
+        let (uid, refused) = match &today {
+            Caller::User(peer) => (Some(peer.uid()), None),
+            Caller::Refused(refused) => (None, Some(refused.clone())),
+            Caller::Admin(_) => (None, None),
+        };
+        request.extensions_mut().insert(today);
         let (gateway, mut router) = (gateway.clone(), router.clone());
         async move {
-            match routes::unversioned(&gateway, request).await {
-                Ok(request) => router.call(request).await,
-                Err(answer) => Ok(*answer),
+            // One sentence and nothing else, whatever was asked.
+            if let Some(refused) = refused {
+                // Whether they still are is asked of the next connection.
+                return Ok(([(CONNECTION, "close")], Error::from(refused)).into_response());
             }
+            // What only looks is not written down.
+            if let Some(uid) = uid.filter(|_| !matches!(*request.method(), Method::GET | Method::HEAD)) {
+                gateway.pace.keep(uid).await;
+            }
+            let mut answer = match routes::unversioned(&gateway, request).await {
+                Ok(request) => router.call(request).await?,
+                Err(answer) => *answer,
+            };
+            if begun.elapsed() > AGE && answer.status() != StatusCode::SWITCHING_PROTOCOLS {
+                answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+            }
+            Ok::<_, Infallible>(answer)
         }
     });
     let served = http1::Builder::new()
@@ -152,5 +197,23 @@ async fn speak(gateway: &Arc<Gateway>, router: Router, caller: Caller, stream: U
         .await;
     if let Err(error) = served {
         tracing::debug!("a connection ended: {error}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_may_not_connect_is_counted_as_one() {
+        let open = Arc::new(Open::default());
+        let served: UidRange = "1000-60000".parse().unwrap();
+        let counts = |uids: &[u32]| -> Vec<usize> {
+            let entered: Vec<_> = uids.iter().map(|uid| open.enter(counted_as(*uid, served))).collect();
+            entered.iter().map(|(_, count)| *count).collect()
+        };
+        assert_eq!(counts(&[1000, 60000, 1000]), [1, 1, 2]);
+        assert_eq!(counts(&[100_000, 165_535, 999, 0]), [1, 2, 3, 4]);
+        assert!(open.0.lock().unwrap().is_empty());
     }
 }

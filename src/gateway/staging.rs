@@ -5,8 +5,7 @@ use crate::protocol::stage::{Access, Answer, LONGEST, Reason, Request, Stage, To
 use axum::http::StatusCode;
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
@@ -79,39 +78,45 @@ impl Staged {
 #[derive(Debug)]
 pub(super) struct Stager {
     socket: PathBuf,
-    held: Arc<Mutex<HashMap<Token, usize>>>,
-    /// How many holds there ever were.
-    moments: AtomicU64,
+    held: Arc<Mutex<Held>>,
     /// Stages are made side by side, and tidied alone.
     tidying: tokio::sync::RwLock<()>,
 }
 
-/// A point in the order of holds: see [`Stager::moment`].
-#[derive(Debug, Clone)]
-pub(super) struct Moment {
-    number: u64,
-    held: HashSet<Token>,
+/// What is relied on now, and how often; and who wants to know what was relied on since.
+#[derive(Debug, Default)]
+struct Held {
+    counts: HashMap<Token, usize>,
+    watching: Vec<Weak<Mutex<HashSet<Token>>>>,
 }
+
+/// A point in time, and everything that is relied on at it or was since: see [`Stager::moment`].
+#[derive(Debug)]
+pub(super) struct Moment(Arc<Mutex<HashSet<Token>>>);
 
 /// Keeps stages from being tidied away while something relies on them.
 #[derive(Debug)]
 pub(super) struct Hold {
     tokens: Vec<Token>,
-    held: Arc<Mutex<HashMap<Token, usize>>>,
+    held: Arc<Mutex<Held>>,
 }
 
 impl Drop for Hold {
     fn drop(&mut self) {
-        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut held = lock(&self.held);
         for token in &self.tokens {
-            if let Some(count) = held.get_mut(token) {
+            if let Some(count) = held.counts.get_mut(token) {
                 *count = count.saturating_sub(1);
                 if *count == 0 {
-                    held.remove(token);
+                    held.counts.remove(token);
                 }
             }
         }
     }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Waits while the queue of whoever listens is full.
@@ -128,24 +133,25 @@ async fn connect(socket: &Path) -> std::io::Result<UnixStream> {
 
 /// ie-mountd answers in milliseconds; a home on a server that hangs must not hold a request for ever.
 const PATIENCE: Duration = Duration::from_secs(20);
+/// Whoever wants to stage waits for who wants to tidy, who waits for stages under way: not for one that hangs.
+const TIDIES_SOON: Duration = Duration::from_secs(1);
 
 impl Stager {
     pub(super) fn new(socket: PathBuf) -> Self {
-        Self {
-            socket,
-            held: Arc::default(),
-            moments: AtomicU64::new(0),
-            tidying: tokio::sync::RwLock::default(),
-        }
+        Self { socket, held: Arc::default(), tidying: tokio::sync::RwLock::default() }
     }
 
     /// Keeps these tokens' stages until the hold is dropped.
     pub(super) fn hold(&self, tokens: Vec<Token>) -> Hold {
-        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
-        self.moments.fetch_add(1, Ordering::SeqCst);
+        let mut held = lock(&self.held);
         for token in &tokens {
-            *held.entry(token.clone()).or_default() += 1;
+            *held.counts.entry(token.clone()).or_default() += 1;
         }
+        held.watching.retain(|watching| watching.strong_count() > 0);
+        for watching in held.watching.iter().filter_map(Weak::upgrade) {
+            lock(&watching).extend(tokens.iter().cloned());
+        }
+        drop(held);
         Hold { tokens, held: self.held.clone() }
     }
 
@@ -172,7 +178,7 @@ impl Stager {
 
     /// Takes a stage away unless something relies on it.
     pub(super) async fn unstage(&self, token: &Token) -> Result<(), StageError> {
-        if self.held.lock().unwrap_or_else(PoisonError::into_inner).contains_key(token) {
+        if lock(&self.held).counts.contains_key(token) {
             return Ok(());
         }
         match self.ask(&Request::Unstage { token: token.clone() }).await? {
@@ -181,23 +187,24 @@ impl Stager {
         }
     }
 
-    /// Now: what is relied on, and which holds came before.
+    /// From now on, what is relied on is noted.
     pub(super) fn moment(&self) -> Moment {
-        let held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
-        Moment { number: self.moments.load(Ordering::SeqCst), held: held.keys().cloned().collect() }
+        let mut held = lock(&self.held);
+        let moment = Arc::new(Mutex::new(held.counts.keys().cloned().collect()));
+        held.watching.push(Arc::downgrade(&moment));
+        Moment(moment)
     }
 
-    /// Takes away every stage but these and those relied on at `since`; nothing at all if anything was held since.
+    /// Takes away every stage but these and those relied on since that moment; none while a stage hangs.
     pub(super) async fn keep(
         &self,
         mut tokens: HashSet<Token>,
         since: Moment,
     ) -> Result<Option<usize>, StageError> {
-        let _alone = self.tidying.write().await;
-        if self.moment().number != since.number {
-            return Ok(None);
-        }
-        tokens.extend(since.held);
+        let alone = tokio::time::timeout(TIDIES_SOON, self.tidying.write());
+        let Ok(_alone) = alone.await else { return Ok(None) };
+        // Whoever begins to rely on one after this stages it after this, too.
+        tokens.extend(lock(&since.0).drain());
         match self.ask(&Request::Keep { tokens: tokens.into_iter().collect() }).await? {
             Answer::Unstaged { count } => Ok(Some(count)),
             Answer::Refused { reason, message } => Err(StageError::Refused(reason, message)),
@@ -226,5 +233,70 @@ impl Stager {
             .unwrap_or_else(|_| Err(std::io::ErrorKind::TimedOut.into()))
             .map_err(away)?;
         serde_json::from_slice(&answer).map_err(|error| StageError::Odd(error.to_string()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::net::UnixListener;
+    use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+
+    fn token(byte: u8) -> Token {
+        Token::from_bytes([byte; 16])
+    }
+
+    /// A stager whose helper tells what it is asked to keep, and never answers anything else.
+    fn stager(dir: &Path) -> (Stager, UnboundedReceiver<HashSet<Token>>) {
+        let socket = dir.join("mountd.sock");
+        let listener = UnixListener::bind(&socket).unwrap();
+        let (sender, kept) = unbounded_channel();
+        tokio::spawn(async move {
+            let mut silent = Vec::new();
+            while let Ok((mut stream, _)) = listener.accept().await {
+                let mut body = vec![0; usize::try_from(stream.read_u32().await.unwrap()).unwrap()];
+                stream.read_exact(&mut body).await.unwrap();
+                let Ok(Request::Keep { tokens }) = serde_json::from_slice(&body) else {
+                    silent.push(stream);
+                    continue;
+                };
+                sender.send(tokens.into_iter().collect()).unwrap();
+                let answer = serde_json::to_vec(&Answer::Unstaged { count: 1 }).unwrap();
+                stream.write_u32(u32::try_from(answer.len()).unwrap()).await.unwrap();
+                stream.write_all(&answer).await.unwrap();
+            }
+        });
+        (Stager::new(socket), kept)
+    }
+
+    #[tokio::test]
+    async fn what_was_relied_on_since_is_kept_and_nothing_else() {
+        let dir = tempfile::tempdir().unwrap();
+        let (stager, mut kept) = stager(dir.path());
+        drop(stager.hold(vec![token(1)]));
+        let (_before, moment) = (stager.hold(vec![token(2)]), stager.moment());
+        // Held and let go since: its container may have been made after the listing.
+        drop(stager.hold(vec![token(3)]));
+        let _after = stager.hold(vec![token(4)]);
+        assert_eq!(stager.keep(HashSet::from([token(9)]), moment).await.unwrap(), Some(1));
+        assert_eq!(kept.recv().await.unwrap(), [9, 2, 3, 4].map(token).into());
+        assert_eq!(stager.keep(HashSet::new(), stager.moment()).await.unwrap(), Some(1));
+        assert_eq!(kept.recv().await.unwrap(), [2, 4].map(token).into());
+    }
+
+    #[tokio::test]
+    async fn a_stage_that_hangs_holds_up_no_other() {
+        let dir = tempfile::tempdir().unwrap();
+        let (stager, _kept) = stager(dir.path());
+        let stager = Arc::new(stager);
+        let hanging = stager.clone();
+        let hangs = tokio::spawn(async move { hanging.hollow(&token(1)).await });
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        let begun = std::time::Instant::now();
+        assert_eq!(stager.keep(HashSet::new(), stager.moment()).await.unwrap(), None);
+        let others = tokio::time::timeout(Duration::from_secs(1), stager.tidying.read());
+        assert!(others.await.is_ok() && begun.elapsed() < PATIENCE / 2);
+        assert!(!hangs.is_finished());
+        hangs.abort();
     }
 }

@@ -5,6 +5,7 @@ use super::channel::Channel;
 use super::engine::{Engine, Files};
 use super::options::Options;
 use super::peer::Peer;
+use super::places::Places;
 use super::staging::Stager;
 use super::wall::Wall;
 use crate::policy::{Limits, Policy, Problems, Who};
@@ -19,6 +20,15 @@ use tokio::signal::unix::Signal;
 
 /// What the engine may take to finish what nobody waits for any more.
 const YOUTH: Duration = Duration::from_secs(10);
+
+/// Answers of one user's that may be whole in memory at once: another waits for its place.
+const ANSWERS: usize = 8;
+
+/// Copies out of one user's that may be rewritten at once, a few MiB each: another waits for its place.
+const REWRITES: usize = 4;
+
+/// Exec instances that one user may have in the making at once: another waits for its place.
+const EXECS: usize = 16;
 
 /// The gateway, as its handlers see it.
 #[derive(Debug)]
@@ -36,8 +46,33 @@ pub(super) struct Gateway {
     pub(super) leashes: super::leash::Leashes,
     pub(super) look_ups: super::account::LookUps,
     pub(super) bodies: super::body::Bodies,
+    /// One walk through layers at a time per uid.
+    pub(super) walks: Places,
+    /// Copies out that are rewritten, per uid: each remembers the links that it has seen.
+    pub(super) rewrites: Places,
+    /// Copies with containers that do not run.
+    pub(super) removals: super::removals::Removals,
+    /// What each user has done, one after the other.
+    pub(super) pace: super::pace::Pace,
+    /// Exec instances in the making, per uid: what is made is counted then.
+    pub(super) execs: Places,
+    /// Answers that are whole in memory, per uid.
+    pub(super) answers: Places,
     born: Instant,
     pub(super) gpus: super::gpu::service::Gpus,
+    /// What has been stopped for so long that it goes soon.
+    pub(super) marks: super::expiry::Marks,
+    pub(super) reasons: super::reasons::Reasons,
+}
+
+fn reasons(state: &Path) -> anyhow::Result<super::reasons::Reasons> {
+    let dir = state.join("stopped");
+    super::reasons::Reasons::open(&dir).with_context(|| format!("cannot read {}", dir.display()))
+}
+
+fn marks(state: &Path) -> anyhow::Result<super::expiry::Marks> {
+    let dir = state.join("expiring");
+    super::expiry::Marks::open(&dir).with_context(|| format!("cannot read {}", dir.display()))
 }
 
 impl Gateway {
@@ -61,8 +96,16 @@ impl Gateway {
             leashes: super::leash::Leashes::default(),
             look_ups: super::account::LookUps::default(),
             bodies: super::body::Bodies::default(),
+            walks: Places::new(1),
+            rewrites: Places::new(REWRITES),
+            removals: super::removals::Removals::default(),
+            pace: super::pace::Pace::default(),
+            execs: Places::new(EXECS),
+            answers: Places::new(ANSWERS),
             born: Instant::now(),
             gpus: super::gpu::service::Gpus::open(&options.state_dir)?,
+            marks: marks(&options.state_dir)?,
+            reasons: reasons(&options.state_dir)?,
         })
     }
 
@@ -77,12 +120,20 @@ impl Gateway {
             wall: Wall::told_by(PathBuf::from("/nonexistent/wall")),
             channel: Channel::open(&state_dir)?,
             gpus: super::gpu::service::Gpus::open(&state_dir)?,
+            marks: marks(&state_dir)?,
+            reasons: reasons(&state_dir)?,
             state_dir,
             copy_helper: PathBuf::from(place::COPY_HELPER),
             pulls: super::images::Pulls::default(),
             leashes: super::leash::Leashes::default(),
             look_ups: super::account::LookUps::default(),
             bodies: super::body::Bodies::default(),
+            walks: Places::new(1),
+            rewrites: Places::new(REWRITES),
+            removals: super::removals::Removals::default(),
+            pace: super::pace::Pace::default(),
+            execs: Places::new(EXECS),
+            answers: Places::new(ANSWERS),
             born: Instant::now(),
         })
     }
@@ -107,14 +158,21 @@ impl Gateway {
         self.policy().limits(&who)
     }
 
-    /// Puts the whole new policy in force, or keeps the old one.
-    pub(super) fn reload(&self) -> Result<(), Problems> {
+    /// Puts the whole new policy in force, or keeps the old one. What of it is not in force yet.
+    pub(super) async fn reload(self: &Arc<Self>) -> Result<Vec<String>, Problems> {
         let policy = Policy::load(&self.policy_path)?;
+        let mut warnings = Vec::new();
         if policy.gateway().engine() != self.policy().gateway().engine() {
-            tracing::warn!("gateway.engine has changed: it takes effect when the gateway is restarted");
+            warnings
+                .push("gateway.engine has changed: it takes effect when the gateway is restarted".to_owned());
         }
         *self.policy.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(policy);
-        Ok(())
+        // On its own: a driver may hang.
+        let gateway = Arc::clone(self);
+        tokio::spawn(async move { super::gpu::reaper::look(&gateway).await });
+        tracing::info!("the policy was read anew");
+        warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
+        Ok(warnings)
     }
 
     /// The files every container of this caller's gets, written anew where they differ.
@@ -164,11 +222,8 @@ fn write_readable(path: &Path, text: &str) -> std::io::Result<()> {
 /// SIGHUP: the whole new policy or the old one.
 pub(super) async fn reload_on_hangup(gateway: Arc<Gateway>, mut hangups: Signal) {
     while hangups.recv().await.is_some() {
-        match gateway.reload() {
-            Ok(()) => tracing::info!("the policy was read anew"),
-            Err(problems) => {
-                tracing::error!("the policy was not read, the old one stays in force: {problems}")
-            }
+        if let Err(problems) = gateway.reload().await {
+            tracing::error!("the policy was not read, the old one stays in force: {problems}");
         }
     }
 }

@@ -2,12 +2,14 @@
 
 use super::audit;
 use super::body::{Whole, json_body};
-use super::create::{VolumeWish, volume_wish};
+use super::create::{ANONYMOUS, VolumeWish, volume_wish};
 use super::engine::{OwnedVolume, without_ours};
 use super::error::Error;
-use super::filters::{self, all_match, has_label};
+use super::filters::{self, Names, all_match, has_label};
 use super::peer::Peer;
+use super::routes::Meant;
 use super::state::Gateway;
+use super::task::to_the_end;
 use crate::policy::Thing;
 use crate::protocol::name::ThingName;
 use axum::Json;
@@ -62,17 +64,20 @@ pub(super) async fn list(
     State(gateway): Shared,
     Query(query): Query<ListQuery>,
 ) -> Result<Json<Value>, Error> {
-    let words = filters::parse(&query.filters, &KEYS)?;
+    let mut words = filters::parse(&query.filters, &KEYS)?;
+    let names = Names::take(&mut words)?;
     let used = if words.contains_key("dangling") { used(&gateway, &peer).await? } else { Vec::new() };
     let own = gateway.engine.volumes_of(&peer).await?;
-    let kept = own.iter().filter(|volume| {
-        all_match(&words, |key, value| match key {
-            "name" => volume.name().as_str().contains(value.trim_matches(['^', '$'])),
-            "label" => has_label(volume.details().get("Labels"), value),
-            "driver" => value == "local",
-            _ => matches!(value, "1" | "true") != used.iter().any(|name| name == volume.engine_name()),
-        })
-    });
+    let kept = own
+        .iter()
+        .filter(|volume| names.as_ref().is_none_or(|names| names.match_any(volume.name().as_str())))
+        .filter(|volume| {
+            all_match(&words, |key, value| match key {
+                "label" => has_label(volume.details().get("Labels"), value),
+                "driver" => value == "local",
+                _ => matches!(value, "1" | "true") != used.iter().any(|name| name == volume.engine_name()),
+            })
+        });
     Ok(Json(json!({ "Volumes": kept.map(shown).collect::<Vec<_>>(), "Warnings": [] })))
 }
 
@@ -90,7 +95,7 @@ pub(super) async fn create(
     body: Whole,
 ) -> Result<(StatusCode, Json<Value>), Error> {
     let VolumeWish { name, labels } = volume_wish(json_body(&body)?)?;
-    let made = tokio::spawn(async move {
+    let made = to_the_end(async move {
         let _turn = gateway.engine.turn(peer.uid()).await;
         let made = ensure(&gateway, &peer, &name, &labels).await;
         if let Err(error) = &made {
@@ -98,7 +103,7 @@ pub(super) async fn create(
         }
         made
     });
-    let volume = made.await.map_err(|error| Error::Internal(error.to_string()))??;
+    let volume = made.await?;
     Ok((StatusCode::CREATED, Json(shown(&volume))))
 }
 
@@ -136,19 +141,28 @@ pub(super) async fn remove(
     Ok(StatusCode::NO_CONTENT)
 }
 
+/// Since this version of the API only what was made without a name goes, unless all are asked for.
+const NAMED_STAY: (u32, u32) = (1, 42);
+
 /// Removes what no container has.
 pub(super) async fn prune(
     peer: Peer,
     State(gateway): Shared,
+    Meant(version): Meant,
     Query(query): Query<ListQuery>,
 ) -> Result<Json<Value>, Error> {
-    let words = filters::parse(&query.filters, &["all", "label"])?;
+    let mut words = filters::parse(&query.filters, &["all", "label"])?;
+    let all =
+        filters::truth("all", &words.remove("all").unwrap_or_default())?.unwrap_or(version < NAMED_STAY);
     let used = used(&gateway, &peer).await?;
     let mut gone = Vec::new();
     for volume in gateway.engine.volumes_of(&peer).await? {
-        let meant =
-            all_match(&words, |key, value| key == "all" || has_label(volume.details().get("Labels"), value));
-        if meant && !used.iter().any(|name| name == volume.engine_name()) {
+        let labels = volume.details().get("Labels");
+        let meant = all_match(&words, |_, value| has_label(labels, value));
+        if meant
+            && (all || has_label(labels, ANONYMOUS))
+            && !used.iter().any(|name| name == volume.engine_name())
+        {
             audit::allowed(Some(&peer), "volume-rm", volume.name().as_str());
             if gateway.engine.call(Method::DELETE, volume.target()).await.is_ok() {
                 gateway.engine.forget_volume(volume.engine_name());

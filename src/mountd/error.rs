@@ -15,6 +15,8 @@ pub(super) enum Error {
     NotARoot(PathBuf),
     #[error("{} may be mounted read-only only", shown(.0))]
     ReadOnlyRoot(PathBuf),
+    #[error("the mount helper has read another policy than the gateway of {}; ask the admin to reload both", shown(.0))]
+    OtherPolicy(PathBuf),
     #[error("{} holds homes, name a directory of your own below it", shown(.0))]
     RootOfHomes(PathBuf),
     #[error("{} can be changed by others than root, so nothing below it can be mounted; ask the admin", shown(.0))]
@@ -72,6 +74,7 @@ impl Error {
             Self::Uid(_)
             | Self::NotARoot(_)
             | Self::ReadOnlyRoot(_)
+            | Self::OtherPolicy(_)
             | Self::RootOfHomes(_)
             | Self::NotRootsAlone(_)
             | Self::NotYours(_)
@@ -81,6 +84,11 @@ impl Error {
             | Self::UsersMount { .. }
             | Self::Closed(_) => Reason::NotAllowed,
         }
+    }
+
+    /// Whether the gateway may ask by a policy that is newer than ours.
+    pub(super) fn may_be_stale(&self) -> bool {
+        matches!(self, Self::Uid(_) | Self::NotARoot(_) | Self::ReadOnlyRoot(_) | Self::OtherPolicy(_))
     }
 
     pub(super) fn answer(&self) -> Answer {

@@ -28,6 +28,7 @@ use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 /// Stage users' directories for ie-containerd.
 #[derive(Debug, Parser)]
@@ -74,17 +75,14 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let roots = roots::Roots::load(&policy)?;
     let _alone = own(&runtime)?;
     let stages = stage::Stages::below(&runtime.join(place::STAGE))?;
-    let mountd = Arc::new(verbs::Mountd::new(roots, stages));
+    let mountd = Arc::new(verbs::Mountd::new(policy, roots, stages));
     let socket = Socket::open(&runtime, group)?;
     start_serving(&mountd, socket.listener.try_clone()?, gateway)?;
     sd_notify::notify(&[sd_notify::NotifyState::Ready]).context("telling systemd")?;
 
     // Stages outlive the daemon: containers that run have them mounted.
     while signals.wait()? == Signal::SIGHUP {
-        match roots::Roots::load(&policy) {
-            Ok(roots) => mountd.replace_roots(roots),
-            Err(error) => say(format_args!("the roots in force stay: {error:#}")),
-        }
+        mountd.reload();
     }
     Ok(())
 }
@@ -133,10 +131,19 @@ fn own(runtime: &Path) -> anyhow::Result<File> {
     let dir = File::open(runtime).with_context(told)?;
     // The gateway walks through it to the socket; the stages are closed to it.
     dir.set_permissions(Permissions::from_mode(0o755)).with_context(told)?;
-    let lock = rustix::fs::flock(&dir, rustix::fs::FlockOperation::NonBlockingLockExclusive);
-    lock.with_context(|| format!("another ie-mountd serves {}", runtime.display()))?;
+    let begun = Instant::now();
+    while let Err(error) = rustix::fs::flock(&dir, rustix::fs::FlockOperation::NonBlockingLockExclusive) {
+        // A child of one that was killed has the lock until it has become another program.
+        if begun.elapsed() > LEFT_BEHIND {
+            return Err(error).with_context(|| format!("another ie-mountd serves {}", runtime.display()));
+        }
+        std::thread::sleep(LEFT_BEHIND / 100);
+    }
     Ok(dir)
 }
+
+/// How long the lock of one that has ended may be left behind.
+const LEFT_BEHIND: Duration = Duration::from_secs(2);
 
 /// The listening socket, taken over from systemd or made.
 struct Socket {

@@ -20,6 +20,8 @@ use std::time::Duration;
 const PATIENCE: Duration = Duration::from_secs(10);
 /// How many opens may be under way for one user; where the file system is dead, they do not end.
 const MOST_AT_ONCE: usize = 8;
+/// And for all users: the unit's `TasksMax` has room for these, the gateway's connections, and some.
+const MOST_IN_ALL: usize = 256;
 /// How long the next one waits for a place: living file systems free one in far less.
 const BRIEFLY: Duration = Duration::from_secs(1);
 
@@ -66,8 +68,7 @@ impl Places {
     /// None when no place has become free in time.
     fn take(self: &Arc<Self>, uid: u32) -> Option<Place> {
         let taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
-        let full =
-            |taken: &mut HashMap<u32, usize>| taken.get(&uid).is_some_and(|count| *count >= MOST_AT_ONCE);
+        let full = |taken: &mut HashMap<u32, usize>| is_full(taken, uid);
         let waited = self.freed.wait_timeout_while(taken, BRIEFLY, full);
         let (mut taken, waited) = waited.unwrap_or_else(PoisonError::into_inner);
         if waited.timed_out() {
@@ -76,6 +77,11 @@ impl Places {
         *taken.entry(uid).or_default() += 1;
         Some(Place { places: Arc::clone(self), uid })
     }
+}
+
+fn is_full(taken: &HashMap<u32, usize>, uid: u32) -> bool {
+    let own = taken.get(&uid).copied().unwrap_or_default();
+    own >= MOST_AT_ONCE || taken.values().sum::<usize>() >= MOST_IN_ALL
 }
 
 /// One of a user's places; given back when the open has ended, not when it is given up.
@@ -228,4 +234,16 @@ fn look(dir: &OwnedFd, path: &Path) -> Result<Stat, Error> {
 
 fn is_roots_alone(stat: &Stat) -> bool {
     stat.st_uid == 0 && stat.st_mode & 0o022 == 0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_user_has_a_few_places_and_all_have_no_more_than_threads() {
+        let taken = |users: u32, each: usize| (1..=users).map(|uid| (uid, each)).collect::<HashMap<_, _>>();
+        assert!(is_full(&taken(1, 8), 1) && !is_full(&taken(1, 7), 1) && !is_full(&taken(1, 8), 2));
+        assert!(is_full(&taken(32, 8), 99) && !is_full(&taken(31, 8), 99));
+    }
 }

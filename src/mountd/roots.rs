@@ -45,6 +45,9 @@ impl Roots {
         }
         let gids = plain_gids(&ask.gids)?;
         let root = self.named(&ask.root)?.clone();
+        if root.idmap != ask.idmap {
+            return Err(Error::OtherPolicy(root.path));
+        }
         let relative = plain_path(&ask.relative)?;
         match (root.kind, ask.access) {
             (RootKind::Home, _) if relative.as_os_str().is_empty() => {
@@ -144,6 +147,7 @@ mod tests {
             root: root.into(),
             relative: relative.into(),
             access: Access::ReadOnly,
+            idmap: true,
         }
     }
 
@@ -193,6 +197,15 @@ mod tests {
             assert_eq!(verdict(&ask("/home", path)), Some(Reason::BadRequest), "{path:?}");
         }
         assert_eq!(verdict(&ask("/home", "")), Some(Reason::NotAllowed));
+    }
+
+    #[test]
+    fn two_policies_that_differ_stage_nothing() {
+        let other = Stage { idmap: false, ..ask("/home", "ann") };
+        assert_eq!(verdict(&other), Some(Reason::NotAllowed));
+        assert!(roots().admit(&other).unwrap_err().may_be_stale());
+        assert!(roots().admit(&ask("/elsewhere", "x")).unwrap_err().may_be_stale());
+        assert!(!roots().admit(&ask("/home", "..")).unwrap_err().may_be_stale());
     }
 
     #[test]

@@ -3,16 +3,18 @@
 use super::error::Error;
 use super::idmap::Maps;
 use super::open::Opener;
-use super::roots::Roots;
+use super::roots::{Admitted, Roots};
 use super::say;
 use super::stage::{Made, Stages, Wish};
 use crate::protocol::stage::{Answer, Request, Stage, Token};
 use std::os::fd::AsFd;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// The daemon's whole state. All that must outlive it is in the kernel's table of mounts.
 #[derive(Debug)]
 pub(super) struct Mountd {
+    policy: PathBuf,
     roots: Mutex<Arc<Roots>>,
     stages: Stages,
     opener: Opener,
@@ -20,8 +22,14 @@ pub(super) struct Mountd {
 }
 
 impl Mountd {
-    pub(super) fn new(roots: Roots, stages: Stages) -> Self {
-        Self { roots: Mutex::new(Arc::new(roots)), stages, opener: Opener::default(), maps: Maps::default() }
+    pub(super) fn new(policy: PathBuf, roots: Roots, stages: Stages) -> Self {
+        Self {
+            policy,
+            roots: Mutex::new(Arc::new(roots)),
+            stages,
+            opener: Opener::default(),
+            maps: Maps::default(),
+        }
     }
 
     /// Puts other roots in force; requests under way keep those they began with.
@@ -42,9 +50,28 @@ impl Mountd {
         })
     }
 
+    /// Reads the policy file, and puts its roots in force. What is wrong with it leaves the old ones.
+    pub(super) fn reload(&self) {
+        match Roots::load(&self.policy) {
+            Ok(roots) => self.replace_roots(roots),
+            Err(error) => say(format_args!("the roots in force stay: {error:#}")),
+        }
+    }
+
+    /// By the roots in force. The gateway may have read the file anew, and nobody have told us: then we do so, too.
+    fn admit(&self, ask: &Stage) -> Result<Admitted, Error> {
+        let roots = || Arc::clone(&self.roots.lock().unwrap_or_else(PoisonError::into_inner));
+        match roots().admit(ask) {
+            Err(error) if error.may_be_stale() => {
+                self.reload();
+                roots().admit(ask)
+            }
+            admitted => admitted,
+        }
+    }
+
     fn stage(&self, ask: &Stage) -> Result<Answer, Error> {
-        let roots = Arc::clone(&self.roots.lock().unwrap_or_else(PoisonError::into_inner));
-        let admitted = Arc::new(roots.admit(ask)?);
+        let admitted = Arc::new(self.admit(ask)?);
         let opened = self.opener.open(&admitted)?;
         let map = match admitted.root().idmap {
             true => Some(self.maps.of(admitted.uid(), admitted.gids())?),

@@ -1,5 +1,6 @@
 //! What a user's containers and volumes may hold on the engine's disk together.
 
+use super::cap::Cap;
 use super::limits::Limits;
 use super::refuse::{QUOTA, refusal};
 use super::total::Total;
@@ -9,7 +10,8 @@ use crate::protocol::report::Refusal;
 
 impl Limits {
     pub(super) fn disk<'a>(&'a self, used: &'a Usage) -> Total<'a, Bytes> {
-        let used = used.disk.iter().map(|held| (held.name.as_str(), held.bytes)).collect();
+        let used =
+            used.disk.iter().map(|held| (held.name.as_str(), held.bytes.unwrap_or_default())).collect();
         Total { rule: "total.disk", limit: &self.total.disk, used, frees: "rm" }
     }
 
@@ -17,6 +19,15 @@ impl Limits {
     pub fn disk_left(&self, used: &Usage) -> Result<(), Refusal> {
         let total = self.disk(used);
         let line = total.line();
+        if total.limit.value == Cap::Unlimited {
+            return Ok(());
+        }
+        // Nothing that is kept from being counted is free.
+        if let Some(held) = used.disk.iter().find(|held| held.bytes.is_none()) {
+            let what = format!("what {} holds cannot be measured", held.name);
+            let no = refusal(QUOTA, "total.disk", &self.total.disk.source, &what);
+            return Err(no.hint(removal(held)));
+        }
         if total.fits() {
             return Ok(());
         }
@@ -25,9 +36,15 @@ impl Limits {
         no.used = Some(total.holders());
         no.limit = Some(line.limit);
         Err(no.hint(match used.disk.iter().max_by_key(|held| held.bytes) {
-            Some(Held { volume: Some(name), .. }) => format!("docker volume rm {name}"),
-            Some(Held { name, .. }) => format!("`ie-container rm {name}`, what it holds goes with it"),
+            Some(held) => removal(held),
             None => "`ie-container quota` shows what you may have".to_owned(),
         }))
+    }
+}
+
+fn removal(held: &Held) -> String {
+    match held {
+        Held { volume: Some(name), .. } => format!("docker volume rm {name}"),
+        Held { name, .. } => format!("`ie-container rm {name}`, what it holds goes with it"),
     }
 }

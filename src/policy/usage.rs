@@ -24,7 +24,8 @@ pub struct Held {
     pub name: String,
     /// A volume's short name, if it is one.
     pub volume: Option<String>,
-    pub bytes: Bytes,
+    /// Nothing where it cannot be measured.
+    pub bytes: Option<Bytes>,
 }
 
 /// All of the caller's containers, and the host ports that anybody's containers hold.

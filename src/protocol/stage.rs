@@ -65,6 +65,8 @@ pub struct Stage {
     /// The directory below the root; empty for the root itself. No `.`, no `..`, not absolute.
     pub relative: PathBuf,
     pub access: Access,
+    /// Whether the gateway's policy has the root idmapped: of two policies neither is followed.
+    pub idmap: bool,
 }
 
 /// What the gateway may ask of ie-mountd.

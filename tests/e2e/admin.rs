@@ -1,9 +1,11 @@
 //! What an admin does: everybody's containers, through the admin socket.
 
 use crate::suite::{tests, world};
+use crate::world::tools::eventually;
 
 tests![
     everybodys_containers_are_shown,
+    everybodys_are_filtered,
     one_is_stopped_and_removed,
     a_name_alone_is_nobodys,
     a_draft_is_checked
@@ -27,6 +29,39 @@ fn everybodys_containers_are_shown() {
     world.docker("rm -f admins-own").exits(0);
 }
 
+/// What is listed here is handed on to `admin rm -f`: a filter that is not served must not list everybody.
+fn everybodys_are_filtered() {
+    let world = world();
+    let (ann, bob) = (world.newcomer("ann"), world.newcomer("bob"));
+    ann.sleeper("box");
+    bob.run("run --name done busybox:test true").ok();
+    bob.run("run --name box2 busybox:test true").ok();
+    let shown = |words: &str| {
+        let format = ["--format", "{{.Owner}}/{{.Names}}"];
+        let mut lines: Vec<String> = Vec::new();
+        for line in world
+            .admin([words.split(' ').collect::<Vec<_>>(), format.to_vec()].concat().as_slice())
+            .ok()
+            .lines()
+        {
+            // Others are at work too.
+            if [&ann, &bob].iter().any(|user| line.starts_with(&format!("{}/", user.login))) {
+                lines.push(line.replace(&ann.login, "ann").replace(&bob.login, "bob"));
+            }
+        }
+        lines
+    };
+    assert!(eventually(|| shown("admin ps -a -f status=exited") == ["bob/box2", "bob/done"]));
+    assert_eq!(shown("admin ps -a -f name=^box$"), ["ann/box"]);
+    assert_eq!(shown(&format!("admin ps -a -f owner={} -f name=box", bob.login)), ["bob/box2"]);
+    assert_eq!(shown("admin ps -a -f owner=nobody-at-all"), [""; 0]);
+    assert!(shown("admin ps -n 1").len() <= 1);
+    for wrong in ["admin ps -aq -f nope=1", "admin ps -a -f status=exitedd", "admin ps -a --size"] {
+        world.admin(wrong).says(&["ie-container: "]).fails(1);
+    }
+    ann.run("ps -f owner=x").says(&["invalid filter"]).fails(1);
+}
+
 fn one_is_stopped_and_removed() {
     let world = world();
     let ann = world.newcomer("ann");
@@ -43,7 +78,7 @@ fn one_is_stopped_and_removed() {
     let id = ann.run("run -d --name three busybox:test sleep 1000").line();
     world.admin(format!("admin rm -f {id}")).exits(0);
     world.admin(format!("admin rm -f {id}")).exits(0);
-    world.admin(format!("admin stop {id}")).says(&["no such container"]).fails(1);
+    world.admin(format!("admin stop {id}")).says(&["no such container", "admin ps -a lists"]).fails(1);
     assert_eq!(ann.run("ps -aq").ok(), "");
     let log = world.gateway.said();
     assert!(

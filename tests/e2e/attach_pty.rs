@@ -1,7 +1,9 @@
 //! Terminals: `run -it`, `exec -it` and `attach` on a real pseudo-terminal.
 
-use crate::suite::{tests, world};
-use rustix::process::Signal;
+use crate::suite::{tests, world, world_alone};
+use crate::world::Pty;
+use crate::world::tools::eventually;
+use rustix::process::{Pid, Signal, kill_process};
 
 tests![
     a_shell_on_a_terminal,
@@ -14,6 +16,7 @@ tests![
     the_terminal_is_put_right_after_a_signal,
     a_terminal_needs_a_terminal,
     attach_without_a_terminal,
+    a_start_that_takes_long_is_given_up,
 ];
 
 const CTRL_C: &str = "\x03";
@@ -39,11 +42,14 @@ fn the_size_follows_the_terminal() {
     let ann = world.newcomer("ann");
     let mut pty = ann.pty("run -it --rm busybox:test sh");
     pty.expect("$ ");
-    pty.send("stty size\n");
-    pty.expect("24 80");
+    let becomes = |pty: &mut Pty, size: &str, product: &str| {
+        let until = format!("until [ \"$(stty size)\" = '{size}' ]; do sleep 0.1; done");
+        pty.send(&format!("{until}; echo is-$(({}))\n", size.replace(' ', "*")));
+        pty.expect(&format!("is-{product}"));
+    };
+    becomes(&mut pty, "24 80", "1920");
     pty.resize(41, 133);
-    pty.send("sleep 1; stty size\n");
-    pty.expect("41 133");
+    becomes(&mut pty, "41 133", "5453");
     pty.send("exit\n");
     assert_eq!(pty.finish(), 0);
 }
@@ -96,7 +102,7 @@ fn ctrl_c_ends_the_foreground_program_alone() {
     pty.expect("$ ");
     pty.send("echo about-to-sleep; sleep 1000\n");
     pty.expect("about-to-sleep\r\n");
-    std::thread::sleep(std::time::Duration::from_millis(300));
+    std::thread::sleep(std::time::Duration::from_millis(1500));
     pty.send(CTRL_C);
     pty.expect("$ ");
     pty.send("echo code-$?; exit\n");
@@ -111,8 +117,8 @@ fn exec_has_a_terminal_of_its_own() {
     let mut pty = ann.pty("exec -it box sh");
     pty.expect("$ ");
     pty.resize(30, 100);
-    pty.send("sleep 1; stty size; exit 6\n");
-    pty.expect("30 100");
+    pty.send("until [ \"$(stty size)\" = '30 100' ]; do sleep 0.1; done; echo is-$((30*100)); exit 6\n");
+    pty.expect("is-3000");
     assert_eq!(pty.finish(), 6);
     assert!(pty.is_cooked());
 }
@@ -179,8 +185,27 @@ fn attach_without_a_terminal() {
     .ok();
     // Standard input stays open, as the engine ends an attachment whose input has ended, whatever was still to come.
     let script = format!(
-        "(echo this; sleep 2) | {} attach echo; echo code $?",
+        "mkfifo in; {} attach echo <in & exec 3>in; echo this >&3; wait $!; echo code $?",
         world.program("ie-container").display()
     );
     assert_eq!(ann.sh(&script).ok(), "got this\ncode 3\n");
+}
+
+/// The mount helper takes its time; nobody but the client is there to hear ctrl-c.
+fn a_start_that_takes_long_is_given_up() {
+    let world = world_alone();
+    let ann = world.newcomer("ann");
+    let id = ann.run("create -it --name shell busybox:test sh").line();
+    let helper = Pid::from_raw(world.mountd.pid().try_into().unwrap()).unwrap();
+    kill_process(helper, Signal::STOP).unwrap();
+    let mut pty = ann.pty("start -ai shell");
+    let begun = format!(r#""start","container":"{id}""#);
+    assert!(eventually(|| world.gateway.said().contains(&begun)));
+    assert!(!pty.is_cooked());
+    pty.send(CTRL_C);
+    assert_eq!(pty.finish(), 130);
+    kill_process(helper, Signal::CONT).unwrap();
+    assert!(pty.is_cooked(), "the terminal was left raw");
+    assert_eq!(world.inspect(&ann.engine_name("shell"), "{{.State.Status}}"), "created");
+    ann.run("rm shell").ok();
 }

@@ -2,12 +2,15 @@
 
 use crate::suite::{tests, world};
 use crate::world::User;
-use crate::world::tools::wait_until;
+use crate::world::tools::eventually;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::Path;
-use std::time::Duration;
 
 tests![
+    a_copy_that_nobody_reads_keeps_no_container,
+    any_number_of_copies_keep_no_container,
+    a_raw_tar_is_no_body,
+    what_is_not_copied_is_told,
     files_go_in_and_out,
     directories_follow_dockers_cases,
     stopped_containers_take_and_give,
@@ -254,10 +257,101 @@ fn a_killed_client_leaves_nothing_running() {
     ann.sh("head -c 300000000 /dev/zero > big; echo small > little").ok();
     let client = ann.spawn("cp big box:/tmp/big");
     let copies = || ann.run("exec box ps").stdout().contains("ie-copy");
-    assert!(wait_until(Duration::from_secs(20), copies), "the helper was never seen");
+    assert!(eventually(copies), "the helper was never seen");
     client.signal(rustix::process::Signal::KILL);
     client.finish().exits(137);
-    assert!(wait_until(Duration::from_secs(20), || !copies()), "the helper is still there");
+    assert!(eventually(|| !copies()), "the helper is still there");
     ann.run("cp little box:/tmp/little").ok();
     assert_eq!(ann.run("exec box cat /tmp/little").ok(), "small\n");
+}
+
+/// Both ways: a name that goes, a file that shrinks, and what is no file.
+fn what_is_not_copied_is_told() {
+    let world = world();
+    let ann = world.newcomer("ann");
+    ann.sleeper("box");
+    ann.run(["exec", "box", "sh", "-c", "mkdir /tmp/d; mkfifo /tmp/d/fifo; echo here > /tmp/d/file"]).ok();
+    let out = ann.run("cp box:/tmp/d .");
+    out.says(&["skipped a fifo: /tmp/d/fifo", "Successfully copied"]).exits(0);
+    assert_eq!(ann.read("d/file"), "here\n");
+    for (words, said) in [
+        ("cp box:/tmp/d/fifo .", "a fifo is not copied: /tmp/d/fifo"),
+        ("cp box:/dev/null nothing", "a device is not copied: /dev/null"),
+    ] {
+        ann.run(words).says(&[said]).fails(1);
+    }
+    assert!(!ann.home.join("nothing").exists());
+    ann.sh("mkdir in; mkfifo in/fifo; echo mine > in/file").ok();
+    ann.run("cp in box:/tmp").says(&["skipped a fifo: ", "Successfully copied"]).exits(0);
+    ann.run("cp in/fifo box:/tmp").says(&["a fifo is not copied"]).fails(1);
+    // To stdout, too, the reason is told; and the plain client copies the rest.
+    ann.run(["exec", "box", "sh", "-c", "mkdir /tmp/e; echo x > /tmp/e/closed; chmod 0 /tmp/e/closed"]).ok();
+    ann.run("cp box:/tmp/e -").says(&["permission denied: "]).fails(1);
+    // A name that is no text can be neither asked for nor mistaken for another.
+    ann.run(["exec", "box", "sh", "-c", "cd /tmp; echo twin > \"$(printf 'l\\357\\277\\275')\""]).ok();
+    for method in ["GET", "HEAD"] {
+        assert_eq!(ann.ask(method, "/containers/box/archive?path=/tmp/l%FF", "").0, 400, "{method}");
+    }
+    ann.docker("cp box:/tmp/d again").exits(0);
+    assert_eq!(ann.read("again/file"), "here\n");
+}
+
+/// Out of one that does not run, where the engine itself would wait for the reader.
+fn a_copy_that_nobody_reads_keeps_no_container() {
+    use std::io::{Read, Write};
+    let world = world();
+    let ann = world.newcomer("ann");
+    ann.run("create --name still busybox:test true").ok();
+    ann.sh("dd if=/dev/zero of=big bs=1M count=64 2>/dev/null").ok();
+    ann.run("cp big still:/tmp/").ok();
+    // As many as are rewritten at once, and two more that wait for a place.
+    let mut readers: Vec<_> = (0..6).map(|_| ann.caller().connect().unwrap()).collect();
+    for (number, reader) in readers.iter_mut().enumerate() {
+        reader.write_all(b"GET /containers/still/archive?path=/tmp/big HTTP/1.1\r\nHost: d\r\n\r\n").unwrap();
+        if number == 0 {
+            reader.read_exact(&mut [0; 100]).unwrap();
+        }
+    }
+    let begun = std::time::Instant::now();
+    ann.run("rm -f still").ok();
+    assert!(begun.elapsed() < std::time::Duration::from_secs(10), "{:?}", begun.elapsed());
+    assert_eq!(ann.run("ps -aq").ok(), "");
+}
+
+/// One behind the other, each of which could take its time.
+fn any_number_of_copies_keep_no_container() {
+    use std::io::Write;
+    let world = world();
+    let ann = world.newcomer("ann");
+    ann.run("create --name still busybox:test true").ok();
+    let id = ann.run("ps -aq --no-trunc").line();
+    // A young gateway keeps copies waiting.
+    ann.run("cp still:/bin/busybox .").ok();
+    let head = "PUT /containers/still/archive?path=/tmp HTTP/1.1\r\nHost: d\r\nContent-Length: 10240\r\n\r\n";
+    let copies: Vec<_> = (0..60)
+        .map(|_| {
+            let mut copy = ann.caller().connect().unwrap();
+            copy.write_all(head.as_bytes()).unwrap();
+            copy
+        })
+        .collect();
+    let begun = format!(r#""cp-in","container":"{id}""#);
+    assert!(eventually(|| world.gateway.said().matches(&begun).count() == copies.len()));
+    ann.run("rm -f still").ok();
+    assert_eq!(ann.run("ps -aq").ok(), "");
+}
+
+/// It would be waited for, with the container locked.
+fn a_raw_tar_is_no_body() {
+    use std::io::{Read, Write};
+    let world = world();
+    let ann = world.newcomer("ann");
+    ann.run("create --name still busybox:test true").ok();
+    let mut caller = ann.caller().connect().unwrap();
+    let head = "PUT /containers/still/archive?path=/tmp HTTP/1.1\r\nHost: d\r\nConnection: Upgrade\r\n\
+                Upgrade: ie-tar\r\nContent-Length: 5\r\n\r\n";
+    caller.write_all(head.as_bytes()).unwrap();
+    let mut answer = vec![0; 12];
+    caller.read_exact(&mut answer).unwrap();
+    assert_eq!(String::from_utf8_lossy(&answer), "HTTP/1.1 400");
 }

@@ -1,11 +1,11 @@
 //! What containers and volumes write counts, and a container that goes on writing over the limit is stopped.
 
 use crate::suite::{tests, world_alone};
-use crate::world::tools::wait_until;
+use crate::world::tools::{eventually, wait_until};
 use crate::world::{User, World};
 use std::time::Duration;
 
-tests![what_a_container_writes_counts, what_a_volume_holds_counts];
+tests![what_a_container_writes_counts, what_a_volume_holds_counts, what_cannot_be_measured_counts];
 
 /// A gateway that measures each second, until it is dropped.
 struct Measuring<'w>(&'w World);
@@ -33,7 +33,7 @@ const WRITE: &str = "dd if=/dev/zero of=FILE bs=1M count=40; sleep 1000";
 #[track_caller]
 fn is_stopped(world: &World, user: &User<'_>, name: &str) {
     let state = || world.inspect(&user.engine_name(name), "{{.State.Status}}");
-    assert!(wait_until(Duration::from_secs(40), || state() == "exited"), "{name} is {}", state());
+    assert!(wait_until(Duration::from_secs(120), || state() == "exited"), "{name} is {}", state());
 }
 
 fn what_a_container_writes_counts() {
@@ -51,6 +51,12 @@ fn what_a_container_writes_counts() {
     pty.expect("of 20m are taken");
     pty.expect("hog is stopped");
     is_stopped(&world, &ann, "hog");
+    // Its owner reads why, at leisure.
+    let told = ann.run(["ps", "-a", "--format", "{{.Names}} {{.Status}}"]).ok();
+    let line = told.lines().find(|line| line.starts_with("hog ")).unwrap();
+    assert!(line.contains("Exited (") && line.contains(", stopped: total.disk: "), "{told}");
+    let error = ann.run("inspect -f {{.State.Error}} hog").line();
+    assert!(error.starts_with("stopped: total.disk: ") && error.contains("of 20m are taken"), "{error}");
     // Who writes nothing is left alone, whosever it is.
     for (user, name) in [(&ann, "quiet"), (&bob, "box")] {
         assert_eq!(world.inspect(&user.engine_name(name), "{{.State.Running}}"), "true", "{name}");
@@ -89,5 +95,40 @@ fn what_a_volume_holds_counts() {
         }
         ann.run("run --rm busybox:test true").ok();
     }
+    drop(measuring);
+}
+
+/// Directories deeper than a path can be long: the engine gives up, and says -1.
+fn what_cannot_be_measured_counts() {
+    let world = world_alone();
+    let ann = world.newcomer("ann");
+    world.limit(&ann, "total = { disk = '20m' }");
+    let measuring = Measuring::begin(&world);
+    let dig = "d=$(printf %0200d 0); for i in $(seq 24); do mkdir $d && cd -P $d || exit 1; done; echo dug; sleep 1000";
+    for (place, name) in [("/tmp", "own"), ("/data", "named")] {
+        let script = format!("cd {place}; {dig}");
+        ann.run(["run", "-d", "--name", name, "-v", "data:/data", "busybox:test", "sh", "-c", &script]).ok();
+        assert!(eventually(|| ann.run(["logs", name]).ok() == "dug\n"), "{name}");
+        is_stopped(&world, &ann, name);
+        ann.run("run --rm busybox:test true")
+            .says(&["total.disk: what", "holds cannot be measured", "policy.toml:"])
+            .fails(125);
+        ann.run(["rm", name]).ok();
+    }
+    ann.docker("volume rm data").ok();
+    ann.run("run --rm busybox:test true").ok();
+    // It is the same one under whatever name.
+    let script = format!("cd /tmp; {dig}");
+    let id = ann.run(["run", "-d", "--name", "to-0", "busybox:test", "sh", "-c", &script]).line();
+    let mut names = (0..).map(|number| (format!("to-{number}"), format!("to-{}", number + 1)));
+    let stopped = || {
+        let (from, to) = names.next().unwrap();
+        let ended = world.inspect(&id, "{{.State.Status}}") == "exited";
+        ended || ann.run(["rename", &from, &to]).code != 0
+    };
+    assert!(wait_until(Duration::from_secs(120), stopped));
+    assert_eq!(world.inspect(&id, "{{.State.Status}}"), "exited");
+    ann.docker("container prune -f").exits(0);
+    assert_eq!(ann.run("ps -aq").ok(), "");
     drop(measuring);
 }

@@ -2,10 +2,13 @@
 
 use crate::suite::{tests, world};
 use crate::world::User;
-use crate::world::tools::wait_until;
+use crate::world::tools::eventually;
+use std::io::Write;
 use std::time::Duration;
 
 tests![
+    without_an_upgrade_the_output_is_the_body,
+    who_hangs_up_leaves_nothing_uncounted,
     the_process_decides_the_exit_code,
     it_has_no_more_than_the_container,
     streams_pass_both_ways_whole,
@@ -64,13 +67,15 @@ fn options_reach_the_process() {
         "b c\n/tmp\n"
     );
     ann.run("exec -d box touch /tmp/later").ok();
-    assert!(wait_until(Duration::from_secs(10), || ann.run("exec box test -e /tmp/later").code == 0));
+    assert!(eventually(|| ann.run("exec box test -e /tmp/later").code == 0));
 }
 
 fn only_a_running_container_takes_it() {
     let world = world();
     let ann = world.newcomer("ann");
     ann.run("run --name over busybox:test true").ok();
+    // The engine's list may be behind for a moment.
+    assert!(eventually(|| ann.run("ps -q").ok().is_empty()));
     ann.run("exec over true").says(&["over", "not running"]).fails(125);
     ann.run("exec missing true").says(&["missing"]).fails(125);
 }
@@ -95,16 +100,16 @@ fn a_process_ends_with_its_client() {
     ]
     .map(|words| ann.spawn_sh(&format!("exec {client} {words}")));
     for word in ["4444", "5555", "6666", "7777"] {
-        assert!(wait_until(Duration::from_secs(10), || processes(&ann, word) > 0), "{word} never ran");
+        assert!(eventually(|| processes(&ann, word) > 0), "{word} never ran");
     }
     for client in &clients {
         client.signal(rustix::process::Signal::KILL);
     }
     for word in ["4444", "5555", "6666", "7777"] {
-        assert!(wait_until(Duration::from_secs(20), || processes(&ann, word) == 0), "{word} is left");
+        assert!(eventually(|| processes(&ann, word) == 0), "{word} is left");
     }
     assert!(processes(&ann, "sleep 1000") > 0, "the container's own process is gone");
-    assert_eq!(processes(&ann, "ie-copy"), 0);
+    assert!(eventually(|| processes(&ann, "ie-copy") == 0));
     for client in clients {
         client.finish();
     }
@@ -138,4 +143,63 @@ fn the_last_words_come_through_while_stdin_flows() {
         let output = ann.run_with_stdin(["exec", "-i", "box", "sh", "-c", script], &input);
         assert_eq!((output.code, output.bytes.len()), (7, 1_000_000), "{}", output.stderr);
     }
+}
+
+/// An engine keeps an exec instance until its container ends, whoever waits for the answer.
+fn who_hangs_up_leaves_nothing_uncounted() {
+    let world = world();
+    let ann = world.newcomer("ann");
+    let id = ann.sleeper("box");
+    let body = r#"{"Cmd":["true"]}"#;
+    let request = format!(
+        "POST /containers/box/exec HTTP/1.1\r\nHost: d\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    std::thread::scope(|scope| {
+        for number in 0..8 {
+            let (caller, request) = (ann.caller(), &request);
+            scope.spawn(move || {
+                for pause in 0..150 {
+                    let Ok(mut stream) = caller.connect() else { continue };
+                    stream.write_all(request.as_bytes()).ok();
+                    std::thread::sleep(Duration::from_micros(number * 500 + pause * 70));
+                }
+            });
+        }
+    });
+    // Until none of those connections is left, and nothing more is made.
+    let made = || world.inspect(&id, "{{len .ExecIDs}}");
+    let at_rest = || {
+        let before = made();
+        std::thread::sleep(Duration::from_secs(1));
+        made() == before && ann.ask("GET", "/containers/json", "").0 == 200
+    };
+    assert!(eventually(at_rest));
+    // The rest of what may wait, by somebody who stays to hear that it is the most.
+    let told =
+        (0..300).map(|_| ann.ask("POST", "/containers/box/exec", body)).find(|(status, _)| *status != 201);
+    let (status, said) = told.unwrap();
+    assert!(
+        status == 403 && said.contains("exec instances of yours wait to be started, the most is 256"),
+        "{said}"
+    );
+    // As many as may wait, and those that were in the making when that was counted.
+    let made: usize = made().parse().unwrap();
+    assert!((256..256 + 16).contains(&made), "{made}");
+    ann.run("rm -f box").ok();
+}
+
+/// As curl asks, and clients that know nothing of upgrades.
+fn without_an_upgrade_the_output_is_the_body() {
+    let world = world();
+    let ann = world.newcomer("ann");
+    ann.sleeper("box");
+    let body = r#"{"AttachStdout":true,"Cmd":["echo","heard"]}"#;
+    let (_, made) = ann.ask("POST", "/containers/box/exec", body);
+    let id = made.split('"').find(|word| word.len() == 64).unwrap().to_owned();
+    let (status, said) = ann.ask("POST", &format!("/exec/{id}/start"), r#"{"Detach":false,"Tty":false}"#);
+    assert_eq!((status, said.contains("heard\n")), (200, true), "{said:?}");
+    ann.run(["run", "-d", "--name", "talks", "busybox:test", "sh", "-c", "sleep 30; echo later"]).ok();
+    let (status, said) = ann.ask("POST", "/containers/talks/attach?stream=1&stdout=1", "");
+    assert_eq!((status, said.contains("later\n")), (200, true), "{said:?}");
 }

@@ -1,21 +1,16 @@
 //! An engine that answers nonsense, or nothing: one sentence for the user, and a gateway that goes on.
 
 use crate::suite::{tests, world};
+use crate::world::json;
 use std::time::{Duration, Instant};
 
 tests![
     nonsense_from_the_engine_is_one_sentence,
     what_the_engine_says_is_escaped,
     a_full_disk_is_said,
-    missing_fields_make_nobodys_container
+    missing_fields_make_nobodys_container,
+    a_list_that_is_behind_is_not_believed
 ];
-
-fn json(status: &str, body: &str) -> String {
-    let length = body.len();
-    format!(
-        "HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}"
-    )
-}
 
 fn nonsense_from_the_engine_is_one_sentence() {
     let world = world();
@@ -64,10 +59,11 @@ fn a_full_disk_is_said() {
     world.limit(&ann, "home = \"none\"");
     const FULL: &str = r#"{"message":"mkdir /var/lib/docker/overlay2/x-init: no space left on device"}"#;
     for step in ["/containers/create", "/networks/create"] {
+        let image = format!(r#"{{"Id":"sha256:{}","Config":{{}}}}"#, "0".repeat(64));
         let gateway = world.faulty_engine(move |line| match line {
             line if line.contains(step) => json("500 Internal Server Error", FULL),
             line if line.contains("/version") => json("200 OK", VERSION),
-            line if line.contains("/images/") => json("200 OK", r#"{"Id":"sha256:0","Config":{}}"#),
+            line if line.contains("/images/") => json("200 OK", &image),
             line if line.contains("/networks/create") => json("201 Created", r#"{"Id":"0"}"#),
             _ => json("200 OK", "[]"),
         });
@@ -78,6 +74,29 @@ fn a_full_disk_is_said() {
 
 const VERSION: &str =
     r#"{"Version":"20.10.24","ApiVersion":"1.41","MinAPIVersion":"1.12","Os":"linux","Arch":"amd64"}"#;
+
+/// An engine's lists say for a moment that one runs which has ended: a start then has to be one.
+fn a_list_that_is_behind_is_not_believed() {
+    let world = world();
+    let ann = world.newcomer("ann");
+    let id = ann.sleeper("box");
+    let inspect = format!("/containers/{id}/json");
+    let list = world.engine_raw(&format!(r#"/v1.41/containers/json?all=1&filters={{"id":["{id}"]}}"#));
+    let runs = world.engine_raw(&format!("/v1.41{inspect}"));
+    let ended = runs.replace(r#""Running":true"#, r#""Running":false"#);
+    assert_ne!(runs, ended);
+    for (details, started) in [(runs, true), (ended, false)] {
+        let (inspect, list) = (inspect.clone(), list.clone());
+        let gateway = world.faulty_engine(move |line| match line {
+            line if line.contains("/containers/json") => json("200 OK", &list),
+            line if line.contains(&inspect) => json("200 OK", &details),
+            line if line.contains("/version") => json("200 OK", VERSION),
+            _ => json("500 Internal Server Error", r#"{"message":"this far"}"#),
+        });
+        let output = ann.finish(&mut gateway.client(&ann, "start box"), b"");
+        assert_eq!((output.code == 0, output.stderr.contains("this far")), (started, !started), "{output}");
+    }
+}
 
 /// The control is the engine's own answer, in which the container is ann's.
 fn missing_fields_make_nobodys_container() {

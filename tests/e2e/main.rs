@@ -21,6 +21,7 @@ mod doctor;
 mod events;
 mod exec;
 mod exhaustion;
+mod expiry;
 mod faults;
 mod gpu;
 mod harness;
@@ -56,6 +57,7 @@ fn main() -> ExitCode {
         events::tests(),
         volume::tests(),
         disk::tests(),
+        expiry::tests(),
         gpu::tests(),
         attach_pty::tests(),
         cp::tests(),

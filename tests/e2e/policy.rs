@@ -1,7 +1,7 @@
 //! The policy: limits, allow-lists, reloads, and refusals that say how to go on.
 
 use crate::suite::{tests, world, world_alone};
-use crate::world::tools::wait_until;
+use crate::world::tools::eventually;
 use rustix::process::Signal;
 use std::time::Duration;
 
@@ -21,6 +21,8 @@ tests![
     a_writable_policy_is_refused,
     root_uses_the_admin_socket,
     the_uid_range_is_closed,
+    who_is_taken_out_of_it_is_served_no_longer,
+    a_group_that_limits_is_not_laid_down,
 ];
 
 fn the_number_of_containers_is_limited() {
@@ -96,6 +98,8 @@ fn quota_counts_what_is_there() {
     let ann = world.newcomer("ann");
     ann.sleeper("one");
     ann.run("run --name over busybox:test true").ok();
+    // The engine's list may be behind for a moment.
+    assert!(eventually(|| ann.run("ps -q").ok().lines().count() == 1));
     let text = ann.run("quota").ok();
     let line = |rule: &str| {
         let row = text.lines().find(|line| line.split_whitespace().next() == Some(rule));
@@ -235,7 +239,7 @@ fn a_broken_policy_leaves_the_old_one() {
     let text = std::fs::read_to_string(world.policy_file()).unwrap();
     world.spoil_policy(&text.replace("\ncontainers = 6\n", "\ncontainers = 0\n"));
     world.gateway.signal(Signal::HUP);
-    assert!(wait_until(Duration::from_secs(10), || ann.run("run --rm busybox:test true").code == 125));
+    assert!(eventually(|| ann.run("run --rm busybox:test true").code == 125));
 }
 
 fn a_writable_policy_is_refused() {
@@ -284,4 +288,55 @@ fn the_uid_range_is_closed() {
     let output = crate::world::output::run_to_end(&mut command, "nobody$ ie-container ps".to_owned(), b"");
     assert_ne!(output.code, 0, "{output}");
     assert_ne!(output.stderr, "");
+}
+
+fn who_is_taken_out_of_it_is_served_no_longer() {
+    use std::io::{Read, Write};
+    let world = world_alone();
+    let ann = world.newcomer("ann");
+    let mut stream = ann.caller().connect().unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    let mut ask = || {
+        stream.write_all(b"GET /containers/json HTTP/1.1\r\nHost: d\r\n\r\n").unwrap();
+        let mut answer = [0; 4096];
+        let count = stream.read(&mut answer).unwrap();
+        String::from_utf8_lossy(&answer[..count]).into_owned()
+    };
+    assert!(ask().starts_with("HTTP/1.1 200"));
+    let text = std::fs::read_to_string(world.policy_file()).unwrap();
+    let range = format!("{}-{}", ann.uid + 1, world.uids().end());
+    let uids = text.lines().find(|line| line.starts_with("uids")).unwrap();
+    world.spoil_policy(&text.replace(uids, &format!("uids = '{range}'")));
+    assert_eq!(world.admin_raw("POST", "/ie/v1/admin/reload").0, 200);
+    let told = ask();
+    world.mend_policy();
+    assert_eq!(world.admin_raw("POST", "/ie/v1/admin/reload").0, 200);
+    assert!(told.starts_with("HTTP/1.1 403") && told.contains("may not use containers"), "{told}");
+}
+
+/// Whoever has subordinate gids can come without a group of their own: the name service says whose table counts.
+fn a_group_that_limits_is_not_laid_down() {
+    let world = world_alone();
+    let ann = world.newcomer("ann");
+    world.give_group(&ann, "games");
+    let text = std::fs::read_to_string(world.policy_file()).unwrap();
+    world.spoil_policy(&format!("{text}\n[groups.games]\ncontainers = 1\n"));
+    let reload = || assert_eq!(world.admin_raw("POST", "/ie/v1/admin/reload").0, 200);
+    reload();
+    ann.run("create --name one busybox:test true").ok();
+    let mut bare = std::process::Command::new("setpriv");
+    bare.args([format!("--reuid={}", ann.uid), format!("--regid={}", ann.gid), "--clear-groups".into()]);
+    bare.arg("--").arg(world.program("ie-container")).args([
+        "create",
+        "--name",
+        "two",
+        "busybox:test",
+        "true",
+    ]);
+    bare.env_clear().env("HOME", &ann.home).env("IE_CONTAINER_SOCKET", world.user_socket());
+    let said =
+        crate::world::output::run_to_end(&mut bare, "ann, without groups$ ie-container create".into(), b"");
+    world.mend_policy();
+    reload();
+    said.says(&["containers: asked 1, 0 of 1 free", "[groups.games]"]).fails(1);
 }

@@ -114,7 +114,9 @@ box.remove()
 box = client.containers.run('busybox:test', 'cat', name='box', detach=True, stdin_open=True, tty=True)
 stream = box.attach_socket(params={'stdin': 1, 'stdout': 1, 'stream': 1})
 stream._sock.sendall(b'typed\\n')
-assert b'typed' in stream._sock.recv(4096)
+heard = b''
+while b'typed' not in heard:
+    heard += stream._sock.recv(4096)
 box.resize(41, 133)
 assert 'sleep' not in str(box.top()) and 'cat' in str(box.top())
 assert box.stats(stream=False)['pids_stats']['current'] >= 1
@@ -137,7 +139,7 @@ box = client.containers.create('busybox:test', ['sh', '-c', 'echo $A; id -u; tou
     mem_limit='48m', nano_cpus=500_000_000, pids_limit=32, shm_size='8m', init=True, read_only=True, cap_drop=['ALL'],
     security_opt=['no-new-privileges'], stop_signal='TERM', network_mode='none')
 box.start()
-while b'\\n' not in box.logs() or not os.path.exists(f'{home}/work/made'):
+while box.logs().count(b'\\n') < 2 or not os.path.exists(f'{home}/work/made'):
     time.sleep(0.05)
 assert box.logs() == f'1\\n{os.getuid()}\\n'.encode(), box.logs()
 assert box.attrs['HostConfig']['Memory'] == 48 << 20

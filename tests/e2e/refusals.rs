@@ -1,6 +1,7 @@
 //! What the API does not do: every option nobody classified, every path nobody serves.
 
 use crate::suite::{tests, world};
+use crate::world::tools::eventually;
 
 tests![
     options_outside_the_grant_are_named,
@@ -9,6 +10,8 @@ tests![
     paths_that_only_look_served,
     nonsense_is_answered,
     too_many_connections_are_dropped,
+    a_japanese_locale_is_answered_in_japanese,
+    what_changes_something_has_a_pace,
 ];
 
 /// The part of a create body, and the word that the refusal must name.
@@ -195,27 +198,64 @@ fn nonsense_is_answered() {
 }
 
 fn too_many_connections_are_dropped() {
-    use std::os::unix::net::UnixStream;
     let world = world();
     let (ann, bob) = (world.newcomer("ann"), world.newcomer("b-o.b"));
-    // Ann's connections must be made by ann: a shell holds them open.
-    let script = format!(
-        "for i in $(seq 100); do curl -s --max-time 30 --unix-socket {} http://d/v1.41/events & done; sleep 3; kill $(jobs -p)",
-        world.user_socket().display()
-    );
-    let shell = std::thread::scope(|scope| {
-        let greedy = scope.spawn(|| ann.sh(&script));
-        std::thread::sleep(std::time::Duration::from_millis(1500));
-        let begun = std::time::Instant::now();
-        bob.run("ps").ok();
-        assert!(
-            begun.elapsed() < std::time::Duration::from_secs(2),
-            "another user waited {:?}",
-            begun.elapsed()
-        );
-        greedy.join().unwrap()
+    let caller = ann.caller();
+    let held: Vec<_> = (0..100).map(|_| caller.connect().unwrap()).collect();
+    assert_ne!(ann.run("ps").code, 0, "one person has more connections than may be");
+    bob.run("ps").ok();
+    drop(held);
+    assert!(eventually(|| ann.run("ps").code == 0));
+}
+
+/// Sentences, and what the policy says in them, are told in the caller's language; scripts and names are not.
+fn a_japanese_locale_is_answered_in_japanese() {
+    let world = world();
+    let ann = world.newcomer("ann");
+    ann.sleeper("box");
+    let run = |words: &str| ann.finish(ann.client(words).env("LANG", "ja_JP.UTF-8"), b"");
+    for (words, told) in [
+        ("stop web", "そのようなコンテナはありません: web\n"),
+        ("rm box", "box は動いています。先に停止する (ie-container stop box) か、rm -f を使ってください"),
+        (
+            "run --privileged busybox:test true",
+            "--privileged はここでは許可されていません: コンテナは自分の権限だけで動きます",
+        ),
+        ("run evil/image true", "images: evil/image は許可されたイメージではありません ("),
+        ("run evil/image true", "\n  使えるイメージは `ie-container quota` で見られます\n"),
+        ("run -v /etc:/x busybox:test true", "mounts: /etc はマウントできるディレクトリではありません ("),
+        ("run -m 9x busybox:test true", "メモリの量 (512m、4g など)ではありません"),
+        ("cp box:/none .", "ファイルもディレクトリもありません: /none"),
+    ] {
+        let said = run(words);
+        assert!(said.code != 0 && said.stderr.contains(told), "{words}: {said}");
+    }
+    assert_eq!(run("exec box echo no such container: web").ok(), "no such container: web\n");
+    let script = run("run --format json --privileged busybox:test true");
+    assert!(script.stderr.contains("is not allowed here: containers run with"), "{script}");
+}
+
+/// Each is a line in the log. Five hundred at once, then a hundred a second; who only looks, and others, do not wait.
+fn what_changes_something_has_a_pace() {
+    let world = world();
+    let (ann, bob) = (world.newcomer("ann"), world.newcomer("bob"));
+    let begun = std::time::Instant::now();
+    // From several sides at once, so that it is the gateway that sets the pace.
+    std::thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| {
+                for _ in 0..100 {
+                    assert_eq!(ann.ask("POST", "/containers/none/kill?signal=WINCH", "").0, 404);
+                }
+            });
+        }
     });
-    drop(shell);
-    assert!(UnixStream::connect(world.user_socket()).is_ok());
-    assert!(crate::world::tools::wait_until(std::time::Duration::from_secs(10), || ann.run("ps").code == 0));
+    let took = begun.elapsed();
+    assert!(took >= std::time::Duration::from_millis(2900), "{took:?}");
+    let looks = std::time::Instant::now();
+    for _ in 0..20 {
+        assert_eq!(ann.ask("GET", "/containers/none/json", "").0, 404);
+        assert_eq!(bob.ask("POST", "/containers/none/kill", "").0, 404);
+    }
+    eprintln!("800 at a pace took {took:?}, 40 that do not wait {:?}", looks.elapsed());
 }

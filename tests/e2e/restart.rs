@@ -1,11 +1,10 @@
 //! Every daemon may be killed at any time: containers live on, and nothing is ever bound plainly instead.
 
 use crate::suite::{tests, world_alone};
-use crate::world::tools::wait_until;
+use crate::world::tools::eventually;
 use crate::world::{User, World};
 use std::fs;
 use std::process::Command;
-use std::time::Duration;
 
 tests![
     the_gateway_is_killed,
@@ -90,7 +89,7 @@ fn the_engine_is_killed() {
     output.says(&["engine"]).fails(1);
     ann.run("run --rm busybox:test true").fails(125);
     world.engine.revive();
-    assert!(wait_until(Duration::from_secs(20), || ann.run("ps -q --no-trunc").stdout().trim() == id));
+    assert!(eventually(|| ann.run("ps -q --no-trunc").stdout().trim() == id));
     assert!(running(&world, &ann, "box"));
     ann.run("exec box true").ok();
     ann.run("run --rm busybox:test true").ok();
@@ -156,5 +155,5 @@ fn stages_nobody_needs_are_taken_away() {
     world.gateway.kill();
     world.docker(["rm", "-f", &ann.engine_name("box")]).ok();
     world.recover();
-    assert!(wait_until(Duration::from_secs(20), || world.stages().len() <= before), "{:?}", world.stages());
+    assert!(eventually(|| world.stages().len() <= before), "{:?}", world.stages());
 }

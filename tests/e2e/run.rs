@@ -3,7 +3,6 @@
 use crate::suite::{tests, world};
 use rustix::process::Signal;
 use std::os::unix::fs::MetadataExt;
-use std::time::Duration;
 
 tests![
     a_container_writes_into_the_home,
@@ -14,6 +13,7 @@ tests![
     stdin_is_empty_unless_asked_for,
     rm_leaves_nothing,
     whoever_runs_it_is_the_user_inside,
+    one_may_say_who_one_is,
     every_container_is_fenced_in,
     a_hostile_image_changes_nothing,
     a_setuid_program_gains_nothing,
@@ -113,6 +113,25 @@ fn whoever_runs_it_is_the_user_inside() {
     let passwd = bob.run("run --rm busybox:test cat /etc/passwd").ok();
     assert!(passwd.lines().any(|line| line.starts_with("root:")), "{passwd}");
     bob.run(["run", "--rm", "busybox:test", "sh", "-c", "echo x >> /etc/passwd"]).fails(1);
+}
+
+/// As scripts say it, and as nobody else.
+fn one_may_say_who_one_is() {
+    let world = world();
+    let ann = world.newcomer("ann");
+    let own = format!("{}:{}", ann.uid, ann.gid);
+    assert_eq!(
+        ann.run(["run", "--rm", "--user", &own, "busybox:test", "id", "-u"]).line(),
+        ann.uid.to_string()
+    );
+    ann.sleeper("box");
+    assert_eq!(ann.run(["exec", "-u", &ann.uid.to_string(), "box", "id", "-u"]).line(), ann.uid.to_string());
+    for other in ["0", "root", &format!("{}:0", ann.uid), "1:1"] {
+        ann.run(["run", "--rm", "--user", other, "busybox:test", "id"])
+            .says(&["--user is not allowed"])
+            .fails(125);
+        ann.run(["exec", "-u", other, "box", "id"]).says(&["--user is not allowed"]).fails(125);
+    }
 }
 
 fn every_container_is_fenced_in() {
@@ -295,12 +314,23 @@ fn dry_run_changes_nothing() {
 fn a_closed_stdout_is_no_error() {
     let world = world();
     let ann = world.newcomer("ann");
-    for verb in ["--help", "run --help", "ps -a", "run --rm busybox:test yes"] {
+    // A process that has not ended has no exit code: what is told is what a program dies of that nobody reads.
+    for (verb, code) in [("--help", 0), ("run --help", 0), ("ps -a", 0), ("run --rm busybox:test yes", 141)] {
         let program = world.program("ie-container");
         // The pipe's reader is gone before a byte is written.
         let script = format!("{{ {} {verb}; echo code $? >&2; }} | true", program.display());
         let output = ann.sh(&script);
         assert!(!output.stderr.contains("panicked") && !output.stderr.contains("roken pipe"), "{output}");
+        assert!(output.stderr.contains(&format!("code {code}\n")), "{output}");
+    }
+    ann.sleeper("box");
+    for words in ["run --rm busybox:test echo much", "exec box echo much"] {
+        let mut command = ann.client(words);
+        command.stdout(std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap());
+        let output = command.output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(125), "{said}");
+        assert!(said.starts_with("ie-container: cannot write to stdout: No space left on device"), "{said}");
     }
 }
 
@@ -309,9 +339,9 @@ fn signals_go_to_the_container() {
     let ann = world.newcomer("ann");
     let script = "trap 'echo caught; exit 7' TERM; echo ready; while :; do sleep 0.1; done";
     let client = ann.spawn(["run", "--rm", "--name", "trap", "busybox:test", "sh", "-c", script]);
-    assert!(crate::world::tools::wait_until(Duration::from_secs(20), || {
-        ann.run("logs trap").stdout().contains("ready")
-    }));
+    assert!(crate::world::tools::eventually(|| { ann.run("logs trap").stdout().contains("ready") }));
+    // It is there before the client has heard that it was started.
+    std::thread::sleep(std::time::Duration::from_millis(500));
     client.signal(Signal::TERM);
     let output = client.finish();
     output.says(&["caught"]).exits(7);
@@ -322,7 +352,7 @@ fn a_killed_client_leaves_the_container_alone() {
     let ann = world.newcomer("ann");
     let client = ann.spawn("run --name stays busybox:test sleep 1000");
     let name = ann.engine_name("stays");
-    assert!(crate::world::tools::wait_until(Duration::from_secs(20), || {
+    assert!(crate::world::tools::eventually(|| {
         world.docker(["ps", "-q", "--filter", &format!("name={name}")]).stdout().len() > 1
     }));
     client.signal(Signal::KILL);

@@ -95,9 +95,11 @@ fn stages_go_with_their_container() {
     ann.run("rm -f box").ok();
     assert!(!stage.exists(), "{}", stage.display());
     // `--rm` removes without a further word of the client's.
-    ann.run("run -d --rm --name brief busybox:test sleep 1").ok();
+    ann.run("run -d --rm --name brief busybox:test sleep 1000").ok();
     let stage = token("brief");
-    let gone = crate::world::tools::wait_until(std::time::Duration::from_secs(20), || !stage.exists());
+    assert!(stage.exists());
+    ann.run("kill brief").ok();
+    let gone = crate::world::tools::eventually(|| !stage.exists());
     assert!(gone, "{}", stage.display());
 }
 

@@ -2,7 +2,7 @@
 
 use crate::suite::{tests, world, world_alone};
 use crate::world::User;
-use crate::world::tools::wait_until;
+use crate::world::tools::{eventually, scan, wait_until};
 use std::fs;
 use std::io::{Read, Write};
 use std::process::{Child, Command, Stdio};
@@ -82,13 +82,17 @@ fn a_half_closed_stdin_leaves_the_output_open() {
 fn a_reader_that_stops_for_a_minute_costs_nothing() {
     let world = world();
     let ann = world.newcomer("ann");
-    ann.sleeper("box");
+    let id = ann.sleeper("box");
     let mut clients =
         [piped(ann.client("exec box cat /dev/zero")), piped(ann.docker_command("exec box cat /dev/zero"))];
-    thread::sleep(Duration::from_secs(60));
-    // Others are at work too: what is looked for is a buffer that grows, at gigabytes a second.
-    let resident = resident_mib(world.gateway.pid());
-    assert!(resident < 64, "the gateway takes {resident} MiB");
+    thread::sleep(Duration::from_secs(45));
+    let before = written_by_cats(&id);
+    thread::sleep(Duration::from_secs(15));
+    // What was written and not read lies somewhere on the way. The gateway's own memory would say less: others use it.
+    let after = written_by_cats(&id);
+    assert_eq!(after, before, "the writers go on");
+    assert_eq!(after.len(), 2, "{after:?}");
+    assert!(after.iter().all(|bytes| *bytes < 8 * MIB), "{after:?} bytes are on the way");
     for client in &mut clients {
         let mut buffer = vec![1; 8 * MIB];
         client.stdout.take().unwrap().read_exact(&mut buffer).unwrap();
@@ -98,10 +102,14 @@ fn a_reader_that_stops_for_a_minute_costs_nothing() {
     }
 }
 
-fn resident_mib(pid: u32) -> usize {
-    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
-    line.trim().trim_end_matches(" kB").parse::<usize>().unwrap() / 1024
+/// How many bytes each `cat` in a container has written.
+fn written_by_cats(id: &str) -> Vec<usize> {
+    let cats = scan().into_iter().filter(|process| process.comm == "cat" && process.cgroups.contains(id));
+    cats.map(|cat| {
+        let io = fs::read_to_string(format!("/proc/{}/io", cat.pid)).unwrap();
+        io.lines().find_map(|line| line.strip_prefix("wchar: ")).unwrap().parse().unwrap()
+    })
+    .collect()
 }
 
 fn two_hundred_clients_at_once() {
@@ -111,9 +119,12 @@ fn two_hundred_clients_at_once() {
         user.run(["run", "-d", "--name", "box", "--pids-limit", "256", "busybox:test", "sleep", "1000"]).ok();
     }
     let numbers: Vec<usize> = (0..200).collect();
+    let running = || users.iter().map(|user| processes(user, "read x")).sum::<usize>();
     let mut clients: Vec<Child> = numbers
         .iter()
         .map(|n| {
+            // Not more at a time than the name service of a busy machine is asked for within its time.
+            assert!(wait_until(Duration::from_secs(400), || running() + 40 > *n), "{} run", running());
             let user = &users[n % users.len()];
             let script = format!("read x; echo {n} $x; exit {}", n % 100);
             let words = ["exec", "-i", "box", "sh", "-c", script.as_str()];
@@ -121,8 +132,7 @@ fn two_hundred_clients_at_once() {
         })
         .collect();
     // All are there at once before the first is let go.
-    let running = || users.iter().map(|user| processes(user, "read x")).sum::<usize>();
-    assert!(wait_until(Duration::from_secs(120), || running() >= 200), "{} run", running());
+    assert!(wait_until(Duration::from_secs(400), || running() >= 200), "{} run", running());
     for (n, client) in clients.iter_mut().enumerate() {
         writeln!(client.stdin.take().unwrap(), "word {n}").unwrap();
     }
@@ -161,18 +171,18 @@ fn killed_clients_leave_nothing_behind() {
         .iter()
         .flat_map(|words| [piped(ann.client(*words)), piped(ann.docker_command(*words))].into_iter())
         .collect();
-    assert!(wait_until(Duration::from_secs(30), || processes(&ann, "8888") >= 2));
-    assert!(wait_until(Duration::from_secs(30), || descriptors() > before + 12), "{}", descriptors());
+    assert!(eventually(|| processes(&ann, "8888") >= 2));
+    assert!(eventually(|| descriptors() > before + 12), "{}", descriptors());
     for mut client in clients {
         client.kill().unwrap();
         client.wait().unwrap();
     }
     for word in ["8888", "/dev/zero", "ie-copy"] {
-        assert!(wait_until(Duration::from_secs(20), || processes(&ann, word) == 0), "{word} is left");
+        assert!(eventually(|| processes(&ann, word) == 0), "{word} is left");
     }
-    let back = wait_until(Duration::from_secs(30), || descriptors() <= before + 2);
+    let back = eventually(|| descriptors() <= before + 2);
     assert!(back, "{before} descriptors became {}", descriptors());
     let execs = || world.inspect(&ann.engine_name("box"), "{{.ExecIDs}}");
-    assert!(wait_until(Duration::from_secs(30), || execs() == "[]"), "the engine still runs {}", execs());
+    assert!(eventually(|| execs() == "[]"), "the engine still runs {}", execs());
     assert_eq!(ann.run("ps -q").ok().lines().count(), 2);
 }

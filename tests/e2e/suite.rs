@@ -1,15 +1,25 @@
-//! How the tests reach their one world, and how it is taken down whatever becomes of them.
+//! How the tests reach their one world, and how it is taken down whatever becomes of them; after a standstill the next
+//! run takes it down.
 
 use crate::world::World;
+use crate::world::tools::picture;
 use libtest_mimic::{Arguments, Failed, Trial};
 use std::cell::RefCell;
 use std::ops::Deref;
 use std::panic;
 use std::process::ExitCode;
-use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// How long no test may come to its end before all of them are given up: far longer than the longest of them takes.
+const STANDSTILL: Duration = Duration::from_secs(900);
 
 /// Read by tests that share the world, written by those that want it alone, emptied at the end.
 static WORLD: RwLock<Option<World>> = RwLock::new(None);
+
+/// The tests that are running or wait for the world, each with its beginning.
+static RUNNING: Mutex<Vec<(String, Instant)>> = Mutex::new(Vec::new());
 
 thread_local! {
     /// What the panic of this thread's test said, and where.
@@ -66,13 +76,36 @@ macro_rules! tests {
 pub(crate) use tests;
 
 pub(crate) fn trial(name: String, test: fn()) -> Trial {
-    Trial::test(name, move || {
-        panic::catch_unwind(test).map_err(|_| {
+    Trial::test(name.clone(), move || {
+        RUNNING.lock().unwrap().push((name.clone(), Instant::now()));
+        let outcome = panic::catch_unwind(test).map_err(|_| {
             let complaint = COMPLAINT.with(RefCell::take);
             let words = world().last_words();
             Failed::from(format!("{complaint}\n{words}"))
-        })
+        });
+        RUNNING.lock().unwrap().retain(|(other, _)| *other != name);
+        outcome
     })
+}
+
+/// Ends everything when nothing goes on any more: a gate that stands still says less than one that fails.
+fn watch_for_a_standstill() {
+    let mut seen = Vec::new();
+    let mut since = Instant::now();
+    loop {
+        thread::sleep(Duration::from_secs(1));
+        let running = RUNNING.lock().unwrap().clone();
+        if running != seen {
+            (seen, since) = (running, Instant::now());
+        } else if since.elapsed() > STANDSTILL && !seen.is_empty() {
+            let names =
+                seen.iter().map(|(name, begun)| format!("{name} for {} s", begun.elapsed().as_secs()));
+            let names: Vec<_> = names.collect();
+            eprintln!("no test has ended within {STANDSTILL:?}: {}", names.join(", "));
+            eprintln!("{}", picture());
+            std::process::exit(101);
+        }
+    }
 }
 
 /// Makes the world, runs the tests, takes the world down.
@@ -88,6 +121,10 @@ pub(crate) fn run(arguments: &Arguments, trials: Vec<Vec<Trial>>) -> ExitCode {
             eprintln!("the end-to-end tests have no world to run in: {why}");
             return ExitCode::FAILURE;
         }
+    }
+    // The long forms are given the hours they take.
+    if std::env::var_os("IE_SOAK").is_none() {
+        thread::spawn(watch_for_a_standstill);
     }
     let conclusion = libtest_mimic::run(arguments, trials);
     let world = WORLD.write().unwrap_or_else(PoisonError::into_inner).take();

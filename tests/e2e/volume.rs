@@ -8,6 +8,7 @@ tests![
     volumes_are_counted,
     a_volume_under_another_mount_is_refused,
     volumes_are_listed_and_pruned,
+    a_prune_takes_what_dockers_would,
     a_name_made_by_hand_gives_nothing,
     a_volume_is_given_where_nothing_else_is,
 ];
@@ -135,7 +136,7 @@ fn volumes_are_listed_and_pruned() {
     assert_eq!(ann.docker("volume ls -q --filter label=kind=data").ok(), "kept\n");
     assert_eq!(ann.docker("volume ls -q --filter dangling=true").ok(), "gone\n");
     assert_ne!(ann.docker("volume rm kept").code, 0);
-    ann.docker("volume prune -f").says(&["gone"]).exits(0);
+    ann.docker("volume prune -f --filter all=1").says(&["gone"]).exits(0);
     assert_eq!(ann.docker("volume ls -q").ok(), "kept\n");
     let shown = ann.docker("volume inspect kept").ok();
     assert!(!shown.contains("io.ie-container") && !shown.contains("/engine/"), "{shown}");
@@ -160,7 +161,7 @@ fn a_name_made_by_hand_gives_nothing() {
 fn a_volume_is_given_where_nothing_else_is() {
     let world = world();
     let ann = world.newcomer("ann");
-    let mut words = vec!["events", "--filter", "event=extract-to-dir", "--since", "1m", "--until", "0s"];
+    let mut words = vec!["events", "--filter", "event=extract-to-dir", "--since", "5m", "--until", "0s"];
     words.extend(["--format", "{{.Actor.Attributes.name}}"]);
     for more in ["-v data:/a/b/x -v data2:/d", "-v /deep/er", "--read-only -v data3:/d"] {
         let run = format!("run --rm {more} busybox:test sh -c");
@@ -168,10 +169,39 @@ fn a_volume_is_given_where_nothing_else_is() {
         run.push("for dir in /a/b/x /d /deep/er; do [ ! -e $dir ] || touch $dir/mine; done");
         ann.run(run.as_slice()).ok();
     }
+    // `until` is in whole seconds.
+    std::thread::sleep(std::time::Duration::from_millis(1100));
     let told = world.docker(words.as_slice()).ok().to_owned();
     assert!(told.lines().count() >= 4, "{told}");
     let astray: Vec<_> = told.lines().filter(|name| name.starts_with(&ann.engine_name(""))).collect();
     assert_eq!(astray, Vec::<&str>::new());
-    let left = world.docker(["ps", "-aq", "--filter", "name=ie-give-"]);
-    assert!(crate::world::tools::wait_until(std::time::Duration::from_secs(10), || left.stdout().is_empty()));
+    let left = || world.docker(["ps", "-aq", "--filter", "name=ie-give-"]).stdout();
+    assert!(crate::world::tools::eventually(|| left().is_empty()));
+}
+
+/// Since version 1.42 of the API what has a name stays, unless all are asked for.
+fn a_prune_takes_what_dockers_would() {
+    let world = world();
+    let ann = world.newcomer("ann");
+    let (_, version) = ann.ask("GET", "/version", "");
+    let newer = !version.contains(r#""ApiVersion":"1.41""#);
+    let prune = |path: &str| {
+        ann.docker("volume create named").ok();
+        let nameless = ann.ask("POST", "/volumes/create", "{}").1;
+        let (status, told) = ann.ask("POST", path, "");
+        assert_eq!(status, 200, "{told}");
+        let listed = ann.docker("volume ls -q").ok();
+        let nameless = nameless.split('"').find(|word| word.len() == 33).unwrap().to_owned();
+        assert_eq!(told.contains(&nameless), !listed.contains(&nameless), "{told} {listed}");
+        (listed.contains("named"), listed.contains(&nameless))
+    };
+    assert_eq!(prune("/v1.41/volumes/prune"), (false, false));
+    assert_eq!(prune("/volumes/prune"), (newer, false));
+    if newer {
+        assert_eq!(prune("/v1.42/volumes/prune"), (true, false));
+    }
+    let all = |word: &str| format!("/volumes/prune?filters=%7B%22all%22%3A%5B%22{word}%22%5D%7D");
+    assert_eq!(prune(&all("false")), (true, false));
+    assert_eq!(prune(&all("1")), (false, false));
+    assert_eq!(ann.ask("POST", &all("yes"), "").0, 400);
 }

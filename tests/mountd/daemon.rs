@@ -17,7 +17,7 @@ fn refuses(out: &Output, said: &str) {
 
 /// Waits until something is so: a signal is heard when it is heard.
 fn soon(what: &str, mut is_so: impl FnMut() -> bool) {
-    let late = Instant::now() + Duration::from_secs(10);
+    let late = Instant::now() + Duration::from_secs(60);
     while !is_so() {
         assert!(Instant::now() < late, "{what}");
         std::thread::sleep(Duration::from_millis(5));
@@ -31,8 +31,9 @@ fn it_starts_as_root_in_the_initial_user_namespace_only() {
     refuses(&site.tried(&["unshare", "-Ur"], &site.arguments()), "started in a user namespace");
     // The target directory need not be open to others, so a copy is started as somebody else.
     let copy = site.base.join("ie-mountd");
-    fs::copy(MOUNTD, &copy).unwrap();
-    fs::set_permissions(&copy, fs::Permissions::from_mode(0o755)).unwrap();
+    // By a program: another thread's child could have it open for writing while it is to be executed.
+    let copied = Command::new("install").args(["-m", "0755", MOUNTD]).arg(&copy).status().unwrap();
+    assert!(copied.success());
     let out = Command::new("timeout")
         .args(["20", "setpriv", "--reuid", "5001", "--regid", "5001", "--clear-groups"])
         .arg(&copy)
@@ -143,7 +144,16 @@ fn many_connections_are_served_at_once() {
         for token in 1..=64 {
             let site = &site;
             scope.spawn(move || {
-                site.staged(site.wish(token, "ann"));
+                // One user has eight places at once, and the next waits for a second: these have them all.
+                let late = Instant::now() + Duration::from_secs(60);
+                let ask = || site.ask(&Request::Stage(site.wish(token, "ann")));
+                loop {
+                    match ask() {
+                        Answer::Staged { .. } => break,
+                        Answer::Refused { reason: Reason::System, .. } if Instant::now() < late => {}
+                        other => panic!("{token}: {other:?}"),
+                    }
+                }
                 site.unstaged(&Request::Unstage { token: token_of(token) });
             });
         }
@@ -190,7 +200,7 @@ fn a_message_that_has_begun_must_come() {
     while begun.elapsed() < Duration::from_secs(20) && dripping.0.write_all(b" ").is_ok() {
         std::thread::sleep(Duration::from_secs(1));
     }
-    assert!(begun.elapsed() < Duration::from_secs(12), "{:?}", begun.elapsed());
+    assert!(begun.elapsed() < Duration::from_secs(19), "{:?}", begun.elapsed());
     let answer = idle.ask(&Request::Keep { tokens: vec![] }).unwrap();
     assert_eq!(answer, Some(Answer::Unstaged { count: 0 }), "who has not begun may wait");
 }
@@ -216,6 +226,24 @@ fn the_roots_are_read_again_whole_or_not_at_all() {
     reload(&mut site, "homes = [");
     soon("nothing said of the broken file", || site.log().contains("the roots in force stay"));
     site.staged(Stage { token: token_of(3), ..new });
+}
+
+/// The gateway was told to read the policy again, and nobody told us.
+#[test]
+fn a_policy_that_is_older_than_the_gateways_is_read_again() {
+    let mut site = Site::started();
+    let homes = site.base.join("homes");
+    let on = [1, 2, 3].map(|token| site.wish(token, "ann"));
+    let wish = |token: usize, idmap| Stage { idmap, ..on[token - 1].clone() };
+    let (reason, told) = site.refused(wish(1, false));
+    assert!(reason == Reason::NotAllowed && told.contains("another policy than the gateway"), "{told}");
+    site.write_policy(&format!("homes = [{{ path = {homes:?}, idmap = \"off\" }}]"));
+    site.staged(wish(1, true));
+    let path = site.staged(wish(2, false));
+    assert!(site.mounted().iter().any(|line| line.at == path && !line.has("idmapped")));
+    site.write_policy(&format!("homes = [{homes:?}]"));
+    let path = site.staged(wish(3, true));
+    assert!(site.mounted().iter().any(|line| line.at == path && line.has("idmapped")));
 }
 
 #[test]

@@ -213,13 +213,13 @@ fn a_dead_file_system_holds_up_its_user_alone() {
     for client in &mut stuck {
         client.send(&request).unwrap();
     }
-    std::thread::sleep(Duration::from_millis(200));
+    std::thread::sleep(Duration::from_secs(3));
     let begun = Instant::now();
     site.staged(bobs(2));
     assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
-    // Her ninth is told soon what the first eight are waiting to hear.
+    // Her ninth is told soon what the first eight are waiting to hear, for some seven seconds from here on.
     let (reason, message) = site.refused(site.wish(3, "ann"));
-    assert!(begun.elapsed() < Duration::from_secs(9), "{:?}", begun.elapsed());
+    assert!(begun.elapsed() < Duration::from_secs(6), "{:?}", begun.elapsed());
     assert_eq!(reason, Reason::System);
     assert!(message.contains("homes/ann does not answer"), "{message}");
     for client in &mut stuck {

@@ -86,7 +86,7 @@ impl Site {
     pub(crate) fn start_by(&mut self, mut command: Command) {
         let log = File::options().create(true).append(true).open(self.base.join("log")).unwrap();
         self.daemon = Some(command.stderr(log).spawn().unwrap());
-        let late = Instant::now() + Duration::from_secs(10);
+        let late = Instant::now() + Duration::from_secs(60);
         while Client::connect(self, GATEWAY).is_err() {
             assert!(Instant::now() < late, "ie-mountd did not start: {}", self.log());
             std::thread::sleep(Duration::from_millis(5));
@@ -131,7 +131,7 @@ impl Site {
         command.args(["-m", "--propagation", propagation, "sleep", "600"]);
         let pid = self.companion(command);
         let own = fs::read_link("/proc/self/ns/mnt").unwrap();
-        let late = Instant::now() + Duration::from_secs(10);
+        let late = Instant::now() + Duration::from_secs(60);
         while fs::read_to_string(format!("/proc/{pid}/comm")).unwrap().trim() != "sleep" {
             assert!(Instant::now() < late, "unshare did not start");
             std::thread::sleep(Duration::from_millis(5));
@@ -171,6 +171,7 @@ impl Site {
             root: self.base.join("homes"),
             relative: relative.into(),
             access: Access::ReadWrite,
+            idmap: true,
         }
     }
 

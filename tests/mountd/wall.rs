@@ -155,7 +155,7 @@ fn only_the_policy_gives_up_the_idmap() {
     set_mode(&homes, 0o755);
     site.write_policy(&format!("homes = [{{ path = {homes:?}, idmap = \"off\" }}]"));
     site.start();
-    let path = site.staged(site.wish(1, "eve"));
+    let path = site.staged(Stage { idmap: false, ..site.wish(1, "eve") });
     let line = site.mounted().into_iter().find(|line| line.at == path).unwrap();
     assert!(line.has("nosuid") && line.has("nodev") && !line.has("idmapped"), "{line:?}");
 }

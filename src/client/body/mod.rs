@@ -188,7 +188,7 @@ mod tests {
                 "--privileged img",
                 "--privileged is not allowed here: containers run with your own rights and no more",
             ),
-            ("-u 0 img", "--user is not allowed here: every container runs as you"),
+            ("-u 12345 img", "--user is not allowed here: every container runs as you"),
             ("--restart always img", "--restart always is not allowed here: what has ended stays ended"),
         ] {
             assert_eq!(body(line).unwrap_err().to_string(), said);

@@ -87,7 +87,9 @@ fn mount(word: &str, caller: &Caller) -> Result<Mount, Error> {
             "type" => kind = value,
             "source" | "src" => source = Some(value),
             "target" | "dst" | "destination" => target = Some(value),
-            "readonly" | "ro" => read_only = matches!(value, "" | "1" | "true"),
+            "readonly" | "ro" => {
+                read_only = truth(pair).ok_or_else(|| wrong(&format!("{key} is true or false")))?;
+            }
             "tmpfs-size" => {
                 let size: Bytes = value.parse().map_err(|_| wrong("tmpfs-size is an amount of memory"))?;
                 tmpfs.size_bytes = super::resources::bytes(Some(size))?;
@@ -112,6 +114,15 @@ fn mount(word: &str, caller: &Caller) -> Result<Mount, Error> {
         ("tmpfs", Some(_)) => Err(wrong("a tmpfs has no source")),
         ("volume", name) => Ok(volume_mount(name, target, read_only)),
         _ => Err(wrong("its type is neither bind, volume nor tmpfs")),
+    }
+}
+
+/// Whether `KEY` or `KEY=BOOLEAN` says yes, in the words that Docker knows for it.
+fn truth(pair: &str) -> Option<bool> {
+    match pair.split_once('=').map_or("true", |(_, value)| value) {
+        "1" | "t" | "T" | "true" | "TRUE" | "True" => Some(true),
+        "0" | "f" | "F" | "false" | "FALSE" | "False" => Some(false),
+        _ => None,
     }
 }
 
@@ -172,6 +183,12 @@ mod tests {
         let here = caller("/w");
         let one = |word: &str| mount(word, &here);
         assert_eq!(one("type=bind,src=x,dst=/y,readonly").unwrap(), bound("/w/x", "/y", true));
+        for (word, read_only) in
+            [("readonly=True", true), ("ro=t", true), ("ro=1", true), ("readonly=FALSE", false)]
+        {
+            let word = format!("type=bind,src=x,dst=/y,{word}");
+            assert_eq!(one(&word).unwrap(), bound("/w/x", "/y", read_only), "{word}");
+        }
         assert_eq!(one("src=v,dst=/x").unwrap(), volume_mount(Some("v"), "/x", false));
         assert_eq!(one("dst=/x").unwrap(), volume_mount(None, "/x", false));
         let memory = one("type=tmpfs,target=/t,tmpfs-size=1m,tmpfs-mode=1777").unwrap();
@@ -182,6 +199,9 @@ mod tests {
             "type=bind,dst=/x",
             "src=v",
             "type=bind,src=/x,dst=/y,bind-propagation=shared",
+            "type=bind,src=/x,dst=/y,readonly=yes",
+            "type=bind,src=/x,dst=/y,ro=",
+            "type=bind,src=/x,dst=/y,ro=on",
         ] {
             assert!(one(bad).is_err(), "{bad}");
         }

@@ -91,6 +91,12 @@ const FLAGS: [Flag; 52] = [
     flag("blkio-weight", Value, LIMITS),
 ];
 
+/// Whether a word for `--user` is what everything runs as anyway: scripts say `$(id -u):$(id -g)`.
+pub(crate) fn is_oneself(word: &str) -> bool {
+    let (uid, gid) = (rustix::process::getuid().as_raw(), rustix::process::getgid().as_raw());
+    word == uid.to_string() || word == format!("{uid}:{gid}")
+}
+
 /// The first such flag on the line, and why it is refused.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Forbidden(Option<(&'static str, &'static str)>);
@@ -123,7 +129,12 @@ impl Args for Forbidden {
 
 impl FromArgMatches for Forbidden {
     fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
-        let typed = |flag: &&Flag| matches.value_source(flag.name) == Some(ValueSource::CommandLine);
+        let own = |flag: &Flag| {
+            flag.name == "user"
+                && matches.get_many::<String>("user").into_iter().flatten().all(|word| is_oneself(word))
+        };
+        let typed =
+            |flag: &&Flag| matches.value_source(flag.name) == Some(ValueSource::CommandLine) && !own(flag);
         Ok(Self(FLAGS.iter().find(typed).map(|flag| (flag.name, flag.reason))))
     }
 

@@ -46,7 +46,7 @@ pub(crate) enum Verb {
     Inspect(list::InspectArgs),
     Wait(process::WaitArgs),
     Kill(process::KillArgs),
-    Restart(process::StopArgs),
+    Restart(process::RestartArgs),
     Rename(process::RenameArgs),
     Top(list::TopArgs),
     Stats(list::StatsArgs),

@@ -32,7 +32,7 @@ pub(crate) struct StartArgs {
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  ie-container stop web\n  ie-container stop -t 60 train db")]
 pub(crate) struct StopArgs {
-    /// How long to wait before it is killed; -1 waits for ever
+    /// How long to wait before it is killed, 0 to 600
     #[arg(short, long, visible_alias = "timeout", value_name = "SECONDS", allow_negative_numbers = true)]
     pub(crate) time: Option<i64>,
     /// The signal to send instead of its own
@@ -40,6 +40,14 @@ pub(crate) struct StopArgs {
     pub(crate) signal: Option<String>,
     #[arg(required = true, value_name = "CONTAINER")]
     pub(crate) containers: Vec<String>,
+}
+
+/// Stops containers, with a signal, a while and then a kill, and starts them again
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  ie-container restart web\n  ie-container restart -t 60 train db")]
+pub(crate) struct RestartArgs {
+    #[command(flatten)]
+    pub(crate) stop: StopArgs,
 }
 
 /// Attaches to a running container's streams

@@ -131,7 +131,7 @@ pub(crate) struct CreateArgs {
     /// NAME=VALUE, to find it by
     #[arg(short, long, value_name = "NAME[=VALUE]")]
     pub(crate) label: Vec<String>,
-    /// own (with your other containers) or none
+    /// own (with your other containers), none, or a network of yours by its name
     #[arg(long, visible_alias = "net", value_name = "NETWORK")]
     pub(crate) network: Option<String>,
     /// Only "no": what has ended stays ended

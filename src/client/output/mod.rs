@@ -7,6 +7,7 @@ pub(crate) mod table;
 pub(crate) mod template;
 
 use super::error::Error;
+use super::language;
 use crate::protocol::escape::{escape_json, escape_line};
 use serde_json::{Map, Value};
 use std::io::{self, ErrorKind, Write};
@@ -143,7 +144,7 @@ pub(crate) fn complain(error: &Error, as_json: bool) {
         let refusal = serde_json::to_string(&error.refusal()).unwrap_or_default();
         say(&(escape_json(&refusal) + "\n"));
     } else {
-        say(&error.text());
+        say(&error.text(language::own()));
     }
 }
 

@@ -3,7 +3,7 @@
 //! For containers that do not run: there the engine itself packs and unpacks, as root. So what it is given holds only
 //! files, directories and links, all of one owner, without setuid bits, extended attributes or names that climb; and
 //! it is never compressed, for the engine would run a program to undo that. Memory is bounded: one header, and the
-//! names of the links that the archive made, up to a limit.
+//! hashes of the names of the links that the archive made, up to a limit.
 
 use crate::protocol::path::AskedPath;
 use crate::tarball::entry::{Entry, Kind, Owner, PERMISSIONS};
@@ -11,6 +11,7 @@ use crate::tarball::name::{Absolute, NameFault, clean};
 use crate::tarball::read::{Event, Malformed, Reader, compression};
 use crate::tarball::{shown, write};
 use std::collections::HashSet;
+use std::hash::{BuildHasher, RandomState};
 
 /// Why an archive is not passed on. What was passed on before is whole members only, but for the last one.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -45,13 +46,13 @@ pub struct Limits {
     pub members: u64,
     /// Of contents, as the headers announce them: refused before they travel.
     pub bytes: u64,
-    /// Of the names of symbolic links, which have to be remembered.
-    pub link_names: usize,
+    /// Symbolic links, which have to be remembered.
+    pub links: usize,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { members: 10_000_000, bytes: 1 << 44, link_names: 4 << 20 }
+        Self { members: 10_000_000, bytes: 1 << 44, links: 1 << 17 }
     }
 }
 
@@ -62,6 +63,27 @@ enum Way {
     In,
     /// From the engine to a user: devices are left out, and a whole root's names begin with `/`.
     Out,
+}
+
+/// Names, each as 128 bits of a hash that nobody outside can reckon: a tree of links costs little, whatever they are called.
+#[derive(Debug, Default)]
+struct Names {
+    keys: [RandomState; 2],
+    known: HashSet<[u64; 2]>,
+}
+
+impl Names {
+    fn hashed(&self, name: &[u8]) -> [u64; 2] {
+        self.keys.each_ref().map(|key| key.hash_one(name))
+    }
+
+    fn insert(&mut self, name: &[u8]) {
+        self.known.insert(self.hashed(name));
+    }
+
+    fn contains(&self, name: &[u8]) -> bool {
+        self.known.contains(&self.hashed(name))
+    }
 }
 
 /// Rewrites one archive.
@@ -76,8 +98,8 @@ pub struct Rewriter {
     bytes: u64,
     /// The current file's length, for the padding after it.
     size: u64,
-    links: HashSet<Vec<u8>>,
-    link_names: usize,
+    /// The symbolic links so far, where whoever made the archive may want them followed.
+    links: Option<Names>,
 }
 
 impl Rewriter {
@@ -87,21 +109,23 @@ impl Rewriter {
     }
 
     /// For an archive of this path that whatever runs in a container made: all its names begin with the path's last
-    /// component. Docker's clients take that for granted, and would write what is beside it beside it.
+    /// component, and none leads through a link of the archive's own. Docker's clients take both for granted, and would
+    /// write what is beside it beside it, and through a link wherever it leads.
     pub fn outward_of(path: &AskedPath, owner: Owner, limits: Limits) -> Self {
         let whole = matches!(path.base(), b"." | b"/");
         let base = (!whole).then(|| path.base().to_vec());
-        Self { base, ..Self::new(Way::Out, owner, limits) }
+        Self { base, links: Some(Names::default()), ..Self::new(Way::Out, owner, limits) }
     }
 
-    /// For an archive that the engine made of a container's files.
+    /// For an archive that the engine made of a container's files: it has walked through them itself, so nothing in it
+    /// leads through a link.
     pub fn outward(owner: Owner, limits: Limits) -> Self {
         Self::new(Way::Out, owner, limits)
     }
 
     fn new(way: Way, owner: Owner, limits: Limits) -> Self {
-        let (reader, links) = (Reader::default(), HashSet::new());
-        Self { reader, way, base: None, owner, limits, members: 0, bytes: 0, size: 0, links, link_names: 0 }
+        let (reader, links) = (Reader::default(), (way == Way::In).then(Names::default));
+        Self { reader, way, base: None, owner, limits, members: 0, bytes: 0, size: 0, links }
     }
 
     /// Takes the next bytes, however many, and appends what becomes of them to `out`.
@@ -114,7 +138,11 @@ impl Rewriter {
                 Event::Special { what, name } if self.way == Way::In => {
                     return Err(ArchiveError::Special { name: shown(&name), what });
                 }
-                Event::Special { .. } | Event::End => {}
+                // Who reads what comes out knows nothing of notes: a break is the only word for a fault.
+                Event::Note { is_fault: true, words } if self.way != Way::In => {
+                    return Err(Malformed::Sender(words).into());
+                }
+                Event::Special { .. } | Event::Note { .. } | Event::End => {}
                 Event::Data(data) => out.extend_from_slice(data),
                 Event::Close => write::pad(out, self.size),
             }
@@ -193,7 +221,9 @@ impl Rewriter {
             return Err(ArchiveError::NoTarget(shown(&entry.name)));
         }
         // To a link itself, too: its other name would not be remembered.
-        if self.links.contains(&target) || self.leads_through_link(&target) {
+        if self.links.as_ref().is_some_and(|links| links.contains(&target))
+            || self.leads_through_link(&target)
+        {
             return Err(ArchiveError::ThroughLink(shown(&entry.name)));
         }
         if !self.is_asked_for(&target) {
@@ -202,27 +232,24 @@ impl Rewriter {
         Ok(self.dressed(&target, &entry.target, false))
     }
 
-    /// Keeps a symbolic link's name, for whatever would lead through it. On the way out the unpacker minds that.
+    /// Keeps a symbolic link's name, for whatever would lead through it.
     fn remember(&mut self, name: &[u8], entry: &Entry) -> Result<(), ArchiveError> {
         if entry.target.is_empty() {
             return Err(ArchiveError::NoTarget(shown(&entry.name)));
         }
-        if self.way == Way::In && self.links.insert(name.to_vec()) {
-            self.link_names += name.len() + size_of::<Vec<u8>>();
-            if self.link_names > self.limits.link_names {
-                return Err(ArchiveError::TooManyLinks(shown(&entry.name)));
-            }
+        let Some(links) = &mut self.links else { return Ok(()) };
+        links.insert(name);
+        if links.known.len() > self.limits.links {
+            return Err(ArchiveError::TooManyLinks(shown(&entry.name)));
         }
         Ok(())
     }
 
     /// Whether a directory on the way to `name` is a link of this archive.
     fn leads_through_link(&self, name: &[u8]) -> bool {
+        let Some(links) = self.links.as_ref().filter(|links| !links.known.is_empty()) else { return false };
         let slashes = name.iter().enumerate().filter(|(_, byte)| **byte == b'/');
-        !self.links.is_empty()
-            && slashes
-                .map(|(at, _)| name.get(..at))
-                .any(|part| part.is_some_and(|part| self.links.contains(part)))
+        slashes.filter_map(|(at, _)| name.get(..at)).any(|part| links.contains(part))
     }
 
     /// The name as it is written: directories end in `/`, the root is `./`.
@@ -242,183 +269,4 @@ impl Rewriter {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::tarball::entry::Time;
-
-    const OWNER: Owner = Owner { uid: 5001, gid: 6001 };
-
-    fn entry(kind: Kind, name: &str, target: &str, size: u64) -> Entry {
-        let mtime = Time { seconds: 1_700_000_000, nanoseconds: 0 };
-        Entry { kind, name: name.into(), target: target.into(), size, mode: 0o6755, mtime }
-    }
-
-    fn archive(entries: &[Entry]) -> Vec<u8> {
-        let mut out = Vec::new();
-        for entry in entries {
-            write::header(&mut out, entry, Owner { uid: 0, gid: 0 });
-            out.resize(out.len() + usize::try_from(entry.size).unwrap(), b'x');
-            write::pad(&mut out, entry.size);
-        }
-        write::end(&mut out);
-        out
-    }
-
-    fn rewritten(mut rewriter: Rewriter, bytes: &[u8], step: usize) -> Result<Vec<u8>, ArchiveError> {
-        let mut out = Vec::new();
-        for part in bytes.chunks(step) {
-            rewriter.push(part, &mut out)?;
-        }
-        rewriter.finish(&mut out)?;
-        Ok(out)
-    }
-
-    fn inward(entries: &[Entry]) -> Result<Vec<u8>, ArchiveError> {
-        rewritten(Rewriter::inward(OWNER, Limits::default()), &archive(entries), 100)
-    }
-
-    fn names(bytes: &[u8]) -> Vec<(String, String)> {
-        let mut archive = tar::Archive::new(bytes);
-        let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
-        let members = archive.entries().unwrap().map(Result::unwrap);
-        members
-            .map(|member| {
-                let header = member.header();
-                assert_eq!((header.uid().unwrap(), header.gid().unwrap()), (5001, 6001));
-                assert_eq!(header.mode().unwrap(), 0o755);
-                assert_eq!(
-                    (header.username_bytes(), header.groupname_bytes()),
-                    (Some(&b""[..]), Some(&b""[..]))
-                );
-                (text(&member.path_bytes()), text(&member.link_name_bytes().unwrap_or_default()))
-            })
-            .collect()
-    }
-
-    fn pairs(expected: &[(&str, &str)]) -> Vec<(String, String)> {
-        expected.iter().map(|(name, target)| (name.to_string(), target.to_string())).collect()
-    }
-
-    #[test]
-    fn what_is_beside_the_path_that_was_asked_for_is_not_passed_on() {
-        let asked = |path: &str, entry: &Entry| {
-            let path = AskedPath::new(path.as_bytes()).unwrap();
-            let rewriter = Rewriter::outward_of(&path, OWNER, Limits::default());
-            rewritten(rewriter, &archive(std::slice::from_ref(entry)), 512).map_err(|error| error.to_string())
-        };
-        let file = |name: &str| entry(Kind::File, name, "", 0);
-        for (path, name) in [
-            ("/out/data", "data"),
-            ("/out/data/", "data/x"),
-            ("/out/.", "anything"),
-            ("/", "/etc/passwd"),
-            ("/out/data", "./data/x"),
-        ] {
-            assert!(asked(path, &file(name)).is_ok(), "{path} {name}");
-        }
-        for name in [".bashrc", "data2", "dat", "x/data", "./.ssh/authorized_keys"] {
-            assert_eq!(
-                asked("/out/data", &file(name)).unwrap_err(),
-                format!("{name}: not what was asked for")
-            );
-        }
-        assert!(asked("/out/data", &entry(Kind::HardLink, "data/x", "etc", 0)).is_err());
-        assert!(asked("/out/data", &entry(Kind::HardLink, "data/x", "data/y", 0)).is_ok());
-        // And nothing in it has a right of its own.
-        let out = asked("/out/data", &file("data")).unwrap();
-        assert_eq!(&out[100..107], b"0000755");
-    }
-
-    #[test]
-    fn everything_becomes_the_user_s_and_plain() {
-        let long = "l".repeat(300);
-        let out = inward(&[
-            entry(Kind::Directory, "./", "", 0),
-            entry(Kind::Directory, "d", "", 0),
-            entry(Kind::File, "./d//f", "", 700),
-            entry(Kind::HardLink, "d/hard", "./d/f", 0),
-            entry(Kind::Symlink, "d/away", "/etc/passwd", 0),
-            entry(Kind::File, &long, "", 0),
-        ]);
-        let expected =
-            [("./", ""), ("d/", ""), ("d/f", ""), ("d/hard", "d/f"), ("d/away", "/etc/passwd"), (&long, "")];
-        assert_eq!(names(&out.unwrap()), pairs(&expected));
-    }
-
-    #[test]
-    fn each_refusal_names_the_member() {
-        let refused = |entries: &[Entry]| inward(entries).unwrap_err().to_string();
-        let file = |name: &str| refused(&[entry(Kind::File, name, "", 0)]);
-        assert_eq!(file("/etc/x"), "/etc/x: the name is absolute");
-        assert_eq!(file("a/../../x"), "a/../../x: the name contains '..'");
-        assert_eq!(file("."), ".: the archive's root can only be a directory");
-        let link = entry(Kind::Symlink, "d/l", "/home", 0);
-        assert_eq!(
-            refused(&[link.clone(), entry(Kind::File, "d/l/x", "", 0)]),
-            "d/l/x: the name leads through a link that came with the archive"
-        );
-        for target in ["d/l", "d/l/x"] {
-            let hard = entry(Kind::HardLink, "h", target, 0);
-            assert_eq!(inward(&[link.clone(), hard]), Err(ArchiveError::ThroughLink("h".to_owned())));
-        }
-        let hard = entry(Kind::HardLink, "h", "../x", 0);
-        assert_eq!(
-            refused(&[hard]),
-            "h: the link's target is not one inside the archive: the name contains '..'"
-        );
-    }
-
-    #[test]
-    fn limits_hold() {
-        let limits = Limits { members: 2, bytes: 1000, link_names: 60 };
-        let push = |entries: &[Entry]| rewritten(Rewriter::inward(OWNER, limits), &archive(entries), 512);
-        let directory = |name: &str| entry(Kind::Directory, name, "", 0);
-        let link = |name: &str| entry(Kind::Symlink, name, "x", 0);
-        assert!(push(&[directory("a"), entry(Kind::File, "b", "", 1000)]).is_ok());
-        assert!(matches!(
-            push(&[directory("a"), directory("b"), directory("c")]),
-            Err(ArchiveError::TooMany { most: 2, .. })
-        ));
-        assert!(matches!(push(&[link("a"), link(&"b".repeat(20))]), Err(ArchiveError::TooManyLinks(_))));
-        // By its header alone: none of its contents has to travel.
-        let mut huge = Vec::new();
-        write::header(&mut huge, &entry(Kind::File, "huge", "", 1 << 40), OWNER);
-        let error = Rewriter::inward(OWNER, limits).push(&huge, &mut Vec::new());
-        assert_eq!(error, Err(ArchiveError::TooLarge { name: "huge".to_owned(), most: 1000 }));
-    }
-
-    #[test]
-    fn a_name_that_looks_compressed_is_passed_on_harmlessly() {
-        let out = inward(&[entry(Kind::File, "./BZhello", "", 3)]).unwrap();
-        assert_eq!(names(&out), pairs(&[("./BZhello", "")]));
-        assert_eq!(
-            inward(&[entry(Kind::File, "BZhello", "", 3)]),
-            Err(Malformed::Compressed("bzip2").into())
-        );
-    }
-
-    #[test]
-    fn on_the_way_out_devices_are_left_out_and_roots_stay() {
-        let mut header = tar::Header::new_ustar();
-        let mut builder = tar::Builder::new(Vec::new());
-        for (name, kind) in
-            [("/", b'5'), ("/dev/sda", b'4'), ("/bin/su", b'0'), ("/bin/fifo", b'6'), ("/bin/also", b'1')]
-        {
-            header.as_ustar_mut().unwrap().name = [0; 100];
-            header.as_mut_bytes()[..name.len()].copy_from_slice(name.as_bytes());
-            header.set_entry_type(tar::EntryType::new(kind));
-            if kind == b'1' {
-                header.set_link_name("bin/su").unwrap();
-            }
-            header.set_size(0);
-            header.set_mode(0o4755);
-            header.set_cksum();
-            builder.append(&header, &[][..]).unwrap();
-        }
-        let bytes = builder.into_inner().unwrap();
-        let out = rewritten(Rewriter::outward(OWNER, Limits::default()), &bytes, 512).unwrap();
-        assert_eq!(names(&out), pairs(&[("/", ""), ("/bin/su", ""), ("/bin/also", "bin/su")]));
-        let error = rewritten(Rewriter::inward(OWNER, Limits::default()), &bytes, 512);
-        assert!(matches!(error, Err(ArchiveError::Name { .. })));
-    }
-}
+mod tests;

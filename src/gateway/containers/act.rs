@@ -1,18 +1,22 @@
 //! What changes a container: start, stop, restart, kill, rename, rm.
 
 use super::create::{stage, unstage};
+use super::list::one_by_one;
+use super::lock::{lock, lock_and_turn, lock_to_remove};
 use super::standing::standing;
 use crate::gateway::answer::Flag;
 use crate::gateway::create::{container_name, signal};
-use crate::gateway::engine::{Found, Owned};
+use crate::gateway::engine::{EngineError, Found, Owned};
 use crate::gateway::error::Error;
 use crate::gateway::filters;
 use crate::gateway::gpu::desk::Asker;
 use crate::gateway::peer::Peer;
 use crate::gateway::routes::Word;
 use crate::gateway::state::Gateway;
+use crate::gateway::task::to_the_end;
 use crate::gateway::{audit, mark};
 use crate::policy::Limits;
+use crate::protocol::report::Refusal;
 use crate::protocol::stage::Token;
 use axum::Json;
 use axum::extract::{Query, State};
@@ -21,33 +25,12 @@ use hyper::Method;
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use std::sync::Arc;
-use std::time::Duration;
-use tokio::sync::OwnedMutexGuard;
+use std::sync::{Arc, Weak};
 
 type Shared = State<Arc<Gateway>>;
 
-/// Runs in a task of its own, so that a caller who goes away does not leave it half done.
-async fn whole<T: Send + 'static>(
-    work: impl Future<Output = Result<T, Error>> + Send + 'static,
-) -> Result<T, Error> {
-    tokio::spawn(work).await.map_err(|error| Error::Internal(error.to_string()))?
-}
-
 pub(in crate::gateway) fn tokens(found: &Found) -> Vec<Token> {
     found.labels().stages.iter().map(|stage| stage.token.clone()).collect()
-}
-
-/// How long a verb waits for another one, or a copy, on the same container.
-const PATIENCE: Duration = Duration::from_secs(30);
-
-async fn lock(gateway: &Gateway, container: &Owned) -> Result<OwnedMutexGuard<()>, Error> {
-    tokio::time::timeout(PATIENCE, gateway.engine.lock(container.id())).await.map_err(|_| {
-        Error::Conflict(format!(
-            "{} is busy, a copy or another verb is under way; try again later",
-            container.name()
-        ))
-    })
 }
 
 pub(in crate::gateway) async fn start(
@@ -56,17 +39,21 @@ pub(in crate::gateway) async fn start(
     Word(word): Word,
 ) -> Result<StatusCode, Error> {
     let container = gateway.engine.owned(&peer, &word).await?;
-    if container.found().running() {
+    if container.running() && gateway.engine.runs(&container).await? {
         return Ok(StatusCode::NOT_MODIFIED);
     }
-    whole(async move {
-        let started = start_now(&gateway, &peer, &container).await;
+    // Held until there is an answer, or nobody who waits for one.
+    let waiting = Arc::new(());
+    let caller = Arc::downgrade(&waiting);
+    to_the_end(async move {
+        let started = start_now(&gateway, &peer, &container, &caller).await;
         if let Err(error) = &started {
             audit::refused(&peer, "start", container.id().as_str(), error);
         }
         started
     })
     .await
+    .inspect(|_| drop(waiting))
 }
 
 /// What no other container changes: the image, today's lists, the wall. Asked before any lock, as the first start of an
@@ -81,21 +68,33 @@ async fn may_start(gateway: &Gateway, peer: &Peer, container: &Owned) -> Result<
     Ok(limits)
 }
 
+/// A start can take minutes, and who gave it up does not expect it afterwards.
+fn still_waits(caller: &Weak<()>) -> Result<(), Error> {
+    match caller.strong_count() {
+        0 => Err(Error::Conflict("the start was given up".into())),
+        _ => Ok(()),
+    }
+}
+
 /// Admitted again, staged again, then started: never with a stage that is missing.
-async fn start_now(gateway: &Gateway, peer: &Peer, container: &Owned) -> Result<StatusCode, Error> {
+async fn start_now(
+    gateway: &Gateway,
+    peer: &Peer,
+    container: &Owned,
+    caller: &Weak<()>,
+) -> Result<StatusCode, Error> {
     let limits = may_start(gateway, peer, container).await?;
-    // The container first: who waits for a copy must not keep the user's other containers waiting.
-    let _lock = lock(gateway, container).await?;
-    let turn = gateway.engine.turn(peer.uid()).await;
+    let (_lock, turn) = lock_and_turn(gateway, peer, container).await?;
     // It may have been started, renamed or removed while we waited, and another one may have its name.
     let (used, container) = match turn.usage_and(peer, container.id()).await? {
         (used, Some(container)) => (used, container),
         (_, None) => return Err(Error::NoContainer(container.name().to_string())),
     };
-    if container.running() {
+    if container.running() && gateway.engine.locked_runs(&container).await? {
         return Ok(StatusCode::NOT_MODIFIED);
     }
     limits.readmit(&used, &container.used())?;
+    still_waits(caller)?;
     let container = &container;
     audit::allowed(Some(peer), "start", container.id().as_str());
     mark::at("start-admitted");
@@ -106,15 +105,18 @@ async fn start_now(gateway: &Gateway, peer: &Peer, container: &Owned) -> Result<
     }
     stage(gateway, peer, &container.labels().stages).await?;
     mark::at("start-staged");
+    still_waits(caller)?;
     let asker = Asker { uid: peer.uid(), login: peer.account()?.login() };
     gateway.gpus.lease(asker, container, &limits, Timestamp::now())?;
     mark::at("start-leased");
-    let started = gateway.engine.call(Method::POST, container.target("/start")).await;
+    let started = gateway.engine.call(Method::POST, container.target("/start").of_nobody()).await;
     if started.is_err() {
         gateway.gpus.not_started(container.id());
     }
     mark::at("start-started");
-    Ok(started?.status())
+    let started = started?;
+    gateway.reasons.forget(container.id());
+    Ok(started.status())
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -161,8 +163,8 @@ pub(in crate::gateway) async fn stop_now(
     seconds: Option<i64>,
 ) -> Result<StatusCode, Error> {
     audit::allowed(peer.as_ref(), "stop", container.id().as_str());
-    whole(async move {
-        let status = stop_in_engine(&gateway, &container, seconds).await?;
+    to_the_end(async move {
+        let status = stop_in_engine(&gateway, peer.as_ref(), &container, seconds).await?;
         drop(peer);
         Ok(status)
     })
@@ -171,14 +173,21 @@ pub(in crate::gateway) async fn stop_now(
 
 async fn stop_in_engine(
     gateway: &Gateway,
+    peer: Option<&Peer>,
     container: &Owned,
     seconds: Option<i64>,
 ) -> Result<StatusCode, crate::gateway::engine::EngineError> {
     let mut target = container.target("/stop");
+    // An admin does not wait for places that the owner has filled.
+    if peer.is_none() {
+        target = target.of_nobody();
+    }
     if let Some(seconds) = seconds {
         target = target.with("t", &seconds.to_string());
     }
-    Ok(gateway.engine.call(Method::POST, target).await?.status())
+    let status = gateway.engine.call(Method::POST, target).await?.status();
+    gateway.engine.until_listed_as_ended(container).await;
+    Ok(status)
 }
 
 /// A stop and a start: the engine's own restart would not look at the stages.
@@ -190,13 +199,21 @@ pub(in crate::gateway) async fn restart(
 ) -> Result<StatusCode, Error> {
     let seconds = grace(query.t)?;
     let container = gateway.engine.owned(&peer, &word).await?;
-    whole(async move {
+    if container.labels().auto_remove {
+        let message = format!("{} was made with --rm: it goes when it stops", container.name());
+        return Err(Refusal::new("conflict", message)
+            .hint("run it anew, without --rm to restart it later")
+            .into());
+    }
+    to_the_end(async move {
         // Asked before the stop: a caller who could not start again keeps a running container.
         may_start(&gateway, &peer, &container).await?;
         audit::allowed(Some(&peer), "restart", container.id().as_str());
         let _hold = gateway.stager.hold(tokens(container.found()));
-        stop_in_engine(&gateway, &container, seconds).await?;
-        start_now(&gateway, &peer, &container).await?;
+        stop_in_engine(&gateway, Some(&peer), &container, seconds).await?;
+        // Half of it is done: nobody gives it up.
+        let waiting = Arc::new(());
+        start_now(&gateway, &peer, &container, &Arc::downgrade(&waiting)).await?;
         Ok(StatusCode::NO_CONTENT)
     })
     .await
@@ -235,8 +252,8 @@ pub(in crate::gateway) async fn rename(
 ) -> Result<StatusCode, Error> {
     let name = container_name(&query.name)?;
     let container = gateway.engine.owned(&peer, &word).await?;
-    whole(async move {
-        let turn = gateway.engine.turn(peer.uid()).await;
+    to_the_end(async move {
+        let (_lock, turn) = lock_and_turn(&gateway, &peer, &container).await?;
         if gateway.engine.own(&peer, false).await?.iter().any(|owned| *owned.name() == name) {
             return Err(Error::Conflict(format!("the name {name} is in use by one of your containers")));
         }
@@ -269,7 +286,7 @@ pub(in crate::gateway) async fn remove(
         return Err(Error::not_allowed("link", "containers have no links here"));
     }
     let container = gateway.engine.owned(&peer, &word).await?;
-    if container.running() && !query.force.0 {
+    if container.running() && !query.force.0 && gateway.engine.runs(&container).await? {
         let name = container.name();
         return Err(Error::Conflict(format!(
             "{name} is running; stop it first (ie-container stop {name}) or use rm -f"
@@ -285,9 +302,13 @@ pub(in crate::gateway) async fn remove_now(
     force: bool,
 ) -> Result<StatusCode, Error> {
     audit::allowed(peer.as_ref(), "rm", container.id().as_str());
-    whole(async move {
-        let _lock = lock(&gateway, &container).await?;
-        let target = container.target("").with("v", "1").with("force", if force { "1" } else { "0" });
+    to_the_end(async move {
+        let _lock = match force {
+            true => lock_to_remove(&gateway, &container).await?,
+            false => lock(&gateway, &container).await?,
+        };
+        let force = if force { "1" } else { "0" };
+        let target = container.target("").of_nobody().with("v", "1").with("force", force);
         let status = gateway.engine.call(Method::DELETE, target).await?.status();
         mark::at("rm-removed");
         unstage(&gateway, &tokens(container.found())).await;
@@ -311,7 +332,15 @@ pub(in crate::gateway) async fn prune(
     Query(query): Query<PruneQuery>,
 ) -> Result<Json<Value>, Error> {
     let words = filters::parse(&query.filters, &["label"])?;
-    let own = gateway.engine.own(&peer, true).await?;
+    let (asker, of) = (peer.clone(), gateway.clone());
+    let sized = async move {
+        match of.engine.own(&asker, true).await {
+            // One that cannot be measured is no reason to keep the others, or itself.
+            Err(EngineError::Said { .. }) => of.engine.own(&asker, false).await,
+            own => own,
+        }
+    };
+    let own = one_by_one(&gateway.walks, peer.uid(), sized).await??;
     let (mut gone, mut bytes) = (Vec::new(), 0);
     for container in
         own.into_iter().filter(|owned| matches!(owned.found().state(), "created" | "exited" | "dead"))

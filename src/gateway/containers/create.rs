@@ -9,6 +9,7 @@ use crate::gateway::images;
 use crate::gateway::peer::Peer;
 use crate::gateway::staging::Staged;
 use crate::gateway::state::Gateway;
+use crate::gateway::task::to_the_end;
 use crate::gateway::{audit, mark, naming};
 use crate::policy::{Allowance, Ask, MountGrant, Usage};
 use crate::protocol::amount::Span;
@@ -42,7 +43,7 @@ pub(in crate::gateway) async fn create(
 ) -> Result<(StatusCode, Json<Value>), Error> {
     let wish = wish(&peer, &query, &body)?;
     let time = query.time;
-    let made = tokio::spawn(async move {
+    let made = to_the_end(async move {
         let name = wish.name.clone().map(|name| name.to_string()).unwrap_or_default();
         let made = admit_and_create(&gateway, &peer, wish, time).await;
         if let Err(error) = &made {
@@ -50,7 +51,7 @@ pub(in crate::gateway) async fn create(
         }
         made
     });
-    let id = made.await.map_err(|error| Error::Internal(error.to_string()))??;
+    let id = made.await?;
     Ok((StatusCode::CREATED, Json(json!({ "Id": id, "Warnings": [] }))))
 }
 
@@ -83,6 +84,7 @@ pub(in crate::gateway) async fn plan(
         "Memory": allowance.memory().to_string(),
         "Pids": allowance.pids(),
         "Shm": allowance.shm().to_string(),
+        "Gpus": allowance.gpus(),
         "Mounts": mounts.collect::<Vec<_>>(),
         "Ports": ports.collect::<Vec<_>>(),
     }))
@@ -200,7 +202,9 @@ async fn stage_and_create(
     let grant = Grant {
         name,
         image: image.shown,
+        image_id: image.id,
         image_labels: image.labels,
+        image_env: image.env,
         uid: peer.uid(),
         gids: account.groups().iter().map(|group| group.gid).collect(),
         login: account.login().to_owned(),
@@ -299,8 +303,11 @@ pub(in crate::gateway) async fn stage(
 ) -> Result<Vec<Staged>, Error> {
     let gids: Vec<u32> = peer.account()?.groups().iter().map(|group| group.gid).collect();
     let mut staged = Vec::with_capacity(stages.len());
+    let roots = gateway.policy().roots();
     for stage in stages {
-        let request = stage.request(peer.uid(), gids.clone());
+        // One that is no root any more ie-mountd refuses.
+        let idmap = roots.iter().find(|root| root.path == stage.root).is_none_or(|root| root.idmap);
+        let request = stage.request(peer.uid(), gids.clone(), idmap);
         staged.push(gateway.stager.stage(request, stage.target.clone()).await?);
     }
     Ok(staged)
@@ -326,6 +333,10 @@ impl From<crate::gateway::engine::LookError> for Error {
                     .hint("use another image, or build it anew without the node")
                     .into()
             }
+            LookError::Moved => crate::protocol::report::Refusal::new("forbidden", error.to_string())
+                .rule("image")
+                .hint("remove it, and run the image again")
+                .into(),
         }
     }
 }

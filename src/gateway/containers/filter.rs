@@ -1,8 +1,8 @@
 //! `--filter`: the same key again is OR, different keys are AND; a caller's text never reaches an engine filter.
 
-use crate::gateway::engine::{Owned, pick, short_network, short_volume};
+use crate::gateway::engine::{Owned, pick, pick_by_id, short_network, short_volume};
 use crate::gateway::error::Error;
-use crate::gateway::filters;
+use crate::gateway::filters::{self, Names};
 use crate::gateway::images;
 use crate::protocol::name::ContainerRef;
 use serde_json::Value;
@@ -13,38 +13,73 @@ const KEYS: [&str; 13] = [
     "status", "volume",
 ];
 
-/// The filters of one request, by key.
+/// The filters of one request.
 #[derive(Debug, Default)]
-pub(super) struct Filters(BTreeMap<String, Vec<String>>);
+pub(in crate::gateway) struct Filters {
+    /// By key, but for those below.
+    words: BTreeMap<String, Vec<String>>,
+    names: Option<Names>,
+    /// Logins, in the list of everybody's.
+    owners: Option<Vec<String>>,
+    of_everyones: bool,
+}
 
 impl Filters {
     pub(super) fn parse(text: &str) -> Result<Self, Error> {
-        let words = filters::parse(text, &KEYS)?;
+        Self::of(filters::parse(text, &KEYS)?)
+    }
+
+    /// The filters of the admin's list: whose it is, too.
+    pub(in crate::gateway) fn of_everyones(text: &str) -> Result<Self, Error> {
+        let filters = Self::of(filters::parse(text, &[&KEYS[..], &["owner"]].concat())?)?;
+        Ok(Self { of_everyones: true, ..filters })
+    }
+
+    fn of(mut words: BTreeMap<String, Vec<String>>) -> Result<Self, Error> {
         words.iter().try_for_each(|(key, values)| check(key, values))?;
-        Ok(Self(words))
+        Ok(Self {
+            names: Names::take(&mut words)?,
+            owners: words.remove("owner"),
+            words,
+            of_everyones: false,
+        })
     }
 
     /// `status=` and `exited=` speak of containers that do not run.
-    pub(super) fn wants_stopped(&self) -> bool {
-        ["status", "exited"].iter().any(|key| self.0.contains_key(*key))
+    pub(in crate::gateway) fn wants_stopped(&self) -> bool {
+        ["status", "exited"].iter().any(|key| self.words.contains_key(*key))
     }
 
     /// What is left of the caller's containers, in the engine's order: newest first.
-    pub(super) fn keep(&self, own: Vec<Owned>) -> Result<Vec<Owned>, Error> {
+    pub(in crate::gateway) fn keep(&self, own: Vec<Owned>) -> Result<Vec<Owned>, Error> {
         let (since, before) = (self.place("since", &own)?, self.place("before", &own)?);
         let kept = own.iter().enumerate().filter(|(at, owned)| {
             since.is_none_or(|place| *at < place)
                 && before.is_none_or(|place| *at > place)
-                && self.0.iter().all(|(key, values)| any_matches(owned, key, values))
+                && self.words.iter().all(|(key, values)| any_matches(owned, key, values))
+                && self.is_called(owned)
         });
         Ok(kept.map(|(_, owned)| owned.clone()).collect())
     }
 
+    /// By name, with a slash before it and without one as in Docker; and by owner.
+    fn is_called(&self, owned: &Owned) -> bool {
+        let name = owned.name().as_str();
+        let by_name = |names: &Names| names.match_any(name) || names.match_any(&format!("/{name}"));
+        let login = &owned.found().labels().login;
+        self.names.as_ref().is_none_or(by_name)
+            && self.owners.as_ref().is_none_or(|owners| owners.contains(login))
+    }
+
     /// Where in that order the container stands that `since` or `before` names: their times are whole seconds only.
     fn place(&self, key: &str, own: &[Owned]) -> Result<Option<usize>, Error> {
-        let Some(word) = self.0.get(key).and_then(|words| words.first()) else { return Ok(None) };
+        let Some(word) = self.words.get(key).and_then(|words| words.first()) else { return Ok(None) };
         let word = ContainerRef::try_from(word.clone()).map_err(|_| Error::NoContainer(word.clone()))?;
-        let named = pick(own.to_vec(), &word)?;
+        // Of everybody's, short names are many people's.
+        let named = match self.of_everyones {
+            true => pick_by_id(own.to_vec(), word.as_str())?,
+            false => pick(own.to_vec(), &word)?,
+        };
         Ok(own.iter().position(|owned| owned.id() == named.id()))
     }
 }
@@ -79,7 +114,6 @@ fn matches(owned: &Owned, key: &str, value: &str) -> bool {
     let text = |key: &str| summary.get(key).and_then(Value::as_str).unwrap_or_default();
     match key {
         "id" => owned.id().as_str().starts_with(&value.to_ascii_lowercase()),
-        "name" => owned.name().as_str().contains(value.trim_start_matches('/')),
         "status" => owned.found().state() == value,
         "exited" => exit_code(text("Status")) == Some(value),
         "ancestor" => is_ancestor(text("Image"), text("ImageID"), value),
@@ -161,9 +195,16 @@ mod tests {
 
     #[test]
     fn both_shapes_parse_and_unknown_keys_are_errors() {
-        assert_eq!(Filters::parse(r#"{"status":["exited"]}"#).unwrap().0["status"], ["exited"]);
-        assert_eq!(Filters::parse(r#"{"status":{"exited":true}}"#).unwrap().0["status"], ["exited"]);
-        for bad in [r#"{"uid":["0"]}"#, r#"{"status":["odd"]}"#, r#"{"exited":["x"]}"#, "[]", r#"{"id":1}"#] {
+        assert_eq!(Filters::parse(r#"{"status":["exited"]}"#).unwrap().words["status"], ["exited"]);
+        assert_eq!(Filters::parse(r#"{"status":{"exited":true}}"#).unwrap().words["status"], ["exited"]);
+        for bad in [
+            r#"{"uid":["0"]}"#,
+            r#"{"owner":["ann"]}"#,
+            r#"{"status":["odd"]}"#,
+            r#"{"exited":["x"]}"#,
+            "[]",
+            r#"{"id":1}"#,
+        ] {
             assert!(Filters::parse(bad).is_err(), "{bad}");
         }
     }

@@ -4,10 +4,14 @@ mod act;
 mod create;
 mod filter;
 mod list;
+mod lock;
 mod standing;
 mod stream;
+mod top;
 
 pub(super) use act::{kill, prune, remove, remove_now, rename, restart, start, stop, stop_now, tokens};
 pub(super) use create::{create, plan};
+pub(super) use filter::Filters;
 pub(super) use list::{inspect, list};
-pub(super) use stream::{Tied, attach, is_time, join, logs, resize, stats, top, wait};
+pub(super) use stream::{Tied, attach, is_time, join, logs, resize, stats, wait};
+pub(super) use top::top;

@@ -3,25 +3,25 @@
 use crate::gateway::answer::{self, Flag};
 use crate::gateway::audit;
 use crate::gateway::create::detach_keys;
-use crate::gateway::engine::{Owned, read_lines, splice};
+use crate::gateway::engine::{Owned, raw_socket, read_lines, splice};
 use crate::gateway::error::Error;
 use crate::gateway::gpu::terminals::Notices;
 use crate::gateway::leash::Leash;
 use crate::gateway::peer::Peer;
 use crate::gateway::routes::Word;
 use crate::gateway::state::Gateway;
-use axum::Json;
 use axum::extract::{Query, Request, State};
 use axum::http::header::{CONNECTION, CONTENT_TYPE, HeaderValue, UPGRADE};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
-use bytes::Bytes;
-use futures_util::TryStreamExt;
+use bytes::{Bytes, BytesMut};
+use futures_util::{StreamExt, TryStreamExt, stream};
 use hyper::Method;
 use hyper::body::Incoming;
 use serde::Deserialize;
 use serde_json::Value;
 use std::sync::Arc;
+use tokio::io::AsyncReadExt;
 
 type Shared = State<Arc<Gateway>>;
 
@@ -87,7 +87,10 @@ pub(in crate::gateway) fn join(
     let upgrades =
         request.headers().contains_key(UPGRADE) && answer.status() == StatusCode::SWITCHING_PROTOCOLS;
     if !upgrades {
-        let response = answer::pass(answer);
+        let response = match answer.status() {
+            StatusCode::SWITCHING_PROTOCOLS => bare(answer),
+            _ => answer::pass(answer),
+        };
         return match leash {
             Some(leash) => response.map(|body| leash.around(body)),
             None => response,
@@ -108,6 +111,23 @@ pub(in crate::gateway) fn join(
     headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
     headers.insert(UPGRADE, HeaderValue::from_static("tcp"));
     headers.insert(CONTENT_TYPE, content_type.unwrap_or_else(|| HeaderValue::from_static(RAW)));
+    response
+}
+
+/// What comes over a connection that the engine has upgraded and the caller has not, as a body.
+fn bare(answer: hyper::Response<Incoming>) -> Response {
+    let content_type = answer.headers().get(CONTENT_TYPE).cloned();
+    let output = stream::once(raw_socket(answer)).map_ok(|(socket, first)| {
+        let rest = stream::try_unfold(socket, |mut socket| async move {
+            let mut piece = BytesMut::with_capacity(64 << 10);
+            let count = socket.read_buf(&mut piece).await?;
+            Ok((count > 0).then(|| (piece.freeze(), socket)))
+        });
+        stream::once(std::future::ready(Ok::<_, std::io::Error>(first))).chain(rest)
+    });
+    let mut response = axum::body::Body::from_stream(output.try_flatten()).into_response();
+    let content_type = content_type.unwrap_or_else(|| HeaderValue::from_static(RAW));
+    response.headers_mut().insert(CONTENT_TYPE, content_type);
     response
 }
 
@@ -202,32 +222,6 @@ pub(in crate::gateway) async fn resize(
     let container = gateway.engine.owned(&peer, &word).await?;
     let target = container.target("/resize").with("h", &size.h.to_string()).with("w", &size.w.to_string());
     Ok(gateway.engine.call(Method::POST, target).await?.status())
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub(in crate::gateway) struct TopQuery {
-    ps_args: String,
-}
-
-/// The engine runs the host's `ps` with these words: letters and commas only.
-pub(in crate::gateway) async fn top(
-    peer: Peer,
-    State(gateway): Shared,
-    Word(word): Word,
-    Query(query): Query<TopQuery>,
-) -> Result<Json<Value>, Error> {
-    let plain = |b: u8| b.is_ascii_alphabetic() || b"-, %".contains(&b);
-    if query.ps_args.len() > 128 || !query.ps_args.bytes().all(plain) {
-        return Err(Error::Bad("ps_args holds letters, '-', '%', ',' and spaces only".into()));
-    }
-    let container = gateway.engine.owned(&peer, &word).await?;
-    container.must_run()?;
-    let mut target = container.target("/top");
-    if !query.ps_args.is_empty() {
-        target = target.with("ps_args", &query.ps_args);
-    }
-    Ok(Json(gateway.engine.get(target).await?))
 }
 
 #[derive(Debug, Deserialize)]

@@ -4,6 +4,7 @@
 //! container a helper does it as the user, and in a stopped one, where no process could race, the engine gets a tar
 //! that the gateway has rewritten.
 
+mod clock;
 mod running;
 mod stopped;
 mod tar;
@@ -94,10 +95,18 @@ pub(super) async fn stat(
     word: Word,
     Query(query): Query<ArchiveQuery>,
 ) -> Result<Response, Error> {
-    let place = Place::find(&gateway, &peer, &word, &query.path).await?;
-    let stat = match stopped::Copy::begin(&gateway, &peer, place).await? {
-        Ok(copy) => copy.stat().await?,
-        Err(place) => running::stat(&gateway, &peer, &place).await?,
+    let mut place = Place::find(&gateway, &peer, &word, &query.path).await?;
+    let mut tries = 0..TRIES;
+    let stat = loop {
+        match stopped::Copy::begin(&gateway, &peer, place).await? {
+            Ok(copy) => break copy.stat(peer.clone()).await?,
+            Err(runs) => match running::stat(&gateway, &peer, &runs).await {
+                Err(error) if tries.next().is_some() && has_ended(&gateway, &runs, &error).await => {
+                    place = Place::find(&gateway, &peer, &word, &query.path).await?;
+                }
+                stat => break stat?,
+            },
+        }
     };
     Ok(with_stat(Body::empty(), "application/json", stat))
 }
@@ -110,11 +119,25 @@ pub(super) async fn get(
     Query(query): Query<ArchiveQuery>,
     headers: HeaderMap,
 ) -> Result<Response, Error> {
-    let place = Place::find(&gateway, &peer, &word, &query.path).await?;
+    let mut place = Place::find(&gateway, &peer, &word, &query.path).await?;
     audit::allowed(Some(&peer), "cp-out", place.container.id().as_str());
-    let (tar, stat) = match stopped::Copy::begin(&gateway, &peer, place).await? {
-        Ok(copy) => copy.get(&peer).await?,
-        Err(place) => running::get(gateway, &peer, &place, headers.contains_key(UNREAD)).await?,
+    let unread = headers.contains_key(UNREAD);
+    let mut tries = 0..TRIES;
+    let (tar, stat) = loop {
+        // Before its lock: who waits for a place keeps no container from anybody.
+        let rewrites = match place.container.running() {
+            true => None,
+            false => gateway.rewrites.of(peer.uid()).acquire_owned().await.ok(),
+        };
+        match stopped::Copy::begin(&gateway, &peer, place).await? {
+            Ok(copy) => break copy.get(peer.clone(), rewrites).await?,
+            Err(runs) => match running::get(gateway.clone(), &peer, &runs, unread).await {
+                Err(error) if tries.next().is_some() && has_ended(&gateway, &runs, &error).await => {
+                    place = Place::find(&gateway, &peer, &word, &query.path).await?;
+                }
+                copied => break copied?,
+            },
+        }
     };
     Ok(with_stat(tar, "application/x-tar", stat))
 }
@@ -127,12 +150,16 @@ pub(super) async fn put(
     Query(query): Query<ArchiveQuery>,
     request: Request,
 ) -> Result<Response, Error> {
+    // What comes with the request itself would be waited for, with the container locked.
+    if tar::is_raw(&request) && !hyper::body::Body::is_end_stream(request.body()) {
+        return Err(Error::Bad("a raw tar follows the agreement, the request has no body".into()));
+    }
     let place = Place::find(&gateway, &peer, &word, &query.path).await?;
     audit::allowed(Some(&peer), "cp-in", place.container.id().as_str());
     let copy = stopped::Copy::begin(&gateway, &peer, place).await?;
     let take = move |tar: Tar| async move {
         match copy {
-            Ok(copy) => copy.put(&peer, tar.into_body()).await,
+            Ok(copy) => copy.put(peer, tar.into_body()).await,
             Err(place) => running::put(&gateway, &peer, &place, tar, query.keep_kinds).await,
         }
     };
@@ -140,6 +167,19 @@ pub(super) async fn put(
         return Ok(tar::upgrade(request, take));
     }
     take(Tar::Body(request.into_body())).await.map(IntoResponse::into_response)
+}
+
+/// How often a copy begins anew, some milliseconds apart.
+const TRIES: u32 = 50;
+
+/// Whether a copy failed because the container had ended, which the engine's lists say a moment later.
+async fn has_ended(gateway: &Gateway, place: &Place, error: &Error) -> bool {
+    let conflict = matches!(error, Error::Engine(error) if error.is_conflict());
+    if !conflict || gateway.engine.runs(&place.container).await.unwrap_or(true) {
+        return false;
+    }
+    tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    true
 }
 
 fn with_stat(body: Body, kind: &'static str, stat: HeaderValue) -> Response {

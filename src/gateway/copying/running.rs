@@ -36,6 +36,7 @@ const MOST_WORDS: usize = 8 << 10;
 
 /// A helper at work.
 struct Helper {
+    uid: u32,
     exec: ExecId,
     /// The exec's streams: its output where it has no channel, and its own words.
     read: OwnedReadHalf,
@@ -138,10 +139,11 @@ impl Helper {
         };
         let exec =
             gateway.engine.exec_create(&place.container, &exec_body(peer, &place.container, &wish)).await?;
-        let answer = gateway.engine.exec_start(&exec, false, false).await?;
+        let answer = gateway.engine.exec_start(peer.uid(), &exec, false, false).await?;
         let (socket, first) = raw_socket(answer).await.map_err(|error| Error::Internal(error.to_string()))?;
         let (read, write) = socket.into_split();
         let mut helper = Self {
+            uid: peer.uid(),
             exec,
             read,
             write: Some(write),
@@ -243,7 +245,7 @@ impl Helper {
 
     /// How it ended; its last line says why if it did not do its work.
     async fn end(&self, gateway: &Gateway) -> Result<(), Error> {
-        let details = gateway.engine.exec_inspect(&self.exec).await?;
+        let details = gateway.engine.exec_inspect(self.uid, &self.exec).await?;
         let ended = details.get("ExitCode").and_then(Value::as_i64).map_or(Ended::Failed, Ended::of);
         if ended == Ended::Done {
             return Ok(());
@@ -279,6 +281,10 @@ pub(super) async fn get(
     place: &Place,
     unread: bool,
 ) -> Result<(Body, HeaderValue), Error> {
+    let rewriter = match unread {
+        true => None,
+        false => Some((rewriter(peer, place)?, gateway.rewrites.of(peer.uid()).acquire_owned().await)),
+    };
     let mut helper = Helper::start(&gateway, peer, place, &["pack", &place.path, "--stat"], false).await?;
     let line = helper.line().await.map_err(inside)?;
     if line.is_empty() {
@@ -286,12 +292,11 @@ pub(super) async fn get(
         return Err(Error::Internal("the copy helper said nothing".into()));
     }
     let stat = header(&line)?;
-    let rewriter = if unread { None } else { Some(rewriter(peer, place)?) };
     let tar = futures_util::stream::unfold(Some((helper, rewriter)), move |state| {
         let gateway = gateway.clone();
         async move {
             let (mut helper, mut rewriter) = state?;
-            match piece(&gateway, &mut helper, rewriter.as_mut()).await {
+            match piece(&gateway, &mut helper, rewriter.as_mut().map(|(rewriter, _)| rewriter)).await {
                 Ok((piece, true)) => Some((Ok(piece), Some((helper, rewriter)))),
                 Ok((last, false)) => Some((Ok(last), None)),
                 // A tar that breaks off must not look whole: the connection is cut instead.

@@ -1,14 +1,17 @@
 //! Copying with a container that does not run: the engine packs and unpacks, and both ways the tar is rewritten.
 
 use super::Place;
-use crate::gateway::archive::rewrite::{ArchiveError, Limits, Rewriter};
+use super::clock::{IDLE, Pace};
+use crate::gateway::archive::rewrite::{Limits, Rewriter};
 use crate::gateway::containers::tokens;
-use crate::gateway::engine::{EngineError, short_volume};
+use crate::gateway::engine::{EngineError, in_time, short_volume};
 use crate::gateway::error::Error;
 use crate::gateway::keep;
 use crate::gateway::peer::Peer;
+use crate::gateway::removals::being_removed;
 use crate::gateway::staging::Hold;
 use crate::gateway::state::Gateway;
+use crate::gateway::task::to_the_end;
 use crate::protocol::copying::{Ended, PathStat};
 use crate::protocol::name::ContainerRef;
 use crate::protocol::report::Refusal;
@@ -18,14 +21,16 @@ use axum::http::HeaderValue;
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt};
 use http_body_util::{BodyExt, StreamBody};
-use hyper::body::Frame;
+use hyper::body::{Frame, Incoming};
 use hyper::{Method, Response};
-use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use tokio::sync::OwnedMutexGuard;
+use tokio::sync::{Notify, OwnedMutexGuard, OwnedSemaphorePermit};
 
 /// A copy with a stopped container: while it is held the container is not started, and its stages stay.
+///
+/// What the engine is asked for is waited for to its end, whoever hangs up: it goes on, and mounts what is in the stages'
+/// place by then.
 pub(super) struct Copy {
     gateway: Arc<Gateway>,
     place: Place,
@@ -34,6 +39,8 @@ pub(super) struct Copy {
 
 /// Given back when the last byte has gone, in this order: the lock, the stages, and then they are taken away.
 struct Held {
+    /// Notified when the container is to be removed.
+    cut: Arc<Notify>,
     lock: Option<OwnedMutexGuard<()>>,
     hold: Option<Hold>,
     gateway: Arc<Gateway>,
@@ -63,6 +70,10 @@ fn refuse_volumes(place: &Place) -> Result<(), Error> {
         .into())
 }
 
+fn being_started(place: &Place) -> Error {
+    Error::Conflict(format!("{} is being started; try again when it runs", place.container.name()))
+}
+
 impl Copy {
     /// Locks the container and puts empty directories in the place of what it mounts: the engine mounts all of it, as
     /// root and in the host's own namespace, by names that a link in a live directory could lead elsewhere between two
@@ -81,6 +92,18 @@ impl Copy {
         }
         let id = place.container.id().clone();
         let lock = gateway.engine.lock(&id).await;
+        let (gateway, peer) = (gateway.clone(), peer.clone());
+        to_the_end(async move { Self::hollowed(gateway, &peer, place, lock).await }).await
+    }
+
+    async fn hollowed(
+        gateway: Arc<Gateway>,
+        peer: &Peer,
+        place: Place,
+        lock: OwnedMutexGuard<()>,
+    ) -> Result<Result<Self, Place>, Error> {
+        let cut = gateway.removals.watch(&place.container)?;
+        let id = place.container.id().clone();
         // It may have been started, renamed or removed while we waited.
         let word = ContainerRef::try_from(id.as_str().to_owned())
             .map_err(|error| Error::Internal(error.to_string()))?;
@@ -89,9 +112,21 @@ impl Copy {
         if place.container.running() {
             return Ok(Err(place));
         }
+        // Nor is a slow start over when the gateway is not young any more: while it lasts the engine does not answer.
+        let runs = tokio::select! {
+            biased;
+            () = cut.notified() => return Err(being_removed()),
+            runs = in_time(gateway.engine.runs(&place.container)) => runs,
+        };
+        match runs {
+            Ok(false) => {}
+            Ok(true) | Err(EngineError::Late) => return Err(being_started(&place)),
+            Err(error) => return Err(error.into()),
+        }
         refuse_volumes(&place)?;
         let tokens = tokens(place.container.found());
         let held = Held {
+            cut,
             lock: Some(lock),
             hold: Some(gateway.stager.hold(tokens.clone())),
             gateway: gateway.clone(),
@@ -100,54 +135,70 @@ impl Copy {
         for token in &held.place.1 {
             gateway.stager.hollow(token).await?;
         }
-        Ok(Ok(Self { gateway: gateway.clone(), place, held }))
+        Ok(Ok(Self { gateway, place, held }))
     }
 
-    pub(super) async fn stat(self) -> Result<HeaderValue, Error> {
-        let target = self.place.container.target("/archive").with("path", &self.place.path);
-        let answer =
-            self.gateway.engine.call(Method::HEAD, target).await.map_err(|error| self.missing(error))?;
-        header(&answer)
+    pub(super) async fn stat(self, peer: Peer) -> Result<HeaderValue, Error> {
+        to_the_end(async move {
+            let answer = self.ask(Method::HEAD).await;
+            drop((self.held, peer));
+            header(&answer?)
+        })
+        .await
     }
 
-    pub(super) async fn get(self, peer: &Peer) -> Result<(Body, HeaderValue), Error> {
-        let target = self.place.container.target("/archive").with("path", &self.place.path);
-        let answer =
-            self.gateway.engine.call(Method::GET, target).await.map_err(|error| self.missing(error))?;
-        let stat = header(&answer)?;
-        let rewriter = Rewriter::outward(owner(peer), Limits::default());
-        let tar = rewritten(
-            Body::new(answer.into_body()).into_data_stream(),
-            rewriter,
-            Arc::default(),
-            Some(self.held),
-        );
-        Ok((Body::from_stream(pumped(tar)), stat))
+    async fn ask(&self, method: Method) -> Result<Response<Incoming>, Error> {
+        let target = self.place.container.target("/archive").of_nobody().with("path", &self.place.path);
+        let missing =
+            |error: EngineError| if error.is_not_found() { missing(&self.place) } else { error.into() };
+        self.gateway.engine.call(method, target).await.map_err(missing)
     }
 
-    pub(super) async fn put(self, peer: &Peer, tar: Body) -> Result<(), Error> {
+    /// `rewrites` is the caller's place among those whose copies are rewritten.
+    pub(super) async fn get(
+        self,
+        peer: Peer,
+        rewrites: Option<OwnedSemaphorePermit>,
+    ) -> Result<(Body, HeaderValue), Error> {
+        to_the_end(async move {
+            let answer = self.ask(Method::GET).await?;
+            let stat = header(&answer)?;
+            let rewriter = Rewriter::outward(owner(&peer), Limits::default());
+            let tar = Body::new(answer.into_body()).into_data_stream();
+            let cut = self.held.cut.clone();
+            // By now it has mounted what is in the stages' place.
+            let tar = Rewritten { tar, rewriter, pace: Pace::begin(), cut, _held: self.held };
+            Ok((Body::from_stream(pumped(tar, rewrites)), stat))
+        })
+        .await
+    }
+
+    pub(super) async fn put(self, peer: Peer, tar: Body) -> Result<(), Error> {
+        to_the_end(async move {
+            let put = self.unpack(&peer, tar).await;
+            drop((self.held, peer));
+            put
+        })
+        .await
+    }
+
+    async fn unpack(&self, peer: &Peer, tar: Body) -> Result<(), Error> {
         let fault = Arc::new(Mutex::new(None));
         let rewriter = Rewriter::inward(owner(peer), Limits::default());
-        // Kept until the engine has answered: it may have read all of a small tar before it mounts anything.
-        let held = self.held;
-        let tar = rewritten(tar.into_data_stream(), rewriter, fault.clone(), None);
-        let tar = BodyExt::boxed(StreamBody::new(tar.map(|chunk| Ok(Frame::data(chunk?)))));
+        let (tar, cut) = (tar.into_data_stream(), self.held.cut.clone());
+        let tar = rewritten(Rewritten { tar, rewriter, pace: Pace::begin(), cut, _held: () }, fault.clone());
+        let tar = BodyExt::boxed(StreamBody::new(tar.map(|chunk| Ok(Frame::data(chunk)))));
         let Place { container, path } = &self.place;
         let put = self.gateway.engine.put_archive(container, path, tar).await;
-        drop(held);
         // What was wrong with the tar says more than how the engine saw it break off.
-        if let Some(fault) = fault.lock().unwrap_or_else(PoisonError::into_inner).take() {
-            return Err(Error::Copy(Ended::Archive, fault.to_string()));
+        if let Some((ended, why)) = fault.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            return Err(Error::Copy(ended, why));
         }
         match put {
             Ok(_) => Ok(()),
             Err(error) if error.is_not_found() => Err(missing(&self.place)),
             Err(error) => Err(error.into()),
         }
-    }
-
-    fn missing(&self, error: EngineError) -> Error {
-        if error.is_not_found() { missing(&self.place) } else { error.into() }
     }
 }
 
@@ -168,24 +219,42 @@ fn header<T>(answer: &Response<T>) -> Result<HeaderValue, Error> {
     header.ok_or_else(|| Error::Internal("the engine says nothing of the path".into()))
 }
 
-type Fault = Arc<Mutex<Option<ArchiveError>>>;
+type Fault = Arc<Mutex<Option<(Ended, String)>>>;
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
-/// A copy that stands still this long is cut off: it keeps its container from being started or removed.
-const IDLE: Duration = Duration::from_secs(20);
+const TOO_SLOW: &str =
+    "the copy stood still or took too long; with a container that runs it may take its time";
 
-/// Carries a stream on at its own pace, so that a caller who stops reading ends it instead of holding it.
-fn pumped(
-    tar: impl Stream<Item = Result<Bytes, Failure>> + Send + 'static,
+/// Carries a copy on at its own pace, so that a caller who stops reading ends it instead of holding it.
+///
+/// `place` is for what is in memory meanwhile, and so is kept until the last of it is taken.
+fn pumped<H: Send + 'static>(
+    mut tar: Rewritten<H>,
+    place: Option<OwnedSemaphorePermit>,
 ) -> impl Stream<Item = Result<Bytes, Failure>> + Send {
     let (sender, receiver) = tokio::sync::mpsc::channel(4);
     tokio::spawn(async move {
-        let mut tar = Box::pin(tar);
-        loop {
-            let next = tar.next().await;
-            let ended = !matches!(next, Some(Ok(_)));
-            // `None` is sent too: a stream that just stops was cut off.
-            if sender.send_timeout(next, IDLE).await.is_err() || ended {
+        let _place = place;
+        let last = loop {
+            let piece = match tar.next().await {
+                Ok((piece, false)) => piece,
+                // The end is said too: a stream that just stops was cut off.
+                Ok((piece, true)) => break vec![Some(Ok(piece)), None],
+                Err((_, why)) => break vec![Some(Err(Failure::from(why)))],
+            };
+            let taken = tokio::select! {
+                biased;
+                () = tar.cut.notified() => return,
+                taken = sender.send_timeout(Some(Ok(piece)), tar.pace.patience()) => taken,
+            };
+            if taken.is_err() {
+                return;
+            }
+        };
+        // Nothing more is wanted of the engine: the container is given back, however long the rest is read.
+        drop(tar);
+        for piece in last {
+            if sender.send_timeout(piece, IDLE).await.is_err() {
                 return;
             }
         }
@@ -196,37 +265,61 @@ fn pumped(
             Some(Some(Ok(chunk))) => Some((Ok(chunk), Some(receiver))),
             Some(Some(Err(error))) => Some((Err(error), None)),
             Some(None) => None,
-            None => Some((Err("the copy stood still for too long".into()), None)),
+            None => Some((Err(TOO_SLOW.into()), None)),
         }
     })
 }
 
-/// A tar as it streams through the rewriter; one that is refused, or breaks off, is cut off and not ended.
-fn rewritten(
-    tar: BodyDataStream,
-    rewriter: Rewriter,
-    fault: Fault,
-    held: Option<Held>,
-) -> impl Stream<Item = Result<Bytes, Failure>> + Send + Sync {
-    let chunks = futures_util::stream::unfold(Some((tar, rewriter, held)), move |state| {
+/// A tar as it streams through the rewriter. One that is refused, or breaks off, ends there for the engine: if it were cut
+/// off instead, the engine would go on with what it has, and nobody could tell until when.
+fn rewritten<H: Send + 'static>(tar: Rewritten<H>, fault: Fault) -> impl Stream<Item = Bytes> + Send + Sync {
+    let chunks = futures_util::stream::unfold(Some(tar), move |state| {
         let fault = fault.clone();
         async move {
-            let (mut tar, mut rewriter, held) = state?;
-            let mut out = Vec::new();
-            let Ok(next) = tokio::time::timeout(IDLE, tar.next()).await else {
-                return Some((Err("the copy stood still for too long".into()), None));
-            };
-            let (done, ended) = match next {
-                Some(Ok(chunk)) => (rewriter.push(&chunk, &mut out), false),
-                None => (rewriter.finish(&mut out), true),
-                Some(Err(error)) => return Some((Err(Failure::from(io::Error::other(error))), None)),
-            };
-            if let Err(error) = done {
-                *fault.lock().unwrap_or_else(PoisonError::into_inner) = Some(error.clone());
-                return Some((Err(error.into()), None));
+            let mut tar = state?;
+            match tar.next().await {
+                Ok((piece, ended)) => Some((piece, (!ended).then_some(tar))),
+                Err((ended, why)) => {
+                    *fault.lock().unwrap_or_else(PoisonError::into_inner) = Some((ended, why));
+                    None
+                }
             }
-            Some((Ok(Bytes::from(out)), (!ended).then_some((tar, rewriter, held))))
         }
     });
     sync_wrapper::SyncStream::new(chunks)
+}
+
+struct Rewritten<H> {
+    tar: BodyDataStream,
+    rewriter: Rewriter,
+    pace: Pace,
+    cut: Arc<Notify>,
+    _held: H,
+}
+
+impl<H> Rewritten<H> {
+    /// The next of it, and whether that was the last.
+    async fn next(&mut self) -> Result<(Bytes, bool), (Ended, String)> {
+        let patience = self.pace.patience();
+        // What is there already is given by a timeout of nothing too.
+        if patience.is_zero() {
+            return Err((Ended::Failed, TOO_SLOW.to_owned()));
+        }
+        let next = tokio::select! {
+            biased;
+            () = self.cut.notified() => return Err((Ended::Failed, "the container is being removed".to_owned())),
+            next = tokio::time::timeout(patience, self.tar.next()) => next,
+        };
+        let mut out = Vec::new();
+        let (done, ended) = match next.map_err(|_| (Ended::Failed, TOO_SLOW.to_owned()))? {
+            Some(Ok(chunk)) => {
+                self.pace.count(chunk.len());
+                (self.rewriter.push(&chunk, &mut out), false)
+            }
+            None => (self.rewriter.finish(&mut out), true),
+            Some(Err(error)) => return Err((Ended::Failed, format!("the copy broke off: {error}"))),
+        };
+        done.map_err(|error| (Ended::Archive, error.to_string()))?;
+        Ok((Bytes::from(out), ended))
+    }
 }

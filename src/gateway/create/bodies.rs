@@ -1,7 +1,7 @@
 //! Holds the parsers against what real clients send: accepted as recorded, refused with any one dangerous field set.
 
 use super::classified::fields_of;
-use super::{body, exec, host, parse, parse_exec, things};
+use super::{body, exec, host, network, parse, parse_exec, things};
 use crate::gateway::error::Error;
 use crate::gateway::peer::Peer;
 use bollard_stubs::models::{
@@ -251,7 +251,7 @@ fn one_dangerous_field_is_refused_by_name() {
         create(
             &["NetworkingConfig"],
             fields_of::<NetworkingConfig>(),
-            body::NETWORKING_SERVED,
+            network::NETWORKING_SERVED,
             NETWORKING_DANGERS,
             &[],
         ),

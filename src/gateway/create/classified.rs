@@ -1,6 +1,6 @@
 //! Holds that every field of Docker's create and exec models is classified: read, or known to be zero only.
 
-use super::{body, exec, host, things};
+use super::{body, exec, host, network, things};
 use serde::Deserialize;
 use serde::de::{self, Deserializer, Visitor};
 
@@ -126,7 +126,7 @@ fn create_and_exec_are_classified() {
     };
     every_field_is_classified::<ContainerCreateBody>(body::SERVED, CONFIG_ZERO);
     every_field_is_classified::<HostConfig>(host::SERVED, HOST_ZERO);
-    every_field_is_classified::<NetworkingConfig>(body::NETWORKING_SERVED, &[]);
+    every_field_is_classified::<NetworkingConfig>(network::NETWORKING_SERVED, &[]);
     every_field_is_classified::<EndpointSettings>(things::ENDPOINT_SERVED, ENDPOINT_ZERO);
     every_field_is_classified::<ExecConfig>(exec::SERVED, EXEC_ZERO);
 }

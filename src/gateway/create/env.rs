@@ -81,6 +81,9 @@ mod tests {
         }
         assert_eq!(variables(vec!["a.b-c=1".into()]).unwrap(), ["a.b-c=1"]);
         assert!(variables(vec!["A=1".into(); 257]).is_err());
+        assert!(variables(vec!["A=1".into(); 256]).is_ok());
+        assert!(variables(vec![format!("A={}", "x".repeat(65534))]).is_ok());
+        assert!(variables(vec![format!("A={}", "x".repeat(65535))]).is_err());
         assert!(variables(vec![format!("A={}", "x".repeat(65536))]).is_err());
     }
 

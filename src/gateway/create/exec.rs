@@ -103,4 +103,16 @@ mod tests {
             assert!(parse_exec("web", bad.clone(), &ann).is_err(), "{bad}");
         }
     }
+
+    #[test]
+    fn detach_keys_are_a_few_short_words() {
+        let takes = |keys: &str| detach_keys(keys.to_owned()).ok();
+        assert_eq!(takes(""), Some(None));
+        for good in ["a", "ctrl-p,ctrl-q", "ctrl-@", "ctrl-],x", &"a,".repeat(31)[..61]] {
+            assert_eq!(takes(good), Some(Some(good.to_owned())), "{good}");
+        }
+        for bad in ["ab", "ctrl-", "ctrl-ab", "ctrl-p&x=1", ",", "a,", "é", "!", &"a,".repeat(40)[..79]] {
+            assert_eq!(takes(bad), None, "{bad}");
+        }
+    }
 }

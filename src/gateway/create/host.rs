@@ -170,12 +170,16 @@ fn security(options: Vec<String>) -> Result<(), Error> {
     }
 }
 
+/// The largest file that a process may make, in bytes: 1 TiB. An engine adds up what files say they hold, and two that say
+/// the most a file system can would make the sum anything.
+pub(in crate::gateway) const LARGEST_FILE: i64 = 1 << 40;
+
 /// The limits a process may have raised or lowered, with the most each may be.
 const ULIMITS: [(&str, i64); 8] = [
     ("core", i64::MAX),
     ("cpu", i64::MAX),
     ("data", i64::MAX),
-    ("fsize", i64::MAX),
+    ("fsize", LARGEST_FILE),
     ("nofile", 1 << 20),
     ("nproc", 1 << 22),
     ("stack", i64::MAX),
@@ -251,6 +255,36 @@ mod tests {
                 error.to_string().contains(&format!("HostConfig.{field} is not allowed here")),
                 "{error}"
             );
+        }
+    }
+
+    #[test]
+    fn a_limit_of_a_process_is_within_its_own() {
+        let takes = |name: &str, soft: i64, hard: i64| {
+            parse(json!({"Ulimits": [{"Name": name, "Soft": soft, "Hard": hard}]})).is_ok()
+        };
+        for (name, soft, hard) in [
+            ("nofile", 0, 0),
+            ("nofile", 1 << 20, 1 << 20),
+            ("nproc", 1, 1 << 22),
+            ("fsize", 1 << 40, 1 << 40),
+            ("core", -1, -1),
+            ("core", 5, -1),
+            ("core", i64::MAX, i64::MAX),
+        ] {
+            assert!(takes(name, soft, hard), "{name} {soft} {hard}");
+        }
+        for (name, soft, hard) in [
+            ("nofile", 1, (1 << 20) + 1),
+            ("nproc", 1, (1 << 22) + 1),
+            ("fsize", 1, (1 << 40) + 1),
+            ("fsize", -1, -1),
+            ("nofile", 5, -1),
+            ("core", 6, 5),
+            ("nofile", 1, 0),
+            ("rtprio", 1, 1),
+        ] {
+            assert!(!takes(name, soft, hard), "{name} {soft} {hard}");
         }
     }
 }

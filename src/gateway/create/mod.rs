@@ -5,8 +5,10 @@ mod env;
 mod exec;
 mod fields;
 mod gpus;
+mod health;
 mod host;
 mod mounts;
+mod network;
 mod ports;
 mod things;
 mod words;
@@ -17,9 +19,11 @@ mod bodies;
 #[cfg(test)]
 mod classified;
 
-pub(super) use body::{NetworkWord, Settings, Wish, container_name, parse};
+pub(super) use body::{Settings, Wish, container_name, parse};
 pub(super) use env::VISIBLE_DEVICES;
 pub(super) use exec::{ExecWish, detach_keys, parse_exec};
+pub(super) use host::LARGEST_FILE;
 pub(super) use mounts::{Tmpfs, VolumeAsk};
-pub(super) use things::{VolumeWish, connect_wish, disconnect_wish, network_wish, volume_wish};
+pub(super) use network::NetworkWord;
+pub(super) use things::{ANONYMOUS, VolumeWish, connect_wish, disconnect_wish, network_wish, volume_wish};
 pub(super) use words::signal;

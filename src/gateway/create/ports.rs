@@ -50,3 +50,19 @@ pub(super) fn asks(bindings: BTreeMap<String, Option<Vec<Binding>>>) -> Result<V
     }
     Ok(asks)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_container_s_port_is_a_number_and_a_protocol() {
+        let port = |word: &str| container_port(word).ok();
+        assert_eq!(port("80"), Some((80, Protocol::Tcp)));
+        assert_eq!(port("53/udp"), Some((53, Protocol::Udp)));
+        assert_eq!((port("1/tcp"), port("65535")), (Some((1, Protocol::Tcp)), Some((65535, Protocol::Tcp))));
+        for bad in ["0", "65536", "80/sctp", "+80", "", "/tcp", "80/tcp/x"] {
+            assert_eq!(port(bad), None, "{bad}");
+        }
+    }
+}

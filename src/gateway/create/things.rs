@@ -64,6 +64,9 @@ pub(in crate::gateway) struct VolumeWish {
     pub(in crate::gateway) labels: BTreeMap<String, String>,
 }
 
+/// What Docker marks a volume with that was made without a name.
+pub(in crate::gateway) const ANONYMOUS: &str = "com.docker.volume.anonymous";
+
 pub(in crate::gateway) fn volume_wish(body: Value) -> Result<VolumeWish, Error> {
     let mut fields = Fields::of("", body, VOLUME_SERVED)?;
     let driver: String = fields.take("Driver")?;
@@ -71,12 +74,12 @@ pub(in crate::gateway) fn volume_wish(body: Value) -> Result<VolumeWish, Error> 
         return Err(Error::not_allowed("Driver", "volumes are on the engine's own disk"));
     }
     let word: String = fields.take("Name")?;
-    let wish = VolumeWish {
-        name: if word.is_empty() { made_up()? } else { name(&word)? },
-        labels: labels(fields.take("Labels")?)?,
-    };
+    let mut labels = labels(fields.take("Labels")?)?;
     fields.rest_is_zero()?;
-    Ok(wish)
+    if word.is_empty() {
+        labels.insert(ANONYMOUS.to_owned(), String::new());
+    }
+    Ok(VolumeWish { name: if word.is_empty() { made_up()? } else { name(&word)? }, labels })
 }
 
 /// What a volume without a name is called: a letter that is no hexadecimal digit first, so that it is no id.
@@ -139,7 +142,9 @@ mod tests {
         assert!(network_wish(docker).unwrap().internal);
         let volume = json!({"Name": "proj_data", "Driver": null, "DriverOpts": null, "Labels": {"a": "b"}});
         assert_eq!(volume_wish(volume).unwrap().name.as_str(), "proj_data");
-        assert!(volume_wish(json!({})).unwrap().name.as_str().starts_with('v'));
+        let nameless = volume_wish(json!({"Labels": {"a": "b"}})).unwrap();
+        assert!(nameless.name.as_str().starts_with('v'));
+        assert_eq!(nameless.labels.keys().collect::<Vec<_>>(), ["a", ANONYMOUS]);
         assert_eq!(
             endpoint_aliases(json!({"Aliases": ["db", "x"], "Links": null, "IPAMConfig": {}})).unwrap(),
             ["db", "x"]

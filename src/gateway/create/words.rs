@@ -90,3 +90,64 @@ pub(super) fn alias(field: &str, word: &str) -> Result<(), Error> {
     }
     Err(Error::Bad(format!("{field}: {word:?} is not a name of letters, digits, '_', '.' and '-'")))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_line_has_an_end() {
+        let takes = |words: Vec<String>| {
+            command("Cmd", Some(Words::List(words))).map(|kept| kept.map(|kept| kept.len()))
+        };
+        assert_eq!(takes(vec![]).ok(), Some(None));
+        assert_eq!(takes(vec!["x".into(); MOST_WORDS]).ok(), Some(Some(MOST_WORDS)));
+        assert_eq!(takes(vec!["x".repeat(MOST_BYTES)]).ok(), Some(Some(1)));
+        assert_eq!(takes(vec!["x".repeat(MOST_BYTES / 2); 2]).ok(), Some(Some(2)));
+        assert!(takes(vec!["x".into(); MOST_WORDS + 1]).is_err());
+        assert!(takes(vec!["x".repeat(MOST_BYTES + 1)]).is_err());
+        assert!(takes(vec!["a\0b".into()]).is_err());
+        assert!(
+            command("Cmd", Some(Words::One("sh".into()))).is_ok_and(|kept| kept == Some(vec!["sh".into()]))
+        );
+        assert!(at_most("X", 4, 4).is_ok() && at_most("X", 5, 4).is_err());
+    }
+
+    #[test]
+    fn words_that_become_paths_and_names() {
+        for good in ["/", "/x", "/./x", &format!("/{}", "x".repeat(4095))] {
+            assert!(inner_path("X", good).is_ok(), "{good}");
+        }
+        for bad in [
+            "",
+            "x",
+            "/a/../b",
+            "/a\0",
+            "/proc",
+            "//proc/x",
+            "/./sys",
+            "/dev/",
+            &format!("/{}", "x".repeat(4096)),
+        ] {
+            assert!(inner_path("X", bad).is_err(), "{bad}");
+        }
+        for good in ["", "box", "a.b-c", "A1", &"x".repeat(63)] {
+            assert!(hostname("X", good).is_ok(), "{good}");
+        }
+        for bad in ["a b", "-a", ".a", "a_b", "a/b", &"x".repeat(64)] {
+            assert!(hostname("X", bad).is_err(), "{bad}");
+        }
+        for good in ["KILL", "SIGKILL", "9", "64", "SIGRTMIN+3", "rtmax-1", "SIGABCDEFGHIJKL"] {
+            assert!(signal("X", good).is_ok(), "{good}");
+        }
+        for bad in ["", "0", "65", "-1", "SIG", "KILL ", "KI/LL", "+KILL", "ABCDEFGHIJKLM", "9x"] {
+            assert!(signal("X", bad).is_err(), "{bad}");
+        }
+        for good in ["db", "a_b", "a.b-c", "1", &"x".repeat(128)] {
+            assert!(alias("X", good).is_ok(), "{good}");
+        }
+        for bad in ["", "_a", "a b", "a/b", &"x".repeat(129)] {
+            assert!(alias("X", bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -83,4 +83,52 @@ mod tests {
             assert!(!is_zero(&set), "{set}");
         }
     }
+
+    #[test]
+    fn what_docker_documents_as_nothing_is_nothing() {
+        for (path, nothing, something) in [
+            ("HostConfig.MemorySwappiness", json!(-1), json!(60)),
+            ("HostConfig.ConsoleSize", json!([24, 80]), json!([-1, "x"])),
+            ("HostConfig.Isolation", json!("default"), json!("hyperv")),
+            ("HostConfig.UsernsMode", json!("default"), json!("host")),
+            ("HostConfig.IpcMode", json!("private"), json!("host")),
+            ("HostConfig.CgroupnsMode", json!("private"), json!("host")),
+        ] {
+            assert!(
+                is_documented_default(path, &nothing) && !is_documented_default(path, &something),
+                "{path}"
+            );
+        }
+        assert!(!is_documented_default("HostConfig.PidMode", &json!("private")));
+    }
+
+    /// Each says more than that it is not served, and something of its own.
+    #[test]
+    fn what_users_ask_for_most_is_refused_with_a_reason() {
+        let groups: [&[&str]; 16] = [
+            &["Privileged"],
+            &["CapAdd"],
+            &["Devices", "DeviceCgroupRules"],
+            &["PidMode", "IpcMode", "UTSMode", "UsernsMode", "CgroupnsMode"],
+            &["SecurityOpt"],
+            &["VolumesFrom"],
+            &["VolumeDriver"],
+            &["GroupAdd"],
+            &["Runtime"],
+            &["LogConfig"],
+            &["PublishAllPorts"],
+            &["RestartPolicy"],
+            &["Dns", "DnsSearch", "DnsOptions", "ExtraHosts"],
+            &["CpuShares", "CpuQuota", "CpuPeriod", "CpusetCpus"],
+            &["StorageOpt", "Sysctls", "CgroupParent", "OomScoreAdj"],
+            &["Anything"],
+        ];
+        let of = |field: &str| reason(&format!("HostConfig.{field}"));
+        let told: std::collections::BTreeSet<&str> = groups.iter().map(|group| of(group[0])).collect();
+        assert_eq!(told.len(), groups.len());
+        for group in groups {
+            assert!(group.iter().all(|field| of(field) == of(group[0])), "{group:?}");
+        }
+        assert!(told.iter().all(|reason| reason.contains(' ')) && of("Anything") == "it is not served");
+    }
 }

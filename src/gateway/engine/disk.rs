@@ -1,10 +1,13 @@
 //! What each user's containers and volumes hold on the engine's disk, as it was last measured.
 
 use super::label::UID;
+use super::lean::{List, Things, read_lean};
 use super::{ContainerId, Engine, EngineError, Found, Owned, Target, short_volume};
 use crate::policy::Held;
 use crate::protocol::amount::Bytes;
-use serde_json::Value;
+use hyper::Method;
+use serde::Deserialize;
+use serde_json::{Value, json};
 use std::collections::HashMap;
 use std::sync::{PoisonError, RwLock};
 
@@ -14,13 +17,16 @@ const MIB: u64 = 1 << 20;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::gateway) struct Holding {
     pub(in crate::gateway) thing: Thing,
-    pub(in crate::gateway) bytes: u64,
+    /// The short name that its owner knows, which may change.
+    pub(in crate::gateway) name: String,
+    /// Nothing where the engine could not measure it, or measured what cannot be.
+    pub(in crate::gateway) bytes: Option<u64>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(in crate::gateway) enum Thing {
-    /// Its own layer and the volumes without a name, by its id and short name.
-    Container(ContainerId, String),
+    /// Its own layer and the volumes without a name.
+    Container(ContainerId),
     /// By its name in the engine.
     Volume(String),
 }
@@ -31,23 +37,63 @@ pub(in crate::gateway) type Holdings = HashMap<u32, Vec<Holding>>;
 #[derive(Debug, Default)]
 pub(super) struct Disk(RwLock<Holdings>);
 
+/// The engine's account; what is not asked for here is passed over as it comes.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+struct Account {
+    containers: List,
+    volumes: List,
+}
+
 impl Engine {
     /// Measures all of it: the engine walks through every layer and volume, which takes it seconds on a full disk.
     pub(in crate::gateway) async fn measure(&self) -> Result<Holdings, EngineError> {
-        let target = Target::new("/system/df").with("type", "container").with("type", "volume");
-        let holdings = holdings(&self.get(target).await?);
+        let account = match self.account(&["container", "volume"]).await {
+            Err(EngineError::Said { .. }) => self.account_one_by_one().await?,
+            account => account?,
+        };
+        let holdings = holdings(account);
         *self.disk.0.write().unwrap_or_else(PoisonError::into_inner) = holdings.clone();
         Ok(holdings)
+    }
+
+    async fn account(&self, kinds: &[&str]) -> Result<Account, EngineError> {
+        let target = kinds.iter().fold(Target::new("/system/df"), |target, kind| target.with("type", kind));
+        read_lean(self.call(Method::GET, target).await?).await
+    }
+
+    /// The same, asked for each container: with containerd's image store the engine gives no account at all, of
+    /// anybody's, when there is one layer that it cannot walk through.
+    async fn account_one_by_one(&self) -> Result<Account, EngineError> {
+        let mut account = self.account(&["volume"]).await?;
+        account.containers.0.clear();
+        for found in self.everyones().await? {
+            account.containers.0.extend(self.sized(&found).await?.0);
+        }
+        Ok(account)
+    }
+
+    async fn sized(&self, found: &Found) -> Result<List, EngineError> {
+        let filters = json!({ "id": [found.id().as_str()] }).to_string();
+        for _ in 0..TRIES {
+            let target = Target::new("/containers/json").with("all", "1").with("size", "1");
+            match self.call(Method::GET, target.with("filters", &filters)).await {
+                // It says so too when a file goes while it walks.
+                Err(EngineError::Said { .. }) => {}
+                sized => return read_lean(sized?).await,
+            }
+        }
+        Ok(unmeasured(found))
     }
 
     /// What a user holds, of the containers that are still there.
     pub(in crate::gateway) fn held(&self, uid: u32, own: &[Owned]) -> Vec<Held> {
         let all = self.disk.0.read().unwrap_or_else(PoisonError::into_inner);
         let there = |holding: &&Holding| match &holding.thing {
-            Thing::Container(id, _) => own.iter().any(|owned| owned.id() == id),
+            Thing::Container(id) => own.iter().any(|owned| owned.id() == id),
             Thing::Volume(_) => true,
         };
-        all.get(&uid).into_iter().flatten().filter(there).map(|holding| holding.told(uid)).collect()
+        all.get(&uid).into_iter().flatten().filter(there).map(Holding::told).collect()
     }
 
     /// A volume is gone, and what it held with it.
@@ -60,50 +106,65 @@ impl Engine {
 
 impl Holding {
     /// As its owner reads it.
-    pub(in crate::gateway) fn told(&self, uid: u32) -> Held {
+    pub(in crate::gateway) fn told(&self) -> Held {
         // Nobody wants to read 31457432.
-        let bytes = Bytes(if self.bytes < MIB { self.bytes } else { self.bytes / MIB * MIB });
+        let bytes = self.bytes.map(|bytes| Bytes(if bytes < MIB { bytes } else { bytes / MIB * MIB }));
+        let name = &self.name;
         match &self.thing {
-            Thing::Container(_, name) => Held { name: name.clone(), volume: None, bytes },
-            Thing::Volume(name) => {
-                let short = short_volume(uid, name).unwrap_or(name).to_owned();
-                Held { name: format!("volume {short}"), volume: Some(short), bytes }
-            }
+            Thing::Container(_) => Held { name: name.clone(), volume: None, bytes },
+            Thing::Volume(_) => Held { name: format!("volume {name}"), volume: Some(name.clone()), bytes },
         }
     }
 }
 
+/// How often a container is measured before it is known that it cannot be.
+const TRIES: u32 = 3;
+
+/// As an engine says it of what it cannot walk through.
+fn unmeasured(found: &Found) -> List {
+    let mut summary = found.summary().clone();
+    if let Some(fields) = summary.as_object_mut() {
+        fields.insert("SizeRw".to_owned(), json!(-1));
+    }
+    Things(vec![summary])
+}
+
 /// The engine's account, by whose it is. What is nobody's here is left out.
-fn holdings(df: &Value) -> Holdings {
-    let list = |key: &str| df.get(key).and_then(Value::as_array).into_iter().flatten();
+fn holdings(account: Account) -> Holdings {
     let mut nameless = HashMap::new();
     let mut holdings = Holdings::new();
-    for found in list("Containers").cloned().filter_map(Found::parse) {
+    for found in account.containers.0.into_iter().filter_map(Found::parse) {
         let mounts = found.summary().get("Mounts").and_then(Value::as_array);
         let volumes = mounts.into_iter().flatten().filter_map(|mount| mount.get("Name")?.as_str());
         for volume in volumes.filter(|name| short_volume(found.owner(), name).is_none()) {
             nameless.insert(volume.to_owned(), found.id().clone());
         }
-        let bytes = found.summary().get("SizeRw").and_then(Value::as_u64).unwrap_or(0);
-        let thing = Thing::Container(found.id().clone(), found.name().to_string());
-        holdings.entry(found.owner()).or_default().push(Holding { thing, bytes });
+        // The engine leaves out a zero.
+        let bytes = found.summary().get("SizeRw").map_or(Some(0), measured);
+        let (thing, name) = (Thing::Container(found.id().clone()), found.name().to_string());
+        holdings.entry(found.owner()).or_default().push(Holding { thing, name, bytes });
     }
-    for volume in list("Volumes") {
+    for volume in &account.volumes.0 {
         let Some(name) = volume.get("Name").and_then(Value::as_str) else { continue };
-        // The engine says -1 of what it could not measure.
-        let bytes = volume.pointer("/UsageData/Size").and_then(Value::as_u64).unwrap_or(0);
+        let bytes = volume.pointer("/UsageData/Size").and_then(measured);
         if let Some(id) = nameless.get(name) {
-            let its =
-                |holding: &&mut Holding| matches!(&holding.thing, Thing::Container(one, _) if one == id);
+            let its = |holding: &&mut Holding| holding.thing == Thing::Container(id.clone());
             if let Some(holding) = holdings.values_mut().flatten().find(its) {
-                holding.bytes = holding.bytes.saturating_add(bytes);
+                holding.bytes = holding.bytes.zip(bytes).map(|(one, more)| one.saturating_add(more));
             }
-        } else if let Some(uid) = owner(volume).filter(|uid| short_volume(*uid, name).is_some()) {
-            let thing = Thing::Volume(name.to_owned());
-            holdings.entry(uid).or_default().push(Holding { thing, bytes });
+        } else if let Some((uid, short)) = owner(volume).and_then(|uid| Some((uid, short_volume(uid, name)?)))
+        {
+            let (thing, name) = (Thing::Volume(name.to_owned()), short.to_owned());
+            holdings.entry(uid).or_default().push(Holding { thing, name, bytes });
         }
     }
     holdings
+}
+
+/// The engine says -1 of what it could not walk through: directories deeper than a path can be long. And its sum of sizes
+/// becomes negative where files claim to be larger than any disk. Neither is nothing.
+fn measured(size: &Value) -> Option<u64> {
+    size.as_u64()
 }
 
 fn owner(volume: &Value) -> Option<u32> {
@@ -115,6 +176,10 @@ mod tests {
     use super::super::label::Labels;
     use super::*;
     use serde_json::json;
+
+    fn account(df: &Value) -> Account {
+        serde_json::from_str(&df.to_string()).unwrap()
+    }
 
     fn container(uid: u32, name: &str, digit: char, bytes: u64, volume: &str) -> Value {
         let labels = Labels {
@@ -129,6 +194,7 @@ mod tests {
             stages: vec![],
             auto_remove: false,
             tty: false,
+            image: None,
         };
         json!({ "Id": digit.to_string().repeat(64), "Names": [format!("/ie-{uid}-{name}")], "State": "exited",
             "Labels": labels.write().unwrap(), "SizeRw": bytes, "Mounts": [{"Type": "volume", "Name": volume}] })
@@ -148,17 +214,32 @@ mod tests {
                 {"Name": nameless, "Labels": null, "UsageData": {"Size": 3 << 20, "RefCount": 1}},
                 {"Name": "ie-1000-data", "Labels": {UID: "1000"}, "UsageData": {"Size": (2 << 20) + 1}},
                 {"Name": "ie-1001-data", "Labels": {UID: "1001"}, "UsageData": {"Size": -1}},
+                {"Name": "ie-1001-gone", "Labels": {UID: "1001"}},
                 {"Name": "ie-1000-odd", "Labels": {UID: "1001"}, "UsageData": {"Size": 1u64 << 40}},
                 {"Name": "byhand", "Labels": null, "UsageData": {"Size": 1u64 << 40}},
             ],
         });
         let told = |uid| {
-            let mut held: Vec<Held> = holdings(&df)[&uid].iter().map(|holding| holding.told(uid)).collect();
+            let mut held: Vec<Held> = holdings(account(&df))[&uid].iter().map(Holding::told).collect();
             held.sort_by(|one, other| one.name.cmp(&other.name));
-            held.into_iter().map(|held| format!("{} {}", held.name, held.bytes)).collect::<Vec<_>>()
+            let bytes = |held: &Held| held.bytes.map_or("unknown".into(), |bytes| bytes.to_string());
+            held.iter().map(|held| format!("{} {}", held.name, bytes(held))).collect::<Vec<_>>()
         };
         assert_eq!(told(1000), ["db 7", "volume data 2m", "web 8m"]);
-        assert_eq!(told(1001), ["volume data 0", "web 9"]);
-        assert_eq!(holdings(&df).len(), 2);
+        assert_eq!(told(1001), ["volume data unknown", "volume gone unknown", "web 9"]);
+        assert_eq!(holdings(account(&df)).len(), 2);
+    }
+
+    #[test]
+    fn what_cannot_be_is_unknown_and_what_is_left_out_is_nothing() {
+        let nameless = "f".repeat(64);
+        let mut all = ['a', 'b', 'c'].map(|digit| container(1000, &digit.to_string(), digit, 5, &nameless));
+        all[0]["SizeRw"] = json!(-7_891_432_449_307_836_416_i64);
+        all[1].as_object_mut().unwrap().remove("SizeRw");
+        all[2]["Mounts"] = json!([]);
+        let df = json!({ "Containers": all, "Volumes": [{"Name": nameless, "UsageData": {"Size": -1}}] });
+        let bytes: Vec<_> = holdings(account(&df))[&1000].iter().map(|held| held.bytes).collect();
+        assert_eq!(bytes, [None, None, Some(5)]);
+        assert!(holdings(account(&json!({"Containers": null, "Volumes": null, "Images": [1]}))).is_empty());
     }
 }

@@ -13,6 +13,12 @@ pub(in crate::gateway) enum EngineError {
     Broken(#[from] hyper::Error),
     #[error("the container engine gave an answer that makes no sense: {0}")]
     Odd(String),
+    #[error("the container engine gave no answer in time")]
+    Late,
+    #[error(
+        "the container engine has not answered {0} requests about your containers yet, the most that wait at once"
+    )]
+    Crowded(usize),
     /// The engine's own sentence.
     #[error("{}", plain(.message))]
     Said { status: StatusCode, message: String },
@@ -31,6 +37,7 @@ impl EngineError {
         match self {
             Self::Away(..) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Broken(_) | Self::Odd(_) => StatusCode::BAD_GATEWAY,
+            Self::Late | Self::Crowded(_) => StatusCode::GATEWAY_TIMEOUT,
             Self::Said { status, .. } => *status,
         }
     }
@@ -40,9 +47,11 @@ impl EngineError {
             Self::Away(..) => Refusal::new("engine", message).hint(
                 "ask the admin: `systemctl status docker` says why; running containers may go on without it",
             ),
-            Self::Broken(_) | Self::Odd(_) => {
+            Self::Broken(_) | Self::Odd(_) | Self::Late => {
                 Refusal::new("engine", message).hint("try again, or ask the admin")
             }
+            Self::Crowded(_) => Refusal::new("engine", message)
+                .hint("one of them is being started or copied with: wait until that is over, or remove it with rm -f"),
             Self::Said { message: said, .. } => match code(said) {
                 "disk-full" => Refusal::new("disk-full", message)
                     .hint("`ie-container ps -a` shows containers of yours to remove; else tell the admin"),

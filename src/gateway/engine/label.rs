@@ -1,5 +1,6 @@
 //! The labels under `io.ie-container.`: written at create, read back as the record of what was granted.
 
+use super::ImageId;
 use crate::policy::Used;
 use crate::protocol::amount::{Bytes, Cpus, Span};
 use crate::protocol::card::CardId;
@@ -33,7 +34,7 @@ impl StageLabel {
         if self.relative.as_os_str().is_empty() { self.root.clone() } else { self.root.join(&self.relative) }
     }
 
-    pub(in crate::gateway) fn request(&self, uid: u32, gids: Vec<u32>) -> Stage {
+    pub(in crate::gateway) fn request(&self, uid: u32, gids: Vec<u32>, idmap: bool) -> Stage {
         Stage {
             token: self.token.clone(),
             uid,
@@ -41,6 +42,7 @@ impl StageLabel {
             root: self.root.clone(),
             relative: self.relative.clone(),
             access: self.access,
+            idmap,
         }
     }
 }
@@ -62,6 +64,9 @@ pub(in crate::gateway) struct Labels {
     pub(in crate::gateway) auto_remove: bool,
     /// Its own streams are a terminal, on which there is a place for a word of ours.
     pub(in crate::gateway) tty: bool,
+    /// The image whose words were looked at before it was made. One that was made before there was this key has none,
+    /// and is not started again.
+    pub(in crate::gateway) image: Option<ImageId>,
 }
 
 impl Labels {
@@ -81,6 +86,7 @@ impl Labels {
             ("stages", serde_json::to_string(&self.stages)?),
             ("rm", self.auto_remove.to_string()),
             ("tty", self.tty.to_string()),
+            ("image", self.image.as_ref().map(ImageId::as_str).unwrap_or_default().to_owned()),
         ]
         .into_iter()
         .map(|(key, value)| (format!("{PREFIX}{key}"), value))
@@ -103,6 +109,7 @@ impl Labels {
             auto_remove: get("rm")?.parse().ok()?,
             // One that was made before there was this key has its words too; an image that says it speaks for itself alone.
             tty: get("tty") == Some("true"),
+            image: get("image").and_then(ImageId::parse),
         })
     }
 
@@ -153,6 +160,7 @@ mod tests {
             }],
             auto_remove: true,
             tty: true,
+            image: ImageId::parse(&format!("sha256:{}", "0f".repeat(32))),
         }
     }
 
@@ -164,7 +172,8 @@ mod tests {
     #[test]
     fn a_missing_label_makes_it_nobodys() {
         let written = labels().write().unwrap();
-        for key in written.keys().filter(|key| !key.ends_with(".version") && !key.ends_with(".tty")) {
+        let decides = |key: &&String| ![".version", ".tty", ".image"].iter().any(|end| key.ends_with(end));
+        for key in written.keys().filter(decides) {
             let mut fewer = written.clone();
             fewer.remove(key);
             assert_eq!(Labels::read(&fewer), None, "{key}");

@@ -36,6 +36,8 @@ where
 #[derive(Debug, Default)]
 struct Lines {
     held: BytesMut,
+    /// Where the line begins that has no end yet: nothing is searched twice.
+    begun: usize,
     /// The line that is under way is too long.
     skipping: bool,
 }
@@ -48,23 +50,26 @@ impl Lines {
             chunk = chunk.get(end + 1..).unwrap_or_default();
             self.skipping = false;
         }
+        if let Some(end) = chunk.iter().rposition(|b| *b == b'\n') {
+            self.begun = self.held.len() + end + 1;
+        }
         self.held.extend_from_slice(chunk);
-        // What has no end yet is at the end.
-        let begun = self.held.iter().rposition(|b| *b == b'\n').map_or(0, |end| end + 1);
-        if self.held.len() - begun > LONGEST_LINE {
-            self.held.truncate(begun);
+        if self.held.len() - self.begun > LONGEST_LINE {
+            self.held.truncate(self.begun);
             self.skipping = true;
         }
     }
 
     fn next(&mut self) -> Option<Bytes> {
-        loop {
+        while self.begun > 0 {
             let end = self.held.iter().position(|b| *b == b'\n')?;
             let line = self.held.split_to(end + 1).freeze();
+            self.begun -= line.len();
             if line.len() <= LONGEST_LINE {
                 return Some(line);
             }
         }
+        None
     }
 
     fn rest(mut self) -> Option<Bytes> {

@@ -8,7 +8,7 @@
 //! image has, whatever its volumes and links would hide from a process inside.
 
 use super::spec::still_body;
-use super::{ContainerId, Engine, EngineError, Owned, Target, read};
+use super::{ContainerId, Engine, EngineError, ImageId, Owned, Target, read};
 use crate::gateway::mark;
 use crate::gateway::places::Places;
 use crate::protocol::escape::escape_line;
@@ -39,12 +39,15 @@ pub(in crate::gateway) enum LookError {
     Node(String),
     #[error("the image could not be looked through for device nodes: {0}")]
     Unread(String),
+    /// What was looked at before the container was made, its words, is not what it was made of.
+    #[error("it was made of another image than the one that was looked at, as the name moved on meanwhile")]
+    Moved,
 }
 
 /// What is known of the engine's images, by their ids: a node's path, or that there is none.
 #[derive(Debug)]
 pub(super) struct Looked {
-    images: Mutex<HashMap<String, Arc<OnceCell<Option<String>>>>>,
+    images: Mutex<HashMap<ImageId, Arc<OnceCell<Option<String>>>>>,
     places: Semaphore,
     /// Who has many images is not in front of others with one.
     mine: Places,
@@ -57,13 +60,8 @@ impl Default for Looked {
 }
 
 impl Looked {
-    fn cell(&self, image: &str) -> Arc<OnceCell<Option<String>>> {
-        self.images
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .entry(image.to_owned())
-            .or_default()
-            .clone()
+    fn cell(&self, image: &ImageId) -> Arc<OnceCell<Option<String>>> {
+        self.images.lock().unwrap_or_else(PoisonError::into_inner).entry(image.clone()).or_default().clone()
     }
 }
 
@@ -74,22 +72,29 @@ struct Left {
 }
 
 impl Engine {
-    /// Lets only images without a device node through. The container names its image by id, so no tag can move between.
+    /// Lets only images without a device node through, that are what was looked at when the container was made: the
+    /// engine made it of what the name meant by then. Its own id of the image no tag can move.
     pub(in crate::gateway) async fn look_through(&self, container: &Owned) -> Result<(), LookError> {
         let image = container
             .found()
             .image_id()
             .ok_or_else(|| EngineError::Odd("a container without an image's id".to_owned()))?;
-        let cell = self.looked.cell(image);
-        let node = cell.get_or_try_init(|| self.find_node(image, container.found().owner())).await?;
+        if container.labels().image.as_ref() != Some(&image) {
+            return Err(LookError::Moved);
+        }
+        let cell = self.looked.cell(&image);
+        // Before anybody may wait for this image: not behind the caller's other ones.
+        let _mine = match cell.initialized() {
+            true => None,
+            false => Some(self.looked.mine.of(container.found().owner()).acquire_owned().await),
+        };
+        let node = cell.get_or_try_init(|| self.find_node(&image)).await?;
         node.as_ref().map_or(Ok(()), |node| Err(LookError::Node(node.clone())))
     }
 
-    async fn find_node(&self, image: &str, uid: u32) -> Result<Option<String>, LookError> {
-        let mine = self.looked.mine.of(uid);
-        let _mine = mine.acquire().await;
+    async fn find_node(&self, image: &ImageId) -> Result<Option<String>, LookError> {
         let _place = self.looked.places.acquire().await;
-        let digits = image.trim_start_matches("sha256:");
+        let digits = image.digits();
         let name = format!("ie-look-{}", digits.get(..16).unwrap_or(digits));
         let looked = tokio::time::timeout(PATIENCE, self.look_in(image, &name)).await;
         // By its name: there may be one although nobody was told its id.
@@ -97,10 +102,10 @@ impl Engine {
         looked.unwrap_or_else(|_| Err(LookError::Unread(format!("it took more than {PATIENCE:?}"))))
     }
 
-    async fn look_in(&self, image: &str, name: &str) -> Result<Option<String>, LookError> {
-        let volumes = self.image(image.trim_start_matches("sha256:")).await?;
+    async fn look_in(&self, image: &ImageId, name: &str) -> Result<Option<String>, LookError> {
+        let volumes = self.image(image.digits()).await?;
         let volumes = volumes.pointer("/Config/Volumes").and_then(Value::as_object);
-        let body = still_body(image, &[]);
+        let body = still_body(image.as_str(), &[]);
         let id = match self.create_named(name, &body).await {
             // Of a gateway that was killed at it.
             Err(error) if error.is_conflict() => {

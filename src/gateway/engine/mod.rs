@@ -9,10 +9,13 @@ mod give;
 mod id;
 mod label;
 mod lane;
+mod lean;
 mod line;
 mod look;
 mod network;
 mod owned;
+mod patience;
+mod runs;
 mod spec;
 mod things;
 mod turn;
@@ -21,17 +24,19 @@ mod wire;
 pub(super) use disk::{Holding, Holdings, Thing};
 pub(super) use failure::EngineError;
 pub(super) use forward::{pump, raw, raw_socket, splice};
-pub(super) use id::{ContainerId, ExecId, NetworkId};
+pub(super) use id::{ContainerId, ExecId, ImageId, NetworkId};
 pub(super) use label::{Labels, PREFIX, StageLabel, stage_tokens};
 pub(super) use line::read_lines;
 pub(super) use look::LookError;
 pub(super) use network::{NetworkError, network_name};
 pub(super) use owned::{Found, Owned, pick, pick_by_id};
+pub(super) use patience::{Patience, in_time};
 pub(super) use spec::{Files, GpuGrant, Grant, VolumeGrant, exec_body};
 pub(super) use things::{NetworkWish, OwnedNetwork, OwnedVolume, short_network, short_volume, without_ours};
 pub(super) use turn::Turn;
 pub(super) use wire::{Body, Target, read};
 
+use super::places::Places;
 use hyper::body::Incoming;
 use hyper::{Method, Response};
 use serde::Deserialize;
@@ -58,6 +63,8 @@ pub(super) struct Engine {
     networks: tokio::sync::Mutex<()>,
     looked: look::Looked,
     disk: disk::Disk,
+    /// A user's own lists that are read at once.
+    reads: Places,
     /// Held by whoever gives volumes; alone by who tidies after it.
     giving: tokio::sync::RwLock<()>,
 }
@@ -74,6 +81,9 @@ pub(super) fn parse_version(word: &str) -> Option<(u32, u32)> {
     Some((major.parse().ok()?, minor.parse().ok()?))
 }
 
+/// Lists of one user's that may be read at once.
+const READS: usize = 4;
+
 impl Engine {
     pub(super) fn new(socket: &Path) -> Self {
         Self {
@@ -84,6 +94,7 @@ impl Engine {
             networks: tokio::sync::Mutex::default(),
             looked: look::Looked::default(),
             disk: disk::Disk::default(),
+            reads: Places::new(READS),
             giving: tokio::sync::RwLock::default(),
         }
     }
@@ -130,6 +141,13 @@ impl Engine {
         self.wire.call_with(method, &self.prefix().await?, target, body).await
     }
 
+    /// Every image the engine has, without what is long in them.
+    pub(super) async fn images(&self, all: bool) -> Result<Vec<Value>, EngineError> {
+        let target = Target::new("/images/json").with("all", if all { "1" } else { "0" });
+        let lean::Things::<false>(images) = lean::read_lean(self.call(Method::GET, target).await?).await?;
+        Ok(images)
+    }
+
     pub(super) async fn get(&self, target: Target) -> Result<Value, EngineError> {
         read(self.call(Method::GET, target).await?).await
     }
@@ -154,20 +172,21 @@ impl Engine {
     /// Starts an exec instance detached, or with its streams on the raw connection.
     pub(super) async fn exec_start(
         &self,
+        uid: u32,
         exec: &ExecId,
         detach: bool,
         tty: bool,
     ) -> Result<Response<Incoming>, EngineError> {
         let body = serde_json::json!({ "Detach": detach, "Tty": tty });
-        let target = Target::new(format!("/exec/{}/start", exec.as_str()));
+        let target = exec.target("/start").of(uid);
         if detach {
             return self.call_with(Method::POST, target, &body).await;
         }
         self.wire.hijack(&self.prefix().await?, target, Some(&body)).await
     }
 
-    pub(super) async fn exec_inspect(&self, exec: &ExecId) -> Result<Value, EngineError> {
-        self.get(Target::new(format!("/exec/{}/json", exec.as_str()))).await
+    pub(super) async fn exec_inspect(&self, uid: u32, exec: &ExecId) -> Result<Value, EngineError> {
+        self.get(exec.target("/json").of(uid)).await
     }
 
     /// Asks for a container's raw streams.
@@ -183,7 +202,8 @@ impl Engine {
         tar: Body,
     ) -> Result<Response<Incoming>, EngineError> {
         // Always: otherwise the engine would clear away a directory that a file replaces, and what is mounted in it.
-        let target = container.target("/archive").with("path", path).with("noOverwriteDirNonDir", "true");
+        let target = container.target("/archive").of_nobody();
+        let target = target.with("path", path).with("noOverwriteDirNonDir", "true");
         let request = wire::Wire::request(Method::PUT, &self.prefix().await?, target, tar)?;
         wire::good(self.wire.send(request).await?).await
     }

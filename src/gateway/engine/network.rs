@@ -1,6 +1,7 @@
 //! Each user's own network: made on demand out of the policy's pool, removed when idle.
 
 use super::label::UID;
+use super::lean::{List, read_lean};
 use super::{Engine, EngineError, Target, read};
 use crate::policy::{Gateway, Pool};
 use hyper::Method;
@@ -22,7 +23,7 @@ pub(in crate::gateway) fn network_name(uid: u32) -> String {
 }
 
 /// An IPv4 block as first and last address.
-pub(super) type Block = (u32, u32);
+type Block = (u32, u32);
 
 fn span(pool: Pool) -> Block {
     let first = u32::from(pool.network());
@@ -38,13 +39,13 @@ fn block(cidr: &str) -> Option<Block> {
 }
 
 /// The addresses of one of the engine's networks, whoever made it.
-pub(super) fn block_of(network: &Value) -> Option<Vec<Block>> {
+fn block_of(network: &Value) -> Option<Vec<Block>> {
     let configs = network.pointer("/IPAM/Config")?.as_array()?;
     Some(configs.iter().filter_map(|config| block(config.get("Subnet")?.as_str()?)).collect())
 }
 
 /// The first subnet of the policy's pool that no network has.
-pub(super) fn free_subnet(site: &Gateway, taken: &[Block]) -> Result<String, NetworkError> {
+fn free_subnet(site: &Gateway, taken: &[Block]) -> Result<String, NetworkError> {
     let (pool, size) = (site.networks(), site.network_size());
     let free = (0..).map_while(|index| pool.subnet(index, size)).find(|subnet| {
         let (first, last) = span(*subnet);
@@ -67,10 +68,27 @@ impl Engine {
         if self.own_network(uid).await?.is_some() {
             return Ok(());
         }
-        let listed: Vec<Value> = read(self.call(Method::GET, Target::new("/networks")).await?).await?;
-        let subnet = free_subnet(site, &listed.iter().filter_map(block_of).flatten().collect::<Vec<_>>())?;
-        self.call_with(Method::POST, Target::new("/networks/create"), &body(uid, &subnet)).await?;
-        Ok(())
+        let listed = self.everyones_networks(Target::new("/networks")).await?;
+        self.create_in_pool(site, &listed, |subnet| body(uid, subnet)).await.map(drop)
+    }
+
+    /// Makes a network of the pool's first subnet that is free. Of these networks it is known that they are there; but an
+    /// engine lists one no more while it is still removing it, and a subnet may be in use outside of Docker.
+    pub(super) async fn create_in_pool(
+        &self,
+        site: &Gateway,
+        listed: &[Value],
+        body: impl Fn(&str) -> Value,
+    ) -> Result<Value, NetworkError> {
+        let mut taken: Vec<Block> = listed.iter().filter_map(block_of).flatten().collect();
+        let mut tries = 0..TRIES;
+        loop {
+            let subnet = free_subnet(site, &taken)?;
+            match self.call_with(Method::POST, Target::new("/networks/create"), &body(&subnet)).await {
+                Err(error) if overlaps(&error) && tries.next().is_some() => taken.extend(block(&subnet)),
+                made => return Ok(read(made?).await?),
+            }
+        }
     }
 
     /// The id of the user's network: the name alone proves nothing, the label must agree.
@@ -96,14 +114,26 @@ impl Engine {
         }
     }
 
+    /// Everybody's, however much they say about themselves.
+    pub(super) async fn everyones_networks(&self, list: Target) -> Result<Vec<Value>, EngineError> {
+        let listed: List = read_lean(self.call(Method::GET, list).await?).await?;
+        Ok(listed.0)
+    }
+
     /// The uids that have a network.
     pub(in crate::gateway) async fn networked(&self) -> Result<Vec<u32>, EngineError> {
         let filters = json!({ "label": [UID] }).to_string();
-        let listed: Vec<Value> =
-            read(self.call(Method::GET, Target::new("/networks").with("filters", &filters)).await?).await?;
+        let listed = self.everyones_networks(Target::new("/networks").with("filters", &filters)).await?;
         let uid = |network: &Value| network.get("Labels")?.get(UID)?.as_str()?.parse().ok();
         Ok(listed.iter().filter_map(uid).collect())
     }
+}
+
+/// How many subnets are passed over because the engine has them without listing them.
+const TRIES: u32 = 16;
+
+fn overlaps(error: &EngineError) -> bool {
+    matches!(error, EngineError::Said { message, .. } if message.contains("overlaps with other one"))
 }
 
 fn in_use(error: &EngineError) -> bool {

@@ -1,12 +1,14 @@
 //! Looking a container up and proving whose it is, in one step.
 
 use super::label::{LOGIN, Labels, UID};
-use super::{ContainerId, Engine, EngineError, Target, read};
+use super::lean::{Things, read_lean};
+use super::{ContainerId, Engine, EngineError, ImageId, Target, read};
 use crate::gateway::error::Error;
 use crate::gateway::peer::Peer;
 use crate::policy::Used;
 use crate::protocol::name::{ContainerName, ContainerRef};
-use hyper::Method;
+use hyper::body::Incoming;
+use hyper::{Method, Response};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
@@ -114,11 +116,8 @@ impl Found {
     }
 
     /// The engine's own name of the image it was made of, which no tag can move.
-    pub(in crate::gateway) fn image_id(&self) -> Option<&str> {
-        let id = self.summary.get("ImageID")?.as_str()?;
-        let digits = id.strip_prefix("sha256:")?;
-        let plain = digits.len() == 64 && digits.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
-        plain.then_some(id)
+    pub(in crate::gateway) fn image_id(&self) -> Option<ImageId> {
+        ImageId::parse(self.summary.get("ImageID")?.as_str()?)
     }
 
     /// For the admin socket, which root alone reaches.
@@ -184,7 +183,7 @@ impl Owned {
 
     /// The engine's path of this container, and `tail` after it.
     pub(in crate::gateway) fn target(&self, tail: &str) -> Target {
-        Target::new(format!("/containers/{}{tail}", self.found.id))
+        Target::new(format!("/containers/{}{tail}", self.found.id)).of(self.found.owner)
     }
 
     /// The word Docker's answers use for it in the engine.
@@ -197,22 +196,25 @@ impl Engine {
     /// The caller's own containers, stopped ones included.
     pub(in crate::gateway) async fn own(&self, peer: &Peer, size: bool) -> Result<Vec<Owned>, EngineError> {
         let filter = format!("{UID}={}", peer.uid());
-        Ok(self.list(&filter, size).await?.into_iter().filter_map(|found| found.claim(peer)).collect())
+        // Each is held whole while it is read.
+        let _place = self.reads.of(peer.uid()).acquire_owned().await;
+        let listed: Vec<Value> = read(self.list(&filter, size).await?).await?;
+        Ok(listed.into_iter().filter_map(Found::parse).filter_map(|found| found.claim(peer)).collect())
     }
 
-    /// Everybody's containers: for tidying, port numbers, and the admin.
+    /// Everybody's containers: for tidying, port numbers, and the admin. Without what is long in them.
     pub(in crate::gateway) async fn everyones(&self) -> Result<Vec<Found>, EngineError> {
-        self.list(UID, false).await
+        let Things::<true>(listed) = read_lean(self.list(UID, false).await?).await?;
+        Ok(listed.into_iter().filter_map(Found::parse).collect())
     }
 
-    async fn list(&self, label: &str, size: bool) -> Result<Vec<Found>, EngineError> {
+    async fn list(&self, label: &str, size: bool) -> Result<Response<Incoming>, EngineError> {
         let filters = serde_json::json!({ "label": [label] }).to_string();
         let mut target = Target::new("/containers/json").with("all", "1").with("filters", &filters);
         if size {
             target = target.with("size", "1");
         }
-        let listed: Vec<Value> = read(self.call(Method::GET, target).await?).await?;
-        Ok(listed.into_iter().filter_map(Found::parse).collect())
+        self.call(Method::GET, target).await
     }
 
     /// The only way to hold a container: by the word its owner uses for it.
@@ -270,6 +272,7 @@ mod tests {
             stages: vec![],
             auto_remove: false,
             tty: false,
+            image: None,
         };
         json!({ "Id": id.to_string().repeat(64), "Names": [name], "Labels": labels.write().unwrap(), "State": "running" })
     }

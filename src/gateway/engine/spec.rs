@@ -1,8 +1,8 @@
 //! The one place that writes bodies for the engine, out of what was granted.
 
 use super::label::{Labels, StageLabel};
-use super::{EngineError, Owned, PREFIX};
-use crate::gateway::create::{ExecWish, Settings, Tmpfs, VISIBLE_DEVICES};
+use super::{EngineError, ImageId, Owned, PREFIX};
+use crate::gateway::create::{ExecWish, LARGEST_FILE, Settings, Tmpfs, VISIBLE_DEVICES};
 use crate::gateway::peer::Peer;
 use crate::gateway::staging::Staged;
 use crate::policy::{Allowance, Driver};
@@ -22,8 +22,12 @@ pub(in crate::gateway) struct Grant {
     pub(in crate::gateway) name: ContainerName,
     /// The allowed image, in the words Docker shows.
     pub(in crate::gateway) image: String,
+    /// The same image by its id, as it was looked at.
+    pub(in crate::gateway) image_id: ImageId,
     /// The image's own labels: those under our prefix are blanked.
     pub(in crate::gateway) image_labels: Vec<String>,
+    /// The names of the image's own variables.
+    pub(in crate::gateway) image_env: Vec<String>,
     pub(in crate::gateway) uid: u32,
     pub(in crate::gateway) gids: Vec<u32>,
     pub(in crate::gateway) login: String,
@@ -75,6 +79,16 @@ impl GpuGrant {
     }
 }
 
+/// Whether NVIDIA's hook may do as this variable of an image's says. What it asks for, of which version, what it can do and
+/// what it needs is no order.
+fn gives_orders(name: &str) -> bool {
+    let harmless = name.ends_with("_VERSION")
+        || name.starts_with("NVIDIA_REQUIRE_")
+        || ["NVIDIA_DRIVER_CAPABILITIES", "NVIDIA_BUILD_ID", "NVIDIA_PRODUCT_NAME", VISIBLE_DEVICES]
+            .contains(&name);
+    name.starts_with("NVIDIA_") && !harmless
+}
+
 /// What NVIDIA's hook is told of the cards a process may see: exactly these, whatever image and caller say.
 fn visible(cards: &[CardId]) -> String {
     let cards = cards.iter().map(CardId::as_str).collect::<Vec<_>>().join(",");
@@ -118,6 +132,7 @@ impl Grant {
             stages: self.stages.clone(),
             auto_remove: self.settings.auto_remove,
             tty: self.settings.tty,
+            image: Some(self.image_id.clone()),
         }
     }
 
@@ -181,6 +196,8 @@ impl Grant {
         ];
         let asked = |variable: &String| self.settings.env.iter().any(|env| key(env) == key(variable));
         let mut env: Vec<String> = own.into_iter().filter(|variable| !asked(variable)).collect();
+        // NVIDIA's hook takes orders from an image's variables as from a caller's: those are blank.
+        env.extend(self.image_env.iter().filter(|name| gives_orders(name)).map(|name| format!("{name}=")));
         env.extend(self.settings.env.iter().cloned());
         env.push(visible(&self.gpus.cards));
         env
@@ -238,9 +255,10 @@ impl Grant {
     /// the engine's own limit, which a container cannot raise.
     fn ulimits(&self) -> Value {
         let asked = &self.settings.ulimits;
-        let core = (!asked.iter().any(|ulimit| ulimit.name == "core"))
-            .then(|| json!({ "Name": "core", "Soft": 0, "Hard": 0 }));
-        Value::Array(core.into_iter().chain(asked.iter().map(|ulimit| json!(ulimit))).collect())
+        let own = [("core", 0), ("fsize", LARGEST_FILE)];
+        let own = own.iter().filter(|(name, _)| !asked.iter().any(|ulimit| ulimit.name == *name));
+        let own = own.map(|(name, most)| json!({ "Name": name, "Soft": most, "Hard": most }));
+        Value::Array(own.chain(asked.iter().map(|ulimit| json!(ulimit))).collect())
     }
 
     fn port_bindings(&self) -> BTreeMap<String, Vec<Value>> {

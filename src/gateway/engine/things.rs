@@ -1,7 +1,7 @@
 //! Networks and volumes of a user's own: `ie-<uid>-<name>` in the engine, with labels that must agree, short names outside.
 
 use super::label::{LOGIN, UID};
-use super::network::{block_of, free_subnet, network_name};
+use super::network::network_name;
 use super::{Engine, EngineError, NetworkError, NetworkId, PREFIX, Target, read};
 use crate::gateway::error::Error;
 use crate::gateway::peer::Peer;
@@ -197,25 +197,25 @@ impl Engine {
         wish: &NetworkWish,
     ) -> Result<NetworkId, NetworkError> {
         let _one_at_a_time = self.networks.lock().await;
-        let listed: Vec<Value> = read(self.call(Method::GET, Target::new("/networks")).await?).await?;
-        let subnet = free_subnet(site, &listed.iter().filter_map(block_of).flatten().collect::<Vec<_>>())?;
+        let listed = self.everyones_networks(Target::new("/networks")).await?;
         let taken: Vec<&str> =
             listed.iter().filter_map(|network| network.get("Options")?.get(BRIDGE)?.as_str()).collect();
         // An interface's name has 15 bytes at most: this one has at most 15 for every uid.
         let bridge =
             (1..100).map(|n| format!("ie{}-{n}", peer.uid())).find(|name| !taken.contains(&name.as_str()));
         let bridge = bridge.ok_or_else(|| EngineError::Odd("no name is left for an interface".into()))?;
-        let body = json!({
-            "Name": engine_name(peer.uid(), &wish.name),
-            "CheckDuplicate": true,
-            "Driver": "bridge",
-            "Internal": wish.internal,
-            "IPAM": { "Driver": "default", "Config": [{ "Subnet": subnet }] },
-            "Options": { BRIDGE: bridge, "com.docker.network.bridge.host_binding_ipv4": "127.0.0.1" },
-            "Labels": labels(peer, login, &wish.labels),
-        });
-        let made: Value =
-            read(self.call_with(Method::POST, Target::new("/networks/create"), &body).await?).await?;
+        let body = |subnet: &str| {
+            json!({
+                "Name": engine_name(peer.uid(), &wish.name),
+                "CheckDuplicate": true,
+                "Driver": "bridge",
+                "Internal": wish.internal,
+                "IPAM": { "Driver": "default", "Config": [{ "Subnet": subnet }] },
+                "Options": { BRIDGE: bridge, "com.docker.network.bridge.host_binding_ipv4": "127.0.0.1" },
+                "Labels": labels(peer, login, &wish.labels),
+            })
+        };
+        let made = self.create_in_pool(site, &listed, body).await?;
         let id = made.get("Id").and_then(Value::as_str).and_then(NetworkId::parse);
         id.ok_or_else(|| EngineError::Odd("a network without an id".into()).into())
     }
@@ -230,7 +230,9 @@ impl Engine {
         let mut names = vec![container.name().to_string()];
         names.extend(aliases.iter().cloned());
         let body = json!({ "Container": container.id().as_str(), "EndpointConfig": { "Aliases": names } });
-        self.call_with(Method::POST, network.target("/connect"), &body).await.map(drop)
+        self.call_with(Method::POST, network.target("/connect").of(container.found().owner()), &body)
+            .await
+            .map(drop)
     }
 
     /// Takes a container out of a network.
@@ -241,7 +243,9 @@ impl Engine {
         force: bool,
     ) -> Result<(), EngineError> {
         let body = json!({ "Container": container.id().as_str(), "Force": force });
-        self.call_with(Method::POST, network.target("/disconnect"), &body).await.map(drop)
+        self.call_with(Method::POST, network.target("/disconnect").of(container.found().owner()), &body)
+            .await
+            .map(drop)
     }
 
     /// The caller's volumes.

@@ -95,7 +95,7 @@ impl Turn<'_> {
         container: &Owned,
         name: &ContainerName,
     ) -> Result<(), EngineError> {
-        let target = container.target("/rename").with("name", &engine_name(self.uid, name));
+        let target = container.target("/rename").of_nobody().with("name", &engine_name(self.uid, name));
         self.engine.call(Method::POST, target).await.map(drop)
     }
 

@@ -1,6 +1,7 @@
 //! One HTTP exchange with the engine: a fresh connection, a path built here, a body built here.
 
 use super::EngineError;
+use crate::gateway::places::Places;
 use bytes::Bytes;
 use http_body_util::combinators::BoxBody;
 use http_body_util::{BodyExt, Empty, Full, Limited};
@@ -12,6 +13,7 @@ use hyper_util::rt::TokioIo;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 use tokio::net::UnixStream;
 
 /// A request's body towards the engine.
@@ -21,6 +23,24 @@ pub(in crate::gateway) type Body = BoxBody<Bytes, Box<dyn std::error::Error + Se
 #[derive(Debug)]
 pub(super) struct Wire {
     socket: PathBuf,
+    /// What concerns one user's things, until the engine has answered: it goes on waiting for a container that is busy,
+    /// with a connection and a thread of its own, when whoever asked has long hung up.
+    asked: Places,
+    /// The same for what the gateway asks of itself about a user's things: that user cannot fill these.
+    upkeep: Places,
+}
+
+/// Requests that may be with the engine at once for one user's things; more than a user has connections by default.
+const ASKED: usize = 128;
+const UPKEEP: usize = 4;
+/// How long is waited for one of those places.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Whose things a request is about, and who asks.
+#[derive(Debug, Clone, Copy)]
+enum Of {
+    Asked(u32),
+    Upkeep(u32),
 }
 
 /// A path with its query, percent-encoded; made from our words, ids and parsed values only.
@@ -28,11 +48,31 @@ pub(super) struct Wire {
 pub(in crate::gateway) struct Target {
     path: String,
     query: String,
+    of: Option<Of>,
 }
 
 impl Target {
     pub(in crate::gateway) fn new(path: impl Into<String>) -> Self {
-        Self { path: path.into(), query: String::new() }
+        Self { path: path.into(), query: String::new(), of: None }
+    }
+
+    /// About a thing of this user's, with a place among those until the engine has answered.
+    #[must_use]
+    pub(in crate::gateway) fn of(self, uid: u32) -> Self {
+        Self { of: Some(Of::Asked(uid)), ..self }
+    }
+
+    /// The same for what nobody asked for: what has ended and goes, leases, what a killed gateway has left.
+    #[must_use]
+    pub(in crate::gateway) fn of_upkeep(self, uid: u32) -> Self {
+        Self { of: Some(Of::Upkeep(uid)), ..self }
+    }
+
+    /// For what is asked under the container's lock here, and to its end: there is one at the most for each. Who waited
+    /// for a place with the lock in hand would keep the container from its admin. And for an admin's own requests.
+    #[must_use]
+    pub(in crate::gateway) fn of_nobody(self) -> Self {
+        Self { of: None, ..self }
     }
 
     #[must_use]
@@ -47,8 +87,8 @@ impl Target {
     }
 }
 
-/// The most an answer that is read whole may hold; a list of thousands of containers is a few MiB.
-const LARGEST_ANSWER: usize = 64 << 20;
+/// The most an answer that is read whole may hold; a list of one user's containers is at most a few MiB.
+const LARGEST_ANSWER: usize = 16 << 20;
 
 pub(in crate::gateway) fn empty() -> Body {
     Empty::new().map_err(|never| match never {}).boxed()
@@ -61,16 +101,24 @@ fn json(value: &impl Serialize) -> Result<Body, EngineError> {
 
 impl Wire {
     pub(super) fn new(socket: &Path) -> Self {
-        Self { socket: socket.to_owned() }
+        Self { socket: socket.to_owned(), asked: Places::new(ASKED), upkeep: Places::new(UPKEEP) }
     }
 
     /// Sends a request and returns the answer as soon as its head is there, whatever its status.
-    pub(super) async fn send(&self, request: Request<Body>) -> Result<Response<Incoming>, EngineError> {
-        let away = |error: std::io::Error| EngineError::Away(self.socket.clone(), error);
-        let stream = UnixStream::connect(&self.socket).await.map_err(away)?;
-        let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
-        tokio::spawn(connection.with_upgrades());
-        Ok(sender.send_request(request).await?)
+    pub(super) async fn send(&self, mut request: Request<Body>) -> Result<Response<Incoming>, EngineError> {
+        let (places, most) = match request.extensions_mut().remove() {
+            None => return exchange(&self.socket, request).await,
+            Some(Of::Asked(uid)) => (self.asked.of(uid), ASKED),
+            Some(Of::Upkeep(uid)) => (self.upkeep.of(uid), UPKEEP),
+        };
+        let place = tokio::time::timeout(PATIENCE, places.acquire_owned()).await;
+        let place = place.map_err(|_| EngineError::Crowded(most))?;
+        let socket = self.socket.clone();
+        let asked = tokio::spawn(async move {
+            let _place = place;
+            exchange(&socket, request).await
+        });
+        asked.await.map_err(|error| EngineError::Odd(error.to_string()))?
     }
 
     pub(super) fn request(
@@ -79,12 +127,17 @@ impl Wire {
         target: Target,
         body: Body,
     ) -> Result<Request<Body>, EngineError> {
-        Request::builder()
+        let of = target.of;
+        let mut request = Request::builder()
             .method(method)
             .uri(target.into_uri(prefix))
             .header(HOST, "engine")
             .body(body)
-            .map_err(|error| EngineError::Odd(error.to_string()))
+            .map_err(|error| EngineError::Odd(error.to_string()))?;
+        if let Some(of) = of {
+            request.extensions_mut().insert(of);
+        }
+        Ok(request)
     }
 
     /// Sends a request without a body; an error answer becomes an error.
@@ -130,6 +183,14 @@ impl Wire {
     }
 }
 
+async fn exchange(socket: &Path, request: Request<Body>) -> Result<Response<Incoming>, EngineError> {
+    let away = |error: std::io::Error| EngineError::Away(socket.to_owned(), error);
+    let stream = UnixStream::connect(socket).await.map_err(away)?;
+    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
+    tokio::spawn(connection.with_upgrades());
+    Ok(sender.send_request(request).await?)
+}
+
 /// Reads an answer whole.
 pub(in crate::gateway) async fn read<T: DeserializeOwned>(
     answer: Response<Incoming>,
@@ -163,6 +224,42 @@ pub(super) async fn good(answer: Response<Incoming>) -> Result<Response<Incoming
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Answers nothing but what is asked of `/quick`.
+    async fn busy(listener: tokio::net::UnixListener) {
+        use tokio::io::{AsyncReadExt, AsyncWriteExt};
+        let mut kept = Vec::new();
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let mut head = [0; 512];
+            let count = stream.read(&mut head).await.unwrap();
+            if head[..count].starts_with(b"GET /v/quick") {
+                stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n").await.unwrap();
+            }
+            kept.push(stream);
+        }
+    }
+
+    #[tokio::test]
+    async fn whoever_has_filled_the_places_keeps_nobody_else_waiting() {
+        let dir = tempfile::tempdir().unwrap();
+        let socket = dir.path().join("engine.sock");
+        tokio::spawn(busy(tokio::net::UnixListener::bind(&socket).unwrap()));
+        let wire = std::sync::Arc::new(Wire::new(&socket));
+        for _ in 0..ASKED {
+            let wire = wire.clone();
+            let asked = async move { wire.call(Method::GET, "/v", Target::new("/slow").of(1000)).await };
+            // Hung up: the engine still has it.
+            assert!(tokio::time::timeout(Duration::from_millis(5), asked).await.is_err());
+        }
+        let within = |seconds, target: Target| {
+            tokio::time::timeout(Duration::from_secs(seconds), wire.call(Method::GET, "/v", target))
+        };
+        let quick = || Target::new("/quick");
+        assert!(within(2, quick().of(1000)).await.is_err(), "there was a place left");
+        for others in [quick().of(1001), quick().of_upkeep(1000), quick().of(1000).of_nobody(), quick()] {
+            assert!(within(30, others).await.unwrap().is_ok());
+        }
+    }
 
     #[test]
     fn words_in_a_query_are_escaped() {

@@ -134,8 +134,12 @@ fn granted(wish: Wish, allowance: Allowance) -> Grant {
     Grant {
         name: wish.name.unwrap_or_else(|| "unnamed".parse().unwrap()),
         image: "busybox".into(),
+        image_id: engine::ImageId::parse(&format!("sha256:{}", "0".repeat(64))).unwrap(),
         // As hostile as an image can be: keys of ours, in letters of both kinds, and one beside them.
         image_labels: ["io.ie-container.uid", "IO.ie-container.Uid", "io.ie-container.more", "maintainer"]
+            .map(str::to_owned)
+            .to_vec(),
+        image_env: ["PATH", "NVIDIA_MIG_CONFIG_DEVICES", "NVIDIA_DRIVER_CAPABILITIES"]
             .map(str::to_owned)
             .to_vec(),
         uid: 1000,
@@ -203,8 +207,10 @@ fn check_last<'a>(env: &'a [&str]) -> impl Iterator<Item = &'a &'a str> {
 fn check_env(env: &Value) {
     let env: Vec<&str> = env.as_array().unwrap().iter().map(|word| word.as_str().unwrap()).collect();
     let others = check_last(&env);
-    for name in others.map(|variable| variable.split('=').next().unwrap_or_default()) {
-        let about_cards = name.starts_with("NVIDIA_") && name != "NVIDIA_DRIVER_CAPABILITIES";
+    for (name, value) in others.map(|variable| variable.split_once('=').unwrap_or((variable, ""))) {
+        // An image's own orders are blank.
+        let about_cards =
+            name.starts_with("NVIDIA_") && name != "NVIDIA_DRIVER_CAPABILITIES" && !value.is_empty();
         assert!(!name.is_empty() && !about_cards, "{name:?} in the environment");
     }
     assert!(!env.iter().any(|variable| variable.contains('\0')));

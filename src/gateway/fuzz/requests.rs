@@ -205,9 +205,13 @@ fn say(seen: &Seen) -> (StatusCode, String) {
         ["exec", ..] if !path.contains(&id(MY_EXEC)) => {
             return (StatusCode::NOT_FOUND, json!({ "message": "No such exec instance" }).to_string());
         }
-        ["images", "json"] => json!([{ "Id": "sha256:0", "RepoTags": ["busybox:latest"] }]),
-        ["images", .., "json"] => json!({ "Id": "sha256:0", "RepoTags": ["busybox:latest"],
-            "Config": { "Labels": { "io.ie-container.uid": "1001" } } }),
+        ["images", "json"] => {
+            json!([{ "Id": format!("sha256:{}", id('f')), "RepoTags": ["busybox:latest"] }])
+        }
+        ["images", .., "json"] => {
+            json!({ "Id": format!("sha256:{}", id('f')), "RepoTags": ["busybox:latest"],
+            "Config": { "Labels": { "io.ie-container.uid": "1001" } } })
+        }
         ["networks"] => json!([
             network('8', "ie-1000", 1000, "ann"),
             network('9', "ie-1000-lab", 1000, "ann"),

@@ -38,6 +38,17 @@ impl History {
 }
 
 impl Wanted {
+    /// These, each once: one that is named twice is one.
+    pub(super) fn these(cards: &[CardId]) -> Self {
+        let mut once: Vec<CardId> = Vec::new();
+        for card in cards {
+            if !once.contains(card) {
+                once.push(card.clone());
+            }
+        }
+        Self::These(once)
+    }
+
     pub(in crate::gateway) fn count(&self) -> usize {
         match self {
             Self::Some(count) => *count,
@@ -144,6 +155,13 @@ pub(super) mod tests {
         let pick = |uid, wanted| allocate(&cards, &[], &history, uid, &Wanted::Some(wanted)).unwrap();
         assert_eq!(pick(7, 3), [id(3), id(2), id(1)]);
         assert_eq!(pick(9, 1), [id(1)]);
+    }
+
+    #[test]
+    fn a_card_that_is_named_twice_is_one() {
+        let wanted = Wanted::these(&[id(1), id(0), id(1)]);
+        let Wanted::These(once) = &wanted else { panic!() };
+        assert_eq!((once.as_slice(), wanted.count()), ([id(1), id(0)].as_slice(), 2));
     }
 
     #[test]

@@ -124,7 +124,7 @@ pub(in crate::gateway) async fn wait(
     }
     gateway.gpus.possible(&wanted)?;
     let asker = Asker { uid: peer.uid(), login: peer.account()?.login() };
-    let ticket = gateway.gpus.desk.join(asker, wanted).map_err(|message| {
+    let ticket = gateway.gpus.desk.join(asker, wanted, limits.most_gpus()).map_err(|message| {
         Error::from(Refusal::new("quota", message).rule("gpus").hint("let the first of them begin"))
     })?;
     let waiting =
@@ -148,7 +148,7 @@ struct Waiting {
     gateway: Arc<Gateway>,
     changes: watch::Receiver<u64>,
     ticket: u64,
-    told: Option<usize>,
+    told: Option<Standing>,
     /// Holds the connection's place in the count.
     peer: Peer,
 }
@@ -157,7 +157,8 @@ impl Waiting {
     async fn next(&mut self) -> (Value, bool) {
         loop {
             self.changes.mark_unchanged();
-            match self.gateway.gpus.desk.stands(self.ticket) {
+            let gpus = &self.gateway.gpus;
+            match gpus.desk.stands(self.ticket, &gpus.leased()) {
                 Standing::Given(cards) => {
                     tracing::info!(uid = self.peer.uid(), login = self.peer.login(), "gpus given in line");
                     return (json!({ "Granted": cards }), true);
@@ -166,11 +167,15 @@ impl Waiting {
                     let why = "these gpus are not to be had any more, ie-container gpus shows why";
                     return (json!({ "Error": why }), true);
                 }
-                Standing::Waits(before) if self.told != Some(before) => {
-                    self.told = Some(before);
-                    return (json!({ "Before": before }), false);
+                stands if self.told.as_ref() == Some(&stands) => {}
+                stands => {
+                    let line = match &stands {
+                        Standing::Waits(before) => json!({ "Before": before }),
+                        _ => json!({ "Own": true }),
+                    };
+                    self.told = Some(stands);
+                    return (line, false);
                 }
-                Standing::Waits(_) => {}
             }
             // Also now and then without news: others may have left.
             let _news = tokio::time::timeout(std::time::Duration::from_secs(5), self.changes.changed()).await;

@@ -42,6 +42,17 @@ enum By {
     Ticket(u64),
 }
 
+impl Held {
+    /// As its user is told of it.
+    fn shown(&self) -> String {
+        match self.by {
+            By::Create => "a create under way".to_owned(),
+            By::Container(_) => self.holder.container.clone(),
+            By::Ticket(_) => "a place in line".to_owned(),
+        }
+    }
+}
+
 /// Cards that nobody else gets while this is held.
 #[derive(Debug)]
 pub(in crate::gateway) struct Claim {
@@ -100,8 +111,7 @@ impl Desk {
         wanted: &Wanted,
     ) -> Result<Claim, Denied> {
         let mut state = self.lock(scene.now);
-        let given = state.given(asker.uid, wanted);
-        let cards = match given.and_then(|key| state.held.remove(&key)) {
+        let cards = match state.key_for(asker.uid, wanted, None).and_then(|key| state.held.remove(&key)) {
             Some(held) => held.holder.cards,
             None => {
                 let holders = state.line.with_claims(scene.cards, &state.holders(scene.leased));
@@ -122,10 +132,8 @@ impl Desk {
         cards: &[CardId],
     ) -> Result<(), Denied> {
         let mut state = self.lock(scene.now);
-        let own = state.key_of(&By::Container(id.clone()));
         let wanted = Wanted::These(cards.to_vec());
-        let given = state.given(asker.uid, &wanted);
-        let kept = own.or(given).and_then(|key| state.held.remove(&key));
+        let kept = state.key_for(asker.uid, &wanted, Some(id)).and_then(|key| state.held.remove(&key));
         if kept.is_none() {
             let holders = state.line.with_claims(scene.cards, &state.holders(scene.leased));
             allocate(scene.cards, &holders, &state.history, asker.uid, &wanted).map_err(without_claims)?;
@@ -136,6 +144,20 @@ impl Desk {
             state.history.note(asker.uid, card, scene.now);
         }
         Ok(())
+    }
+
+    /// What a user keeps without a lease, besides what serves this wish: for whom, and how many cards.
+    pub(in crate::gateway) fn kept(
+        &self,
+        uid: u32,
+        wanted: &Wanted,
+        by: Option<&ContainerId>,
+        now: Timestamp,
+    ) -> Vec<(String, usize)> {
+        let state = self.lock(now);
+        let serves = state.key_for(uid, wanted, by);
+        let others = state.held.iter().filter(|(key, held)| held.holder.uid == uid && Some(**key) != serves);
+        others.map(|(_, held)| (held.shown(), held.holder.cards.len())).collect()
     }
 
     /// The container has another short name.
@@ -153,13 +175,18 @@ impl Desk {
     }
 
     /// A place in the line, unless the user has enough of them.
-    pub(in crate::gateway) fn join(&self, asker: Asker<'_>, wanted: Wanted) -> Result<u64, String> {
+    pub(in crate::gateway) fn join(
+        &self,
+        asker: Asker<'_>,
+        wanted: Wanted,
+        most: Option<u64>,
+    ) -> Result<u64, String> {
         let mut state = lock(&self.0);
         let waiting = state.line.waiting_of(asker.uid);
         if waiting >= MOST_TICKETS {
             return Err(format!("{waiting} of yours wait for gpus already, the most is {MOST_TICKETS}"));
         }
-        Ok(state.line.join(asker.uid, asker.login, wanted))
+        Ok(state.line.join(asker.uid, asker.login, wanted, most))
     }
 
     /// The caller went: neither the place nor what it was given is kept.
@@ -168,10 +195,11 @@ impl Desk {
     }
 
     /// Where a ticket stands.
-    pub(in crate::gateway) fn stands(&self, ticket: u64) -> Standing {
+    pub(in crate::gateway) fn stands(&self, ticket: u64, leased: &[Holder]) -> Standing {
         let state = lock(&self.0);
         if let Some(before) = state.line.before(ticket) {
-            return Standing::Waits(before);
+            let own = state.line.held_up_by_own(ticket, &state.holders(leased));
+            return if own { Standing::HasEnough } else { Standing::Waits(before) };
         }
         let given = state.held.values().find(|held| held.by == By::Ticket(ticket));
         given.map_or(Standing::Gone, |held| Standing::Given(held.holder.cards.clone()))
@@ -223,6 +251,8 @@ impl Desk {
 pub(in crate::gateway) enum Standing {
     /// So many are before it.
     Waits(usize),
+    /// Its user holds as many cards as may be, and must let go of some first.
+    HasEnough,
     Given(Vec<CardId>),
     /// It can never be served, or took too long.
     Gone,
@@ -247,8 +277,11 @@ impl State {
         key
     }
 
-    fn key_of(&self, by: &By) -> Option<u64> {
-        self.held.iter().find(|(_, held)| held.by == *by).map(|(key, _)| *key)
+    /// What is kept for this container, or else was given in the line to serve the wish.
+    fn key_for(&self, uid: u32, wanted: &Wanted, by: Option<&ContainerId>) -> Option<u64> {
+        let own = by.map(|id| By::Container(id.clone()));
+        let own = own.and_then(|by| self.held.iter().find(|(_, held)| held.by == by));
+        own.map(|(key, _)| *key).or_else(|| self.given(uid, wanted))
     }
 
     /// What the line has given this user that serves the wish.
@@ -283,87 +316,4 @@ fn without_claims(denied: Denied) -> Denied {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::super::allocate::tests::{card, id};
-    use super::*;
-
-    fn at(second: i64) -> Timestamp {
-        Timestamp::from_second(second).unwrap()
-    }
-
-    fn container(digit: char) -> ContainerId {
-        ContainerId::parse(&digit.to_string().repeat(64)).unwrap()
-    }
-
-    const ANN: Asker<'_> = Asker { uid: 1, login: "ann" };
-    const BOB: Asker<'_> = Asker { uid: 2, login: "bob" };
-
-    #[test]
-    fn a_claim_that_comes_to_nothing_frees_its_cards() {
-        let (desk, cards) = (Desk::default(), [card(0, 1)]);
-        let scene = Scene { cards: &cards, leased: &[], now: at(0) };
-        let claim = desk.claim(scene, ANN, &Wanted::Some(1)).unwrap();
-        assert!(matches!(desk.claim(scene, BOB, &Wanted::Some(1)), Err(Denied::Taken(_))));
-        drop(claim);
-        assert!(desk.claim(scene, BOB, &Wanted::Some(1)).is_ok());
-    }
-
-    #[test]
-    fn a_container_keeps_its_cards_for_a_moment_and_starts_with_them() {
-        let (desk, cards) = (Desk::default(), [card(0, 1)]);
-        let scene = |now| Scene { cards: &cards, leased: &[], now: at(now) };
-        desk.claim(scene(0), ANN, &Wanted::Some(1)).unwrap().for_container(&container('a'), "train", at(0));
-        let Err(Denied::Taken(taken)) = desk.claim(scene(10), BOB, &Wanted::Some(1)) else { panic!() };
-        assert_eq!((taken[0].login.as_str(), taken[0].container.as_str()), ("ann", "train"));
-        desk.reclaim(scene(20), ANN, &container('a'), &[id(0)]).unwrap();
-        // Never started: after a moment it is anybody's, and then not the container's any more.
-        desk.claim(scene(30), ANN, &Wanted::Some(1)).unwrap().for_container(&container('b'), "late", at(30));
-        let bobs = desk.claim(scene(91), BOB, &Wanted::Some(1)).unwrap();
-        assert!(desk.reclaim(scene(92), ANN, &container('b'), &[id(0)]).is_err());
-        drop(bobs);
-        assert!(desk.reclaim(scene(93), ANN, &container('b'), &[id(0)]).is_ok());
-    }
-
-    #[test]
-    fn who_does_not_wait_does_not_jump_the_line() {
-        let (desk, cards) = (Desk::default(), [card(0, 1), card(1, 1)]);
-        let busy = [Holder { until: Some(at(9)), ..super::super::allocate::tests::holder(9, &[id(0)]) }];
-        let scene = |leased| Scene { cards: &cards, leased, now: at(0) };
-        let ticket = desk.join(ANN, Wanted::Some(2)).unwrap();
-        let Err(Denied::Taken(taken)) = desk.claim(scene(&busy), BOB, &Wanted::Some(1)) else { panic!() };
-        assert_eq!(taken.len(), 1, "{taken:?}");
-        assert_eq!(desk.serve(scene(&busy)), (false, vec![]));
-        assert_eq!(desk.stands(ticket), Standing::Waits(0));
-        assert_eq!(desk.serve(scene(&[])), (true, vec![]));
-        assert_eq!(desk.stands(ticket), Standing::Given(vec![id(0), id(1)]));
-        assert!(desk.claim(scene(&[]), BOB, &Wanted::Some(1)).is_err());
-        assert_eq!(desk.claim(scene(&[]), ANN, &Wanted::Some(2)).unwrap().cards(), [id(0), id(1)]);
-    }
-
-    #[test]
-    fn what_was_given_and_is_not_used_is_given_on() {
-        let (desk, cards) = (Desk::default(), [card(0, 1)]);
-        let scene = |now| Scene { cards: &cards, leased: &[], now: at(now) };
-        let (first, second) =
-            (desk.join(ANN, Wanted::Some(1)).unwrap(), desk.join(BOB, Wanted::Some(1)).unwrap());
-        desk.serve(scene(0));
-        assert_eq!(
-            (desk.stands(first), desk.stands(second)),
-            (Standing::Given(vec![id(0)]), Standing::Waits(0))
-        );
-        desk.serve(scene(61));
-        assert_eq!((desk.stands(first), desk.stands(second)), (Standing::Gone, Standing::Given(vec![id(0)])));
-        assert!(desk.claim(scene(62), ANN, &Wanted::Some(1)).is_err());
-        assert!(desk.claim(scene(62), BOB, &Wanted::Some(1)).is_ok());
-    }
-
-    #[test]
-    fn nobody_fills_the_line_alone() {
-        let desk = Desk::default();
-        for _ in 0..MOST_TICKETS {
-            desk.join(ANN, Wanted::Some(1)).unwrap();
-        }
-        assert!(desk.join(ANN, Wanted::Some(1)).unwrap_err().contains('8'));
-        assert!(desk.join(BOB, Wanted::Some(1)).is_ok());
-    }
-}
+mod tests;

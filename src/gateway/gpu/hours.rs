@@ -10,13 +10,22 @@ use serde::{Deserialize, Serialize};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::sync::{Mutex, PoisonError};
 
 /// One small file for each user.
 #[derive(Debug)]
 pub(in crate::gateway) struct Hours {
     dir: PathBuf,
-    writing: Mutex<()>,
+    /// Leases that are over and could not be written yet: a full disk makes nothing free.
+    owed: Mutex<Vec<Owed>>,
+}
+
+/// A lease that ended then.
+#[derive(Debug)]
+struct Owed {
+    id: ContainerId,
+    lease: Lease,
+    ended: Timestamp,
 }
 
 /// What a user has had in one week.
@@ -35,7 +44,7 @@ struct Week {
 impl Hours {
     pub(in crate::gateway) fn open(dir: &Path) -> io::Result<Self> {
         fs::create_dir_all(dir)?;
-        Ok(Self { dir: dir.to_owned(), writing: Mutex::default() })
+        Ok(Self { dir: dir.to_owned(), owed: Mutex::default() })
     }
 
     /// What the user has had and what the leases that run may still take, of the week that `now` is in.
@@ -43,6 +52,9 @@ impl Hours {
         let (begin, end) = week_of(now);
         let own = || running.iter().filter(|lease| lease.uid == uid);
         let ended = self.read(uid).filter(|week| week.monday == monday(now)).map_or(0, |week| week.seconds);
+        let owed = self.owed.lock().unwrap_or_else(PoisonError::into_inner);
+        let owed = owed.iter().filter(|owed| owed.lease.uid == uid);
+        let ended = owed.map(|owed| cost(&owed.lease, begin, owed.ended)).sum::<u64>().saturating_add(ended);
         WeekUsed {
             used: own().map(|lease| cost(lease, begin, now)).sum::<u64>().saturating_add(ended),
             promised: own().map(|lease| cost(lease, now, lease.until.min(end))).sum(),
@@ -56,7 +68,17 @@ impl Hours {
         lease: &Lease,
         ended: Timestamp,
     ) -> io::Result<()> {
-        let _alone = self.writing.lock();
+        let mut owed = self.owed.lock().unwrap_or_else(PoisonError::into_inner);
+        owed.push(Owed { id: id.clone(), lease: lease.clone(), ended });
+        while let Some(first) = owed.first() {
+            self.write(first)?;
+            owed.remove(0);
+        }
+        Ok(())
+    }
+
+    fn write(&self, Owed { id, lease, ended }: &Owed) -> io::Result<()> {
+        let ended = *ended;
         let (begin, _) = week_of(ended);
         let monday = monday(ended);
         let before = self.read(lease.uid).filter(|week| week.monday == monday).map_or(0, |week| week.seconds);
@@ -170,5 +192,31 @@ mod tests {
         assert_eq!(monday, WeekUsed { used: 3600, promised: 3 * 3600 });
         hours.add(&id(), &over, at("2026-11-23T02:00")).unwrap();
         assert_eq!(hours.of(1000, &[], at("2026-11-23T02:00")).used, 2 * 3600);
+    }
+
+    #[test]
+    fn what_cannot_be_written_is_owed() {
+        let dir = tempfile::tempdir().unwrap();
+        let hours = Hours::open(&dir.path().join("hours")).unwrap();
+        fs::remove_dir(dir.path().join("hours")).unwrap();
+        let lease = |since, cards| Lease {
+            uid: 1000,
+            login: "ann".into(),
+            container: "train".into(),
+            cards: vec!["GPU-0".parse().unwrap(); cards],
+            since: at(since),
+            until: at("2026-11-19T00:00"),
+            warned: vec![],
+        };
+        let now = at("2026-11-18T12:00");
+        let ended = at("2026-11-18T11:00");
+        assert!(hours.add(&id(), &lease("2026-11-18T10:00", 1), ended).is_err());
+        assert_eq!(hours.of(1000, &[], now).used, 3600);
+        assert_eq!(hours.of(1001, &[], now).used, 0);
+        // Once there is room both are written, and nothing twice.
+        fs::create_dir(dir.path().join("hours")).unwrap();
+        hours.add(&id(), &lease("2026-11-18T10:30", 2), ended).unwrap();
+        assert_eq!(hours.of(1000, &[], now).used, 7200);
+        assert_eq!(Hours::open(&dir.path().join("hours")).unwrap().of(1000, &[], now).used, 7200);
     }
 }

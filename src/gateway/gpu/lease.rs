@@ -4,6 +4,7 @@
 //! says of a container counts more than its file: a file without a running container is a lease that is over.
 
 use crate::gateway::engine::ContainerId;
+use crate::gateway::kept;
 use crate::gateway::mark;
 use crate::protocol::amount::Span;
 use crate::protocol::card::CardId;
@@ -54,20 +55,10 @@ pub(in crate::gateway) struct Leases {
 }
 
 impl Leases {
-    /// Reads what a gateway before this one has left. A file that cannot be read is nobody's lease.
+    /// Reads what a gateway before this one has left. A file that cannot be read is nobody's lease: its
+    /// container was not started.
     pub(in crate::gateway) fn open(dir: &Path) -> io::Result<Self> {
-        fs::create_dir_all(dir)?;
-        let mut held = HashMap::new();
-        for entry in fs::read_dir(dir)? {
-            let path = entry?.path();
-            let id = path.file_name().and_then(|name| ContainerId::parse(name.to_str()?));
-            let lease = fs::read(&path).ok().and_then(|text| serde_json::from_slice(&text).ok());
-            match id.zip(lease) {
-                Some((id, lease)) => drop(held.insert(id, lease)),
-                // Half-written before a crash: its container was not started.
-                None => fs::remove_file(&path)?,
-            }
-        }
+        let held = kept::open(dir, |text| serde_json::from_str(text).ok())?;
         Ok(Self { dir: dir.to_owned(), held: Mutex::new(held) })
     }
 
@@ -117,9 +108,7 @@ impl Leases {
         let lease = held.remove(id)?;
         settle(&lease);
         mark::at("lease-settled");
-        if let Err(error) = fs::remove_file(self.dir.join(id.as_str())) {
-            tracing::warn!("a lease's file is left: {error}");
-        }
+        kept::forget(&self.dir, id);
         Some(lease)
     }
 
@@ -143,12 +132,14 @@ impl Leases {
         now: Timestamp,
         warnings: &[Span],
     ) -> io::Result<()> {
-        let warned = |lease: &mut Lease| {
-            let left = lease.left(now);
-            lease.warned =
-                warnings.iter().filter(|warning| left <= **warning).map(|warning| warning.0).collect();
-        };
-        self.update(id, warned).map(drop)
+        let mut held = self.held();
+        let Some(mut lease) = held.get(id).cloned() else { return Ok(()) };
+        let left = lease.left(now);
+        lease.warned = warnings.iter().filter(|warning| left <= **warning).map(|warning| warning.0).collect();
+        let written = self.write(&mut held, id, lease.clone());
+        // Written or not: who was told is not told again each second.
+        held.insert(id.clone(), lease);
+        written
     }
 
     /// The container has another short name.
@@ -252,5 +243,16 @@ mod tests {
         let leases = Leases::open(dir.path()).unwrap();
         assert_eq!(leases.all(), [(id('a'), lease(7200))]);
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_full_disk_warns_once() {
+        let dir = tempfile::tempdir().unwrap();
+        let leases = Leases::open(dir.path()).unwrap();
+        leases.put(&id('a'), lease(10_000)).unwrap();
+        assert_eq!(leases.due(at(9900), &WARNINGS).len(), 1);
+        drop(dir);
+        assert!(leases.warned(&id('a'), at(9900), &WARNINGS).is_err());
+        assert_eq!(leases.due(at(9901), &WARNINGS), []);
     }
 }

@@ -5,6 +5,10 @@ use crate::gateway::engine::{EngineError, Target};
 use crate::gateway::state::Gateway;
 use serde_json::{Value, json};
 use std::collections::HashMap;
+use std::time::Duration;
+
+/// How long the engine may take to tell of one container's processes.
+const PATIENCE: Duration = Duration::from_secs(3);
 
 /// The processes of all containers that hold cards, by the host's pid.
 pub(super) struct Owners(HashMap<u32, (String, String)>);
@@ -14,14 +18,19 @@ impl Owners {
         let mut owners = HashMap::new();
         // Without processes to tell apart the engine need not be asked.
         if gateway.gpus.inventory.busy() {
-            for found in gateway.engine.everyones().await? {
-                if found.running() && !found.labels().cards.is_empty() {
-                    let target =
-                        Target::new(format!("/containers/{}/top", found.id())).with("ps_args", "-eo pid");
-                    let top = gateway.engine.get(target).await.unwrap_or_default();
-                    let owner = (found.labels().login.clone(), found.name().to_string());
-                    owners.extend(pids(&top).into_iter().map(|pid| (pid, owner.clone())));
-                }
+            let everyones = gateway.engine.everyones().await?;
+            let holding =
+                everyones.iter().filter(|found| found.running() && !found.labels().cards.is_empty());
+            let asked = holding.map(|found| async move {
+                let target = Target::new(format!("/containers/{}/top", found.id())).of(found.owner());
+                let target = target.with("ps_args", "-eo pid");
+                // A name beside a process, not more: whoever asks does not wait long for one that is busy.
+                let top = tokio::time::timeout(PATIENCE, gateway.engine.get(target)).await;
+                (found, top.map(Result::unwrap_or_default).unwrap_or_default())
+            });
+            for (found, top) in futures_util::future::join_all(asked).await {
+                let owner = (found.labels().login.clone(), found.name().to_string());
+                owners.extend(pids(&top).into_iter().map(|pid| (pid, owner.clone())));
             }
         }
         Ok(Self(owners))

@@ -13,6 +13,17 @@ pub(in crate::gateway) struct Ticket {
     /// As it was at joining: to serve somebody must not wait for the name service.
     pub(in crate::gateway) login: String,
     pub(in crate::gateway) wanted: Wanted,
+    /// How many cards its user may have at once, by the policy of that moment.
+    pub(in crate::gateway) most: Option<u64>,
+}
+
+impl Ticket {
+    /// Whether its user holds so much that this would be too much, whatever is free.
+    fn has_enough(&self, holders: &[Holder]) -> bool {
+        let own = holders.iter().filter(|holder| holder.uid == self.uid).map(|holder| holder.cards.len());
+        let after = own.sum::<usize>().saturating_add(self.wanted.count());
+        self.most.is_some_and(|most| u64::try_from(after).unwrap_or(u64::MAX) > most)
+    }
 }
 
 /// Everybody who waits.
@@ -24,10 +35,16 @@ pub(in crate::gateway) struct Line {
 
 impl Line {
     /// Takes a place at the end; the ticket's number.
-    pub(in crate::gateway) fn join(&mut self, uid: u32, login: &str, wanted: Wanted) -> u64 {
+    pub(in crate::gateway) fn join(
+        &mut self,
+        uid: u32,
+        login: &str,
+        wanted: Wanted,
+        most: Option<u64>,
+    ) -> u64 {
         let number = self.next;
         self.next += 1;
-        self.waiting.push(Ticket { number, uid, login: login.to_owned(), wanted });
+        self.waiting.push(Ticket { number, uid, login: login.to_owned(), wanted, most });
         number
     }
 
@@ -68,20 +85,26 @@ impl Line {
         self.order().iter().position(|ticket| ticket.number == number)
     }
 
+    /// Whether a ticket waits for its own user's containers, and for nobody else.
+    pub(in crate::gateway) fn held_up_by_own(&self, number: u64, holders: &[Holder]) -> bool {
+        self.waiting.iter().any(|ticket| ticket.number == number && ticket.has_enough(holders))
+    }
+
     /// The first in order that can be served now, and with what. Who is passed over keeps what is free for it: cards
-    /// gather for a large ticket, and small ones that came later do not take them away.
+    /// gather for a large ticket, and small ones that came later do not take them away. For who has enough already
+    /// nothing is kept: two of one user's would otherwise hold cards that none of them may use.
     pub(in crate::gateway) fn serve(
         &self,
         cards: &[Card],
         holders: &[Holder],
         history: &History,
     ) -> Option<(Ticket, Vec<CardId>)> {
-        let mut holders = holders.to_vec();
-        for ticket in self.order() {
-            match allocate(cards, &holders, history, ticket.uid, &ticket.wanted) {
+        let (mut claimed, now) = (holders.to_vec(), holders);
+        for ticket in self.order().into_iter().filter(|ticket| !ticket.has_enough(now)) {
+            match allocate(cards, &claimed, history, ticket.uid, &ticket.wanted) {
                 Ok(granted) => return Some((ticket.clone(), granted)),
                 Err(Denied::Never(_)) => {}
-                Err(Denied::Taken(_)) => holders.push(claim(ticket, cards, &holders)),
+                Err(Denied::Taken(_)) => claimed.push(claim(ticket, cards, &claimed)),
             }
         }
         None
@@ -89,11 +112,11 @@ impl Line {
 
     /// The holders, and what everybody in the line would get first: for who asks without waiting.
     pub(in crate::gateway) fn with_claims(&self, cards: &[Card], holders: &[Holder]) -> Vec<Holder> {
-        let mut holders = holders.to_vec();
-        for ticket in self.order() {
-            holders.push(claim(ticket, cards, &holders));
+        let (mut claimed, now) = (holders.to_vec(), holders);
+        for ticket in self.order().into_iter().filter(|ticket| !ticket.has_enough(now)) {
+            claimed.push(claim(ticket, cards, &claimed));
         }
-        holders
+        claimed
     }
 
     /// Those that can never be served, since a card went: with the reason.
@@ -125,7 +148,7 @@ mod tests {
     fn line(tickets: &[(u32, usize)]) -> Line {
         let mut line = Line::default();
         for (uid, count) in tickets {
-            line.join(*uid, "", Wanted::Some(*count));
+            line.join(*uid, "", Wanted::Some(*count), None);
         }
         line
     }
@@ -152,8 +175,8 @@ mod tests {
     fn who_waits_for_one_card_does_not_hold_up_the_others() {
         let cards = [card(0, 1), card(1, 1)];
         let mut line = Line::default();
-        line.join(1, "", Wanted::These(vec![id(0)]));
-        line.join(2, "", Wanted::Some(1));
+        line.join(1, "", Wanted::These(vec![id(0)]), None);
+        line.join(2, "", Wanted::Some(1), None);
         let (ticket, granted) = line.serve(&cards, &[holder(9, &[id(0)])], &History::default()).unwrap();
         assert_eq!((ticket.uid, granted), (2, vec![id(1)]));
     }
@@ -182,7 +205,7 @@ mod tests {
             for round in 0..1000 {
                 // Newcomers arrive faster than anybody is served.
                 for (uid, count) in later.by_ref().take(3) {
-                    line.join(uid + 100, "", Wanted::Some(count));
+                    line.join(uid + 100, "", Wanted::Some(count), None);
                 }
                 match line.serve(&cards, &holders, &History::default()) {
                     Some((ticket, granted)) => {

@@ -2,8 +2,9 @@
 
 use super::card::Card;
 use super::lease::{Due, Lease, Leases};
-use super::service::{clock, shown};
-use crate::gateway::engine::{ContainerId, Found, Target};
+use super::service::shown;
+use crate::gateway::answer::clock;
+use crate::gateway::engine::{ContainerId, Found, Patience, Target};
 use crate::gateway::state::Gateway;
 use crate::protocol::amount::Span;
 use hyper::Method;
@@ -20,6 +21,8 @@ const TICK: Duration = Duration::from_secs(1);
 const LOOK: Duration = Duration::from_secs(10);
 /// What a container has to end in when its lease does, in seconds; then it is killed.
 const GRACE: &str = "10";
+/// When the log has a word about one that goes on.
+const LATE: Duration = Duration::from_secs(40);
 /// How long the admin's program may take.
 const HOOK: Duration = Duration::from_secs(10);
 
@@ -43,7 +46,7 @@ pub(in crate::gateway) async fn run(gateway: Arc<Gateway>) {
     }
 }
 
-async fn look(gateway: &Arc<Gateway>) {
+pub(in crate::gateway) async fn look(gateway: &Arc<Gateway>) {
     let looking = gateway.clone();
     let looked = tokio::task::spawn_blocking(move || looking.gpus.inventory.look(looking.policy().gpus()));
     for card in looked.await.unwrap_or_default() {
@@ -113,12 +116,13 @@ fn end(gateway: &Arc<Gateway>, id: ContainerId, lease: &Lease) {
     let (uid, login, cards) = (lease.uid, lease.login.as_str(), shown(&lease.cards));
     tracing::info!(uid, login, container = id.as_str(), cards, "gpu lease ended");
     gateway.gpus.terminals.say(&id, &format!("the lease of {} has ended, it is stopped", lease.container));
+    gateway.reasons.put(&id, "the lease of its gpus has ended".to_owned());
     hook(gateway, "end", lease, Span(0));
     let gateway = gateway.clone();
     tokio::spawn(async move {
         let target = Target::new(format!("/containers/{id}/stop")).with("t", GRACE);
         // The engine's event that it died frees the cards. Until then nobody else has them.
-        while let Err(error) = gateway.engine.call(Method::POST, target.clone()).await {
+        while let Err(error) = told_when_late(&id, gateway.engine.call(Method::POST, target.clone())).await {
             if error.is_not_found() {
                 gateway.gpus.ended(&id, Timestamp::now());
                 break;
@@ -129,21 +133,38 @@ fn end(gateway: &Arc<Gateway>, id: ContainerId, lease: &Lease) {
     });
 }
 
+/// A container that the engine is starting, for one, is not stopped before that is over: its admin reads why cards are held.
+async fn told_when_late<T>(id: &ContainerId, stop: impl Future<Output = T>) -> T {
+    let mut stop = std::pin::pin!(stop);
+    if let Ok(stopped) = tokio::time::timeout(LATE, &mut stop).await {
+        return stopped;
+    }
+    tracing::warn!(
+        container = id.as_str(),
+        "its lease is over and its cards are held, but the engine does not stop it"
+    );
+    stop.await
+}
+
 /// Compares leases with what runs: the engine's containers are the truth. False if some could not be judged yet.
-pub(in crate::gateway) async fn reconcile(gateway: &Gateway, everyones: &[Found]) -> bool {
+pub(in crate::gateway) async fn reconcile(
+    gateway: &Gateway,
+    everyones: &[Found],
+    patience: &mut Patience,
+) -> bool {
     let now = Timestamp::now();
     let mut judged = true;
     for (id, lease) in gateway.gpus.leases.all() {
         match everyones.iter().find(|found| *found.id() == id) {
             Some(found) if found.running() => gateway.gpus.renamed(&id, found.name()),
             Some(_) if gateway.is_young() => judged = false,
-            _ => end_unless_it_runs(gateway, &id, &lease).await,
+            _ => end_unless_it_runs(gateway, &id, &lease, patience).await,
         }
     }
     for found in everyones.iter().filter(|found| found.running() && !found.labels().cards.is_empty()) {
         if gateway.gpus.leases.get(found.id()).is_none() {
             let labels = found.labels();
-            let since = moment(gateway, found.id(), "/State/StartedAt").await.unwrap_or(now);
+            let since = moment(gateway, found, "/State/StartedAt", patience).await.unwrap_or(now);
             let lease = Lease {
                 uid: labels.uid,
                 login: labels.login.clone(),
@@ -163,10 +184,11 @@ pub(in crate::gateway) async fn reconcile(gateway: &Gateway, everyones: &[Found]
 }
 
 /// Looked at again, while nobody here can start it: it may run since it was listed.
-async fn end_unless_it_runs(gateway: &Gateway, id: &ContainerId, lease: &Lease) {
+async fn end_unless_it_runs(gateway: &Gateway, id: &ContainerId, lease: &Lease, patience: &mut Patience) {
     // Busy: it is being started, or somebody else sees to it.
     let Some(_lock) = gateway.engine.try_lock(id) else { return };
-    let ended = match gateway.engine.get(Target::new(format!("/containers/{id}/json"))).await {
+    let target = Target::new(format!("/containers/{id}/json")).of_upkeep(lease.uid);
+    let ended = match patience.in_time(lease.uid, gateway.engine.get(target)).await {
         Ok(details) if details.pointer("/State/Running").and_then(Value::as_bool) == Some(false) => {
             time_at(&details, "/State/FinishedAt").unwrap_or(lease.since)
         }
@@ -180,8 +202,15 @@ fn time_at(details: &Value, pointer: &str) -> Option<Timestamp> {
     details.pointer(pointer).and_then(Value::as_str)?.parse().ok()
 }
 
-async fn moment(gateway: &Gateway, id: &ContainerId, pointer: &str) -> Option<Timestamp> {
-    time_at(&gateway.engine.get(Target::new(format!("/containers/{id}/json"))).await.ok()?, pointer)
+async fn moment(
+    gateway: &Gateway,
+    found: &Found,
+    pointer: &str,
+    patience: &mut Patience,
+) -> Option<Timestamp> {
+    let target = Target::new(format!("/containers/{}/json", found.id())).of_upkeep(found.owner());
+    let details = patience.in_time(found.owner(), gateway.engine.get(target)).await.ok()?;
+    time_at(&details, pointer)
 }
 
 /// Runs the admin's program, if there is one: `HOOK EVENT LOGIN CONTAINER CARDS SECONDS`, as the gateway's own user.

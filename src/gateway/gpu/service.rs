@@ -7,6 +7,7 @@ use super::hours::Hours;
 use super::inventory::Inventory;
 use super::lease::{Lease, Leases, after};
 use super::terminals::Terminals;
+use crate::gateway::answer::clock;
 use crate::gateway::engine::{ContainerId, Owned};
 use crate::gateway::error::Error;
 use crate::policy::{Limits, WeekUsed};
@@ -16,7 +17,6 @@ use crate::protocol::name::ContainerName;
 use crate::protocol::report::Refusal;
 use anyhow::Context;
 use jiff::Timestamp;
-use jiff::tz::TimeZone;
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use tokio::sync::watch;
@@ -64,7 +64,7 @@ impl Gpus {
     pub(in crate::gateway) fn wanted(&self, wish: &Wish, limits: &Limits) -> Wanted {
         match wish {
             Wish::Count(count) => Wanted::Some(*count),
-            Wish::These(cards) => Wanted::These(cards.clone()),
+            Wish::These(cards) => Wanted::these(cards),
             Wish::All => {
                 let there = self.inventory.cards().len();
                 let may = limits.most_gpus().and_then(|most| usize::try_from(most).ok()).unwrap_or(there);
@@ -85,6 +85,7 @@ impl Gpus {
         let _deciding = self.decide();
         let time = limits.lease(time, wanted.count(), self.week(asker.uid, now))?;
         let (cards, leased) = (self.inventory.cards(), self.leased());
+        self.room(asker, wanted, None, limits, &leased, now)?;
         let scene = Scene { cards: &cards, leased: &leased, now };
         let claim =
             self.desk.claim(scene, asker, wanted).map_err(|denied| refusal(denied, wanted, cards.len()))?;
@@ -110,6 +111,7 @@ impl Gpus {
         let (cards, leased) = (self.inventory.cards(), self.leased());
         let scene = Scene { cards: &cards, leased: &leased, now };
         let wanted = Wanted::These(labels.cards.clone());
+        self.room(asker, &wanted, Some(container.id()), limits, &leased, now)?;
         self.desk
             .reclaim(scene, asker, container.id(), &labels.cards)
             .map_err(|denied| refusal(denied, &wanted, cards.len()))?;
@@ -131,6 +133,32 @@ impl Gpus {
         Ok(())
     }
 
+    /// Whether these fit beside what the caller holds under a lease, was given in line or keeps for what is not started
+    /// yet: who makes containers and starts none must not have more cards than who starts them.
+    fn room(
+        &self,
+        asker: Asker<'_>,
+        wanted: &Wanted,
+        by: Option<&ContainerId>,
+        limits: &Limits,
+        leased: &[Holder],
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        let own = leased.iter().filter(|holder| holder.uid == asker.uid);
+        let leased = own.map(|holder| (holder.container.clone(), holder.cards.len()));
+        let kept = self.desk.kept(asker.uid, wanted, by, now);
+        let held: Vec<_> = leased.chain(kept.iter().cloned()).collect();
+        let fits = limits.room_for_cards(&held, wanted.count());
+        Ok(fits.map_err(|no| match kept.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>() {
+            // The policy's own hint fits: what runs is to be stopped.
+            kept if kept.is_empty() => no,
+            kept => no.hint(format!(
+                "{} keeps gpus for a minute without using them: start it, remove it, or wait",
+                kept.join(", ")
+            )),
+        })?)
+    }
+
     /// The start failed: there was no lease.
     pub(in crate::gateway) fn not_started(&self, id: &ContainerId) {
         self.leases.end(id, |_| ());
@@ -146,7 +174,8 @@ impl Gpus {
 
     /// Ends a lease, if there is one, with its hours on account.
     fn settle(&self, id: &ContainerId, at: Timestamp) {
-        let within = |lease: &Lease| at.clamp(lease.since, lease.until.max(lease.since));
+        // What is stopped at its end has a moment to end itself, and that counts; a gateway that was away does not.
+        let within = |lease: &Lease| at.min(after(lease.until, LAST)).max(lease.since);
         let settle = |lease: &Lease| {
             if let Err(error) = self.hours.add(id, lease, within(lease)) {
                 tracing::error!("gpu hours of uid {} cannot be written: {error}", lease.uid);
@@ -264,13 +293,10 @@ pub(super) fn shown(cards: &[CardId]) -> String {
     cards.iter().map(|card| card.as_str()).collect::<Vec<_>>().join(",")
 }
 
-/// A time as people at this machine read it.
-pub(super) fn clock(time: Timestamp) -> String {
-    time.to_zoned(TimeZone::system()).strftime("%Y-%m-%d %H:%M").to_string()
-}
-
 /// At most so many holders are named in one sentence.
 const NAMED: usize = 3;
+/// How long a container may still run whose lease is over: until that is noticed, and its grace of ten seconds.
+const LAST: Span = Span(15);
 
 fn refusal(denied: Denied, wanted: &Wanted, there: usize) -> Error {
     let holders = match denied {

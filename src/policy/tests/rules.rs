@@ -43,6 +43,7 @@ fn each_total_counts_its_own_amount() {
     let used = Usage { containers: vec![held], ..Usage::default() };
     let small = Ask { cpus: Some(Cpus(Cpus::ONE)), pids: Some(400), gpus: 1, ..ubuntu() };
     assert_eq!(ann.admit(&used, &small).unwrap().gpus(), 1);
+    assert_eq!(ann.admit(&Usage::default(), &Ask { gpus: 2, ..small.clone() }).unwrap().gpus(), 2);
     for (ask, told_so) in [
         (
             Ask { cpus: Some(Cpus(Cpus::ONE + 1)), ..small.clone() },
@@ -56,6 +57,16 @@ fn each_total_counts_its_own_amount() {
     ] {
         assert_eq!(told(ann.admit(&used, &ask)), told_so);
     }
+}
+
+#[test]
+fn who_asks_for_too_little_to_start_is_told() {
+    let ann = open("each = { cpus = 0.02 }");
+    let ask = |billionths| ann.admit(&Usage::default(), &Ask { cpus: Some(Cpus(billionths)), ..ubuntu() });
+    assert!(ask(20_000_000).is_ok() && ask(0).is_ok());
+    let no = ask(19_999_999).unwrap_err();
+    assert_eq!(no.message, "cpus: asked 0.019999999, one container has 0.02 at least (built-in default)");
+    assert_eq!(no.hint.as_deref(), Some("with less it may never come to start"));
 }
 
 #[test]
@@ -77,7 +88,7 @@ fn a_full_disk_starts_nothing_more() {
     let held = |name: &str, volume: Option<&str>, mib: u64| Held {
         name: name.into(),
         volume: volume.map(Into::into),
-        bytes: Bytes(mib << 20),
+        bytes: Some(Bytes(mib << 20)),
     };
     let used = |disk| Usage { disk, ..Usage::default() };
     let full = used(vec![held("web", None, 20)]);
@@ -94,6 +105,12 @@ fn a_full_disk_starts_nothing_more() {
     let volume = used(vec![held("web", None, 1), held("volume data", Some("data"), 60)]);
     assert_eq!(ann.disk_left(&volume).unwrap_err().hint.as_deref(), Some("docker volume rm data"));
     assert_eq!(open("total = { disk = 'none' }").disk_left(&volume), Ok(()));
+    // Nothing that is kept from being counted is free.
+    let unknown = used(vec![Held { bytes: None, ..held("web", None, 0) }, held("db", None, 1)]);
+    let no = ann.disk_left(&unknown).unwrap_err();
+    assert_eq!(no.message, "total.disk: what web holds cannot be measured (policy.toml:6, [defaults])");
+    assert_eq!(no.hint.as_deref(), Some("`ie-container rm web`, what it holds goes with it"));
+    assert_eq!(open("total = { disk = 'none' }").disk_left(&unknown), Ok(()));
 }
 
 #[test]
@@ -220,7 +237,8 @@ fn starting_again_asks_only_what_running_containers_share() {
 
 #[test]
 fn what_was_granted_is_asked_again_of_todays_lists() {
-    let box_ = Used { name: "box".into(), memory: "2g".parse().unwrap(), ..Used::default() };
+    let memory = "2g".parse().unwrap();
+    let box_ = Used { name: "box".into(), cpus: Cpus(3 * Cpus::ONE), memory, pids: 700, ..Used::default() };
     let standing = Standing {
         image: ubuntu().image,
         ports: vec![(40000, "127.0.0.1".parse().unwrap())],
@@ -237,6 +255,8 @@ fn what_was_granted_is_asked_again_of_todays_lists() {
     assert!(asked(&offers.replace("40000-", "40001-")).starts_with("ports.range: host port 40000 is not in"));
     assert!(asked("mounts = [{ source = '/data', mode = 'rw' }]").starts_with("ports.range: no port may be"));
     assert!(asked(&format!("{offers}\nmax = {{ memory = '1g' }}")).starts_with("max.memory: asked 2g"));
+    assert!(asked(&format!("{offers}\nmax = {{ cpus = 2 }}")).starts_with("max.cpus: asked 3"));
+    assert!(asked(&format!("{offers}\nmax = {{ pids = 699 }}")).starts_with("max.pids: asked 700"));
     let no =
         limits(&format!("[defaults]\nimages = ['alpine']\n{offers}"), &[]).still_allows(&box_, &standing);
     let no = no.unwrap_err();
@@ -277,4 +297,15 @@ fn what_a_caller_typed_comes_back_harmless() {
     let ann = limits("[defaults]\nimages = []", &[])
         .admit_image(&ImageAsk { shown: "a\x1b[31m\nb".into(), ..ImageAsk::default() });
     assert_eq!(told(ann), "images: a\\u{1b}[31m\\nb is not allowed, no image is (policy.toml:5, [defaults])");
+}
+
+#[test]
+fn nobody_is_told_to_stop_what_gives_nothing_back() {
+    let ann = open("total = { gpus = 0 }");
+    let used = Usage {
+        containers: vec![Used { name: "web".into(), running: true, ..Used::default() }],
+        ..Usage::default()
+    };
+    let no = ann.admit(&used, &Ask { gpus: 1, ..ubuntu() }).unwrap_err();
+    assert_eq!(no.hint.as_deref(), Some("`ie-container quota` shows what you may have"));
 }

@@ -4,12 +4,11 @@
 use super::ground::{Ground, SECRET};
 use crate::suite::{tests, world};
 use crate::world::User;
-use crate::world::tools::{scan, wait_until};
+use crate::world::tools::{eventually, scan};
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt, chown, symlink};
 use std::path::Path;
 use std::process::Command;
-use std::time::Duration;
 
 tests![a_node_made_in_a_container, a_node_out_of_an_image];
 
@@ -17,7 +16,7 @@ tests![a_node_made_in_a_container, a_node_out_of_an_image];
 fn read_from_outside(user: &User<'_>, path: &str) -> String {
     let stays =
         || scan().into_iter().find(|p| p.uid == user.uid && p.arguments.iter().any(|word| word == "stay"));
-    assert!(wait_until(Duration::from_secs(10), || stays().is_some()), "no process of the user's stays");
+    assert!(eventually(|| stays().is_some()), "no process of the user's stays");
     user.sh(&format!("head -c {} /proc/{}/root{path}", SECRET.len(), stays().unwrap().pid)).stdout()
 }
 
@@ -85,7 +84,7 @@ fn a_node_out_of_an_image() {
         guest.run("rm later").ok();
         // Other tests' images may be looked through just now.
         let left = || world.docker("ps -aq --filter name=ie-look").ok();
-        assert!(wait_until(Duration::from_secs(20), || left().is_empty()), "still there: {}", left());
+        assert!(eventually(|| left().is_empty()), "still there: {}", left());
     }
     // A volume of the image's own that would hide the node from a process inside: its place is found by way of a link
     // that leads elsewhere once there is a /proc.

@@ -2,11 +2,12 @@
 //! engine, and nothing that its user could not have made through the gateway.
 
 use super::ground::{Ground, MODES, Worth, judge};
-use crate::suite::{tests, world};
-use crate::world::tools::wait_until;
+use crate::suite::{tests, world, world_alone};
+use crate::world::tools::eventually;
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
+use std::sync::Mutex;
 use std::time::Duration;
 
 tests![
@@ -17,6 +18,7 @@ tests![
     a_health_check_runs_by_itself,
     a_working_directory_in_the_home,
     links_where_mounts_go,
+    a_name_that_moves_meanwhile,
 ];
 
 /// An image, how a docker user runs it, and what comes of it.
@@ -184,7 +186,7 @@ const WORDS: [Hostile; 8] = [
     },
     Hostile {
         name: "exposed-ports",
-        changes: &["EXPOSE 1-1024 53/udp"],
+        changes: &["EXPOSE 1-255 53/udp"],
         options: &[],
         command: EVIL,
         bare: EVERY,
@@ -278,7 +280,7 @@ fn a_health_check_runs_by_itself() {
     let bare = world.docker(words.as_slice()).line();
     ground.guest.run(["run", "-d", "--name", "checked", "--network=none", &image]).ok();
     let left = || homes.iter().all(|home| home.join("left-node").exists());
-    let done = wait_until(Duration::from_secs(20), left);
+    let done = eventually(left);
     world.docker(["rm", "-f", &bare]).exits(0);
     assert!(done, "the health check did not run on the bare engine");
     assert_eq!(homes.map(|home| judge(&world, &ground.victim, &home).0), EVERY);
@@ -349,4 +351,36 @@ fn links_where_mounts_go() {
             assert_eq!(fs::read_dir(&outside).unwrap().count(), 0, "{name}: written outside");
         }
     }
+}
+
+/// The engine makes a container of what the image's name means then, which need not be what it meant when its words were
+/// looked at. The control is the same container, started by the engine itself.
+fn a_name_that_moves_meanwhile() {
+    // Alone: the other gateway tidies, and knows nothing of what the first one does just now.
+    let world = world_alone();
+    let ground = Ground::new(&world);
+    let order = "NVIDIA_MIG_CONFIG_DEVICES";
+    let words = [format!("ENV {order}=all"), format!("CMD [\"sh\", \"-c\", \"echo orders=${order}\"]")];
+    let (innocent, other) = (ground.image("moves", &[]), ground.image("moved", &words));
+    let guest = &ground.guest;
+    // The other gateway has no mount helper.
+    world.limit(guest, "home = \"none\"");
+    let tag = Mutex::new(Some(world.engine.docker(&["tag", &other, &innocent])));
+    let gateway = world.overheard(move |said| {
+        if String::from_utf8_lossy(said).contains("/containers/create?name=ie-")
+            && let Some(mut tag) = tag.lock().unwrap().take()
+        {
+            assert!(tag.status().unwrap().success());
+        }
+    });
+    let run = format!("run --name web --network none {innocent}");
+    let refused = guest.finish(&mut gateway.client(guest, &run), b"");
+    refused.says(&["made of another image than the one that was looked at"]).fails(125);
+    drop(gateway);
+    guest.run("start web").says(&["made of another image"]).fails(1);
+    let bare = world.docker(["start", "-a", &guest.engine_name("web")]).ok();
+    assert_eq!(bare, "orders=all\n", "the control did not work");
+    guest.run("rm web").ok();
+    // What it means now is looked at like any other.
+    assert_eq!(guest.run(run.as_str()).ok(), "orders=\n");
 }

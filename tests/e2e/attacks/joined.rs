@@ -2,10 +2,14 @@
 
 use crate::suite::{tests, world};
 use crate::world::World;
-use crate::world::tools::wait_until;
-use std::time::Duration;
+use crate::world::tools::eventually;
 
-tests![a_network_of_somebody_elses, processes_of_somebody_elses, memory_of_somebody_elses];
+tests![
+    a_network_of_somebody_elses,
+    processes_of_somebody_elses,
+    memory_of_somebody_elses,
+    the_hosts_processes
+];
 
 /// Somebody's container on the bare engine, with a service on its loopback address alone.
 fn prey(world: &World, name: &str) -> String {
@@ -34,7 +38,7 @@ fn a_network_of_somebody_elses() {
     let prey = prey(&world, &format!("prey-net-{}", ann.uid));
     let join = format!("--network=container:{prey}");
     let fetched = || world.docker(["run", "--rm", &join, "busybox:test", "sh", "-c", FETCH]).stdout();
-    let reached = wait_until(Duration::from_secs(20), || fetched() == "private\n");
+    let reached = eventually(|| fetched() == "private\n");
     world.docker(["rm", "-f", &prey]).exits(0);
     assert!(reached, "the control did not work");
 
@@ -97,4 +101,34 @@ fn memory_of_somebody_elses() {
     let output =
         world.docker(["run", "--rm", "--network=none", &join, "busybox:test", "cat", "/dev/shm/note"]);
     output.hides(&["private\n"]).exits(125);
+}
+
+/// The engine runs the host's `ps` as root, with the caller's words.
+fn the_hosts_processes() {
+    let world = world();
+    let (ann, bob) = (world.newcomer("ann"), world.newcomer("bob"));
+    let prey = prey(&world, &format!("prey-top-{}", ann.uid));
+    // A word of whichever process comes first, in the place of its pid; `e` adds its environment.
+    let told = world.docker(["top", &prey, "axef", "-o", "args,pid"]);
+    world.docker(["rm", "-f", &prey]).exits(0);
+    assert!(told.stderr.to_lowercase().contains("unexpected pid"), "the control did not work: {told}");
+
+    let _secret = bob.spawn_sh("SECRET=bobs-own exec sleep 1000");
+    ann.sleeper("box");
+    for words in [
+        "axefww -o lstart,user,user,user,pid,args",
+        "axef -o args,pid",
+        "-eo user,pid,args",
+        "-eo pid=PID,args",
+        "auxe",
+        "-C sleep e",
+    ] {
+        let refused = ann.docker(format!("top box {words}"));
+        refused.says(&["of ps's words"]).fails(1);
+        assert!(!refused.to_string().contains("bobs-own"), "{refused}");
+    }
+    for words in ["", "-ef", "aux", "-o pid,user,args", "-eo pid,args"] {
+        let told = ann.docker(format!("top box {words}")).ok();
+        assert!(told.contains("sleep 1000") && told.lines().count() == 3, "{words}: {told}");
+    }
 }

@@ -203,7 +203,19 @@ fn a_copy_plants_nothing_beside_what_was_asked_for() {
         tar.args(["--owner", &ids, "--group", &ids, "-cf"]).arg(root.join(name).with_extension("tar"));
         assert!(tar.arg("-C").arg(&pack).args(members).status().unwrap().success());
     }
-    for (which, comes) in [("beside", false), ("rights", true)] {
+    // First a link that leads out, then a member that leads through it.
+    let (first, then) = (root.with_file_name("first/data"), root.with_file_name("then/data/l"));
+    fs::create_dir_all(&first).unwrap();
+    fs::create_dir_all(&then).unwrap();
+    symlink(guest.home.join("outside"), first.join("l")).unwrap();
+    fs::write(then.join("keys"), "planted\n").unwrap();
+    for (option, tree, member) in [("-cf", "first", "data"), ("-rf", "then", "data/l/keys")] {
+        let mut tar = Command::new("tar");
+        tar.args(["--owner", &ids, "--group", &ids, option]).arg(root.join("through.tar"));
+        assert!(tar.arg("-C").arg(root.with_file_name(tree)).arg(member).status().unwrap().success());
+    }
+    guest.sh("mkdir outside").ok();
+    for (which, comes) in [("beside", false), ("through", false), ("rights", true)] {
         fs::write(root.join("which"), which).unwrap();
         let image = format!("evil-{}:{which}", ground.victim.uid);
         ground.import(&image, &["VOLUME /v/w"]);
@@ -212,6 +224,7 @@ fn a_copy_plants_nothing_beside_what_was_asked_for() {
         let copied = guest.docker(["cp", &format!("{which}:/out/data"), &format!("{which}/")]);
         assert_eq!(copied.code == 0, comes, "{copied}");
         assert!(!guest.home.join(which).join(".bashrc").exists(), "{copied}");
+        assert!(!guest.home.join("outside/keys").exists(), "{copied}");
         if comes {
             assert_eq!(guest.read(&format!("{which}/data")), "planted\n");
             assert_eq!(guest.sh(&format!("stat -c %a {which}/data")).ok(), "755\n");

@@ -1,18 +1,21 @@
 //! A bind's source swapped for a link after it was looked at: the engine follows it, at every start, as root.
 
 use super::ground::Ground;
-use crate::suite::{tests, world};
-use crate::world::tools::wait_until;
+use crate::suite::{tests, world, world_alone};
+use crate::world::tools::eventually;
 use std::fs::{self, Permissions};
+use std::io::Write;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::PathBuf;
+use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
 tests![
     between_create_and_start,
     between_stop_and_restart,
     a_source_that_is_gone,
-    a_copy_with_a_stopped_container
+    a_copy_with_a_stopped_container,
+    a_copy_whose_caller_hangs_up
 ];
 
 /// A directory that root alone may enter, with a file that the attack should bring out.
@@ -68,7 +71,7 @@ fn between_stop_and_restart() {
     symlink(&closed, &source).unwrap();
     world.docker(["restart", "-t", "0", &bare]).exits(0);
     let stolen = || world.docker(["logs", &bare]).stdout().contains("root's own");
-    let done = wait_until(Duration::from_secs(20), stolen);
+    let done = eventually(stolen);
     world.docker(["rm", "-f", &bare]).exits(0);
     assert!(done, "the control did not work");
 
@@ -143,4 +146,47 @@ fn a_copy_with_a_stopped_container() {
         .run(["run", "--rm", "--network=none", &image, "cat", &format!("{}/d/file", guest.home.display())])
         .says(&["mine"])
         .exits(0);
+}
+
+/// An engine goes on with a copy whose caller has hung up, and mounts what it finds when its turn comes: until then the
+/// container is not started, which would put the live directories there.
+fn a_copy_whose_caller_hangs_up() {
+    #[derive(Default)]
+    struct Heard {
+        asked: bool,
+        goes_on: bool,
+        started: bool,
+    }
+    let world = world_alone();
+    let ann = world.newcomer("ann");
+    // The other gateway has no mount helper.
+    world.limit(&ann, "home = \"none\"");
+    ann.run("create --name box --network none busybox:test sleep 1000").ok();
+    let put = format!("Content-Length: 10240\r\n\r\n{}", "x".repeat(600));
+    let heard = Arc::new((Mutex::new(Heard::default()), Condvar::new()));
+    let ear = heard.clone();
+    let gateway = world.overheard(move |said| {
+        let said = String::from_utf8_lossy(said);
+        let mut heard = ear.0.lock().unwrap();
+        heard.started |= said.contains("/start ");
+        if said.contains("/archive?") {
+            heard.asked = true;
+            drop(ear.1.wait_while(heard, |heard| !heard.goes_on).unwrap());
+        }
+    });
+    for (method, rest) in [("HEAD", "\r\n"), ("GET", "\r\n"), ("PUT", put.as_str())] {
+        *heard.0.lock().unwrap() = Heard::default();
+        let mut copy = ann.caller_of(&gateway).connect().unwrap();
+        let request = format!("{method} /containers/box/archive?path=/tmp HTTP/1.1\r\nHost: d\r\n{rest}");
+        copy.write_all(request.as_bytes()).unwrap();
+        assert!(eventually(|| heard.0.lock().unwrap().asked), "{method}: the engine was not asked");
+        drop(copy);
+        let start = ann.spawn_command(gateway.client(&ann, "start box"));
+        std::thread::sleep(Duration::from_secs(2));
+        assert!(!heard.0.lock().unwrap().started, "{method}: it was started meanwhile");
+        heard.0.lock().unwrap().goes_on = true;
+        heard.1.notify_all();
+        start.finish().ok();
+        ann.run("stop -t 0 box").ok();
+    }
 }

@@ -20,11 +20,12 @@ tests![
     bodies_that_stay_open,
     pulls,
     unread_output,
+    unread_lists,
     all_at_once
 ];
 
 /// Pairs of a quiet and a pressed measurement.
-const PAIRS: Rounds = Rounds { short: 2, long: 60 };
+const PAIRS: Rounds = Rounds { short: 3, long: 60 };
 /// Requests of the other person's in each measurement.
 const ASKED: usize = 60;
 const IDLE: usize = 1000;
@@ -37,7 +38,7 @@ const UNREAD: usize = 16;
 const MOST: Duration = Duration::from_secs(2);
 const MOST_MEBIBYTES: usize = 128;
 /// Bodies are read to their end for half a minute, heads are waited for as long.
-const AGAIN: Duration = Duration::from_secs(50);
+const AGAIN: Duration = Duration::from_secs(120);
 
 /// Somebody pressing, until it is dropped.
 struct Pressure {
@@ -88,8 +89,15 @@ impl Drop for Pressure {
     }
 }
 
-/// How long the slowest of a hundred takes, nearly.
-fn p99(ask: impl Fn() -> io::Result<(u16, String)>) -> Duration {
+/// How long requests took.
+#[derive(Clone, Copy)]
+struct Took {
+    p99: Duration,
+    /// What is asserted: a pause of the whole machine meets one or two of sixty.
+    p95: Duration,
+}
+
+fn took(ask: impl Fn() -> io::Result<(u16, String)>) -> Took {
     let mut took: Vec<Duration> = (0..ASKED)
         .map(|_| {
             let begun = Instant::now();
@@ -99,10 +107,11 @@ fn p99(ask: impl Fn() -> io::Result<(u16, String)>) -> Duration {
         })
         .collect();
     took.sort();
-    took[ASKED * 99 / 100]
+    Took { p99: took[ASKED * 99 / 100], p95: took[ASKED * 95 / 100] }
 }
 
-fn median(mut times: Vec<Duration>) -> Duration {
+fn median(all: &[Took], of: impl Fn(&Took) -> Duration) -> Duration {
+    let mut times: Vec<Duration> = all.iter().map(of).collect();
     times.sort();
     times[times.len() / 2]
 }
@@ -138,21 +147,24 @@ fn pressed(what: &str, most: usize, press: impl Fn(&User<'_>) -> Pressure) {
     let engine = || ask_at(&socket, "GET", "/containers/json", "");
     let (mut quiet, mut loud, mut bare) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..PAIRS.of(what) {
-        quiet.push(p99(gateway));
+        quiet.push(took(gateway));
         let pressure = press(&ann);
         thread::sleep(Duration::from_millis(500));
-        // Twice as many are told that they are too many, and each may need the engine: the others are turned away.
+        // Each may need the engine, and a pipe between the two; twice as many are told that they are too many: the
+        // others are turned away.
         let open = descriptors(&world);
-        assert!(open <= before + 3 * most + 16, "{what}: {before} descriptors became {open}");
-        loud.push(p99(gateway));
-        bare.push(p99(engine));
+        assert!(open <= before + 6 * most + 16, "{what}: {before} descriptors became {open}");
+        loud.push(took(gateway));
+        bare.push(took(engine));
         drop(pressure);
     }
-    let (quiet, loud, bare, memory) = (median(quiet), median(loud), median(bare), most_memory(&world));
+    let memory = most_memory(&world);
+    let [without, with, engine] = [&quiet, &loud, &bare].map(|all| median(all, |took| took.p99));
     eprintln!(
-        "{what}: another's list takes {loud:.1?} (p99; {quiet:.1?} without, {bare:.1?} of the engine itself), the gateway took {memory} MiB"
+        "{what}: another's list takes {with:.1?} (p99; {without:.1?} without, {engine:.1?} of the engine itself), the gateway took {memory} MiB"
     );
-    assert!(loud < MOST, "{what}: {loud:?}");
+    let [quiet, loud] = [quiet, loud].map(|all| median(&all, |took| took.p95));
+    assert!(loud < MOST + 10 * quiet, "{what}: {loud:?}");
     assert!(memory < MOST_MEBIBYTES, "{what}: {memory} MiB");
     let back = wait_until(AGAIN, || descriptors(&world) <= before + 4);
     assert!(back, "{what}: {before} descriptors became {}", descriptors(&world));
@@ -256,6 +268,25 @@ fn unread(ann: &User<'_>) -> Pressure {
     let attach = b"POST /containers/talker/attach?stream=1&stdout=1&stderr=1 HTTP/1.1\r\nHost: d\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n";
     let logs = b"GET /containers/talker/logs?follow=1&stdout=1 HTTP/1.1\r\nHost: d\r\n\r\n";
     Pressure::new().open(&ann.caller(), UNREAD, attach).open(&ann.caller(), UNREAD, logs)
+}
+
+fn unread_lists() {
+    pressed("sixty-four lists as long as one person can make them, that nobody reads", 64, lists);
+}
+
+/// Containers whose command and labels are as long as may be, each character six in JSON; then their list.
+fn lists(ann: &User<'_>) -> Pressure {
+    let long = "\\u0001".repeat(10_900);
+    let create = |long: &str| {
+        let body = format!(r#"{{"Image":"busybox:test","Cmd":["{long}"],"Labels":{{"l":"{long}"}}}}"#);
+        ann.ask("POST", "/containers/create", &body)
+    };
+    let longer = format!("{long}{long}");
+    let (status, told) = create(&longer);
+    assert!(status == 400 && told.contains("the most is 256 of 65536"), "{status} {told}");
+    while create(&long).0 == 201 {}
+    let list = b"GET /containers/json?all=1 HTTP/1.1\r\nHost: d\r\n\r\n";
+    Pressure::new().open(&ann.caller(), 60, list)
 }
 
 fn all_at_once() {

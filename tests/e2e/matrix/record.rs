@@ -2,8 +2,7 @@
 
 use crate::world::{Faulty, User, World};
 use std::io::{Read, Write};
-use std::os::unix::net::{UnixListener, UnixStream};
-use std::path::Path;
+use std::os::unix::net::UnixStream;
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
@@ -29,32 +28,9 @@ impl World {
     /// One more gateway on the real engine, with an ear between them.
     pub(super) fn recorded_engine(&self) -> Recorded<'_> {
         let heard = Heard::default();
-        let (ear, real) = (heard.clone(), self.engine.socket());
-        let gateway = self.gateway_on(move |listener| listen(listener, &real, &ear));
+        let ear = heard.clone();
+        let gateway = self.overheard(move |said| ear.lock().unwrap().extend(said));
         Recorded { gateway, heard, version: self.engine.api_version(), _world: self }
-    }
-}
-
-fn listen(listener: UnixListener, real: &Path, heard: &Heard) {
-    for caller in listener.incoming().flatten() {
-        let Ok(engine) = UnixStream::connect(real) else { continue };
-        let (mut from, mut to) = (caller.try_clone().unwrap(), engine.try_clone().unwrap());
-        let heard = heard.clone();
-        thread::spawn(move || {
-            let mut part = [0; 4096];
-            while let Ok(count @ 1..) = from.read(&mut part) {
-                heard.lock().unwrap().extend(&part[..count]);
-                if to.write_all(&part[..count]).is_err() {
-                    break;
-                }
-            }
-            to.shutdown(std::net::Shutdown::Write).ok();
-        });
-        let (mut from, mut to) = (engine, caller);
-        thread::spawn(move || {
-            std::io::copy(&mut from, &mut to).ok();
-            to.shutdown(std::net::Shutdown::Both).ok();
-        });
     }
 }
 

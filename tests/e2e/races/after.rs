@@ -8,7 +8,7 @@ use std::time::Duration;
 
 const PREFIX: &str = "io.ie-container.";
 /// Until the gateway has put right what a death left: for ten seconds it takes the engine to be at work on something.
-const SETTLED: Duration = Duration::from_secs(30);
+const SETTLED: Duration = Duration::from_secs(150);
 
 /// One container, as the engine tells of it.
 pub(super) struct Held {

@@ -2,6 +2,7 @@
 
 use super::{Over, Rounds, after};
 use crate::suite::{tests, world};
+use crate::world::tools::eventually;
 use crate::world::wire::ask_at;
 use crate::world::{User, World};
 use std::sync::Barrier;
@@ -106,5 +107,6 @@ fn sixteen_starts_and_room_for_one() {
     });
     eprintln!("starts at once: never more than {most} running in {looks} looks at the engine");
     assert_eq!(most, 1);
-    assert_eq!(after::usage(&ann, &after::held(&world)), Vec::<String>::new());
+    // Two looks, and the engine's list may be behind for a moment.
+    assert!(eventually(|| after::usage(&ann, &after::held(&world)).is_empty()));
 }

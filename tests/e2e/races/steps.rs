@@ -2,9 +2,9 @@
 
 use super::{Rounds, after};
 use crate::suite::{tests, world_alone};
-use crate::world::tools::wait_until;
+use crate::world::tools::eventually;
 use crate::world::{User, World};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 tests![
     dead_while_the_engine_starts,
@@ -44,23 +44,30 @@ fn dead_while_the_engine_starts() {
         world.limit(user, "total = { gpus = 4 }");
     }
     // It has ended once: one that was never started keeps its stages in any case.
-    ann.run("run -d --name box --gpus 2 busybox:test sleep 1000").ok();
+    let id = ann.run("run -d --name box --gpus 2 busybox:test sleep 1000").line();
     ann.run("stop -t 0 box").ok();
     after::settled(&world, &[&ann, &bob]);
-    world.slow_hook(true);
+    let hanging = world.hanging_hook();
     // Not inspected: for that the engine lets one wait until it has started.
     let state = || {
         let listed = after::held(&world).into_iter().find(|one| one.is_of(ann.uid));
         listed.map(|one| one.state).unwrap_or_default()
     };
     let starting = ann.spawn("start box");
-    std::thread::sleep(Duration::from_millis(1000));
+    assert!(eventually(|| world.hook_was_asked_of(&id) == 2));
     world.restart_gateway();
-    assert_eq!(state(), "exited", "it was not slow");
-    while state() == "exited" {
+    // Not for so long that the new gateway judges by what is listed.
+    let begun = Instant::now();
+    while begun.elapsed() < Duration::from_millis(700) {
         bob.run("run --rm --gpus 3 busybox:test true").fails(125);
     }
-    world.slow_hook(false);
+    assert_eq!(state(), "exited", "it does not hang");
+    drop(hanging);
+    let has_started = || {
+        bob.run("run --rm --gpus 3 busybox:test true").fails(125);
+        state() == "running"
+    };
+    assert!(eventually(has_started), "{}", state());
     drop(starting);
     after::settled(&world, &[&ann, &bob]);
     ann.run("exec box touch there").ok();
@@ -106,7 +113,7 @@ fn dead_at(world: &World, user: &User<'_>, step: &str) {
             break;
         }
     }
-    assert!(wait_until(Duration::from_secs(10), || world.gateway.has_ended()), "{step} was never reached");
+    assert!(eventually(|| world.gateway.has_ended()), "{step} was never reached");
     world.start_gateway().unwrap();
 }
 
@@ -117,6 +124,6 @@ fn goes_on(world: &World, user: &User<'_>, step: &str) {
     }
     assert_eq!(after::held(world).iter().filter(|one| one.is_of(user.uid)).count(), 0, "{step}");
     let again = "run --rm --name box --gpus 2 -v proj:/data busybox:test touch /data/there";
-    let ran = wait_until(Duration::from_secs(10), || user.run(again).code == 0);
+    let ran = eventually(|| user.run(again).code == 0);
     assert!(ran, "after {step}: {}", user.run(again));
 }

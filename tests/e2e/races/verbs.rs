@@ -3,7 +3,7 @@
 use super::chance::Chance;
 use super::{Rounds, after};
 use crate::suite::{tests, world_alone};
-use crate::world::tools::{scan, wait_until};
+use crate::world::tools::{eventually, scan};
 use crate::world::wire::Caller;
 use crate::world::{User, World};
 use std::io::{Read, Write};
@@ -51,7 +51,7 @@ fn nothing_runs(world: &World, user: &User<'_>) {
     let left = || -> Vec<String> {
         scan().into_iter().filter(|one| one.uid == user.uid).map(|one| one.arguments.join(" ")).collect()
     };
-    assert!(wait_until(Duration::from_secs(20), || left().is_empty()), "{:?}", left());
+    assert!(eventually(|| left().is_empty()), "{:?}", left());
     let held = after::held(world);
     let own: Vec<&str> = held.iter().filter(|one| one.is_of(user.uid)).map(|one| one.name.as_str()).collect();
     assert!(own.is_empty(), "{own:?}");
@@ -73,8 +73,11 @@ fn streamed(caller: &Caller, path: &str, body: &str) {
          Connection: Upgrade\r\nUpgrade: tcp\r\n\r\n{body}"
     );
     stream.write_all(head.as_bytes()).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+    let mut answer = vec![0; 8192];
+    let read = stream.read(&mut answer).unwrap();
+    answer.truncate(read);
     stream.set_read_timeout(Some(Duration::from_secs(2))).unwrap();
-    let mut answer = Vec::new();
     // A refusal keeps its connection open: the time-out ends that.
     stream.read_to_end(&mut answer).ok();
     assert!(answer.starts_with(b"HTTP/1.1 "), "{path}: {}", String::from_utf8_lossy(&answer));

@@ -3,13 +3,14 @@
 use super::clients::show;
 use super::hooks;
 use super::slot::{Slot, account_step};
-use super::tools::{step, wait_until};
+use super::tools::{eventually, step, wait_until};
 use serde_json::json;
 use std::env;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Mutex;
+use std::thread;
 use std::time::Duration;
 
 const PATH: &str = "/usr/sbin:/usr/bin:/sbin:/bin";
@@ -35,7 +36,8 @@ impl Engine {
         let mut config = json!({"live-restore": true});
         if let Some(dir) = env::var_os("IE_DOCKER") {
             show(Path::new(&dir), &engine.other())?;
-            config["features"] = json!({"cdi": true});
+            // Images in containerd's store, as newer engines keep them unless they are told otherwise.
+            config["features"] = json!({"cdi": true, "containerd-snapshotter": true});
             config["cdi-spec-dirs"] = json!([hooks::specifications(&engine.lib)?]);
         }
         fs::write(engine.config(), config.to_string()).map_err(|e| e.to_string())?;
@@ -62,8 +64,7 @@ impl Engine {
 
     /// The API version it speaks, and the gateway after it.
     pub(crate) fn api_version(&self) -> String {
-        let output = self.docker(&["version", "--format", "{{.Server.APIVersion}}"]).output().unwrap();
-        String::from_utf8(output.stdout).unwrap().trim().to_owned()
+        step(&mut self.docker(&["version", "--format", "{{.Server.APIVersion}}"])).unwrap().trim().to_owned()
     }
 
     /// Whether it reads CDI specifications, which Debian 12's does not.
@@ -122,7 +123,7 @@ impl Engine {
             .stderr(log);
         let child = command.spawn().map_err(|e| format!("dockerd does not start: {e}"))?;
         *self.child.lock().unwrap() = Some(child);
-        if wait_until(Duration::from_secs(60), || self.answers() || self.has_ended()) && !self.has_ended() {
+        if wait_until(Duration::from_secs(240), || self.answers() || self.has_ended()) && !self.has_ended() {
             Ok(())
         } else {
             Err(format!("dockerd does not come up:\n{}", super::tail(&self.log(), 20)))
@@ -130,12 +131,18 @@ impl Engine {
     }
 
     fn answers(&self) -> bool {
-        self.docker(&["version"]).output().is_ok_and(|output| output.status.success())
+        step(&mut self.docker(&["version"])).is_ok()
     }
 
     pub(crate) fn has_ended(&self) -> bool {
         let mut child = self.child.lock().unwrap();
         child.as_mut().is_none_or(|child| child.try_wait().is_ok_and(|status| status.is_some()))
+    }
+
+    /// How many it has open.
+    pub(crate) fn descriptors(&self) -> usize {
+        let pid = self.child.lock().unwrap().as_ref().unwrap().id();
+        fs::read_dir(format!("/proc/{pid}/fd")).unwrap().count()
     }
 
     /// The plain docker client, as root, on this engine.
@@ -157,8 +164,29 @@ impl Engine {
         command
     }
 
+    /// Whether each network it knows has its bridge, and no bridge is there without one: none is being made or removed.
+    fn networks_are_at_rest(&self) -> bool {
+        let count = |command: &mut Command| step(command).map(|lines| lines.lines().count());
+        let mut bridges = Command::new("ip");
+        bridges.args(["-netns", &self.name, "-oneline", "link", "show", "type", "bridge"]);
+        let known = count(&mut self.docker(&["network", "ls", "-q", "--filter", "driver=bridge"]));
+        known.is_ok() && known == count(&mut bridges)
+    }
+
     /// Kills the engine, and with it the containerd that it started; its containers live on.
+    ///
+    /// Not while it removes a network: the Docker Engine 20.10 that was killed at that panics at each start, as what it
+    /// left has no addresses any more ("index out of range", in `reservePools`).
     pub(crate) fn kill(&self) {
+        let mut rests = 0;
+        let rested = wait_until(Duration::from_secs(60), || {
+            rests = if self.networks_are_at_rest() { rests + 1 } else { 0 };
+            thread::sleep(Duration::from_millis(200));
+            rests >= 5
+        });
+        if !rested {
+            eprintln!("the engine is killed while it may be at a network");
+        }
         if let Some(mut child) = self.child.lock().unwrap().take() {
             child.kill().unwrap();
             child.wait().unwrap();
@@ -167,10 +195,7 @@ impl Engine {
         let note = self.run.join("exec/containerd/containerd.pid");
         let pid = fs::read_to_string(&note).unwrap_or_default();
         let exe = Path::new("/proc").join(pid.trim()).join("exe");
-        assert!(
-            wait_until(Duration::from_secs(20), || exe.read_link().is_err()),
-            "containerd {pid} lives on"
-        );
+        assert!(eventually(|| exe.read_link().is_err()), "containerd {pid} lives on");
         fs::remove_file(note).ok();
     }
 

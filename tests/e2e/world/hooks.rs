@@ -13,7 +13,7 @@ bundle=$(sed 's/.*"bundle":"\([^"]*\)".*/\1/')
 id=$(basename "$bundle")
 seen=$(grep -o '"NVIDIA_VISIBLE_DEVICES=[^"]*"' "$bundle/config.json" | tr '\n' ' ')
 echo "$1 $id $seen" >>LIB/log/nvidia-hook
-if [ -e LIB/hooks/slow ]; then sleep 3; fi
+while [ -e LIB/hooks/hangs ]; do sleep 0.1; done
 "#;
 
 /// The admin's program, which runs as the gateway's user.
@@ -50,18 +50,36 @@ pub(super) fn specifications(lib: &Path) -> Result<PathBuf, String> {
     Ok(dir)
 }
 
+/// A hook that hangs.
+pub(crate) struct Hanging(PathBuf);
+
+impl Drop for Hanging {
+    fn drop(&mut self) {
+        fs::remove_file(&self.0).ok();
+    }
+}
+
 impl World {
     /// What the stand-in for NVIDIA's hook was asked for this container: nothing if it was not called.
     pub(crate) fn hook_asked(&self, container: &str) -> Vec<String> {
         let id = self.inspect(container, "{{.Id}}");
-        let log = fs::read_to_string(self.slot.lib().join("log/nvidia-hook")).unwrap_or_default();
-        log.lines().filter(|line| line.contains(&id)).map(str::to_owned).collect()
+        self.hook_log().lines().filter(|line| line.contains(&id)).map(str::to_owned).collect()
     }
 
-    /// From now on the engine's start of a container with GPUs takes three seconds more, or not any more.
-    pub(crate) fn slow_hook(&self, slow: bool) {
-        let note = self.slot.lib().join("hooks/slow");
-        if slow { fs::write(note, "").unwrap() } else { fs::remove_file(note).unwrap() }
+    /// How often it was asked for the container with this id, which need not have started yet.
+    pub(crate) fn hook_was_asked_of(&self, id: &str) -> usize {
+        self.hook_log().lines().filter(|line| line.contains(id)).count()
+    }
+
+    fn hook_log(&self) -> String {
+        fs::read_to_string(self.slot.lib().join("log/nvidia-hook")).unwrap_or_default()
+    }
+
+    /// Until the answer is dropped, the engine never comes to the end of a start of a container with GPUs.
+    pub(crate) fn hanging_hook(&self) -> Hanging {
+        let note = self.slot.lib().join("hooks/hangs");
+        fs::write(&note, "").unwrap();
+        Hanging(note)
     }
 
     /// Takes the gateway's record of leases away.

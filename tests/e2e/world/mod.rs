@@ -16,7 +16,8 @@ pub(crate) mod tools;
 pub(crate) mod wire;
 
 pub(crate) use people::User;
-pub(crate) use standin::Faulty;
+pub(crate) use pty::Pty;
+pub(crate) use standin::{Faulty, json};
 
 use engine::Engine;
 use output::{Output, Words, run_to_end};
@@ -28,6 +29,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
+use tools::step;
 
 /// Everything one run of the tests needs. Dropping it leaves the machine as it was.
 pub(crate) struct World {
@@ -216,14 +218,15 @@ impl World {
         dir.map(|entry| entry.path()).collect()
     }
 
+    /// What an engine does not remove is told, and no reason for a test to fail: the world's end is.
     fn remove_containers_of(&self, uid: u32) {
         let filter = format!("name=^/ie-{uid}-");
-        let listed = self.engine.docker(&["ps", "-aq", "--filter", &filter]).output();
-        let text =
-            listed.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default();
-        if !text.trim().is_empty() {
-            let words: Vec<&str> = ["rm", "-fv"].into_iter().chain(text.lines()).collect();
-            self.engine.docker(&words).output().ok();
+        let listed = step(&mut self.engine.docker(&["ps", "-aq", "--filter", &filter])).unwrap_or_default();
+        if !listed.trim().is_empty() {
+            let words: Vec<&str> = ["rm", "-fv"].into_iter().chain(listed.lines()).collect();
+            if let Err(why) = step(&mut self.engine.docker(&words)) {
+                eprintln!("containers of uid {uid} stay: {why}");
+            }
         }
     }
 

@@ -3,11 +3,14 @@
 use std::io::{Read, Write};
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
-use std::thread::{self, JoinHandle};
+use std::sync::mpsc::{Receiver, channel};
+use std::thread;
 use std::time::{Duration, Instant};
 
 /// How long a program may take before the test fails.
-const LIMIT: Duration = Duration::from_secs(90);
+const LIMIT: Duration = Duration::from_secs(240);
+/// How long after its end somebody else may still hold its standard output or error.
+const LAST_WORDS: Duration = Duration::from_secs(20);
 
 /// The words of a command line: one string is split at its blanks, a list is taken as it is.
 pub(crate) trait Words {
@@ -119,18 +122,22 @@ pub(crate) struct Running {
     what: String,
     child: Child,
     stdin: Option<ChildStdin>,
-    stdout: Option<JoinHandle<Vec<u8>>>,
-    stderr: Option<JoinHandle<Vec<u8>>>,
+    stdout: Receiver<Vec<u8>>,
+    stderr: Receiver<Vec<u8>>,
 }
 
 impl Running {
     #[track_caller]
     pub(crate) fn start(command: &mut Command, what: String) -> Self {
+        Self::try_start(command, what).unwrap_or_else(|why| panic!("{why}"))
+    }
+
+    pub(super) fn try_start(command: &mut Command, what: String) -> Result<Self, String> {
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = command.spawn().unwrap_or_else(|e| panic!("`{what}` does not start: {e}"));
-        let stdout = child.stdout.take().map(collect);
-        let stderr = child.stderr.take().map(collect);
-        Self { what, stdin: child.stdin.take(), child, stdout, stderr }
+        let mut child = command.spawn().map_err(|e| format!("`{what}` does not start: {e}"))?;
+        let stdout = collect(child.stdout.take());
+        let stderr = collect(child.stderr.take());
+        Ok(Self { what, stdin: child.stdin.take(), child, stdout, stderr })
     }
 
     pub(crate) fn signal(&self, signal: rustix::process::Signal) {
@@ -140,23 +147,30 @@ impl Running {
 
     /// Closes its standard input and waits for its end.
     #[track_caller]
-    pub(crate) fn finish(mut self) -> Output {
+    pub(crate) fn finish(self) -> Output {
+        self.try_finish().unwrap_or_else(|why| panic!("{why}"))
+    }
+
+    pub(super) fn try_finish(mut self) -> Result<Output, String> {
         drop(self.stdin.take());
         let end = Instant::now() + LIMIT;
         let status = loop {
-            if let Some(status) = self.child.try_wait().unwrap() {
+            if let Some(status) = self.child.try_wait().map_err(|e| e.to_string())? {
                 break status;
             }
-            assert!(Instant::now() < end, "`{}` did not end within {LIMIT:?}", self.what);
+            if Instant::now() > end {
+                return Err(format!("`{}` did not end within {LIMIT:?}", self.what));
+            }
             thread::sleep(Duration::from_millis(3));
         };
-        let text = |collected: Option<JoinHandle<Vec<u8>>>| collected.unwrap().join().unwrap();
-        Output {
-            what: self.what.clone(),
-            code: code_of(status),
-            bytes: text(self.stdout.take()),
-            stderr: String::from_utf8_lossy(&text(self.stderr.take())).into_owned(),
-        }
+        let text = |collected: &Receiver<Vec<u8>>| {
+            collected
+                .recv_timeout(LAST_WORDS)
+                .map_err(|_| format!("`{}` has ended, and somebody still holds its output", self.what))
+        };
+        let (bytes, stderr) = (text(&self.stdout)?, text(&self.stderr)?);
+        let stderr = String::from_utf8_lossy(&stderr).into_owned();
+        Ok(Output { what: self.what.clone(), code: code_of(status), bytes, stderr })
     }
 }
 
@@ -172,12 +186,15 @@ pub(crate) fn code_of(status: ExitStatus) -> i32 {
     status.code().or(status.signal().map(|signal| 128 + signal)).unwrap()
 }
 
-fn collect(mut from: impl Read + Send + 'static) -> JoinHandle<Vec<u8>> {
+/// Reads to the end beside the test, so that no pipe is ever full.
+fn collect(from: Option<impl Read + Send + 'static>) -> Receiver<Vec<u8>> {
+    let (sender, receiver) = channel();
     thread::spawn(move || {
         let mut bytes = Vec::new();
-        from.read_to_end(&mut bytes).ok();
-        bytes
-    })
+        from.unwrap().read_to_end(&mut bytes).ok();
+        sender.send(bytes).ok();
+    });
+    receiver
 }
 
 /// Runs to the end with `input` as its standard input.

@@ -68,6 +68,11 @@ impl World {
         account_step(&["gpasswd", "--add", &user.login, self.engine.group()]).unwrap();
     }
 
+    /// Makes somebody a member of a group of the host's; it ends with the account.
+    pub(crate) fn give_group(&self, user: &User<'_>, group: &str) {
+        account_step(&["gpasswd", "--add", &user.login, group]).unwrap();
+    }
+
     pub(crate) fn take_engine_group(&self, user: &User<'_>) {
         account_step(&["gpasswd", "--delete", &user.login, self.engine.group()]).unwrap();
     }
@@ -132,6 +137,13 @@ impl User<'_> {
     #[track_caller]
     pub(crate) fn spawn(&self, words: impl Words) -> Running {
         let mut command = self.client(words);
+        let what = self.shown(&command);
+        Running::start(&mut command, what)
+    }
+
+    /// A command of this person's, left running.
+    #[track_caller]
+    pub(crate) fn spawn_command(&self, mut command: Command) -> Running {
         let what = self.shown(&command);
         Running::start(&mut command, what)
     }

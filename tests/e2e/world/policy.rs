@@ -59,7 +59,14 @@ impl World {
 
     pub(super) fn write_policy(&self) -> Result<(), String> {
         let text = self.policy.lock().unwrap().text();
-        fs::write(self.policy_file(), text).map_err(|e| e.to_string())
+        self.put_policy(&text).map_err(|e| e.to_string())
+    }
+
+    /// Whole: another gateway, or the doctor, may read it just now.
+    fn put_policy(&self, text: &str) -> std::io::Result<()> {
+        let fresh = self.policy_file().with_extension("fresh");
+        fs::write(&fresh, text)?;
+        fs::rename(fresh, self.policy_file())
     }
 
     /// Gives one person limits of their own, in force when this returns. Nobody else's change.
@@ -69,7 +76,7 @@ impl World {
         let head = format!("[users.\"{}\"]\n", user.login);
         policy.tables.retain(|table| !table.starts_with(&head));
         policy.tables.push(format!("{head}{keys}\n"));
-        fs::write(self.policy_file(), policy.text()).unwrap();
+        self.put_policy(&policy.text()).unwrap();
         // Under the lock: two reloads of two tests must not overtake each other.
         self.reload();
     }
@@ -83,7 +90,7 @@ impl World {
 
     /// Puts any text in the policy's place, without a reload.
     pub(crate) fn spoil_policy(&self, text: &str) {
-        fs::write(self.policy_file(), text).unwrap();
+        self.put_policy(text).unwrap();
     }
 
     /// Puts the right text back, without a reload.

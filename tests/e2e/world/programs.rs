@@ -1,14 +1,13 @@
 //! The three programs, started with the privileges their units give them and no others.
 
 use super::World;
-use super::tools::wait_until;
+use super::tools::eventually;
 use std::fs::{self, File};
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Mutex;
-use std::time::Duration;
 
 /// A program of ours that is kept running.
 pub(crate) struct Daemon {
@@ -32,7 +31,7 @@ impl Daemon {
         let child = command.spawn().map_err(|e| format!("{}: {e}", self.name))?;
         *self.child.lock().unwrap() = Some(child);
         let up = || UnixStream::connect(&self.socket).is_ok();
-        if wait_until(Duration::from_secs(20), || up() || self.has_ended()) && !self.has_ended() {
+        if eventually(|| up() || self.has_ended()) && !self.has_ended() {
             Ok(())
         } else {
             Err(format!("{} does not come up:\n{}", self.name, super::tail(&self.log, 20)))
@@ -112,7 +111,10 @@ impl World {
             .arg(self.program("ie-copy"))
             .arg("--wall")
             .arg(self.engine.wall());
-        self.gateway.start(&mut command)
+        self.gateway.start(&mut command)?;
+        // Bound after the other one.
+        eventually(|| UnixStream::connect(self.admin_socket()).is_ok() || self.gateway.has_ended());
+        Ok(())
     }
 
     pub(crate) fn restart_gateway(&self) {

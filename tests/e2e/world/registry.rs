@@ -1,11 +1,10 @@
 //! A registry with one image, in the engine's own network: as much of the protocol as a pull needs.
 
 use super::World;
-use super::tools::step;
-use nix::sched::{CloneFlags, setns};
+use super::tools::{inside, step};
 use serde_json::{Value, json};
 use std::collections::HashMap;
-use std::fs::{self, File};
+use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
@@ -23,13 +22,8 @@ impl World {
     pub(crate) fn registry(&self) -> String {
         let dir = self.slot.lib().join("registry");
         let pages = Arc::new(pages(&dir).unwrap());
-        let network = File::open(Path::new("/run/netns").join(self.slot.name())).unwrap();
-        let bound = thread::spawn(move || {
-            // This thread alone moves; the socket it makes stays in the engine's network.
-            setns(network, CloneFlags::CLONE_NEWNET).unwrap();
-            TcpListener::bind("127.0.0.1:0").unwrap()
-        });
-        let listener = bound.join().unwrap();
+        let network = Path::new("/run/netns").join(self.slot.name());
+        let listener = inside(&network, || TcpListener::bind("127.0.0.1:0").unwrap());
         let port = listener.local_addr().unwrap().port();
         thread::spawn(move || {
             for stream in listener.incoming().flatten() {

@@ -175,7 +175,7 @@ impl Slot {
 
     /// Kills until none is left: a shim may still have been starting something.
     fn end_processes(&self) {
-        wait_until(Duration::from_secs(20), || {
+        wait_until(Duration::from_secs(60), || {
             let left = self.processes();
             for process in &left {
                 process.kill();
@@ -198,13 +198,13 @@ fn remove_control_group(dir: &Path) {
             remove_control_group(&entry.path());
         }
     }
-    wait_until(Duration::from_secs(2), || fs::remove_dir(dir).is_ok());
+    wait_until(Duration::from_secs(20), || fs::remove_dir(dir).is_ok());
 }
 
 /// One of the account tools, again while another program holds the lock of the account files.
 pub(crate) fn account_step(words: &[&str]) -> Result<String, String> {
     let mut outcome = Err(String::new());
-    wait_until(Duration::from_secs(20), || {
+    wait_until(Duration::from_secs(120), || {
         outcome = step(Command::new(words[0]).args(&words[1..]));
         !outcome.as_ref().is_err_and(|why| why.contains("cannot lock"))
     });

@@ -5,10 +5,12 @@ use super::people::User;
 use super::programs::{Daemon, owned_dir};
 use std::fs;
 use std::io::{Read, Write};
+use std::net::Shutdown;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{UnixListener, UnixStream};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 
@@ -24,6 +26,23 @@ impl World {
     /// `answer` gets the request's first line and says, byte for byte, what comes back.
     pub(crate) fn faulty_engine(&self, answer: impl Fn(&str) -> String + Send + Sync + 'static) -> Faulty {
         self.gateway_on(|listener| serve(listener, answer))
+    }
+
+    /// One more gateway on the real engine; `ear` hears each piece of what it says before the engine does.
+    pub(crate) fn overheard(&self, ear: impl Fn(&[u8]) + Send + Sync + 'static) -> Faulty {
+        self.interrupted(move |said| {
+            ear(said);
+            None
+        })
+    }
+
+    /// The same; what `word` answers to a piece comes back in the engine's place.
+    pub(crate) fn interrupted(
+        &self,
+        word: impl Fn(&[u8]) -> Option<String> + Send + Sync + 'static,
+    ) -> Faulty {
+        let real = self.engine.socket();
+        self.gateway_on(move |listener| pass(listener, &real, &Arc::new(word)))
     }
 
     /// A gateway whose engine is whatever `serve` makes of a socket's connections; it does not return while it does.
@@ -60,8 +79,16 @@ impl World {
     }
 }
 
+/// An answer of an engine's, byte for byte.
+pub(crate) fn json(status: &str, body: &str) -> String {
+    let length = body.len();
+    format!(
+        "HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}"
+    )
+}
+
 impl Faulty {
-    pub(crate) fn socket(&self) -> &std::path::Path {
+    pub(crate) fn socket(&self) -> &Path {
         &self.socket
     }
 
@@ -80,13 +107,43 @@ impl Drop for Faulty {
 }
 
 fn serve(listener: UnixListener, answer: impl Fn(&str) -> String + Send + Sync + 'static) {
-    let answer = std::sync::Arc::new(answer);
+    let answer = Arc::new(answer);
     thread::spawn(move || {
         for stream in listener.incoming().flatten() {
-            let answer = std::sync::Arc::clone(&answer);
+            let answer = Arc::clone(&answer);
             thread::spawn(move || reply(stream, &*answer));
         }
     });
+}
+
+fn pass(
+    listener: UnixListener,
+    real: &Path,
+    word: &Arc<impl Fn(&[u8]) -> Option<String> + Send + Sync + 'static>,
+) {
+    for caller in listener.incoming().flatten() {
+        let Ok(engine) = UnixStream::connect(real) else { continue };
+        let (mut from, mut to) = (caller.try_clone().unwrap(), engine.try_clone().unwrap());
+        let word = Arc::clone(word);
+        thread::spawn(move || {
+            let mut part = [0; 4096];
+            while let Ok(count @ 1..) = from.read(&mut part) {
+                if let Some(answer) = word(&part[..count]) {
+                    from.write_all(answer.as_bytes()).ok();
+                    break;
+                }
+                if to.write_all(&part[..count]).is_err() {
+                    break;
+                }
+            }
+            to.shutdown(Shutdown::Write).ok();
+        });
+        let (mut from, mut to) = (engine, caller);
+        thread::spawn(move || {
+            std::io::copy(&mut from, &mut to).ok();
+            to.shutdown(Shutdown::Both).ok();
+        });
+    }
 }
 
 /// One request a connection: whoever wants another one connects again.

@@ -1,21 +1,24 @@
 //! Small things the world is built with: steps of the set-up, waiting, and a look at the process table.
 
+use super::output::Running;
+use nix::sched::{CloneFlags, setns};
 use rustix::process::{Pid, Signal, kill_process};
-use std::fs;
+use std::fs::{self, File};
 use std::os::unix::fs::MetadataExt;
-use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 /// One step of a set-up: its stdout, or one sentence saying what failed.
 pub(crate) fn step(command: &mut Command) -> Result<String, String> {
-    let output = command.stdin(Stdio::null()).output().map_err(|e| format!("{command:?}: {e}"))?;
-    if output.status.success() {
-        Ok(String::from_utf8_lossy(&output.stdout).into_owned())
-    } else {
-        Err(format!("{command:?}: {}: {}", output.status, String::from_utf8_lossy(&output.stderr).trim()))
-    }
+    let output = Running::try_start(command, format!("{command:?}"))?.try_finish()?;
+    if output.code == 0 { Ok(output.stdout()) } else { Err(output.to_string()) }
+}
+
+/// What must come about in the end: a busy machine takes its time, and only a test that fails waits for all of it.
+pub(crate) fn eventually(done: impl FnMut() -> bool) -> bool {
+    wait_until(Duration::from_secs(60), done)
 }
 
 /// Asks again and again until `done` says yes; false when it never did.
@@ -30,6 +33,17 @@ pub(crate) fn wait_until(limit: Duration, mut done: impl FnMut() -> bool) -> boo
         }
         sleep(Duration::from_millis(10));
     }
+}
+
+/// Makes a socket in another network namespace, in which it stays.
+pub(crate) fn inside<T: Send>(network: &Path, make: impl FnOnce() -> T + Send) -> T {
+    let network = File::open(network).unwrap();
+    // Only the thread moves.
+    let there = || {
+        setns(network, CloneFlags::CLONE_NEWNET).unwrap();
+        make()
+    };
+    std::thread::scope(|scope| scope.spawn(there).join().unwrap())
 }
 
 /// One line of the process table.
@@ -56,6 +70,24 @@ pub(crate) fn scan() -> Vec<Scan> {
     let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
     let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
     pids.filter(|pid| u32::try_from(*pid) != Ok(own)).filter_map(look).collect()
+}
+
+/// What the tests' own processes are at, a line each: for whoever asks why nothing goes on.
+pub(crate) fn picture() -> String {
+    let own = std::process::id().to_string();
+    let ours = |process: &Scan| {
+        let status = fs::read_to_string(format!("/proc/{}/status", process.pid)).unwrap_or_default();
+        process.arguments.iter().any(|argument| argument.contains("ie-e2e-"))
+            || process.cgroups.contains("/ie-e2e-")
+            || status
+                .lines()
+                .any(|line| line.strip_prefix("PPid:").is_some_and(|parent| parent.trim() == own))
+    };
+    let line = |process: Scan| {
+        let sleeps = fs::read_to_string(format!("/proc/{}/wchan", process.pid)).unwrap_or_default();
+        format!("{} in {sleeps}: {}", process.pid, process.arguments.join(" "))
+    };
+    scan().into_iter().filter(ours).map(line).collect::<Vec<_>>().join("\n")
 }
 
 fn look(pid: i32) -> Option<Scan> {

@@ -1,7 +1,7 @@
 //! HTTP by hand, without a program for each request: for tests that ask thousands of times, or ask badly on purpose.
 
-use super::World;
 use super::people::User;
+use super::{Faulty, World};
 use rustix::process::{Gid, Uid};
 use rustix::thread::{set_thread_groups, set_thread_res_gid, set_thread_res_uid};
 use std::io::{self, Read, Write};
@@ -11,7 +11,7 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 /// How long an answer may take before a test fails.
-const LIMIT: Duration = Duration::from_secs(90);
+const LIMIT: Duration = Duration::from_secs(240);
 
 /// Somebody's way to the gateway, which any thread may hold.
 #[derive(Debug, Clone)]
@@ -24,6 +24,11 @@ pub(crate) struct Caller {
 impl User<'_> {
     pub(crate) fn caller(&self) -> Caller {
         Caller { uid: self.uid, gid: self.gid, socket: self.world.user_socket() }
+    }
+
+    /// The same to another gateway.
+    pub(crate) fn caller_of(&self, gateway: &Faulty) -> Caller {
+        Caller { socket: gateway.socket().to_owned(), ..self.caller() }
     }
 
     /// A request on a connection of its own: the answer's status and body.

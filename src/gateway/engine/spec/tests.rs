@@ -27,12 +27,16 @@ fn ask() -> Ask {
     Ask { image: ImageAsk { shown: "busybox".into(), references, own: false }, ..Ask::default() }
 }
 
+const IMAGE_ID: &str = "sha256:0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f";
+
 /// What is granted to somebody who asks for nothing but a command.
 fn plain() -> Grant {
     Grant {
         name: "web".parse().unwrap(),
         image: "busybox".into(),
+        image_id: ImageId::parse(IMAGE_ID).unwrap(),
         image_labels: vec![],
+        image_env: vec![],
         uid: 1000,
         gids: vec![1005],
         login: "ann".into(),
@@ -96,7 +100,7 @@ fn who_asks_for_nothing_gets_this_and_no_more() {
         "NanoCpus": 2_000_000_000,
         "PidsLimit": 512,
         "ShmSize": 1 << 30,
-        "Ulimits": [{ "Name": "core", "Soft": 0, "Hard": 0 }],
+        "Ulimits": [{ "Name": "core", "Soft": 0, "Hard": 0 }, { "Name": "fsize", "Soft": 1u64 << 40, "Hard": 1u64 << 40 }],
         "LogConfig": { "Type": "json-file", "Config": { "max-size": "10m", "max-file": "3" } },
         "PortBindings": {},
         "Mounts": files(),
@@ -210,7 +214,7 @@ fn who_asks_for_all_there_is_gets_this() {
         "NanoCpus": 500_000_000,
         "PidsLimit": 10,
         "ShmSize": 1 << 20,
-        "Ulimits": [{ "Name": "core", "Soft": 1, "Hard": 2 }],
+        "Ulimits": [{ "Name": "fsize", "Soft": 1u64 << 40, "Hard": 1u64 << 40 }, { "Name": "core", "Soft": 1, "Hard": 2 }],
         "LogConfig": { "Type": "json-file", "Config": { "max-size": "10m", "max-file": "3" } },
         "PortBindings": { "80/tcp": [binding("40080"), binding("40081")], "53/udp": [binding("40053")] },
         "Mounts": mounts,
@@ -269,6 +273,7 @@ fn labels_are_the_callers_the_images_blanked_and_ours() {
         "io.ie-container.stages": serde_json::to_string(&[stage]).unwrap(),
         "io.ie-container.rm": "true",
         "io.ie-container.tty": "true",
+        "io.ie-container.image": IMAGE_ID,
     });
     assert_eq!(body["Labels"], expected);
     assert_eq!(grant.name().as_str(), "web");
@@ -283,7 +288,30 @@ fn the_working_directory_is_the_home_where_there_is_one() {
     grant.settings.ulimits =
         serde_json::from_value(json!([{ "Name": "nofile", "Soft": 1, "Hard": 2 }])).unwrap();
     let ulimits = &grant.body().unwrap()["HostConfig"]["Ulimits"];
-    assert_eq!((ulimits.as_array().unwrap().len(), &ulimits[0]["Name"]), (2, &json!("core")));
+    let names: Vec<_> = ulimits.as_array().unwrap().iter().map(|one| one["Name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["core", "fsize", "nofile"]);
+}
+
+#[test]
+fn an_image_gives_the_driver_no_orders() {
+    let names = [
+        "PATH",
+        "NVIDIA_MIG_CONFIG_DEVICES",
+        "NVIDIA_IMEX_CHANNELS",
+        "NVIDIA_DISABLE_REQUIRE",
+        "NVIDIA_VISIBLE_DEVICES",
+        "NVIDIA_DRIVER_CAPABILITIES",
+        "NVIDIA_REQUIRE_CUDA",
+        "NVIDIA_PYTORCH_VERSION",
+        "NVIDIA_BUILD_ID",
+    ];
+    let grant = Grant { image_env: names.map(str::to_owned).to_vec(), ..plain() };
+    let body = grant.body().unwrap();
+    let env: Vec<_> = body["Env"].as_array().unwrap().iter().map(|one| one.as_str().unwrap()).collect();
+    let about = env.iter().filter(|one| one.starts_with("NVIDIA_")).copied().collect::<Vec<_>>();
+    let blank = ["NVIDIA_MIG_CONFIG_DEVICES=", "NVIDIA_IMEX_CHANNELS=", "NVIDIA_DISABLE_REQUIRE="];
+    assert_eq!(about, [&blank[..], &["NVIDIA_VISIBLE_DEVICES=void"]].concat());
+    assert!(!env.iter().any(|one| one.starts_with("PATH")));
 }
 
 #[test]
@@ -302,4 +330,14 @@ fn an_exec_is_the_owners_whatever_it_is() {
         (&bare["WorkingDir"], &bare["DetachKeys"], &bare["Cmd"], &bare["Env"]),
         (&json!(""), &json!(""), &json!(["id"]), &json!(["NVIDIA_VISIBLE_DEVICES=GPU-0,GPU-1"]))
     );
+}
+
+#[test]
+fn what_is_never_started_could_do_nothing() {
+    let body = still_body("sha256:ab", &[("ie-1000-data".to_owned(), "/0".to_owned())]);
+    assert_eq!((&body["Image"], &body["User"]), (&json!("sha256:ab"), &json!("65534:65534")));
+    let host = &body["HostConfig"];
+    assert_eq!((&host["NetworkMode"], &host["RestartPolicy"]["Name"]), (&json!("none"), &json!("no")));
+    let mount = json!({ "Type": "volume", "Source": "ie-1000-data", "Target": "/0", "VolumeOptions": { "NoCopy": true } });
+    assert_eq!(host["Mounts"], json!([mount]));
 }

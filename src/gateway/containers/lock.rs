@@ -1,0 +1,46 @@
+//! The lock of one container: start, rename, rm and copies with it do not overlap.
+
+use crate::gateway::engine::{Owned, Turn};
+use crate::gateway::error::Error;
+use crate::gateway::peer::Peer;
+use crate::gateway::removals::being_removed;
+use crate::gateway::state::Gateway;
+use std::time::Duration;
+use tokio::sync::OwnedMutexGuard;
+
+/// How long a verb waits for another one, or a copy, on the same container.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+pub(super) async fn lock(gateway: &Gateway, container: &Owned) -> Result<OwnedMutexGuard<()>, Error> {
+    tokio::time::timeout(PATIENCE, gateway.engine.lock(container.id())).await.map_err(|_| {
+        Error::Conflict(format!(
+            "{} is busy, a copy or another verb is under way; try again later",
+            container.name()
+        ))
+    })
+}
+
+/// The same, to remove it: from what has the lock and can be given up, and from what has waited longer.
+pub(super) async fn lock_to_remove(
+    gateway: &Gateway,
+    container: &Owned,
+) -> Result<OwnedMutexGuard<()>, Error> {
+    let _wanted = gateway.removals.want(container.id());
+    lock(gateway, container).await
+}
+
+/// The container's lock, and then its owner's turn. The lock first: who waits for a copy must not keep the user's other
+/// containers waiting. And who waits for the turn gives the lock up when the container is to be removed.
+pub(super) async fn lock_and_turn<'g>(
+    gateway: &'g Gateway,
+    peer: &Peer,
+    container: &Owned,
+) -> Result<(OwnedMutexGuard<()>, Turn<'g>), Error> {
+    let lock = lock(gateway, container).await?;
+    let cut = gateway.removals.watch(container)?;
+    tokio::select! {
+        biased;
+        () = cut.notified() => Err(being_removed()),
+        turn = gateway.engine.turn(peer.uid()) => Ok((lock, turn)),
+    }
+}

@@ -1,0 +1,111 @@
+//! Mounts in each of the three forms, by hand.
+
+use super::*;
+use serde_json::json;
+
+#[test]
+fn a_bind_is_source_target_and_mode() {
+    let Ok(Asked::Directory(asked)) = from_bind("/home/ann//x/.:/w/:ro") else { panic!() };
+    assert_eq!(
+        (asked.source, asked.target, asked.access),
+        ("/home/ann/x".into(), "/w".into(), Access::ReadOnly)
+    );
+    for bad in [
+        "da/ta:/w",
+        "../x:/w",
+        "/a:/b:shared",
+        "/a:/b:ro,rshared",
+        "/a",
+        "/a/../b:/c",
+        "/a:b",
+        "/a:/b:z",
+        "/a:/b:U",
+    ] {
+        assert!(from_bind(bad).is_err(), "{bad}");
+    }
+}
+
+#[test]
+fn volume_drivers_and_propagation_are_refused() {
+    for bad in [
+        json!({"Type": "volume", "Target": "/proc/x"}),
+        json!({"Type": "volume", "Source": "/etc", "Target": "/x"}),
+        json!({"Type": "volume", "Source": "x", "Target": "/proc/x"}),
+        json!({"Type": "volume", "Source": "x", "Target": "/x", "VolumeOptions": {"Subpath": "../y"}}),
+        json!({"Type": "volume", "Source": "x", "Target": "/x", "VolumeOptions": {"Labels": {"a": "b"}}}),
+        json!({"Type": "volume", "Source": "x", "Target": "/x",
+            "VolumeOptions": {"DriverConfig": {"Options": {"type": "none", "o": "bind", "device": "/etc"}}}}),
+        json!({"Type": "volume", "Source": "x", "Target": "/x", "VolumeOptions": {"DriverConfig": {"Name": "nfs"}}}),
+        json!({"Type": "bind", "Source": "/a", "Target": "/x", "VolumeOptions": {"DriverConfig": {"Name": "local"}}}),
+        json!({"Type": "bind", "Source": "/a", "Target": "/x", "BindOptions": {"Propagation": "rshared"}}),
+        json!({"Type": "npipe", "Source": "/a", "Target": "/x"}),
+        json!({"Type": "tmpfs", "Target": "/proc/x"}),
+    ] {
+        assert!(all(vec![], vec![bad.clone()], BTreeMap::new()).is_err(), "{bad}");
+    }
+}
+
+#[test]
+fn a_volume_has_a_name_and_a_target() {
+    let Ok(Asked::Volume(volume)) = from_bind("proj_data:/data/:ro,nocopy") else { panic!() };
+    assert_eq!(
+        (volume.name.unwrap().as_str(), volume.target.as_str(), volume.access),
+        ("proj_data", "/data", Access::ReadOnly)
+    );
+    let mount = json!({"Type": "volume", "Source": "x", "Target": "/x", "VolumeOptions": {"NoCopy": true}});
+    let mut all = all(vec!["data:/d".into()], vec![mount], BTreeMap::new()).unwrap();
+    assert_eq!(all.volumes[1].target, "/x");
+    // As Compose writes it: once more by its target. What is mounted nowhere else has no name.
+    let volumes = [("/d/", json!({})), ("/y", json!({}))].map(|(at, options)| (at.to_owned(), options));
+    all.add_unnamed(volumes.into()).unwrap();
+    let unnamed: Vec<_> = all.volumes.iter().filter(|volume| volume.name.is_none()).collect();
+    assert_eq!((all.volumes.len(), unnamed.len(), unnamed[0].target.as_str()), (3, 1, "/y"));
+    for bad in [("/z", json!({"a": 1})), ("z", json!({})), ("/a/../z", json!({})), ("/proc", json!({}))] {
+        assert!(all.add_unnamed([(bad.0.to_owned(), bad.1)].into()).is_err(), "{}", bad.0);
+    }
+}
+
+#[test]
+fn a_tmpfs_takes_size_and_mode() {
+    let tmpfs = from_options("/t", "size=64m,mode=0700,exec").unwrap();
+    assert_eq!((tmpfs.size, tmpfs.mode, tmpfs.exec), (Some(64 << 20), 0o700, true));
+    assert!(from_options("/t", "rw,noexec,nosuid,nodev,").is_ok_and(|tmpfs| !tmpfs.exec));
+    assert!(from_options("/t", "suid").is_err());
+    assert!(from_options("/t", "uid=0").is_err());
+}
+
+#[test]
+fn memory_that_is_mounted_is_as_asked() {
+    let mounted = |options: Value| {
+        let asked = json!({"Target": "/t/", "TmpfsOptions": options});
+        let mut fields =
+            Fields::of("", asked, &["Target", "TmpfsOptions", "Consistency", "Source", "ReadOnly"]).unwrap();
+        in_memory(&mut fields, "/t/").map(|tmpfs| (tmpfs.target, tmpfs.size, tmpfs.mode)).ok()
+    };
+    let is = |size, mode| Some(("/t".to_owned(), size, mode));
+    assert_eq!(mounted(Value::Null), is(None, 0o1777));
+    assert_eq!(mounted(json!({"SizeBytes": 0, "Mode": 0})), is(None, 0o1777));
+    assert_eq!(mounted(json!({"SizeBytes": 1, "Mode": 0o700})), is(Some(1), 0o700));
+    // Neither setuid nor setgid, whatever is asked.
+    assert_eq!(mounted(json!({"SizeBytes": 1 << 20, "Mode": 0o7755})), is(Some(1 << 20), 0o1755));
+    for (key, value) in [("Source", json!("x")), ("ReadOnly", json!(true))] {
+        let asked = json!({"Target": "/t", key: value});
+        let mut fields =
+            Fields::of("", asked, &["Target", "TmpfsOptions", "Consistency", "Source", "ReadOnly"]).unwrap();
+        assert!(in_memory(&mut fields, "/t").is_err(), "{key}");
+    }
+}
+
+#[test]
+fn what_is_mounted_already_needs_no_volume() {
+    let volume = |target: &str| VolumeAsk { name: None, target: target.into(), access: Access::ReadWrite };
+    let tmpfs = |target: &str| Tmpfs { target: target.into(), size: None, mode: 0o1777, exec: false };
+    let mount =
+        |target: &str| MountAsk { source: "/data".into(), target: target.into(), access: Access::ReadOnly };
+    let mut all =
+        All { directories: vec![mount("/d")], volumes: vec![volume("/v")], memory: vec![tmpfs("/m")] };
+    let targets = ["/d", "/v", "/m/", "/new"].map(|target| (target.to_owned(), json!({})));
+    all.add_unnamed(targets.into()).unwrap();
+    let volumes: Vec<_> = all.volumes.iter().map(|volume| volume.target.as_str()).collect();
+    assert_eq!(volumes, ["/v", "/new"]);
+}

@@ -1,0 +1,280 @@
+//! The engine's lists of everybody's things, read as they come and without what somebody made long.
+//!
+//! Such a list is as long as all users together make it, and who fails to read it serves nobody. So it has no end, but its
+//! parts have: long words are left out, and whatever is beyond a number of entries. Of containers our own labels are kept
+//! whole, as the gateway wrote them; an image may say what it likes under our prefix.
+
+use super::EngineError;
+use super::label::PREFIX;
+use bytes::Bytes;
+use http_body_util::BodyExt;
+use hyper::Response;
+use hyper::body::Incoming;
+use serde::de::{
+    Deserialize, DeserializeOwned, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor,
+};
+use serde_json::{Map, Value};
+use std::cell::Cell;
+use std::fmt;
+use std::io::{self, BufReader, Read};
+use std::time::Duration;
+use tokio::sync::mpsc;
+
+/// A word that is always kept, in bytes: a state or a name is never left out for what stands beside it.
+const SHORT: usize = 256;
+/// What longer words of one thing may take together.
+const LONG_WORDS: usize = 64 << 10;
+/// The most entries of a list or an object within a list.
+const MOST_ENTRIES: usize = 512;
+/// How long an engine may say nothing in the midst of a list.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A list of things, each without what is long in it. `OURS`: their labels under our prefix are the gateway's, and kept.
+#[derive(Debug, Default)]
+pub(super) struct Things<const OURS: bool>(pub(super) Vec<Value>);
+
+/// Containers, or volumes.
+pub(super) type List = Things<true>;
+
+/// Reads an answer without ever holding all of it.
+pub(super) async fn read_lean<T: DeserializeOwned + Send + 'static>(
+    answer: Response<Incoming>,
+) -> Result<T, EngineError> {
+    let odd = |error: &dyn fmt::Display| EngineError::Odd(error.to_string());
+    let (sender, chunks) = mpsc::channel(4);
+    tokio::spawn(feed(answer.into_body(), sender));
+    let parse = move || serde_json::from_reader(BufReader::with_capacity(64 << 10, Chunks::new(chunks)));
+    let parsed = tokio::task::spawn_blocking(parse).await.map_err(|error| odd(&error))?;
+    parsed.map_err(|error: serde_json::Error| odd(&error))
+}
+
+async fn feed(mut body: Incoming, sender: mpsc::Sender<io::Result<Bytes>>) {
+    loop {
+        let chunk = match tokio::time::timeout(PATIENCE, body.frame()).await {
+            Ok(None) => return,
+            Ok(Some(Ok(frame))) => match frame.into_data() {
+                Ok(data) => Ok(data),
+                Err(_) => continue,
+            },
+            Ok(Some(Err(error))) => Err(io::Error::other(error)),
+            Err(_) => Err(io::ErrorKind::TimedOut.into()),
+        };
+        let failed = chunk.is_err();
+        if sender.send(chunk).await.is_err() || failed {
+            return;
+        }
+    }
+}
+
+/// What comes, for whoever reads in a thread of their own.
+struct Chunks {
+    chunks: mpsc::Receiver<io::Result<Bytes>>,
+    current: Bytes,
+}
+
+impl Chunks {
+    fn new(chunks: mpsc::Receiver<io::Result<Bytes>>) -> Self {
+        Self { chunks, current: Bytes::new() }
+    }
+}
+
+impl Read for Chunks {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        while self.current.is_empty() {
+            match self.chunks.blocking_recv() {
+                Some(Ok(chunk)) => self.current = chunk,
+                Some(Err(error)) => {
+                    // Whoever asks again after an error hears the end, and does not wait.
+                    self.chunks.close();
+                    return Err(error);
+                }
+                None => return Ok(0),
+            }
+        }
+        let count = self.current.len().min(buffer.len());
+        let part = self.current.split_to(count);
+        buffer.get_mut(..count).unwrap_or_default().copy_from_slice(&part);
+        Ok(count)
+    }
+}
+
+impl<'de, const OURS: bool> Deserialize<'de> for Things<OURS> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(Items)
+    }
+}
+
+/// The list itself, however long; null is an empty one.
+struct Items<const OURS: bool>;
+
+impl<'de, const OURS: bool> Visitor<'de> for Items<OURS> {
+    type Value = Things<OURS>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a list")
+    }
+
+    fn visit_unit<E>(self) -> Result<Things<OURS>, E> {
+        Ok(Things::default())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Things<OURS>, A::Error> {
+        let mut list = Vec::new();
+        loop {
+            let left = Cell::new(LONG_WORDS);
+            let Some(item) = items.next_element_seed(Lean::<OURS> { ours: false, left: &left })? else {
+                break;
+            };
+            list.push(item);
+        }
+        Ok(Things(list))
+    }
+}
+
+/// A value without what is long in it.
+#[derive(Clone, Copy)]
+struct Lean<'a, const OURS: bool> {
+    /// Below a key of the gateway's own.
+    ours: bool,
+    /// What is left for long words, in bytes.
+    left: &'a Cell<usize>,
+}
+
+impl<const OURS: bool> Lean<'_, OURS> {
+    fn keeps(&self, word: &str) -> bool {
+        if self.ours || word.len() <= SHORT {
+            return true;
+        }
+        let left = self.left.get().checked_sub(word.len());
+        left.map(|left| self.left.set(left)).is_some()
+    }
+}
+
+impl<'de, const OURS: bool> DeserializeSeed<'de> for Lean<'_, OURS> {
+    type Value = Value;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de, const OURS: bool> Visitor<'de> for Lean<'_, OURS> {
+    type Value = Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("any value")
+    }
+
+    fn visit_unit<E>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_f64<E>(self, value: f64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_str<E>(self, word: &str) -> Result<Value, E> {
+        Ok(if self.keeps(word) { word } else { "" }.into())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
+        let mut list = Vec::new();
+        while list.len() < MOST_ENTRIES
+            && let Some(item) = items.next_element_seed(self)?
+        {
+            list.push(item);
+        }
+        while items.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(list.into())
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Value, A::Error> {
+        let mut map = Map::new();
+        while let Some(key) = entries.next_key::<String>()? {
+            let ours = OURS && key.starts_with(PREFIX);
+            if ours || (map.len() < MOST_ENTRIES && key.len() <= SHORT) {
+                map.insert(key, entries.next_value_seed(Self { ours, ..self })?);
+            } else {
+                entries.next_value::<IgnoredAny>()?;
+            }
+        }
+        Ok(map.into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn what_is_long_is_left_out_and_ours_is_kept() {
+        let (long, half) = ("x".repeat(LONG_WORDS + 1), "h".repeat(LONG_WORDS / 2));
+        let mut labels: Map<String, Value> =
+            (0..1000).map(|number| (format!("a{number:04}"), json!("v"))).collect();
+        labels.insert(format!("{PREFIX}stages"), long.clone().into());
+        labels.insert("z".into(), "beyond".into());
+        let text = json!([
+            {"Command": long, "Names": ["/ie-1-a"], "Labels": labels, "Created": 5, "Size": -1, "Odd": [1.5, null, true]},
+            {"Ports": vec![1; 1000], "a": half, "b": half, "c": half, "d": "s".repeat(SHORT), "e": "s".repeat(SHORT + 1)},
+            {"a": half},
+        ])
+        .to_string();
+        let Things::<true>(list) = serde_json::from_str(&text).unwrap();
+        assert_eq!((&list[0]["Command"], &list[0]["Names"][0]), (&json!(""), &json!("/ie-1-a")));
+        assert_eq!((&list[0]["Created"], &list[0]["Size"]), (&json!(5), &json!(-1)));
+        assert_eq!(list[0]["Odd"], json!([1.5, null, true]));
+        let kept = list[0]["Labels"].as_object().unwrap();
+        assert_eq!(kept[&format!("{PREFIX}stages")], long);
+        assert_eq!(kept.len(), MOST_ENTRIES + 1);
+        assert_eq!(list[1]["Ports"].as_array().unwrap().len(), MOST_ENTRIES);
+        // Long words share what there is; short ones stay, whatever is beside them; each thing has its own.
+        let length = |thing: usize, key: &str| list[thing][key].as_str().unwrap().len();
+        assert_eq!(
+            ["a", "b", "c", "d", "e"].map(|key| length(1, key)),
+            [half.len(), half.len(), 0, SHORT, 0]
+        );
+        assert_eq!(length(2, "a"), half.len());
+        // What an image says under our prefix is nobody's of ours.
+        let Things::<false>(images) = serde_json::from_str(&text).unwrap();
+        assert!(images[0]["Labels"].get(format!("{PREFIX}stages")).is_none());
+    }
+
+    #[test]
+    fn the_list_itself_has_no_end_and_may_be_none() {
+        let Things::<true>(list) = serde_json::from_str(&json!(vec![json!({}); 2000]).to_string()).unwrap();
+        assert_eq!(list.len(), 2000);
+        let Things::<true>(list) = serde_json::from_str("null").unwrap();
+        assert!(list.is_empty());
+        for wrong in ["{}", "[{]", "[{}", "7"] {
+            assert!(serde_json::from_str::<List>(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn chunks_of_any_size_are_one_text() {
+        let (sender, chunks) = mpsc::channel(8);
+        for chunk in ["[{\"a\"", "", ":\"b", "\"}]"] {
+            sender.try_send(Ok(Bytes::from_static(chunk.as_bytes()))).unwrap();
+        }
+        drop(sender);
+        let Things::<true>(list) = serde_json::from_reader(Chunks::new(chunks)).unwrap();
+        assert_eq!(list, [json!({"a": "b"})]);
+        let (sender, chunks) = mpsc::channel(8);
+        sender.try_send(Ok(Bytes::from_static(b"[{}"))).unwrap();
+        sender.try_send(Err(io::ErrorKind::TimedOut.into())).unwrap();
+        assert!(serde_json::from_reader::<_, List>(Chunks::new(chunks)).is_err());
+    }
+}

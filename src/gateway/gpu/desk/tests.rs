@@ -1,0 +1,128 @@
+//! The desk, by hand: who is given what, for how long.
+
+use super::*;
+use crate::gateway::gpu::allocate::tests::{card, holder, id};
+
+fn at(second: i64) -> Timestamp {
+    Timestamp::from_second(second).unwrap()
+}
+
+fn container(digit: char) -> ContainerId {
+    ContainerId::parse(&digit.to_string().repeat(64)).unwrap()
+}
+
+const ANN: Asker<'_> = Asker { uid: 1, login: "ann" };
+const BOB: Asker<'_> = Asker { uid: 2, login: "bob" };
+
+#[test]
+fn a_claim_that_comes_to_nothing_frees_its_cards() {
+    let (desk, cards) = (Desk::default(), [card(0, 1)]);
+    let scene = Scene { cards: &cards, leased: &[], now: at(0) };
+    let claim = desk.claim(scene, ANN, &Wanted::Some(1)).unwrap();
+    assert!(matches!(desk.claim(scene, BOB, &Wanted::Some(1)), Err(Denied::Taken(_))));
+    drop(claim);
+    assert!(desk.claim(scene, BOB, &Wanted::Some(1)).is_ok());
+}
+
+#[test]
+fn a_container_keeps_its_cards_for_a_moment_and_starts_with_them() {
+    let (desk, cards) = (Desk::default(), [card(0, 1)]);
+    let scene = |now| Scene { cards: &cards, leased: &[], now: at(now) };
+    desk.claim(scene(0), ANN, &Wanted::Some(1)).unwrap().for_container(&container('a'), "train", at(0));
+    let Err(Denied::Taken(taken)) = desk.claim(scene(10), BOB, &Wanted::Some(1)) else { panic!() };
+    assert_eq!((taken[0].login.as_str(), taken[0].container.as_str()), ("ann", "train"));
+    desk.reclaim(scene(20), ANN, &container('a'), &[id(0)]).unwrap();
+    // Never started: after a moment it is anybody's, and then not the container's any more.
+    desk.claim(scene(30), ANN, &Wanted::Some(1)).unwrap().for_container(&container('b'), "late", at(30));
+    let bobs = desk.claim(scene(91), BOB, &Wanted::Some(1)).unwrap();
+    assert!(desk.reclaim(scene(92), ANN, &container('b'), &[id(0)]).is_err());
+    drop(bobs);
+    assert!(desk.reclaim(scene(93), ANN, &container('b'), &[id(0)]).is_ok());
+}
+
+#[test]
+fn who_does_not_wait_does_not_jump_the_line() {
+    let (desk, cards) = (Desk::default(), [card(0, 1), card(1, 1)]);
+    let busy = [Holder { until: Some(at(9)), ..holder(9, &[id(0)]) }];
+    let scene = |leased| Scene { cards: &cards, leased, now: at(0) };
+    let ticket = desk.join(ANN, Wanted::Some(2), None).unwrap();
+    let Err(Denied::Taken(taken)) = desk.claim(scene(&busy), BOB, &Wanted::Some(1)) else { panic!() };
+    assert_eq!(taken.len(), 1, "{taken:?}");
+    assert_eq!(desk.serve(scene(&busy)), (false, vec![]));
+    assert_eq!(desk.stands(ticket, &[]), Standing::Waits(0));
+    assert_eq!(desk.serve(scene(&[])), (true, vec![]));
+    assert_eq!(desk.stands(ticket, &[]), Standing::Given(vec![id(0), id(1)]));
+    assert!(desk.claim(scene(&[]), BOB, &Wanted::Some(1)).is_err());
+    assert_eq!(desk.claim(scene(&[]), ANN, &Wanted::Some(2)).unwrap().cards(), [id(0), id(1)]);
+}
+
+#[test]
+fn what_was_given_and_is_not_used_is_given_on() {
+    let (desk, cards) = (Desk::default(), [card(0, 1)]);
+    let scene = |now| Scene { cards: &cards, leased: &[], now: at(now) };
+    let (first, second) =
+        (desk.join(ANN, Wanted::Some(1), None).unwrap(), desk.join(BOB, Wanted::Some(1), None).unwrap());
+    desk.serve(scene(0));
+    assert_eq!(
+        (desk.stands(first, &[]), desk.stands(second, &[])),
+        (Standing::Given(vec![id(0)]), Standing::Waits(0))
+    );
+    desk.serve(scene(61));
+    assert_eq!(
+        (desk.stands(first, &[]), desk.stands(second, &[])),
+        (Standing::Gone, Standing::Given(vec![id(0)]))
+    );
+    assert!(desk.claim(scene(62), ANN, &Wanted::Some(1)).is_err());
+    assert!(desk.claim(scene(62), BOB, &Wanted::Some(1)).is_ok());
+}
+
+#[test]
+fn nobody_fills_the_line_alone() {
+    let desk = Desk::default();
+    for _ in 0..MOST_TICKETS {
+        desk.join(ANN, Wanted::Some(1), None).unwrap();
+    }
+    assert!(desk.join(ANN, Wanted::Some(1), None).unwrap_err().contains('8'));
+    assert!(desk.join(BOB, Wanted::Some(1), None).is_ok());
+}
+
+#[test]
+fn what_is_kept_and_not_used_counts() {
+    let (desk, cards) = (Desk::default(), [card(0, 1), card(1, 1), card(2, 1)]);
+    let scene = |now| Scene { cards: &cards, leased: &[], now: at(now) };
+    let one = Wanted::Some(1);
+    let kept = |by: Option<&ContainerId>, now| desk.kept(1, &one, by, at(now));
+    let claim = desk.claim(scene(0), ANN, &one).unwrap();
+    assert_eq!(kept(None, 0), [("a create under way".to_owned(), 1)]);
+    claim.for_container(&container('a'), "train", at(0));
+    assert_eq!(kept(None, 1), [("train".to_owned(), 1)]);
+    // Its own start uses them up, and nobody else's matter.
+    assert_eq!(kept(Some(&container('a')), 1), []);
+    assert_eq!(desk.kept(2, &one, None, at(1)), []);
+    // What the line gave serves one wish: the second one finds it taken.
+    desk.join(ANN, Wanted::Some(1), None).unwrap();
+    desk.serve(scene(1));
+    assert_eq!(kept(None, 2), [("train".to_owned(), 1)]);
+    assert_eq!(desk.kept(1, &Wanted::Some(2), Some(&container('a')), at(2)), [("a place in line".into(), 1)]);
+    assert_eq!(kept(None, 62), []);
+}
+
+#[test]
+fn who_has_enough_waits_for_their_own() {
+    let (desk, cards) = (Desk::default(), [card(0, 1), card(1, 1)]);
+    let scene = |leased| Scene { cards: &cards, leased, now: at(0) };
+    let anns = [holder(1, &[id(0)])];
+    let (first, second) = (
+        desk.join(ANN, Wanted::Some(1), Some(1)).unwrap(),
+        desk.join(BOB, Wanted::Some(1), Some(1)).unwrap(),
+    );
+    assert_eq!(desk.stands(first, &anns), Standing::HasEnough);
+    assert_eq!(desk.serve(scene(&anns)), (true, vec![]));
+    assert_eq!(desk.stands(second, &anns), Standing::Given(vec![id(1)]));
+    assert_eq!(desk.stands(first, &anns), Standing::HasEnough);
+    // Nor is anything kept for them meanwhile.
+    desk.leave(second);
+    assert!(desk.claim(Scene { now: at(61), ..scene(&anns) }, BOB, &Wanted::Some(1)).is_ok());
+    assert_eq!(desk.serve(scene(&[])), (true, vec![]));
+    assert!(matches!(desk.stands(first, &[]), Standing::Given(_)));
+}

@@ -1,0 +1,75 @@
+//! Why the gateway has stopped a container: for its owner to read until it is started again, or gone.
+
+use super::engine::ContainerId;
+use super::kept;
+use std::collections::{HashMap, HashSet};
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+#[derive(Debug)]
+pub(super) struct Reasons {
+    dir: PathBuf,
+    held: Mutex<HashMap<ContainerId, String>>,
+}
+
+impl Reasons {
+    pub(super) fn open(dir: &Path) -> io::Result<Self> {
+        let held =
+            kept::open(dir, |text| Some(text.trim_end().to_owned()).filter(|words| !words.is_empty()))?;
+        Ok(Self { dir: dir.to_owned(), held: Mutex::new(held) })
+    }
+
+    /// Before the container is stopped. What cannot be written is told as long as this gateway lives.
+    pub(super) fn put(&self, id: &ContainerId, words: String) {
+        if let Err(error) = fs::write(self.dir.join(id.as_str()), format!("{words}\n")) {
+            tracing::warn!("why a container was stopped is not written down: {error}");
+        }
+        self.held().insert(id.clone(), words);
+    }
+
+    pub(super) fn of(&self, id: &ContainerId) -> Option<String> {
+        self.held().get(id).cloned()
+    }
+
+    /// It is started.
+    pub(super) fn forget(&self, id: &ContainerId) {
+        if self.held().remove(id).is_some() {
+            kept::forget(&self.dir, id);
+        }
+    }
+
+    /// Forgets all but these.
+    pub(super) fn keep(&self, ids: &HashSet<&ContainerId>) {
+        let others: Vec<ContainerId> = self.held().keys().filter(|id| !ids.contains(id)).cloned().collect();
+        others.iter().for_each(|id| self.forget(id));
+    }
+
+    fn held(&self) -> MutexGuard<'_, HashMap<ContainerId, String>> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_is_told_until_the_container_is_started_or_gone() {
+        let dir = tempfile::tempdir().unwrap();
+        let id = |digit: char| ContainerId::parse(&digit.to_string().repeat(64)).unwrap();
+        let reasons = Reasons::open(dir.path()).unwrap();
+        for digit in ['a', 'b', 'c'] {
+            reasons.put(&id(digit), format!("words of {digit}"));
+        }
+        reasons.forget(&id('a'));
+        reasons.forget(&id('d'));
+        drop(reasons);
+        let reasons = Reasons::open(dir.path()).unwrap();
+        assert_eq!((reasons.of(&id('a')), reasons.of(&id('b'))), (None, Some("words of b".to_owned())));
+        reasons.keep(&HashSet::from([&id('c')]));
+        assert_eq!((reasons.of(&id('b')), reasons.of(&id('c')).is_some()), (None, true));
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+    }
+}

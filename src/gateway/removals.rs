@@ -1,0 +1,95 @@
+//! Containers that are to be removed: whatever keeps one of them locked, and can be given up, is.
+//!
+//! Otherwise its owner could keep one from its admin: by copies that trickle, one behind the other, or by a start that
+//! waits for another start.
+
+use super::engine::{ContainerId, Owned};
+use super::error::Error;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use tokio::sync::Notify;
+
+#[derive(Debug, Default)]
+pub(super) struct Removals(Mutex<Book>);
+
+#[derive(Debug, Default)]
+struct Book {
+    /// What has a container's lock and may be given up; one at the most for each.
+    under_way: HashMap<ContainerId, Weak<Notify>>,
+    /// How many wait to remove it.
+    wanted: HashMap<ContainerId, usize>,
+}
+
+/// While it is there, what has this container's lock is given up, and so is what gets it next.
+#[derive(Debug)]
+pub(super) struct Wanted<'a> {
+    removals: &'a Removals,
+    id: ContainerId,
+}
+
+/// What is told to whom was given up.
+pub(super) fn being_removed() -> Error {
+    Error::Conflict("the container is being removed".into())
+}
+
+impl Removals {
+    /// For who has just got the container's lock: notified when it is to be given back, refused if it is already.
+    pub(super) fn watch(&self, container: &Owned) -> Result<Arc<Notify>, Error> {
+        self.begin(container.id()).ok_or_else(being_removed)
+    }
+
+    fn begin(&self, id: &ContainerId) -> Option<Arc<Notify>> {
+        let mut book = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if book.wanted.contains_key(id) {
+            return None;
+        }
+        book.under_way.retain(|_, work| work.strong_count() > 0);
+        let cut = Arc::new(Notify::new());
+        book.under_way.insert(id.clone(), Arc::downgrade(&cut));
+        Some(cut)
+    }
+
+    /// For who is about to wait for the container's lock, to remove it.
+    pub(super) fn want(&self, id: &ContainerId) -> Wanted<'_> {
+        let mut book = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        *book.wanted.entry(id.clone()).or_default() += 1;
+        if let Some(work) = book.under_way.get(id).and_then(Weak::upgrade) {
+            work.notify_one();
+        }
+        Wanted { removals: self, id: id.clone() }
+    }
+}
+
+impl Drop for Wanted<'_> {
+    fn drop(&mut self) {
+        let mut book = self.removals.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = book.wanted.get_mut(&self.id) {
+            *count = count.saturating_sub(1);
+            if *count == 0 {
+                book.wanted.remove(&self.id);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    #[tokio::test]
+    async fn who_is_in_the_way_is_told_and_nobody_else() {
+        let id = |digit: char| ContainerId::parse(&digit.to_string().repeat(64)).unwrap();
+        let removals = Removals::default();
+        let (one, other) = (removals.begin(&id('a')).unwrap(), removals.begin(&id('b')).unwrap());
+        let (wanted, again) = (removals.want(&id('a')), removals.want(&id('a')));
+        one.notified().await;
+        assert!(tokio::time::timeout(Duration::from_millis(10), other.notified()).await.is_err());
+        drop((one, other, wanted));
+        assert!(removals.begin(&id('a')).is_none(), "the next in line goes too, while somebody waits");
+        drop(again);
+        assert!(removals.begin(&id('a')).is_some());
+        let book = removals.0.lock().unwrap();
+        assert_eq!((book.under_way.len(), book.wanted.len()), (1, 0));
+    }
+}
