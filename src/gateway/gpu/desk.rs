@@ -189,7 +189,7 @@ impl Desk {
         Ok(state.line.join(asker.uid, asker.login, wanted, most))
     }
 
-    /// The caller went: neither the place nor what it was given is kept.
+    /// The caller went: the place is not kept. What it was given is, for a moment: a create comes on its own connection.
     pub(in crate::gateway) fn leave(&self, ticket: u64) {
         lock(&self.0).line.leave(ticket);
     }
@@ -216,7 +216,7 @@ impl Desk {
         while let Some((ticket, cards)) =
             state.line.serve(scene.cards, &state.holders(scene.leased), &state.history)
         {
-            state.line.leave(ticket.number);
+            state.line.served(&ticket);
             let asker = Asker { uid: ticket.uid, login: &ticket.login };
             let until = scene.now.saturating_add(MOMENT).unwrap_or(Timestamp::MAX);
             state.hold(asker, &cards, By::Ticket(ticket.number), until);

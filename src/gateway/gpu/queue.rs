@@ -7,8 +7,9 @@ use crate::protocol::card::CardId;
 /// Somebody in the line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::gateway) struct Ticket {
-    /// Later tickets have greater numbers.
     pub(in crate::gateway) number: u64,
+    /// Since when it waits for its turn: since it came, or since its user had the turn before.
+    since: u64,
     pub(in crate::gateway) uid: u32,
     /// As it was at joining: to serve somebody must not wait for the name service.
     pub(in crate::gateway) login: String,
@@ -42,10 +43,24 @@ impl Line {
         wanted: Wanted,
         most: Option<u64>,
     ) -> u64 {
-        let number = self.next;
-        self.next += 1;
-        self.waiting.push(Ticket { number, uid, login: login.to_owned(), wanted, most });
+        let number = self.stamp();
+        self.waiting.push(Ticket { number, since: number, uid, login: login.to_owned(), wanted, most });
         number
+    }
+
+    fn stamp(&mut self) -> u64 {
+        self.next += 1;
+        self.next
+    }
+
+    /// A ticket has had its turn: what else its user waits for comes after everybody who waits now.
+    pub(in crate::gateway) fn served(&mut self, ticket: &Ticket) {
+        self.leave(ticket.number);
+        let mut waiting = std::mem::take(&mut self.waiting);
+        for other in waiting.iter_mut().filter(|other| other.uid == ticket.uid) {
+            other.since = self.stamp();
+        }
+        self.waiting = waiting;
     }
 
     pub(in crate::gateway) fn leave(&mut self, number: u64) {
@@ -67,16 +82,14 @@ impl Line {
     /// The order of service: everybody's first ticket before anybody's second, and by arrival among these.
     ///
     /// A user who files a hundred tickets thus delays everybody else by one at most, and nobody starves: a ticket only
-    /// moves up, as each one that is served or left makes its user's next one the first.
+    /// moves up. One that is served makes its user's next one the first, but the last of the first: it was behind them all.
     pub(in crate::gateway) fn order(&self) -> Vec<&Ticket> {
         let rank = |ticket: &Ticket| {
-            self.waiting
-                .iter()
-                .filter(|other| other.uid == ticket.uid && other.number < ticket.number)
-                .count()
+            let earlier = |other: &&Ticket| other.uid == ticket.uid && other.number < ticket.number;
+            self.waiting.iter().filter(earlier).count()
         };
         let mut order: Vec<&Ticket> = self.waiting.iter().collect();
-        order.sort_by_cached_key(|ticket| (rank(ticket), ticket.number));
+        order.sort_by_cached_key(|ticket| (rank(ticket), ticket.since));
         order
     }
 
@@ -144,6 +157,7 @@ mod tests {
     use super::super::allocate::tests::{card, holder, id};
     use super::*;
     use proptest::prelude::*;
+    use std::collections::HashSet;
 
     fn line(tickets: &[(u32, usize)]) -> Line {
         let mut line = Line::default();
@@ -157,9 +171,25 @@ mod tests {
     fn everybodys_first_ticket_comes_before_anybodys_second() {
         let line = line(&[(1, 1), (1, 1), (1, 1), (2, 1), (3, 1), (2, 1)]);
         let order: Vec<u64> = line.order().iter().map(|ticket| ticket.number).collect();
-        assert_eq!(order, [0, 3, 4, 1, 5, 2]);
-        assert_eq!(line.before(5), Some(4));
+        assert_eq!(order, [1, 4, 5, 2, 6, 3]);
+        assert_eq!(line.before(6), Some(4));
         assert_eq!(line.before(9), None);
+    }
+
+    #[test]
+    fn who_had_a_turn_is_behind_who_had_none() {
+        let cards = [card(0, 1)];
+        let mut line = line(&[(1, 1), (1, 1), (1, 1), (2, 1)]);
+        let mut turns = Vec::new();
+        while let Some((ticket, _)) = line.serve(&cards, &[], &History::default()) {
+            line.served(&ticket);
+            turns.push(ticket.uid);
+            // Who comes now comes after who waits already.
+            if turns.len() == 1 {
+                line.join(3, "", Wanted::Some(1), None);
+            }
+        }
+        assert_eq!(turns, [1, 2, 1, 3, 1]);
     }
 
     #[test]
@@ -189,8 +219,8 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever else arrives, and however often: a ticket is served after at most as many others as there were
-        /// users before it, once for each ticket of its own user's that was there first.
+        /// Whatever else arrives, and however often: for each ticket of its own user's that was there first, and for
+        /// itself, a ticket waits for one of each other user's.
         #[test]
         fn nobody_starves(
             first in prop::collection::vec((0u32..6, 1usize..4), 1..12),
@@ -199,7 +229,13 @@ mod tests {
         ) {
             let cards: Vec<Card> = (0..4).map(|n| card(n, 1)).collect();
             let mut line = line(&first);
-            let watched = u64::try_from(watched % first.len()).unwrap();
+            let watched = watched % first.len();
+            let uid = first[watched].0;
+            let others = first.iter().map(|(uid, _)| *uid).filter(|other| *other != uid).collect::<HashSet<u32>>().len();
+            let earlier = first[..watched].iter().filter(|(other, _)| *other == uid).count();
+            // The first turn waits for those who were there alone.
+            let most = others + earlier * (1 + others + 40);
+            let watched = line.waiting[watched].number;
             let (mut holders, mut later) = (Vec::<Holder>::new(), later.into_iter());
             let mut served_before = 0;
             for round in 0..1000 {
@@ -209,12 +245,9 @@ mod tests {
                 }
                 match line.serve(&cards, &holders, &History::default()) {
                     Some((ticket, granted)) => {
-                        line.leave(ticket.number);
+                        line.served(&ticket);
                         if ticket.number == watched {
-                            // Each of the others was there before, or the first of a newcomer for each own one before it.
-                            let own = first.iter().take(usize::try_from(watched).unwrap());
-                            let own = own.filter(|(uid, _)| *uid == first[usize::try_from(watched).unwrap()].0).count();
-                            prop_assert!(served_before <= first.len() + own * 40, "{served_before} in round {round}");
+                            prop_assert!(served_before <= most, "{served_before} and not {most} in round {round}");
                             return Ok(());
                         }
                         served_before += 1;
