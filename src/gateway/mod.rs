@@ -37,6 +37,7 @@ mod pace;
 mod peer;
 mod places;
 mod reasons;
+mod recent;
 mod reference;
 mod removals;
 mod routes;

@@ -6,11 +6,13 @@ use super::engine::{Engine, Files};
 use super::options::Options;
 use super::peer::Peer;
 use super::places::Places;
+use super::recent::Recent;
 use super::staging::Stager;
 use super::wall::Wall;
 use crate::policy::{Limits, Policy, Problems, Who};
 use crate::protocol::place;
 use anyhow::Context;
+use serde_json::Value;
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -26,6 +28,9 @@ const ANSWERS: usize = 8;
 
 /// Copies out of one user's that may be rewritten at once, a few MiB each: another waits for its place.
 const REWRITES: usize = 4;
+
+/// Lists of processes that one user may ask for at once: another waits for its place.
+const TOPS: usize = 2;
 
 /// Exec instances that one user may have in the making at once: another waits for its place.
 const EXECS: usize = 16;
@@ -54,6 +59,11 @@ pub(super) struct Gateway {
     pub(super) removals: super::removals::Removals,
     /// What each user has done, one after the other.
     pub(super) pace: super::pace::Pace,
+    /// Processes that the engine lists with a program of the host's, per uid.
+    pub(super) tops: Places,
+    /// What the engine says of itself, for which it runs programs.
+    pub(super) version: Recent<Value>,
+    pub(super) info: Recent<Value>,
     /// Exec instances in the making, per uid: what is made is counted then.
     pub(super) execs: Places,
     /// Answers that are whole in memory, per uid.
@@ -100,6 +110,9 @@ impl Gateway {
             rewrites: Places::new(REWRITES),
             removals: super::removals::Removals::default(),
             pace: super::pace::Pace::default(),
+            tops: Places::new(TOPS),
+            version: Recent::default(),
+            info: Recent::default(),
             execs: Places::new(EXECS),
             answers: Places::new(ANSWERS),
             born: Instant::now(),
@@ -132,6 +145,9 @@ impl Gateway {
             rewrites: Places::new(REWRITES),
             removals: super::removals::Removals::default(),
             pace: super::pace::Pace::default(),
+            tops: Places::new(TOPS),
+            version: Recent::default(),
+            info: Recent::default(),
             execs: Places::new(EXECS),
             answers: Places::new(ANSWERS),
             born: Instant::now(),

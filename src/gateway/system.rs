@@ -35,7 +35,7 @@ pub(super) async fn ping(
 /// The engine's version, capped at what the gateway knows, and the gateway's own.
 pub(super) async fn version(_: Peer, State(gateway): State<Arc<Gateway>>) -> Result<Json<Value>, Error> {
     let api = gateway.engine.api_version().await?;
-    let mut version = gateway.engine.get(Target::new("/version")).await?;
+    let mut version = gateway.version.get(|| engines(&gateway, "/version")).await?;
     if let Some(fields) = version.as_object_mut() {
         fields.insert("ApiVersion".into(), json!(api));
         fields.insert("MinAPIVersion".into(), json!(format!("{}.{}", OLDEST.0, OLDEST.1)));
@@ -47,6 +47,15 @@ pub(super) async fn version(_: Peer, State(gateway): State<Arc<Gateway>>) -> Res
     Ok(Json(version))
 }
 
+/// What the engine says of itself. It runs its runtime and its init for that, each time.
+fn engines(
+    gateway: &Arc<Gateway>,
+    path: &'static str,
+) -> impl Future<Output = Result<Value, Error>> + Send + 'static {
+    let gateway = gateway.clone();
+    async move { Ok(gateway.engine.get(Target::new(path)).await?) }
+}
+
 /// There are no plugins here.
 pub(super) async fn plugin(_: Peer, Path(word): Path<String>) -> Error {
     Error::NoPlugin(escape_line(&word).chars().take(200).collect())
@@ -54,7 +63,7 @@ pub(super) async fn plugin(_: Peer, Path(word): Path<String>) -> Error {
 
 /// What clients look at in `info`: the engine's kind and size, and the caller's own counts.
 pub(super) async fn info(peer: Peer, State(gateway): State<Arc<Gateway>>) -> Result<Json<Value>, Error> {
-    let info = gateway.engine.get(Target::new("/info")).await?;
+    let info = gateway.info.get(|| engines(&gateway, "/info")).await?;
     let own = gateway.engine.own(&peer, false).await?;
     let running = own.iter().filter(|owned| owned.running()).count();
     let mut shown = json!({ "Containers": own.len(), "ContainersRunning": running,

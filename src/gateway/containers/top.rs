@@ -9,6 +9,7 @@ use crate::gateway::error::Error;
 use crate::gateway::peer::Peer;
 use crate::gateway::routes::Word;
 use crate::gateway::state::Gateway;
+use crate::gateway::task::to_the_end;
 use axum::Json;
 use axum::extract::{Query, State};
 use serde::Deserialize;
@@ -72,7 +73,13 @@ pub(in crate::gateway) async fn top(
     if !words.is_empty() {
         target = target.with("ps_args", &words);
     }
-    match gateway.engine.get(target).await {
+    // The engine goes on when the caller hangs up, and so does the place.
+    let place = gateway.tops.of(peer.uid()).acquire_owned().await;
+    let processes = to_the_end(async move {
+        let _place = place;
+        Ok(gateway.engine.get(target).await)
+    });
+    match processes.await? {
         // The engine quotes what `ps` wrote, which may be of anybody's process.
         Err(EngineError::Said { status, .. }) if status.is_server_error() => {
             Err(Error::Internal("the engine cannot list the processes of this container".into()))

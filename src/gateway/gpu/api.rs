@@ -32,7 +32,7 @@ pub(in crate::gateway) async fn list(
     peer.account()?;
     let now = Timestamp::now();
     let holders = gateway.gpus.desk.holders(&gateway.gpus.leased(), now);
-    let processes = super::processes::Owners::find(&gateway).await?;
+    let processes = super::processes::Owners::of_late(&gateway).await?;
     let cards = gateway.gpus.inventory.cards().into_iter().enumerate().map(|(place, card)| {
         let held = holders.iter().filter(|holder| holder.cards.contains(&card.id)).map(|holder| {
             let since = gateway.gpus.since(holder, &card.id);

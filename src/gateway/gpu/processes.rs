@@ -2,38 +2,48 @@
 
 use super::inventory::Process;
 use crate::gateway::engine::{EngineError, Target};
+use crate::gateway::error::Error;
 use crate::gateway::state::Gateway;
 use serde_json::{Value, json};
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// How long the engine may take to tell of one container's processes.
 const PATIENCE: Duration = Duration::from_secs(3);
 
 /// The processes of all containers that hold cards, by the host's pid.
-pub(super) struct Owners(HashMap<u32, (String, String)>);
+#[derive(Debug, Default, Clone)]
+pub(super) struct Owners(Arc<HashMap<u32, (String, String)>>);
 
 impl Owners {
-    pub(super) async fn find(gateway: &Gateway) -> Result<Self, EngineError> {
-        let mut owners = HashMap::new();
+    /// As they were a moment ago, at most: everybody may ask, and it is the engine and the holders who are asked.
+    pub(super) async fn of_late(gateway: &Arc<Gateway>) -> Result<Self, Error> {
         // Without processes to tell apart the engine need not be asked.
-        if gateway.gpus.inventory.busy() {
-            let everyones = gateway.engine.everyones().await?;
-            let holding =
-                everyones.iter().filter(|found| found.running() && !found.labels().cards.is_empty());
-            let asked = holding.map(|found| async move {
-                let target = Target::new(format!("/containers/{}/top", found.id())).of(found.owner());
-                let target = target.with("ps_args", "-eo pid");
-                // A name beside a process, not more: whoever asks does not wait long for one that is busy.
-                let top = tokio::time::timeout(PATIENCE, gateway.engine.get(target)).await;
-                (found, top.map(Result::unwrap_or_default).unwrap_or_default())
-            });
-            for (found, top) in futures_util::future::join_all(asked).await {
-                let owner = (found.labels().login.clone(), found.name().to_string());
-                owners.extend(pids(&top).into_iter().map(|pid| (pid, owner.clone())));
-            }
+        if !gateway.gpus.inventory.busy() {
+            return Ok(Self::default());
         }
-        Ok(Self(owners))
+        let asked = gateway.clone();
+        gateway.gpus.owners.get(|| async move { Ok(Self::find(&asked).await?) }).await
+    }
+
+    async fn find(gateway: &Gateway) -> Result<Self, EngineError> {
+        let mut owners = HashMap::new();
+        let everyones = gateway.engine.everyones().await?;
+        let holding = everyones.iter().filter(|found| found.running() && !found.labels().cards.is_empty());
+        let asked = holding.map(|found| async move {
+            // Its owner's own places are for what the owner asks.
+            let target = Target::new(format!("/containers/{}/top", found.id())).of_upkeep(found.owner());
+            let target = target.with("ps_args", "-eo pid");
+            // A name beside a process, not more: whoever asks does not wait long for one that is busy.
+            let top = tokio::time::timeout(PATIENCE, gateway.engine.get(target)).await;
+            (found, top.map(Result::unwrap_or_default).unwrap_or_default())
+        });
+        for (found, top) in futures_util::future::join_all(asked).await {
+            let owner = (found.labels().login.clone(), found.name().to_string());
+            owners.extend(pids(&top).into_iter().map(|pid| (pid, owner.clone())));
+        }
+        Ok(Self(Arc::new(owners)))
     }
 
     /// A process that is in none of our containers is the host's.
@@ -61,7 +71,7 @@ mod tests {
     fn a_process_is_its_containers_or_the_hosts() {
         let top = json!({"Titles": ["PID"], "Processes": [["12"], [" 34 "], ["x"]]});
         assert_eq!(pids(&top), [12, 34]);
-        let owners = Owners(HashMap::from([(12, ("ann".into(), "train".into()))]));
+        let owners = Owners(Arc::new(HashMap::from([(12, ("ann".into(), "train".into()))])));
         assert_eq!(owners.shown(&Process { pid: 12, memory: Some(5) })["Login"], "ann");
         assert_eq!(owners.shown(&Process { pid: 13, memory: None })["Login"], Value::Null);
     }

@@ -6,10 +6,12 @@ use super::desk::{Asker, Claim, Desk, Scene};
 use super::hours::Hours;
 use super::inventory::Inventory;
 use super::lease::{Lease, Leases, after};
+use super::processes::Owners;
 use super::terminals::Terminals;
 use crate::gateway::answer::clock;
 use crate::gateway::engine::{ContainerId, Owned};
 use crate::gateway::error::Error;
+use crate::gateway::recent::Recent;
 use crate::policy::{Limits, WeekUsed};
 use crate::protocol::amount::Span;
 use crate::protocol::card::CardId;
@@ -28,6 +30,7 @@ pub(in crate::gateway) struct Gpus {
     pub(super) leases: Leases,
     pub(super) desk: Desk,
     pub(in crate::gateway) terminals: Terminals,
+    pub(super) owners: Recent<Owners>,
     hours: Hours,
     /// Held from looking at who has which card to having written the decision down: in between, a card would be free for
     /// everybody who looks.
@@ -55,6 +58,7 @@ impl Gpus {
             inventory: Inventory::default(),
             desk: Desk::default(),
             terminals: Terminals::default(),
+            owners: Recent::default(),
             deciding: Mutex::default(),
             changed: watch::Sender::new(0),
         })
