@@ -11,6 +11,9 @@ use crate::protocol::name::ContainerRef;
 use std::time::Duration;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
+/// How long the gateway may take to hear that a process is left to itself.
+const LEAVE: Duration = Duration::from_secs(10);
+
 /// What is attached, and how.
 pub(crate) struct Wanted {
     pub(crate) tty: bool,
@@ -123,7 +126,9 @@ impl Session {
                         self.raw = None;
                     }
                     Some(End::Detached) => {
-                        self.process.leave(api).await;
+                        // Whatever the gateway does, there is a terminal to go on with.
+                        self.raw = None;
+                        let _late = tokio::time::timeout(LEAVE, self.process.leave(api)).await;
                         return Err(Over::Detached);
                     }
                     Some(End::StdoutClosed) => return Err(Over::StdoutClosed),

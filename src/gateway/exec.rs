@@ -4,7 +4,7 @@ use super::audit;
 use super::body::{Whole, json_body};
 use super::containers;
 use super::create::parse_exec;
-use super::engine::{ContainerId, ExecId, Owned, exec_body};
+use super::engine::{ContainerId, EngineError, ExecId, Owned, exec_body};
 use super::error::Error;
 use super::leash::Leash;
 use super::peer::Peer;
@@ -91,9 +91,15 @@ pub(super) async fn start(
     let of = peer.clone();
     let started = to_the_end(async move {
         // Before: one that cannot be started does not wait for it any more.
-        let mark = gateway.leashes.take(&exec);
-        let answer = gateway.engine.exec_start(of.uid(), &exec, body.detach, body.tty).await?;
-        let mark = mark.filter(|_| !body.detach);
+        let waited = gateway.leashes.take(&exec);
+        let answer = match gateway.engine.exec_start(of.uid(), &exec, body.detach, body.tty).await {
+            Err(error @ (EngineError::Away(..) | EngineError::Crowded(_))) => {
+                gateway.leashes.put_back(&exec, waited);
+                return Err(error.into());
+            }
+            answer => answer?,
+        };
+        let mark = waited.filter(|_| !body.detach).map(|waited| waited.mark);
         Ok((answer, mark.map(|mark| Leash::new(gateway.clone(), of, container, exec, mark))))
     });
     let (answer, leash) = started.await?;

@@ -31,10 +31,10 @@ pub(super) struct Leashes {
 }
 
 #[derive(Debug)]
-struct Waiting {
+pub(super) struct Waiting {
     uid: u32,
     container: ContainerId,
-    mark: Mark,
+    pub(super) mark: Mark,
     since: Instant,
 }
 
@@ -73,9 +73,16 @@ impl Leashes {
         self.waiting().retain(|_, one| waits(one));
     }
 
-    /// The mark of an exec that is started now.
-    pub(super) fn take(&self, exec: &ExecId) -> Option<Mark> {
-        self.waiting().remove(exec).map(|one| one.mark)
+    /// An exec that is started now does not wait any more, whether it can be started or not.
+    pub(super) fn take(&self, exec: &ExecId) -> Option<Waiting> {
+        self.waiting().remove(exec)
+    }
+
+    /// The engine was not even asked: it waits as it did.
+    pub(super) fn put_back(&self, exec: &ExecId, one: Option<Waiting>) {
+        if let Some(one) = one {
+            self.waiting().insert(exec.clone(), one);
+        }
     }
 
     /// The caller leaves the process on purpose.

@@ -101,7 +101,7 @@ async fn make(gateway: &Gateway, peer: &Peer, wish: &NetworkWish) -> Result<Stri
     let account = peer.account()?;
     gateway.wall.stands()?;
     // Counted and made under one turn: no two of one user's at once.
-    let _turn = gateway.engine.turn(peer.uid()).await;
+    let _turn = super::containers::turn(gateway, peer).await?;
     let own = gateway.engine.networks_of(peer).await?;
     let names: Vec<String> =
         own.iter().filter(|network| network.is_named()).map(|network| network.shown().to_owned()).collect();

@@ -96,7 +96,7 @@ pub(super) async fn create(
 ) -> Result<(StatusCode, Json<Value>), Error> {
     let VolumeWish { name, labels } = volume_wish(json_body(&body)?)?;
     let made = to_the_end(async move {
-        let _turn = gateway.engine.turn(peer.uid()).await;
+        let _turn = super::containers::turn(&gateway, &peer).await?;
         let made = ensure(&gateway, &peer, &name, &labels).await;
         if let Err(error) = &made {
             audit::refused(&peer, "volume-create", name.as_str(), error);

@@ -1,5 +1,6 @@
 //! `POST /containers/create`: wish, admission, stages, body; each step undone if a later one fails.
 
+use super::lock::turn;
 use crate::gateway::body::{Whole, json_body};
 use crate::gateway::create::{NetworkWord, Settings, VolumeAsk, Wish, parse};
 use crate::gateway::engine::{ContainerId, GpuGrant, Grant, StageLabel, Turn, VolumeGrant, network_name};
@@ -69,7 +70,7 @@ pub(in crate::gateway) async fn plan(
 ) -> Result<Value, Error> {
     let wish = wish(peer, &CreateQuery { name, ..CreateQuery::default() }, body)?;
     let image = images::admit(gateway, peer, &wish.image).await?;
-    let turn = gateway.engine.turn(peer.uid()).await;
+    let turn = turn(gateway, peer).await?;
     let (name, allowance) = admit(gateway, peer, &turn, &wish, &image).await?;
     let mounts = allowance.mounts().iter().map(|mount| {
         json!({ "Source": mount.root.join(&mount.relative), "Target": mount.target, "Mode": mount.access })
@@ -97,7 +98,7 @@ async fn admit_and_create(
     time: Option<Span>,
 ) -> Result<String, Error> {
     let image = images::admit(gateway, peer, &wish.image).await?;
-    let turn = gateway.engine.turn(peer.uid()).await;
+    let turn = turn(gateway, peer).await?;
     let (name, allowance) = admit(gateway, peer, &turn, &wish, &image).await?;
     mark::at("create-admitted");
     let (claim, gpus) = gpus(gateway, peer, &wish, time)?.unzip();

@@ -11,6 +11,9 @@ use tokio::sync::OwnedMutexGuard;
 /// How long a verb waits for another one, or a copy, on the same container.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// How long a create or start waits for those of the same user.
+const BEHIND: Duration = Duration::from_secs(120);
+
 pub(super) async fn lock(gateway: &Gateway, container: &Owned) -> Result<OwnedMutexGuard<()>, Error> {
     tokio::time::timeout(PATIENCE, gateway.engine.lock(container.id())).await.map_err(|_| {
         Error::Conflict(format!(
@@ -41,6 +44,13 @@ pub(super) async fn lock_and_turn<'g>(
     tokio::select! {
         biased;
         () = cut.notified() => Err(being_removed()),
-        turn = gateway.engine.turn(peer.uid()) => Ok((lock, turn)),
+        turn = turn(gateway, peer) => Ok((lock, turn?)),
     }
+}
+
+/// The caller's turn. An engine may never end a start, and who waits behind it hears of it.
+pub(in crate::gateway) async fn turn<'g>(gateway: &'g Gateway, peer: &Peer) -> Result<Turn<'g>, Error> {
+    tokio::time::timeout(BEHIND, gateway.engine.turn(peer.uid())).await.map_err(|_| {
+        Error::Conflict("a create or start of yours has not ended for two minutes; try again later".into())
+    })
 }

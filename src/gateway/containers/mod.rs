@@ -13,5 +13,6 @@ pub(super) use act::{kill, prune, remove, remove_now, rename, restart, start, st
 pub(super) use create::{create, plan};
 pub(super) use filter::Filters;
 pub(super) use list::{inspect, list};
+pub(super) use lock::turn;
 pub(super) use stream::{Tied, attach, is_time, join, logs, resize, stats, wait};
 pub(super) use top::top;
