@@ -17,7 +17,7 @@ use std::sync::Arc;
 pub(super) async fn quota(peer: Peer, State(gateway): State<Arc<Gateway>>) -> Result<Json<Quota>, Error> {
     let account = peer.account()?;
     let limits = gateway.limits(account);
-    let usage = gateway.engine.turn(peer.uid()).await.usage(&peer, false).await?;
+    let usage = gateway.engine.usage(&peer).await?;
     let mut quota = limits.quota(account.login(), peer.uid(), &usage);
     if limits.most_gpus() != Some(0) {
         quota.lines.push(limits.week_line(gateway.gpus.week(peer.uid(), jiff::Timestamp::now())));

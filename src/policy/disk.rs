@@ -31,15 +31,39 @@ impl Limits {
         if total.fits() {
             return Ok(());
         }
-        let what = format!("{} of {} are taken", line.used, line.limit);
-        let mut no = refusal(QUOTA, "total.disk", &self.total.disk.source, &what);
+        Err(self.taken(used, &format!("{} of {} are taken", line.used, line.limit)))
+    }
+
+    /// How much may still be written, where somebody counts it as it comes.
+    pub fn disk_room(&self, used: &Usage) -> Result<Room, Refusal> {
+        self.disk_left(used)?;
+        let line = self.disk(used).line();
+        let what =
+            format!("the copy holds more than {}, {} of {} are taken", line.left, line.used, line.limit);
+        let left = self.disk(used).left().most().map(|left| left.0);
+        Ok(Room { left, over: self.taken(used, &what) })
+    }
+
+    fn taken(&self, used: &Usage, what: &str) -> Refusal {
+        let total = self.disk(used);
+        let mut no = refusal(QUOTA, "total.disk", &self.total.disk.source, what);
         no.used = Some(total.holders());
-        no.limit = Some(line.limit);
-        Err(no.hint(match used.disk.iter().max_by_key(|held| held.bytes) {
+        no.limit = Some(total.line().limit);
+        // Who holds nothing has nothing to remove.
+        let largest = used.disk.iter().filter(|held| held.bytes > Some(Bytes(0)));
+        no.hint(match largest.max_by_key(|held| held.bytes) {
             Some(held) => removal(held),
             None => "`ie-container quota` shows what you may have".to_owned(),
-        }))
+        })
     }
+}
+
+/// What may still be written, and what is said to who writes more.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Room {
+    /// In bytes; nothing where there is no limit.
+    pub left: Option<u64>,
+    pub over: Refusal,
 }
 
 fn removal(held: &Held) -> String {

@@ -47,6 +47,7 @@ mod tests;
 pub use allowance::Allowance;
 pub use ask::{Ask, ImageAsk, MountAsk, PortAsk, Protocol, ProtocolError};
 pub use cap::{Amount, Cap};
+pub use disk::Room;
 pub use gateway::{Gateway, HomeRoot, Pool, UidRange};
 pub use gpus::{Driver, Gpus, ListedGpu};
 pub use lease::WeekUsed;

@@ -47,9 +47,14 @@ impl<T: Amount> Total<'_, T> {
             rule: self.rule.to_owned(),
             used: shown::<T>(used),
             limit: self.limit.value.to_string(),
-            left: self.limit.value.left(used).to_string(),
+            left: self.left().to_string(),
             source: self.limit.source.to_string(),
         }
+    }
+
+    /// What of the limit nobody holds.
+    pub(super) fn left(&self) -> Cap<T> {
+        self.limit.value.left(self.sum())
     }
 
     fn sum(&self) -> u128 {

@@ -5,7 +5,12 @@ use crate::world::tools::{eventually, wait_until};
 use crate::world::{User, World};
 use std::time::Duration;
 
-tests![what_a_container_writes_counts, what_a_volume_holds_counts, what_cannot_be_measured_counts];
+tests![
+    what_a_container_writes_counts,
+    what_a_volume_holds_counts,
+    what_cannot_be_measured_counts,
+    what_is_copied_into_one_that_does_not_run_counts,
+];
 
 /// A gateway that measures each second, until it is dropped.
 struct Measuring<'w>(&'w World);
@@ -95,6 +100,45 @@ fn what_a_volume_holds_counts() {
         }
         ann.run("run --rm busybox:test true").ok();
     }
+    drop(measuring);
+}
+
+/// Nothing runs in it that could be stopped.
+fn what_is_copied_into_one_that_does_not_run_counts() {
+    let world = world_alone();
+    let (ann, bob) = (world.newcomer("ann"), world.newcomer("bob"));
+    for user in [&ann, &bob] {
+        world.limit(user, "total = { disk = '20m' }");
+        user.write("big", vec![b'x'; 12 << 20]);
+    }
+    let make = |name: &str| drop(ann.docker(["create", "--name", name, "busybox:test", "true"]).ok());
+    ["one", "two", "three"].into_iter().for_each(make);
+    ann.run("cp big one:/big").ok();
+    // Whether it was measured since or not.
+    let no = ["total.disk: the copy holds more than 8m, 12m of 20m are taken", "policy.toml:"];
+    ann.run("cp big two:/big").says(&no).says(&["rm one"]).fails(1);
+    ann.docker("cp big two:/big").says(&no[..1]).fails(1);
+    ann.run("cp two:/big -").says(&["no such file or directory: two:/big"]).fails(1);
+    bob.docker("create --name one busybox:test true").ok();
+    bob.run("cp big one:/big").ok();
+    // Then there is room at once, and two that come at once find it once.
+    ann.run("rm one").ok();
+    let codes = std::thread::scope(|scope| {
+        let copies = ["two", "three"].map(|name| {
+            let ann = &ann;
+            scope.spawn(move || ann.run(["cp", "big", &format!("{name}:/big")]).code)
+        });
+        copies.map(|copy| copy.join().unwrap())
+    });
+    assert!(codes == [0, 1] || codes == [1, 0], "{codes:?}");
+    ann.run("quota").says(&["total.disk", "12m"]);
+    // What was measured is not counted twice.
+    let measuring = Measuring::begin(&world);
+    ann.write("small", vec![b'y'; 3 << 20]);
+    ann.run("cp small two:/small").ok();
+    std::thread::sleep(Duration::from_secs(3));
+    ann.run("cp small three:/small").ok();
+    ann.run("cp small two:/again").says(&["total.disk: the copy holds more than 2m, 18m of 20m"]).fails(1);
     drop(measuring);
 }
 

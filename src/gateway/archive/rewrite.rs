@@ -128,6 +128,11 @@ impl Rewriter {
         Self { reader, way, base: None, owner, limits, members: 0, bytes: 0, size: 0, links }
     }
 
+    /// The contents that headers have announced so far, in bytes.
+    pub fn announced(&self) -> u64 {
+        self.bytes
+    }
+
     /// Takes the next bytes, however many, and appends what becomes of them to `out`.
     ///
     /// After an error nothing more must be passed on, and the stream must be cut off rather than ended.

@@ -2,6 +2,7 @@
 
 use super::Place;
 use super::clock::{IDLE, Pace};
+use super::room::Room;
 use crate::gateway::archive::rewrite::{Limits, Rewriter};
 use crate::gateway::containers::tokens;
 use crate::gateway::engine::{EngineError, in_time, short_volume};
@@ -167,7 +168,7 @@ impl Copy {
             let tar = Body::new(answer.into_body()).into_data_stream();
             let cut = self.held.cut.clone();
             // By now it has mounted what is in the stages' place.
-            let tar = Rewritten { tar, rewriter, pace: Pace::begin(), cut, _held: self.held };
+            let tar = Rewritten { tar, rewriter, room: None, pace: Pace::begin(), cut, _held: self.held };
             Ok((Body::from_stream(pumped(tar, rewrites)), stat))
         })
         .await
@@ -183,16 +184,18 @@ impl Copy {
     }
 
     async fn unpack(&self, peer: &Peer, tar: Body) -> Result<(), Error> {
+        let room = Some(Room::find(&self.gateway, peer, &self.place.container).await?);
         let fault = Arc::new(Mutex::new(None));
         let rewriter = Rewriter::inward(owner(peer), Limits::default());
         let (tar, cut) = (tar.into_data_stream(), self.held.cut.clone());
-        let tar = rewritten(Rewritten { tar, rewriter, pace: Pace::begin(), cut, _held: () }, fault.clone());
+        let tar = Rewritten { tar, rewriter, room, pace: Pace::begin(), cut, _held: () };
+        let tar = rewritten(tar, fault.clone());
         let tar = BodyExt::boxed(StreamBody::new(tar.map(|chunk| Ok(Frame::data(chunk)))));
         let Place { container, path } = &self.place;
         let put = self.gateway.engine.put_archive(container, path, tar).await;
         // What was wrong with the tar says more than how the engine saw it break off.
-        if let Some((ended, why)) = fault.lock().unwrap_or_else(PoisonError::into_inner).take() {
-            return Err(Error::Copy(ended, why));
+        if let Some(error) = fault.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            return Err(error);
         }
         match put {
             Ok(_) => Ok(()),
@@ -219,7 +222,7 @@ fn header<T>(answer: &Response<T>) -> Result<HeaderValue, Error> {
     header.ok_or_else(|| Error::Internal("the engine says nothing of the path".into()))
 }
 
-type Fault = Arc<Mutex<Option<(Ended, String)>>>;
+type Fault = Arc<Mutex<Option<Error>>>;
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 const TOO_SLOW: &str =
@@ -240,7 +243,7 @@ fn pumped<H: Send + 'static>(
                 Ok((piece, false)) => piece,
                 // The end is said too: a stream that just stops was cut off.
                 Ok((piece, true)) => break vec![Some(Ok(piece)), None],
-                Err((_, why)) => break vec![Some(Err(Failure::from(why)))],
+                Err(error) => break vec![Some(Err(Failure::from(error)))],
             };
             let taken = tokio::select! {
                 biased;
@@ -279,8 +282,8 @@ fn rewritten<H: Send + 'static>(tar: Rewritten<H>, fault: Fault) -> impl Stream<
             let mut tar = state?;
             match tar.next().await {
                 Ok((piece, ended)) => Some((piece, (!ended).then_some(tar))),
-                Err((ended, why)) => {
-                    *fault.lock().unwrap_or_else(PoisonError::into_inner) = Some((ended, why));
+                Err(error) => {
+                    *fault.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
                     None
                 }
             }
@@ -292,6 +295,8 @@ fn rewritten<H: Send + 'static>(tar: Rewritten<H>, fault: Fault) -> impl Stream<
 struct Rewritten<H> {
     tar: BodyDataStream,
     rewriter: Rewriter,
+    /// What it may take, on its way in.
+    room: Option<Room>,
     pace: Pace,
     cut: Arc<Notify>,
     _held: H,
@@ -299,27 +304,31 @@ struct Rewritten<H> {
 
 impl<H> Rewritten<H> {
     /// The next of it, and whether that was the last.
-    async fn next(&mut self) -> Result<(Bytes, bool), (Ended, String)> {
+    async fn next(&mut self) -> Result<(Bytes, bool), Error> {
+        let failed = |why: String| Error::Copy(Ended::Failed, why);
         let patience = self.pace.patience();
         // What is there already is given by a timeout of nothing too.
         if patience.is_zero() {
-            return Err((Ended::Failed, TOO_SLOW.to_owned()));
+            return Err(failed(TOO_SLOW.to_owned()));
         }
         let next = tokio::select! {
             biased;
-            () = self.cut.notified() => return Err((Ended::Failed, "the container is being removed".to_owned())),
+            () = self.cut.notified() => return Err(failed("the container is being removed".to_owned())),
             next = tokio::time::timeout(patience, self.tar.next()) => next,
         };
         let mut out = Vec::new();
-        let (done, ended) = match next.map_err(|_| (Ended::Failed, TOO_SLOW.to_owned()))? {
+        let (done, ended) = match next.map_err(|_| failed(TOO_SLOW.to_owned()))? {
             Some(Ok(chunk)) => {
                 self.pace.count(chunk.len());
                 (self.rewriter.push(&chunk, &mut out), false)
             }
             None => (self.rewriter.finish(&mut out), true),
-            Some(Err(error)) => return Err((Ended::Failed, format!("the copy broke off: {error}"))),
+            Some(Err(error)) => return Err(failed(format!("the copy broke off: {error}"))),
         };
-        done.map_err(|error| (Ended::Archive, error.to_string()))?;
+        done.map_err(|error| Error::Copy(Ended::Archive, error.to_string()))?;
+        if let Some(room) = &mut self.room {
+            room.reach(self.rewriter.announced())?;
+        }
         Ok((Bytes::from(out), ended))
     }
 }

@@ -1,5 +1,6 @@
 //! What each user's containers and volumes hold on the engine's disk, as it was last measured.
 
+use super::copied::{Copied, Copying};
 use super::label::UID;
 use super::lean::{List, Things, read_lean};
 use super::{ContainerId, Engine, EngineError, Found, Owned, Target, short_volume};
@@ -35,7 +36,10 @@ pub(in crate::gateway) enum Thing {
 pub(in crate::gateway) type Holdings = HashMap<u32, Vec<Holding>>;
 
 #[derive(Debug, Default)]
-pub(super) struct Disk(RwLock<Holdings>);
+pub(super) struct Disk {
+    measured: RwLock<Holdings>,
+    copied: Copied,
+}
 
 /// The engine's account; what is not asked for here is passed over as it comes.
 #[derive(Debug, Default, Deserialize)]
@@ -48,12 +52,14 @@ struct Account {
 impl Engine {
     /// Measures all of it: the engine walks through every layer and volume, which takes it seconds on a full disk.
     pub(in crate::gateway) async fn measure(&self) -> Result<Holdings, EngineError> {
+        let seen = self.disk.copied.ended();
         let account = match self.account(&["container", "volume"]).await {
             Err(EngineError::Said { .. }) => self.account_one_by_one().await?,
             account => account?,
         };
         let holdings = holdings(account);
-        *self.disk.0.write().unwrap_or_else(PoisonError::into_inner) = holdings.clone();
+        *self.disk.measured.write().unwrap_or_else(PoisonError::into_inner) = holdings.clone();
+        self.disk.copied.measured(&seen);
         Ok(holdings)
     }
 
@@ -86,19 +92,30 @@ impl Engine {
         Ok(unmeasured(found))
     }
 
-    /// What a user holds, of the containers that are still there.
-    pub(in crate::gateway) fn held(&self, uid: u32, own: &[Owned]) -> Vec<Held> {
-        let all = self.disk.0.read().unwrap_or_else(PoisonError::into_inner);
-        let there = |holding: &&Holding| match &holding.thing {
-            Thing::Container(id) => own.iter().any(|owned| owned.id() == id),
-            Thing::Volume(_) => true,
-        };
-        all.get(&uid).into_iter().flatten().filter(there).map(Holding::told).collect()
+    /// What a user holds, of the containers that are still there, with what was copied into them since.
+    pub(super) fn held(&self, uid: u32, own: &[Owned]) -> Vec<Held> {
+        let all = self.disk.measured.read().unwrap_or_else(PoisonError::into_inner);
+        let all = all.get(&uid).map_or(&[][..], Vec::as_slice);
+        let volumes = all.iter().filter(|holding| matches!(holding.thing, Thing::Volume(_))).cloned();
+        let containers = own.iter().map(|owned| {
+            let thing = Thing::Container(owned.id().clone());
+            let measured = all.iter().find(|holding| holding.thing == thing);
+            let bytes = measured.map_or(Some(0), |holding| holding.bytes);
+            let copied = self.disk.copied.unmeasured(owned.id());
+            let bytes = bytes.map(|bytes| bytes.saturating_add(copied));
+            Holding { thing, name: owned.name().to_string(), bytes }
+        });
+        volumes.chain(containers).map(|holding| holding.told()).collect()
+    }
+
+    /// A copy into a container of this user's that does not run; what it takes counts from now on.
+    pub(in crate::gateway) fn copying(&self, container: &Owned) -> Copying {
+        self.disk.copied.begin(container.found().owner(), container.id())
     }
 
     /// A volume is gone, and what it held with it.
     pub(in crate::gateway) fn forget_volume(&self, engine_name: &str) {
-        let mut all = self.disk.0.write().unwrap_or_else(PoisonError::into_inner);
+        let mut all = self.disk.measured.write().unwrap_or_else(PoisonError::into_inner);
         let gone = Thing::Volume(engine_name.to_owned());
         all.values_mut().for_each(|holdings| holdings.retain(|holding| holding.thing != gone));
     }

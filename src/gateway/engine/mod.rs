@@ -1,5 +1,6 @@
 //! The only code that speaks to the engine: look-ups that prove ownership, and acts that take the proof.
 
+mod copied;
 mod disk;
 mod failure;
 mod forward;
@@ -21,6 +22,7 @@ mod things;
 mod turn;
 mod wire;
 
+pub(super) use copied::Copying;
 pub(super) use disk::{Holding, Holdings, Thing};
 pub(super) use failure::EngineError;
 pub(super) use forward::{pump, raw, raw_socket, splice};

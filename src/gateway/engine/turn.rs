@@ -40,6 +40,16 @@ impl Engine {
         Some(Turn { engine: self, uid, _guard: self.turn_lock(uid).try_lock_owned().ok()? })
     }
 
+    /// What a user's containers hold just now, to look at: who makes or starts one needs the turn.
+    pub(in crate::gateway) async fn usage(&self, peer: &Peer) -> Result<Usage, EngineError> {
+        Ok(self.usage_of(peer.uid(), &self.own(peer, false).await?))
+    }
+
+    fn usage_of(&self, uid: u32, own: &[Owned]) -> Usage {
+        let containers = own.iter().map(Owned::used).collect();
+        Usage { containers, disk: self.held(uid, own), ..Usage::default() }
+    }
+
     fn turn_lock(&self, uid: u32) -> Arc<Mutex<()>> {
         self.turns.lock().unwrap_or_else(PoisonError::into_inner).entry(uid).or_default().clone()
     }
@@ -49,15 +59,13 @@ impl Turn<'_> {
     /// What the caller's containers hold, and, where ports are asked for, which host ports anybody's hold.
     pub(in crate::gateway) async fn usage(&self, peer: &Peer, ports: bool) -> Result<Usage, EngineError> {
         debug_assert_eq!(peer.uid(), self.uid);
-        let own = self.engine.own(peer, false).await?;
-        let containers = own.iter().map(Owned::used).collect();
-        let disk = self.engine.held(self.uid, &own);
+        let usage = self.engine.usage(peer).await?;
         let taken_ports = if ports {
             self.engine.everyones().await?.iter().flat_map(|found| found.labels().ports.clone()).collect()
         } else {
             Default::default()
         };
-        Ok(Usage { containers, taken_ports, disk })
+        Ok(Usage { taken_ports, ..usage })
     }
 
     /// The same without ports, and the caller's container of this id as it is now.
@@ -68,11 +76,7 @@ impl Turn<'_> {
     ) -> Result<(Usage, Option<Owned>), EngineError> {
         debug_assert_eq!(peer.uid(), self.uid);
         let own = self.engine.own(peer, false).await?;
-        let usage = Usage {
-            containers: own.iter().map(Owned::used).collect(),
-            disk: self.engine.held(self.uid, &own),
-            ..Usage::default()
-        };
+        let usage = self.engine.usage_of(self.uid, &own);
         Ok((usage, own.into_iter().find(|owned| owned.id() == id)))
     }
 

@@ -93,18 +93,28 @@ fn a_full_disk_starts_nothing_more() {
     let used = |disk| Usage { disk, ..Usage::default() };
     let full = used(vec![held("web", None, 20)]);
     assert_eq!(told(ann.admit(&full, &ubuntu())), "yes");
-    let over = used(vec![held("web", None, 15), held("volume data", Some("data"), 6)]);
+    let over_full = used(vec![held("web", None, 15), held("volume data", Some("data"), 6)]);
     assert_eq!(
-        told(ann.admit(&over, &ubuntu())),
+        told(ann.admit(&over_full, &ubuntu())),
         "total.disk: 21m of 20m are taken (policy.toml:6, [defaults])"
     );
     let stopped = Used { name: "web".into(), ..Used::default() };
-    let no = ann.readmit(&over, &stopped).unwrap_err();
+    let no = ann.readmit(&over_full, &stopped).unwrap_err();
     assert_eq!(no.used.as_deref(), Some("21m by web (15m), volume data (6m)"));
     assert_eq!(no.hint.as_deref(), Some("`ie-container rm web`, what it holds goes with it"));
     let volume = used(vec![held("web", None, 1), held("volume data", Some("data"), 60)]);
     assert_eq!(ann.disk_left(&volume).unwrap_err().hint.as_deref(), Some("docker volume rm data"));
     assert_eq!(open("total = { disk = 'none' }").disk_left(&volume), Ok(()));
+    // Who counts what comes is told how much may.
+    let room = ann.disk_room(&used(vec![held("web", None, 15)])).unwrap();
+    let over = "total.disk: the copy holds more than 5m, 15m of 20m are taken (policy.toml:6, [defaults])";
+    assert_eq!((room.left, room.over.message.as_str()), (Some(5 << 20), over));
+    assert_eq!(room.over.hint.as_deref(), Some("`ie-container rm web`, what it holds goes with it"));
+    assert_eq!(ann.disk_room(&full).unwrap().left, Some(0));
+    assert_eq!(ann.disk_room(&over_full).unwrap_err(), ann.disk_left(&over_full).unwrap_err());
+    let empty = ann.disk_room(&used(vec![held("web", None, 0)])).unwrap().over;
+    assert_eq!(empty.hint.as_deref(), Some("`ie-container quota` shows what you may have"));
+    assert_eq!(open("total = { disk = 'none' }").disk_room(&volume).unwrap().left, None);
     // Nothing that is kept from being counted is free.
     let unknown = used(vec![Held { bytes: None, ..held("web", None, 0) }, held("db", None, 1)]);
     let no = ann.disk_left(&unknown).unwrap_err();
