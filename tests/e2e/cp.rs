@@ -254,9 +254,10 @@ fn a_killed_client_leaves_nothing_running() {
     let world = world();
     let ann = world.newcomer("ann");
     ann.sleeper("box");
-    ann.sh("head -c 300000000 /dev/zero > big; echo small > little").ok();
-    let client = ann.spawn("cp big box:/tmp/big");
-    let copies = || ann.run("exec box ps").stdout().contains("ie-copy");
+    ann.write("little", "small\n");
+    // Its stdin is open, so it does not end by itself.
+    let client = ann.spawn("cp - box:/tmp");
+    let copies = || ann.run("exec box ps").stdout().contains("ie-copy unpack");
     assert!(eventually(copies), "the helper was never seen");
     client.signal(rustix::process::Signal::KILL);
     client.finish().exits(137);

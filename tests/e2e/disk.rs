@@ -33,7 +33,8 @@ impl Drop for Measuring<'_> {
     }
 }
 
-const WRITE: &str = "dd if=/dev/zero of=FILE bs=1M count=40; sleep 1000";
+/// More and more: whichever measurement is the first.
+const WRITE: &str = "trap 'exit 0' TERM; while :; do dd if=/dev/zero bs=1M count=25 >> FILE; sleep 1; done";
 
 #[track_caller]
 fn is_stopped(world: &World, user: &User<'_>, name: &str) {

@@ -398,7 +398,7 @@ fn a_start_that_hangs_holds_nobody_up() {
     others_go_on();
     // Waits for the other start, and gives way to whoever removes it.
     let waits = bob.spawn("start second");
-    std::thread::sleep(Duration::from_secs(1));
+    std::thread::sleep(Duration::from_secs(3));
     assert_eq!(world.admin_raw("DELETE", &format!("/ie/v1/admin/containers/{second}?force=1")).0, 204);
     waits.finish().says(&["the container is being removed"]);
     drop(stuck);

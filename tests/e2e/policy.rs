@@ -61,6 +61,7 @@ fn all_running_ones_together_are_limited() {
     ann.run("run --rm --memory 20m --cpus 0.6 busybox:test true").says(&["total.cpus"]).fails(125);
     ann.run("run --rm --memory 20m --pids-limit 65 busybox:test true").says(&["total.pids"]).fails(125);
     ann.run("stop -t 0 first").ok();
+    assert!(eventually(|| ann.run("ps -q").ok().is_empty()));
     ann.sleeper("second");
     ann.run("start first").says(&["total.memory"]).fails(1);
     assert_eq!(world.inspect(&ann.engine_name("first"), "{{.State.Running}}"), "false");
@@ -86,7 +87,8 @@ fn ports_are_chosen_by_the_policy() {
     for bad in ["22:80", "39999:80", "41000:80", "0.0.0.0:40001:80", "[::]:40001:80"] {
         ann.run(format!("run --rm -p {bad} busybox:test true")).fails(125);
     }
-    let base = 40000 + (ann.uid % 300) * 3;
+    // Of the first alone is anything made; no other test's user has it.
+    let base = 40_300 + ann.uid % 600;
     let three = format!("run --rm -p {base}:80 -p {}:81 -p {}:82 busybox:test true", base + 1, base + 2);
     ann.run(three).says(&["ports"]).fails(125);
     ann.run(format!("run -d --name served -p {base}:80 busybox:test sleep 1000")).ok();

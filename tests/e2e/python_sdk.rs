@@ -1,6 +1,7 @@
 //! The Docker SDK for Python on the gateway's socket.
 
 use crate::suite::{tests, world};
+use crate::world::World;
 
 tests![
     a_container_from_run_to_remove,
@@ -31,7 +32,12 @@ def refused(call, *words):
 /// Runs a script as somebody new; it ends well only if every `assert` in it held.
 #[track_caller]
 fn script(body: &str) -> String {
-    let world = world();
+    script_in(&world(), body)
+}
+
+/// The same, beside what else a test has in its world: to ask for that twice is to wait for oneself.
+#[track_caller]
+fn script_in(world: &World, body: &str) -> String {
     let bob = world.newcomer("b-o.b");
     bob.python(&format!("{BEGIN}{body}")).ok()
 }
@@ -153,7 +159,8 @@ fn refusals_are_exceptions_with_our_sentence() {
     let world = world();
     let ann = world.newcomer("ann");
     ann.sleeper("hers");
-    script(
+    script_in(
+        &world,
         "
 box = client.containers.run('busybox:test', 'sleep 1000', name='box', detach=True)
 run = lambda **options: lambda: client.containers.run('busybox:test', 'true', **options)

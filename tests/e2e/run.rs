@@ -337,11 +337,16 @@ fn a_closed_stdout_is_no_error() {
 fn signals_go_to_the_container() {
     let world = world();
     let ann = world.newcomer("ann");
-    let script = "trap 'echo caught; exit 7' TERM; echo ready; while :; do sleep 0.1; done";
+    let script =
+        "trap 'echo caught; exit 7' TERM; trap 'echo heard' USR1; echo ready; while :; do sleep 0.1; done";
     let client = ann.spawn(["run", "--rm", "--name", "trap", "busybox:test", "sh", "-c", script]);
-    assert!(crate::world::tools::eventually(|| { ann.run("logs trap").stdout().contains("ready") }));
-    // It is there before the client has heard that it was started.
-    std::thread::sleep(std::time::Duration::from_millis(500));
+    let said = |word: &str| ann.run("logs trap").stdout().contains(word);
+    assert!(crate::world::tools::eventually(|| said("ready")));
+    // It is there before the client has heard that it was started: until then TERM ends the client.
+    assert!(crate::world::tools::eventually(|| {
+        client.signal(Signal::USR1);
+        said("heard")
+    }));
     client.signal(Signal::TERM);
     let output = client.finish();
     output.says(&["caught"]).exits(7);

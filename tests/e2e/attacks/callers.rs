@@ -8,7 +8,7 @@ use std::os::fd::OwnedFd;
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 
 tests![
     the_socket_inside_a_container,
@@ -133,8 +133,9 @@ fn a_setuid_program_is_not_its_caller() {
     chown(&dir, Some(0), Some(guest.gid)).unwrap();
     fs::set_permissions(&dir, Permissions::from_mode(0o710)).unwrap();
     let deputy = dir.join("evil");
-    fs::copy(tools(&world).evil, &deputy).unwrap();
-    fs::set_permissions(&deputy, Permissions::from_mode(0o4755)).unwrap();
+    // By a program: another test's child could have it open for writing while it is to be executed.
+    let install = Command::new("install").args(["-m", "4755"]).arg(tools(&world).evil).arg(&deputy).status();
+    assert!(install.unwrap().success());
     let ask = |program: &Path, socket: &Path| {
         guest.finish(&mut guest.command(program, ["ask", socket.to_str().unwrap(), LIST]), b"")
     };

@@ -5,6 +5,7 @@ use super::people::User;
 use super::slot::Slot;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::PoisonError;
 
 /// The file's text, the part all share and the tables of single users.
 pub(crate) struct Policy {
@@ -58,7 +59,7 @@ impl World {
     }
 
     pub(super) fn write_policy(&self) -> Result<(), String> {
-        let text = self.policy.lock().unwrap().text();
+        let text = self.policy.lock().unwrap_or_else(PoisonError::into_inner).text();
         self.put_policy(&text).map_err(|e| e.to_string())
     }
 
@@ -72,7 +73,7 @@ impl World {
     /// Gives one person limits of their own, in force when this returns. Nobody else's change.
     #[track_caller]
     pub(crate) fn limit(&self, user: &User<'_>, keys: &str) {
-        let mut policy = self.policy.lock().unwrap();
+        let mut policy = self.policy.lock().unwrap_or_else(PoisonError::into_inner);
         let head = format!("[users.\"{}\"]\n", user.login);
         policy.tables.retain(|table| !table.starts_with(&head));
         policy.tables.push(format!("{head}{keys}\n"));

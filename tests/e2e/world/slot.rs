@@ -13,7 +13,7 @@ use std::time::Duration;
 const SLOTS: u32 = 32;
 /// The first uid of the first slot, and how many each slot has. Above what `useradd` gives to anyone by itself.
 const FIRST_UID: u32 = 70_000;
-const UIDS: u32 = 500;
+const UIDS: u32 = 600;
 
 /// A claimed slot; dropping it takes away everything that bears its number.
 pub(crate) struct Slot {

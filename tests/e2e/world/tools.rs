@@ -35,6 +35,14 @@ pub(crate) fn wait_until(limit: Duration, mut done: impl FnMut() -> bool) -> boo
     }
 }
 
+/// Whether a number is told, as a word or in a name. In a digest it is none, nor in a longer number.
+pub(crate) fn tells_number(text: &str, number: u32) -> bool {
+    let number = number.to_string();
+    let is_hex = |word: &str| word.chars().all(|c| c.is_ascii_hexdigit());
+    let mut words = text.split(|c: char| !c.is_ascii_alphanumeric());
+    words.any(|word| word == number || word.contains(&number) && !is_hex(word))
+}
+
 /// Makes a socket in another network namespace, in which it stays.
 pub(crate) fn inside<T: Send>(network: &Path, make: impl FnOnce() -> T + Send) -> T {
     let network = File::open(network).unwrap();
