@@ -188,6 +188,12 @@ mod tests {
         assert!(leashes.take(&ExecId::parse(&format!("{:064x}", 7)).unwrap()).is_some());
         assert!(leashes.take(&ExecId::parse(&format!("{:064x}", 7)).unwrap()).is_none());
         assert!(leashes.mark(1000).is_ok());
+        // The engine was not asked: it waits on, and is counted.
+        let eighth = ExecId::parse(&format!("{:064x}", 8)).unwrap();
+        let taken = leashes.take(&eighth);
+        leashes.put_back(&eighth, taken);
+        leashes.put_back(&eighth, None);
+        assert_eq!(leashes.waiting().len(), MOST_WAITING - 1);
         leashes.forget(&container("b"));
         assert_eq!(leashes.waiting().len(), 99);
         leashes.forget_all_but(&HashSet::new(), Duration::from_secs(60));

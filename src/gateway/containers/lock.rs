@@ -48,9 +48,27 @@ pub(super) async fn lock_and_turn<'g>(
     }
 }
 
-/// The caller's turn. An engine may never end a start, and who waits behind it hears of it.
+/// The caller's turn.
 pub(in crate::gateway) async fn turn<'g>(gateway: &'g Gateway, peer: &Peer) -> Result<Turn<'g>, Error> {
-    tokio::time::timeout(BEHIND, gateway.engine.turn(peer.uid())).await.map_err(|_| {
+    before_long(gateway.engine.turn(peer.uid())).await
+}
+
+/// An engine may never end a start, and who waits behind it hears of that.
+async fn before_long<T>(turn: impl Future<Output = T>) -> Result<T, Error> {
+    tokio::time::timeout(BEHIND, turn).await.map_err(|_| {
         Error::Conflict("a create or start of yours has not ended for two minutes; try again later".into())
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn who_waits_behind_a_start_that_hangs_hears_of_it() {
+        let refused = before_long(std::future::pending::<()>()).await.unwrap_err();
+        assert!(refused.to_string().contains("has not ended for two minutes"), "{refused}");
+        let slow = tokio::time::sleep(BEHIND - Duration::from_secs(1));
+        assert!(before_long(slow).await.is_ok());
+    }
 }
