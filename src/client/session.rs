@@ -128,8 +128,8 @@ impl Session {
                     Some(End::Detached) => {
                         // Whatever the gateway does, there is a terminal to go on with.
                         self.raw = None;
-                        let _late = tokio::time::timeout(LEAVE, self.process.leave(api)).await;
-                        return Err(Over::Detached);
+                        let told = tokio::time::timeout(LEAVE, self.process.leave(api)).await;
+                        return Err(told.map_or(Over::Lost, |()| Over::Detached));
                     }
                     Some(End::StdoutClosed) => return Err(Over::StdoutClosed),
                     Some(End::Unwritable(why)) => return Err(Over::Unwritable(why.raw_os_error().unwrap_or_default())),

@@ -29,9 +29,6 @@ const ANSWERS: usize = 8;
 /// Copies out of one user's that may be rewritten at once, a few MiB each: another waits for its place.
 const REWRITES: usize = 4;
 
-/// Lists of processes that one user may ask for at once: another waits for its place.
-const TOPS: usize = 2;
-
 /// Exec instances that one user may have in the making at once: another waits for its place.
 const EXECS: usize = 16;
 
@@ -110,7 +107,7 @@ impl Gateway {
             rewrites: Places::new(REWRITES),
             removals: super::removals::Removals::default(),
             pace: super::pace::Pace::default(),
-            tops: Places::new(TOPS),
+            tops: Places::new(super::containers::TOPS),
             version: Recent::default(),
             info: Recent::default(),
             execs: Places::new(EXECS),
@@ -145,7 +142,7 @@ impl Gateway {
             rewrites: Places::new(REWRITES),
             removals: super::removals::Removals::default(),
             pace: super::pace::Pace::default(),
-            tops: Places::new(TOPS),
+            tops: Places::new(super::containers::TOPS),
             version: Recent::default(),
             info: Recent::default(),
             execs: Places::new(EXECS),

@@ -2,11 +2,11 @@
 
 use super::create::{stage, unstage};
 use super::list::one_by_one;
-use super::lock::{lock, lock_and_turn, lock_to_remove};
+use super::lock::{lock, lock_and_turn, lock_and_turn_however_long, lock_to_remove};
 use super::standing::standing;
 use crate::gateway::answer::Flag;
 use crate::gateway::create::{container_name, signal};
-use crate::gateway::engine::{EngineError, Found, Owned};
+use crate::gateway::engine::{EngineError, Found, Owned, Turn};
 use crate::gateway::error::Error;
 use crate::gateway::filters;
 use crate::gateway::gpu::desk::Asker;
@@ -26,6 +26,7 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::sync::{Arc, Weak};
+use tokio::sync::OwnedMutexGuard;
 
 type Shared = State<Arc<Gateway>>;
 
@@ -46,7 +47,7 @@ pub(in crate::gateway) async fn start(
     let waiting = Arc::new(());
     let caller = Arc::downgrade(&waiting);
     to_the_end(async move {
-        let started = start_now(&gateway, &peer, &container, &caller).await;
+        let started = start_in_turn(&gateway, &peer, &container, &caller).await;
         if let Err(error) = &started {
             audit::refused(&peer, "start", container.id().as_str(), error);
         }
@@ -76,15 +77,26 @@ fn still_waits(caller: &Weak<()>) -> Result<(), Error> {
     }
 }
 
-/// Admitted again, staged again, then started: never with a stage that is missing.
-async fn start_now(
+async fn start_in_turn(
     gateway: &Gateway,
     peer: &Peer,
     container: &Owned,
     caller: &Weak<()>,
 ) -> Result<StatusCode, Error> {
     let limits = may_start(gateway, peer, container).await?;
-    let (_lock, turn) = lock_and_turn(gateway, peer, container).await?;
+    let held = lock_and_turn(gateway, peer, container).await?;
+    start_now(gateway, peer, container, limits, held, caller).await
+}
+
+/// Admitted again, staged again, then started: never with a stage that is missing.
+async fn start_now(
+    gateway: &Gateway,
+    peer: &Peer,
+    container: &Owned,
+    limits: Limits,
+    (_lock, turn): (OwnedMutexGuard<()>, Turn<'_>),
+    caller: &Weak<()>,
+) -> Result<StatusCode, Error> {
     // It may have been started, renamed or removed while we waited, and another one may have its name.
     let (used, container) = match turn.usage_and(peer, container.id()).await? {
         (used, Some(container)) => (used, container),
@@ -213,7 +225,9 @@ pub(in crate::gateway) async fn restart(
         stop_in_engine(&gateway, Some(&peer), &container, seconds).await?;
         // Half of it is done: nobody gives it up.
         let waiting = Arc::new(());
-        start_now(&gateway, &peer, &container, &Arc::downgrade(&waiting)).await?;
+        let limits = may_start(&gateway, &peer, &container).await?;
+        let held = lock_and_turn_however_long(&gateway, &peer, &container).await?;
+        start_now(&gateway, &peer, &container, limits, held, &Arc::downgrade(&waiting)).await?;
         Ok(StatusCode::NO_CONTENT)
     })
     .await

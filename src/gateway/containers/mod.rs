@@ -15,4 +15,4 @@ pub(super) use filter::Filters;
 pub(super) use list::{inspect, list};
 pub(super) use lock::turn;
 pub(super) use stream::{Tied, attach, is_time, join, logs, resize, stats, wait};
-pub(super) use top::top;
+pub(super) use top::{TOPS, top};

@@ -15,6 +15,11 @@ use axum::extract::{Query, State};
 use serde::Deserialize;
 use serde_json::Value;
 use std::sync::Arc;
+use std::time::Duration;
+
+/// Lists of processes that one user may ask for at once: another waits for its place, for so long.
+pub(in crate::gateway) const TOPS: usize = 2;
+const PATIENCE: Duration = Duration::from_secs(10);
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
@@ -74,7 +79,9 @@ pub(in crate::gateway) async fn top(
         target = target.with("ps_args", &words);
     }
     // The engine goes on when the caller hangs up, and so does the place.
-    let place = gateway.tops.of(peer.uid()).acquire_owned().await;
+    let places = gateway.tops.of(peer.uid());
+    let place = tokio::time::timeout(PATIENCE, places.acquire_owned()).await;
+    let place = place.map_err(|_| EngineError::Crowded(TOPS))?;
     let processes = to_the_end(async move {
         let _place = place;
         Ok(gateway.engine.get(target).await)

@@ -58,7 +58,7 @@ pub(super) struct Engine {
     /// `/v1.NN`, agreed with the engine at the first call after it came up.
     prefix: RwLock<Option<Arc<str>>>,
     /// A lock per uid, held from counting to creating.
-    turns: Mutex<HashMap<u32, Arc<tokio::sync::Mutex<()>>>>,
+    turns: Mutex<HashMap<u32, Arc<turn::Turns>>>,
     /// A lock per container: start, stop, copy and tidying do not overlap.
     locks: Mutex<HashMap<ContainerId, Arc<tokio::sync::Mutex<()>>>>,
     /// Networks are numbered one at a time.

@@ -10,7 +10,9 @@ use crate::protocol::name::ContainerName;
 use hyper::Method;
 use serde::Deserialize;
 use serde_json::Value;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError};
+use std::time::Duration;
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
 /// One user's right to count and create, held until it is dropped.
@@ -20,6 +22,35 @@ pub(in crate::gateway) struct Turn<'a> {
     engine: &'a Engine,
     uid: u32,
     _guard: OwnedMutexGuard<()>,
+}
+
+/// One user's turns, one after the other.
+#[derive(Debug, Default)]
+pub(super) struct Turns {
+    lock: Arc<Mutex<()>>,
+    /// How many there were: who waits sees by it that others get on.
+    had: AtomicU64,
+}
+
+impl Turns {
+    async fn next(&self) -> OwnedMutexGuard<()> {
+        let guard = self.lock.clone().lock_owned().await;
+        self.had.fetch_add(1, Ordering::Relaxed);
+        guard
+    }
+
+    /// The same, unless somebody keeps one turn for so long: nothing then.
+    async fn next_within(&self, each: Duration) -> Option<OwnedMutexGuard<()>> {
+        let mut next = std::pin::pin!(self.next());
+        loop {
+            let had = self.had.load(Ordering::Relaxed);
+            match tokio::time::timeout(each, &mut next).await {
+                Ok(guard) => return Some(guard),
+                Err(_) if self.had.load(Ordering::Relaxed) == had => return None,
+                Err(_) => {}
+            }
+        }
+    }
 }
 
 /// What the engine answers to a create.
@@ -32,25 +63,31 @@ struct Created {
 impl Engine {
     /// Waits for the caller's turn.
     pub(in crate::gateway) async fn turn(&self, uid: u32) -> Turn<'_> {
-        Turn { engine: self, uid, _guard: self.turn_lock(uid).lock_owned().await }
+        Turn { engine: self, uid, _guard: self.turns(uid).next().await }
+    }
+
+    /// The same, unless somebody keeps one turn for so long: nothing then.
+    pub(in crate::gateway) async fn turn_within(&self, uid: u32, each: Duration) -> Option<Turn<'_>> {
+        Some(Turn { engine: self, uid, _guard: self.turns(uid).next_within(each).await? })
     }
 
     /// A turn that nobody has just now.
     pub(in crate::gateway) fn try_turn(&self, uid: u32) -> Option<Turn<'_>> {
-        Some(Turn { engine: self, uid, _guard: self.turn_lock(uid).try_lock_owned().ok()? })
+        Some(Turn { engine: self, uid, _guard: self.turns(uid).lock.clone().try_lock_owned().ok()? })
     }
 
     /// What a user's containers hold just now, to look at: who makes or starts one needs the turn.
     pub(in crate::gateway) async fn usage(&self, peer: &Peer) -> Result<Usage, EngineError> {
-        Ok(self.usage_of(peer.uid(), &self.own(peer, false).await?))
+        Ok(self.usage_of(peer, &self.own(peer, false).await?))
     }
 
-    fn usage_of(&self, uid: u32, own: &[Owned]) -> Usage {
+    /// The same of these, which are all that the user has.
+    pub(in crate::gateway) fn usage_of(&self, peer: &Peer, own: &[Owned]) -> Usage {
         let containers = own.iter().map(Owned::used).collect();
-        Usage { containers, disk: self.held(uid, own), ..Usage::default() }
+        Usage { containers, disk: self.held(peer.uid(), own), ..Usage::default() }
     }
 
-    fn turn_lock(&self, uid: u32) -> Arc<Mutex<()>> {
+    fn turns(&self, uid: u32) -> Arc<Turns> {
         self.turns.lock().unwrap_or_else(PoisonError::into_inner).entry(uid).or_default().clone()
     }
 }
@@ -76,7 +113,7 @@ impl Turn<'_> {
     ) -> Result<(Usage, Option<Owned>), EngineError> {
         debug_assert_eq!(peer.uid(), self.uid);
         let own = self.engine.own(peer, false).await?;
-        let usage = self.engine.usage_of(self.uid, &own);
+        let usage = self.engine.usage_of(peer, &own);
         Ok((usage, own.into_iter().find(|owned| owned.id() == id)))
     }
 
@@ -123,5 +160,32 @@ impl Engine {
         let target = Target::new("/containers/json").with("all", "1").with("filters", &filters);
         let listed: Vec<Value> = read(self.call(Method::GET, target).await?).await?;
         Ok(listed.len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn who_waits_hears_of_one_that_does_not_end_and_not_of_many() {
+        let each = Duration::from_secs(120);
+        let turns = Arc::new(Turns::default());
+        let stuck = turns.next().await;
+        assert!(turns.next_within(each).await.is_none());
+        drop(stuck);
+        // A crowd takes longer together, and gets on.
+        let crowd: Vec<_> = (0..5)
+            .map(|_| {
+                let turns = turns.clone();
+                tokio::spawn(async move {
+                    let _turn = turns.next().await;
+                    tokio::time::sleep(each - Duration::from_secs(1)).await;
+                })
+            })
+            .collect();
+        tokio::task::yield_now().await;
+        assert!(turns.next_within(each).await.is_some());
+        assert!(crowd.iter().all(tokio::task::JoinHandle::is_finished));
     }
 }

@@ -1,12 +1,12 @@
 //! Whose a process on a card is: by the pids that the engine tells of containers with cards.
 
 use super::inventory::Process;
-use crate::gateway::engine::{EngineError, Target};
+use crate::gateway::engine::{ContainerId, EngineError, Target};
 use crate::gateway::error::Error;
 use crate::gateway::state::Gateway;
 use serde_json::{Value, json};
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 /// How long the engine may take to tell of one container's processes.
@@ -27,17 +27,14 @@ impl Owners {
         gateway.gpus.owners.get(|| async move { Ok(Self::find(&asked).await?) }).await
     }
 
-    async fn find(gateway: &Gateway) -> Result<Self, EngineError> {
+    async fn find(gateway: &Arc<Gateway>) -> Result<Self, EngineError> {
         let mut owners = HashMap::new();
         let everyones = gateway.engine.everyones().await?;
         let holding = everyones.iter().filter(|found| found.running() && !found.labels().cards.is_empty());
         let asked = holding.map(|found| async move {
-            // Its owner's own places are for what the owner asks.
-            let target = Target::new(format!("/containers/{}/top", found.id())).of_upkeep(found.owner());
-            let target = target.with("ps_args", "-eo pid");
             // A name beside a process, not more: whoever asks does not wait long for one that is busy.
-            let top = tokio::time::timeout(PATIENCE, gateway.engine.get(target)).await;
-            (found, top.map(Result::unwrap_or_default).unwrap_or_default())
+            let top = tokio::time::timeout(PATIENCE, top(gateway.clone(), found.id().clone())).await;
+            (found, top.unwrap_or_default())
         });
         for (found, top) in futures_util::future::join_all(asked).await {
             let owner = (found.labels().login.clone(), found.name().to_string());
@@ -56,6 +53,22 @@ impl Owners {
             "Container": owner.map(|(_, container)| container),
         })
     }
+}
+
+/// What the engine tells of a container's processes; nothing while it is still to answer who asked before. That needs no
+/// place: its owner's are for the owner and for what is done for the owner.
+async fn top(gateway: Arc<Gateway>, id: ContainerId) -> Value {
+    if !gateway.gpus.asked.lock().unwrap_or_else(PoisonError::into_inner).insert(id.clone()) {
+        return Value::Null;
+    }
+    // In a task of its own: the engine goes on when nobody waits any more.
+    let asked = tokio::spawn(async move {
+        let target = Target::new(format!("/containers/{id}/top")).with("ps_args", "-eo pid");
+        let top = gateway.engine.get(target).await;
+        gateway.gpus.asked.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
+        top.unwrap_or_default()
+    });
+    asked.await.unwrap_or_default()
 }
 
 fn pids(top: &Value) -> Vec<u32> {

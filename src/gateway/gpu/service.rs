@@ -19,6 +19,7 @@ use crate::protocol::name::ContainerName;
 use crate::protocol::report::Refusal;
 use anyhow::Context;
 use jiff::Timestamp;
+use std::collections::HashSet;
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use tokio::sync::watch;
@@ -31,6 +32,8 @@ pub(in crate::gateway) struct Gpus {
     pub(super) desk: Desk,
     pub(in crate::gateway) terminals: Terminals,
     pub(super) owners: Recent<Owners>,
+    /// Of whose processes the engine was asked and has not told.
+    pub(super) asked: Mutex<HashSet<ContainerId>>,
     hours: Hours,
     /// Held from looking at who has which card to having written the decision down: in between, a card would be free for
     /// everybody who looks.
@@ -59,6 +62,7 @@ impl Gpus {
             desk: Desk::default(),
             terminals: Terminals::default(),
             owners: Recent::default(),
+            asked: Mutex::default(),
             deciding: Mutex::default(),
             changed: watch::Sender::new(0),
         })
