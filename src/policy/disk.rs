@@ -34,12 +34,11 @@ impl Limits {
         Err(self.taken(used, &format!("{} of {} are taken", line.used, line.limit)))
     }
 
-    /// How much may still be written, where somebody counts it as it comes.
+    /// How much may still be written, where somebody counts a copy as it comes.
     pub fn disk_room(&self, used: &Usage) -> Result<Room, Refusal> {
         self.disk_left(used)?;
         let line = self.disk(used).line();
-        let what =
-            format!("the copy holds more than {}, {} of {} are taken", line.left, line.used, line.limit);
+        let what = format!("the copy does not fit, {} of {} are taken", line.used, line.limit);
         let left = self.disk(used).left().most().map(|left| left.0);
         Ok(Room { left, over: self.taken(used, &what) })
     }

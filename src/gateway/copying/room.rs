@@ -7,26 +7,53 @@ use crate::gateway::error::Error;
 use crate::gateway::peer::Peer;
 use crate::gateway::state::Gateway;
 use crate::protocol::report::Refusal;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// How long what was found is believed: meanwhile others of the user's containers may have written.
+const MOMENT: Duration = Duration::from_secs(60);
 
 /// The room of one copy; what it takes is its user's until the disk has been measured again.
 pub(super) struct Room {
+    gateway: Arc<Gateway>,
+    peer: Peer,
     copying: Copying,
+    looked: Instant,
     /// What is said where it ends.
     over: Refusal,
 }
 
 impl Room {
-    pub(super) async fn find(gateway: &Gateway, peer: &Peer, container: &Owned) -> Result<Self, Error> {
-        let limits = gateway.limits(peer.account()?);
-        // Before anything is looked at: two that look at once find the same.
+    pub(super) async fn find(gateway: &Arc<Gateway>, peer: &Peer, container: &Owned) -> Result<Self, Error> {
         let mut copying = gateway.engine.copying(container);
-        let room = limits.disk_room(&gateway.engine.usage(peer).await?)?;
-        copying.allow(room.left.unwrap_or(u64::MAX));
-        Ok(Self { copying, over: room.over })
+        let over = look(gateway, peer, &mut copying).await?;
+        let (gateway, peer) = (gateway.clone(), peer.clone());
+        Ok(Self { gateway, peer, copying, looked: Instant::now(), over })
     }
 
     /// Whether there is room until the copy holds so many bytes in all.
-    pub(super) fn reach(&mut self, bytes: u64) -> Result<(), Error> {
+    pub(super) async fn reach(&mut self, bytes: u64) -> Result<(), Error> {
+        if self.looked.elapsed() < MOMENT && self.copying.reach(bytes) {
+            return Ok(());
+        }
+        // There may be more than there was, or less; and what is told then is how it is now.
+        self.over = look(&self.gateway, &self.peer, &mut self.copying).await?;
+        self.looked = Instant::now();
         if self.copying.reach(bytes) { Ok(()) } else { Err(self.over.clone().into()) }
     }
+
+    /// The engine gets so many bytes of it.
+    pub(super) fn give(&mut self, bytes: usize) {
+        self.copying.give(bytes);
+    }
+}
+
+/// Finds the room that there is by now, besides what the copy has taken so far; and what is said where it ends.
+async fn look(gateway: &Gateway, peer: &Peer, copying: &mut Copying) -> Result<Refusal, Error> {
+    let limits = gateway.limits(peer.account()?);
+    let own = gateway.engine.own(peer, false).await?;
+    // Nothing is waited for from here on: what another copy took meanwhile would count twice.
+    let room = limits.disk_room(&gateway.engine.usage_of(peer, &own))?;
+    copying.allow(room.left.unwrap_or(u64::MAX));
+    Ok(room.over)
 }

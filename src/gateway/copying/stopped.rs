@@ -4,6 +4,7 @@ use super::Place;
 use super::clock::{IDLE, Pace};
 use super::room::Room;
 use crate::gateway::archive::rewrite::{Limits, Rewriter};
+use crate::gateway::audit;
 use crate::gateway::containers::tokens;
 use crate::gateway::engine::{EngineError, in_time, short_volume};
 use crate::gateway::error::Error;
@@ -177,6 +178,9 @@ impl Copy {
     pub(super) async fn put(self, peer: Peer, tar: Body) -> Result<(), Error> {
         to_the_end(async move {
             let put = self.unpack(&peer, tar).await;
+            if let Err(error @ Error::Refused(_)) = &put {
+                audit::refused(&peer, "cp-in", self.place.container.id().as_str(), error);
+            }
             drop((self.held, peer));
             put
         })
@@ -327,7 +331,8 @@ impl<H> Rewritten<H> {
         };
         done.map_err(|error| Error::Copy(Ended::Archive, error.to_string()))?;
         if let Some(room) = &mut self.room {
-            room.reach(self.rewriter.announced())?;
+            room.reach(self.rewriter.announced()).await?;
+            room.give(out.len());
         }
         Ok((Bytes::from(out), ended))
     }

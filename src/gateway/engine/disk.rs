@@ -98,19 +98,20 @@ impl Engine {
         let all = all.get(&uid).map_or(&[][..], Vec::as_slice);
         let volumes = all.iter().filter(|holding| matches!(holding.thing, Thing::Volume(_))).cloned();
         let containers = own.iter().map(|owned| {
-            let thing = Thing::Container(owned.id().clone());
-            let measured = all.iter().find(|holding| holding.thing == thing);
-            let bytes = measured.map_or(Some(0), |holding| holding.bytes);
-            let copied = self.disk.copied.unmeasured(owned.id());
-            let bytes = bytes.map(|bytes| bytes.saturating_add(copied));
-            Holding { thing, name: owned.name().to_string(), bytes }
+            let bytes = of_container(all, owned.id());
+            let bytes = bytes.map(|bytes| self.disk.copied.holds(owned.id(), bytes));
+            let (thing, name) = (Thing::Container(owned.id().clone()), owned.name().to_string());
+            Holding { thing, name, bytes }
         });
         volumes.chain(containers).map(|holding| holding.told()).collect()
     }
 
     /// A copy into a container of this user's that does not run; what it takes counts from now on.
     pub(in crate::gateway) fn copying(&self, container: &Owned) -> Copying {
-        self.disk.copied.begin(container.found().owner(), container.id())
+        let (uid, id) = (container.found().owner(), container.id());
+        let all = self.disk.measured.read().unwrap_or_else(PoisonError::into_inner);
+        let measured = all.get(&uid).and_then(|all| of_container(all, id));
+        self.disk.copied.begin(uid, id, measured.unwrap_or(0))
     }
 
     /// A volume is gone, and what it held with it.
@@ -119,6 +120,12 @@ impl Engine {
         let gone = Thing::Volume(engine_name.to_owned());
         all.values_mut().for_each(|holdings| holdings.retain(|holding| holding.thing != gone));
     }
+}
+
+/// What was measured of one container; one that is newer than the measurement holds nothing.
+fn of_container(all: &[Holding], id: &ContainerId) -> Option<u64> {
+    let its = |holding: &&Holding| matches!(&holding.thing, Thing::Container(its) if its == id);
+    all.iter().find(its).map_or(Some(0), |holding| holding.bytes)
 }
 
 impl Holding {

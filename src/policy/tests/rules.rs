@@ -107,7 +107,7 @@ fn a_full_disk_starts_nothing_more() {
     assert_eq!(open("total = { disk = 'none' }").disk_left(&volume), Ok(()));
     // Who counts what comes is told how much may.
     let room = ann.disk_room(&used(vec![held("web", None, 15)])).unwrap();
-    let over = "total.disk: the copy holds more than 5m, 15m of 20m are taken (policy.toml:6, [defaults])";
+    let over = "total.disk: the copy does not fit, 15m of 20m are taken (policy.toml:6, [defaults])";
     assert_eq!((room.left, room.over.message.as_str()), (Some(5 << 20), over));
     assert_eq!(room.over.hint.as_deref(), Some("`ie-container rm web`, what it holds goes with it"));
     assert_eq!(ann.disk_room(&full).unwrap().left, Some(0));
