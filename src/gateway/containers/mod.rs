@@ -6,13 +6,15 @@ mod filter;
 mod list;
 mod lock;
 mod standing;
+mod start;
 mod stream;
 mod top;
 
-pub(super) use act::{kill, prune, remove, remove_now, rename, restart, start, stop, stop_now, tokens};
+pub(super) use act::{kill, prune, remove, remove_now, rename, stop, stop_now, tokens};
 pub(super) use create::{create, plan};
 pub(super) use filter::Filters;
 pub(super) use list::{inspect, list};
 pub(super) use lock::turn;
+pub(super) use start::{restart, start};
 pub(super) use stream::{Tied, attach, is_time, join, logs, resize, stats, wait};
 pub(super) use top::{TOPS, top};
