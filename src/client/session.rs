@@ -129,7 +129,7 @@ impl Session {
                         // Whatever the gateway does, there is a terminal to go on with.
                         self.raw = None;
                         let told = tokio::time::timeout(LEAVE, self.process.leave(api)).await;
-                        return Err(told.map_or(Over::Lost, |()| Over::Detached));
+                        return Err(if let Ok(Ok(())) = told { Over::Detached } else { Over::Lost });
                     }
                     Some(End::StdoutClosed) => return Err(Over::StdoutClosed),
                     Some(End::Unwritable(why)) => return Err(Over::Unwritable(why.raw_os_error().unwrap_or_default())),
@@ -171,10 +171,12 @@ impl Process {
     }
 
     /// An exec ends with a caller who just goes away, so the gateway is told first.
-    async fn leave(&self, api: &Api) {
-        if let Self::Exec(id) = self {
+    async fn leave(&self, api: &Api) -> Result<(), Error> {
+        let Self::Exec(id) = self else { return Ok(()) };
+        match api.post(&Route::own_exec(id, "detach")).await {
             // A process that has just ended needs no leave.
-            let _ = api.post(&Route::own_exec(id, "detach")).await;
+            Ok(_) | Err(Error::Refused { .. }) => Ok(()),
+            Err(error) => Err(error),
         }
     }
 

@@ -39,7 +39,8 @@ pub(super) async fn lock_and_turn<'g>(
     peer: &Peer,
     container: &Owned,
 ) -> Result<(OwnedMutexGuard<()>, Turn<'g>), Error> {
-    lock_and(gateway, container, turn(gateway, peer)).await
+    let lock = lock(gateway, container).await?;
+    and(gateway, container, lock, turn(gateway, peer)).await
 }
 
 /// The same for what is done by half, and so waits for ever.
@@ -48,15 +49,16 @@ pub(super) async fn lock_and_turn_however_long<'g>(
     peer: &Peer,
     container: &Owned,
 ) -> Result<(OwnedMutexGuard<()>, Turn<'g>), Error> {
-    lock_and(gateway, container, async { Ok(gateway.engine.turn(peer.uid()).await) }).await
+    let lock = gateway.engine.lock(container.id()).await;
+    and(gateway, container, lock, async { Ok(gateway.engine.turn(peer.uid()).await) }).await
 }
 
-async fn lock_and<'g>(
+async fn and<'g>(
     gateway: &'g Gateway,
     container: &Owned,
+    lock: OwnedMutexGuard<()>,
     turn: impl Future<Output = Result<Turn<'g>, Error>>,
 ) -> Result<(OwnedMutexGuard<()>, Turn<'g>), Error> {
-    let lock = lock(gateway, container).await?;
     let cut = gateway.removals.watch(container)?;
     tokio::select! {
         biased;

@@ -81,7 +81,9 @@ pub(in crate::gateway) async fn top(
     // The engine goes on when the caller hangs up, and so does the place.
     let places = gateway.tops.of(peer.uid());
     let place = tokio::time::timeout(PATIENCE, places.acquire_owned()).await;
-    let place = place.map_err(|_| EngineError::Crowded(TOPS))?;
+    let place = place.map_err(|_| {
+        Error::Conflict(format!("{TOPS} lists of processes of yours are under way; try again in a while"))
+    })?;
     let processes = to_the_end(async move {
         let _place = place;
         Ok(gateway.engine.get(target).await)

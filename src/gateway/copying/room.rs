@@ -33,17 +33,29 @@ impl Room {
 
     /// Whether there is room until the copy holds so many bytes in all.
     pub(super) async fn reach(&mut self, bytes: u64) -> Result<(), Error> {
-        if self.looked.elapsed() < MOMENT && self.copying.reach(bytes) {
+        if self.looked.elapsed() > MOMENT {
+            match self.look().await {
+                Err(error) if is_full(&error) => return Err(error),
+                // What was found before still holds when there is no telling: a copy is not broken off for that.
+                _ => {}
+            }
+        }
+        if self.copying.reach(bytes) {
             return Ok(());
         }
-        // There may be more than there was, or less; and what is told then is how it is now.
-        self.over = look(&self.gateway, &self.peer, &mut self.copying).await?;
-        self.looked = Instant::now();
+        // There may be more than there was; and what is told is how it is now.
+        self.look().await?;
         if self.copying.reach(bytes) { Ok(()) } else { Err(self.over.clone().into()) }
     }
 
+    async fn look(&mut self) -> Result<(), Error> {
+        self.looked = Instant::now();
+        self.over = look(&self.gateway, &self.peer, &mut self.copying).await?;
+        Ok(())
+    }
+
     /// The engine gets so many bytes of it.
-    pub(super) fn give(&mut self, bytes: usize) {
+    pub(super) fn give(&self, bytes: usize) {
         self.copying.give(bytes);
     }
 }
@@ -53,7 +65,13 @@ async fn look(gateway: &Gateway, peer: &Peer, copying: &mut Copying) -> Result<R
     let limits = gateway.limits(peer.account()?);
     let own = gateway.engine.own(peer, false).await?;
     // Nothing is waited for from here on: what another copy took meanwhile would count twice.
+    let taken = copying.taken();
     let room = limits.disk_room(&gateway.engine.usage_of(peer, &own))?;
-    copying.allow(room.left.unwrap_or(u64::MAX));
+    copying.allow(taken, room.left.unwrap_or(u64::MAX));
     Ok(room.over)
+}
+
+/// Whether more is held than may be, and not that something could not be asked or measured.
+fn is_full(error: &Error) -> bool {
+    matches!(error, Error::Refused(refusal) if refusal.used.is_some())
 }

@@ -331,7 +331,11 @@ impl<H> Rewritten<H> {
         };
         done.map_err(|error| Error::Copy(Ended::Archive, error.to_string()))?;
         if let Some(room) = &mut self.room {
-            room.reach(self.rewriter.announced()).await?;
+            tokio::select! {
+                biased;
+                () = self.cut.notified() => return Err(failed("the container is being removed".to_owned())),
+                reached = room.reach(self.rewriter.announced()) => reached?,
+            }
             room.give(out.len());
         }
         Ok((Bytes::from(out), ended))

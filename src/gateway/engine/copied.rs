@@ -22,14 +22,21 @@ struct State {
 #[derive(Debug)]
 struct Filled {
     uid: u32,
-    /// What the container held, by the last measurement before the first of these copies.
+    /// What the container held without these copies, as far as it was measured.
     base: u64,
     /// What those that have ended have left there.
     bytes: u64,
-    /// What the one under way has taken.
-    under_way: Option<u64>,
+    under_way: Option<UnderWay>,
     /// The number of the last one.
     last: u64,
+}
+
+#[derive(Debug, Default, Clone, Copy)]
+struct UnderWay {
+    /// What it has announced.
+    taken: u64,
+    /// What the engine was given of it: of what was announced and never came, nothing is left.
+    given: u64,
 }
 
 /// A copy under way. What it takes is its user's until it has been measured.
@@ -41,28 +48,37 @@ pub(in crate::gateway) struct Copying {
     number: u64,
     /// How far its user's copies may get together.
     most: u64,
-    /// What the engine was given of it.
-    given: u64,
 }
 
-/// The containers whose copies had all ended before a measurement began, each with its last: it sees them whole.
+/// How it stands when a measurement begins, which sees whole what has ended by then: the number of each container's last
+/// copy, where that has ended, and what they have left there.
 #[derive(Debug)]
-pub(super) struct Ended(HashMap<ContainerId, u64>);
+pub(super) struct Before(HashMap<ContainerId, (Option<u64>, u64)>);
 
 fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
     state.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl State {
-    /// The container, as long as this is the last copy into it.
-    fn copy(&mut self, copying: &Copying) -> Option<&mut Filled> {
-        self.containers.get_mut(&copying.id).filter(|into| into.last == copying.number)
+    /// The copy, as long as it is its container's last.
+    fn copy(&mut self, copying: &Copying) -> Option<&mut UnderWay> {
+        let into = self.containers.get_mut(&copying.id).filter(|into| into.last == copying.number);
+        into.and_then(|into| into.under_way.as_mut())
     }
 }
 
 impl Filled {
     fn holds(&self) -> u64 {
-        self.base.saturating_add(self.bytes).saturating_add(self.under_way.unwrap_or(0))
+        self.base.saturating_add(self.bytes).saturating_add(self.under_way.map_or(0, |copy| copy.taken))
+    }
+
+    /// So much was measured, with all of the bytes that had ended before, and nobody knows how much of what came since.
+    fn measured(&mut self, ended: u64, measured: u64) {
+        let without = self.base.saturating_add(ended);
+        self.bytes = self.bytes.saturating_sub(ended);
+        let given = self.under_way.map_or(0, |copy| copy.given.min(copy.taken));
+        let since = self.bytes.saturating_add(given);
+        self.base = without.min(measured).max(measured.saturating_sub(since));
     }
 }
 
@@ -76,9 +92,10 @@ impl Copied {
         let into = state.containers.entry(id.clone()).or_insert(fresh);
         into.last = last;
         // One whose end was not noted yet is over: this one has the lock.
-        into.bytes = into.bytes.saturating_add(into.under_way.replace(0).unwrap_or(0));
+        let late = into.under_way.replace(UnderWay::default());
+        into.bytes = into.bytes.saturating_add(late.map_or(0, |copy| copy.taken.min(copy.given)));
         let most = *state.taken.entry(uid).or_default();
-        Copying { state: self.0.clone(), uid, id: id.clone(), number: last, most, given: 0 }
+        Copying { state: self.0.clone(), uid, id: id.clone(), number: last, most }
     }
 
     /// What a container holds of which so much was measured: a measurement may have seen a copy in its midst.
@@ -86,22 +103,35 @@ impl Copied {
         lock(&self.0).containers.get(id).map_or(measured, |into| into.holds().max(measured))
     }
 
-    pub(super) fn ended(&self) -> Ended {
+    /// A measurement begins.
+    pub(super) fn before(&self) -> Before {
         let state = lock(&self.0);
-        let ended = state.containers.iter().filter(|(_, into)| into.under_way.is_none());
-        Ended(ended.map(|(id, into)| (id.clone(), into.last)).collect())
+        let stands = |into: &Filled| (into.under_way.is_none().then_some(into.last), into.bytes);
+        Before(state.containers.iter().map(|(id, into)| (id.clone(), stands(into))).collect())
     }
 
-    /// They were measured, unless there was another copy since.
-    pub(super) fn measured(&self, ended: &Ended) {
-        lock(&self.0).containers.retain(|id, into| ended.0.get(id) != Some(&into.last));
+    /// It has ended, and says so much of each container that it could measure.
+    pub(super) fn measured(&self, before: &Before, measured: impl Fn(&ContainerId) -> Option<u64>) {
+        lock(&self.0).containers.retain(|id, into| {
+            let (last, ended) = before.0.get(id).copied().unwrap_or_default();
+            let seen_whole = last == Some(into.last);
+            if let Some(measured) = measured(id).filter(|_| !seen_whole) {
+                into.measured(ended, measured);
+            }
+            !seen_whole
+        });
     }
 }
 
 impl Copying {
-    /// There is room for so many bytes more than its user's copies have taken by now.
-    pub(in crate::gateway) fn allow(&mut self, room: u64) {
-        let taken = lock(&self.state).taken.get(&self.uid).copied().unwrap_or_default();
+    /// What its user's copies have taken by now: asked before the room is looked for, so that what is taken meanwhile
+    /// costs room and gives none.
+    pub(in crate::gateway) fn taken(&self) -> u64 {
+        lock(&self.state).taken.get(&self.uid).copied().unwrap_or_default()
+    }
+
+    /// There is room for so many bytes more than had been taken.
+    pub(in crate::gateway) fn allow(&mut self, taken: u64, room: u64) {
         self.most = taken.saturating_add(room);
     }
 
@@ -109,7 +139,7 @@ impl Copying {
     #[must_use]
     pub(in crate::gateway) fn reach(&mut self, bytes: u64) -> bool {
         let mut state = lock(&self.state);
-        let Some(so_far) = state.copy(self).and_then(|into| into.under_way) else { return false };
+        let Some(so_far) = state.copy(self).map(|copy| copy.taken) else { return false };
         if bytes <= so_far {
             return true;
         }
@@ -118,24 +148,27 @@ impl Copying {
             return false;
         }
         state.taken.insert(self.uid, taken);
-        if let Some(into) = state.copy(self) {
-            into.under_way = Some(bytes);
+        if let Some(copy) = state.copy(self) {
+            copy.taken = bytes;
         }
         true
     }
 
-    /// The engine was given so many bytes more: of what was announced and never came, nothing is left.
-    pub(in crate::gateway) fn give(&mut self, bytes: usize) {
-        self.given = self.given.saturating_add(u64::try_from(bytes).unwrap_or(u64::MAX));
+    /// The engine is given so many bytes more.
+    pub(in crate::gateway) fn give(&self, bytes: usize) {
+        if let Some(copy) = lock(&self.state).copy(self) {
+            copy.given = copy.given.saturating_add(u64::try_from(bytes).unwrap_or(u64::MAX));
+        }
     }
 }
 
 impl Drop for Copying {
     fn drop(&mut self) {
         let mut state = lock(&self.state);
-        if let Some(into) = state.copy(self) {
-            let left = into.under_way.take().unwrap_or(0).min(self.given);
-            into.bytes = into.bytes.saturating_add(left);
+        let into = state.containers.get_mut(&self.id).filter(|into| into.last == self.number);
+        if let Some(into) = into {
+            let copy = into.under_way.take().unwrap_or_default();
+            into.bytes = into.bytes.saturating_add(copy.taken.min(copy.given));
             // Nothing of it is to be measured.
             if into.bytes == 0 {
                 state.containers.remove(&self.id);
@@ -155,12 +188,21 @@ mod tests {
         ContainerId::parse(&digit.to_string().repeat(64)).unwrap()
     }
 
-    /// A copy that has found so much room and was given all that it takes.
+    /// A copy that has found so much room, and of which the engine is given all.
     fn begun(copied: &Copied, uid: u32, digit: char, room: u64) -> Copying {
         let mut copy = copied.begin(uid, &id(digit), 0);
-        copy.allow(room);
+        copy.allow(copy.taken(), room);
         copy.give(1000);
         copy
+    }
+
+    fn holds(copied: &Copied, digit: char) -> u64 {
+        copied.holds(&id(digit), 0)
+    }
+
+    fn is_empty(copied: &Copied) -> bool {
+        let state = lock(&copied.0);
+        state.containers.is_empty() && state.taken.is_empty()
     }
 
     #[test]
@@ -173,10 +215,13 @@ mod tests {
         assert!(one.reach(12), "what it has it keeps");
         let mut bobs = begun(&copied, 2, 'c', 20);
         assert!(bobs.reach(20));
-        assert_eq!(['a', 'b', 'c'].map(|digit| copied.holds(&id(digit), 0)), [12, 8, 20]);
-        // Who looks again finds what there is by then.
-        one.allow(5);
-        assert!(one.reach(17) && !one.reach(18) && !two.reach(9));
+        assert_eq!(['a', 'b', 'c'].map(|digit| holds(&copied, digit)), [12, 8, 20]);
+        // Who looks again finds what there is by then; what another takes while it looks is not given twice.
+        let taken = one.taken();
+        two.allow(two.taken(), 3);
+        assert!(two.reach(11));
+        one.allow(taken, 5);
+        assert!(one.reach(14) && !one.reach(15) && !two.reach(12));
     }
 
     #[test]
@@ -184,18 +229,55 @@ mod tests {
         let copied = Copied::default();
         let mut one = begun(&copied, 1, 'a', 20);
         assert!(one.reach(12));
-        let early = copied.ended();
+        let early = copied.before();
         drop(one);
-        copied.measured(&early);
-        assert_eq!(copied.holds(&id('a'), 0), 12);
-        let late = copied.ended();
-        let again = begun(&copied, 1, 'a', 20);
-        copied.measured(&late);
-        assert_eq!(copied.holds(&id('a'), 0), 12, "another has begun since");
-        drop(again);
-        copied.measured(&copied.ended());
-        let state = lock(&copied.0);
-        assert!(state.containers.is_empty() && state.taken.is_empty());
+        copied.measured(&early, |_| Some(0));
+        assert_eq!(holds(&copied, 'a'), 12);
+        copied.measured(&copied.before(), |_| Some(12));
+        assert!(is_empty(&copied));
+    }
+
+    #[test]
+    fn what_a_measurement_saw_in_the_midst_counts_once() {
+        let copied = Copied::default();
+        let mut copy = copied.begin(1, &id('a'), 5);
+        copy.allow(0, 20);
+        copy.give(6);
+        assert!(copy.reach(12));
+        assert_eq!([5, 11, 17, 18].map(|measured| copied.holds(&id('a'), measured)), [17, 17, 17, 18]);
+        copied.measured(&copied.before(), |_| Some(11));
+        assert_eq!(copied.holds(&id('a'), 11), 17);
+        // What was there and had not been measured does not hide behind the copy.
+        copied.measured(&copied.before(), |_| Some(21));
+        assert_eq!(copied.holds(&id('a'), 21), 27);
+    }
+
+    #[test]
+    fn what_was_replaced_is_known_to_the_next_measurement() {
+        let copied = Copied::default();
+        let first = |copied: &Copied| {
+            let mut copy = copied.begin(1, &id('a'), 40);
+            copy.allow(copy.taken(), 100);
+            copy.give(40);
+            assert!(copy.reach(40));
+        };
+        first(&copied);
+        assert_eq!(holds(&copied, 'a'), 80);
+        // Though another one has begun.
+        let mut second = begun(&copied, 1, 'a', 60);
+        let before = copied.before();
+        assert!(second.reach(10));
+        copied.measured(&before, |_| Some(40));
+        assert_eq!(holds(&copied, 'a'), 50);
+        // Or one began and ended since.
+        drop(second);
+        first(&copied);
+        let before = copied.before();
+        first(&copied);
+        copied.measured(&before, |_| Some(50));
+        assert_eq!(holds(&copied, 'a'), 90);
+        copied.measured(&copied.before(), |_| None);
+        assert!(is_empty(&copied));
     }
 
     #[test]
@@ -206,36 +288,25 @@ mod tests {
         let mut two = begun(&copied, 1, 'a', 20);
         assert!(two.reach(7) && !one.reach(6));
         drop(one);
-        assert_eq!(copied.holds(&id('a'), 0), 12);
+        assert_eq!(holds(&copied, 'a'), 12);
         assert!(two.reach(8));
         drop(two);
-        assert_eq!(copied.holds(&id('a'), 0), 13);
-    }
-
-    #[test]
-    fn what_a_measurement_saw_in_the_midst_counts_once() {
-        let copied = Copied::default();
-        let mut copy = copied.begin(1, &id('a'), 5);
-        copy.allow(20);
-        copy.give(20);
-        assert!(copy.reach(12));
-        assert_eq!([5, 11, 17, 18].map(|measured| copied.holds(&id('a'), measured)), [17, 17, 17, 18]);
+        assert_eq!(holds(&copied, 'a'), 13);
     }
 
     #[test]
     fn what_was_announced_and_never_came_is_not_kept() {
         let copied = Copied::default();
-        for (given, holds) in [(0, 0), (3, 3), (100, 12)] {
+        for (given, left) in [(0, 0), (3, 3), (100, 12)] {
             let mut copy = copied.begin(1, &id('a'), 0);
-            copy.allow(20);
+            copy.allow(0, 20);
             copy.give(given);
             assert!(copy.reach(12));
-            assert_eq!(copied.holds(&id('a'), 0), 12);
+            assert_eq!(holds(&copied, 'a'), 12);
             drop(copy);
-            assert_eq!(copied.holds(&id('a'), 0), holds);
-            copied.measured(&copied.ended());
+            assert_eq!(holds(&copied, 'a'), left);
+            copied.measured(&copied.before(), |_| Some(left));
         }
-        let state = lock(&copied.0);
-        assert!(state.containers.is_empty() && state.taken.is_empty());
+        assert!(is_empty(&copied));
     }
 }

@@ -52,14 +52,18 @@ struct Account {
 impl Engine {
     /// Measures all of it: the engine walks through every layer and volume, which takes it seconds on a full disk.
     pub(in crate::gateway) async fn measure(&self) -> Result<Holdings, EngineError> {
-        let seen = self.disk.copied.ended();
+        let before = self.disk.copied.before();
         let account = match self.account(&["container", "volume"]).await {
             Err(EngineError::Said { .. }) => self.account_one_by_one().await?,
             account => account?,
         };
         let holdings = holdings(account);
         *self.disk.measured.write().unwrap_or_else(PoisonError::into_inner) = holdings.clone();
-        self.disk.copied.measured(&seen);
+        let of_all = |id: &ContainerId| {
+            let its = |holding: &&Holding| matches!(&holding.thing, Thing::Container(its) if its == id);
+            holdings.values().flatten().find(its).and_then(|holding| holding.bytes)
+        };
+        self.disk.copied.measured(&before, of_all);
         Ok(holdings)
     }
 
