@@ -72,6 +72,15 @@ pub(super) struct Gateway {
     pub(super) reasons: super::reasons::Reasons,
 }
 
+/// Where a gateway finds what is not in its policy.
+struct Paths {
+    policy: PathBuf,
+    mountd: PathBuf,
+    wall: PathBuf,
+    state: PathBuf,
+    copy_helper: PathBuf,
+}
+
 fn reasons(state: &Path) -> anyhow::Result<super::reasons::Reasons> {
     let dir = state.join("stopped");
     super::reasons::Reasons::open(&dir).with_context(|| format!("cannot read {}", dir.display()))
@@ -90,50 +99,42 @@ impl Gateway {
         anyhow::ensure!(helper.is_file(), "{} is not a file", options.copy_helper.display());
         let accounts = options.state_dir.join("accounts");
         fs::create_dir_all(&accounts).with_context(|| format!("cannot make {}", accounts.display()))?;
-        Ok(Self {
-            engine: Engine::new(policy.gateway().engine()),
-            policy_path: options.policy.clone(),
-            policy: RwLock::new(Arc::new(policy)),
-            stager: Stager::new(options.mountd_dir.join(place::MOUNTD_SOCKET)),
-            wall: Wall::told_by(options.wall.clone()),
-            state_dir: options.state_dir.clone(),
-            copy_helper: options.copy_helper.clone(),
-            channel: Channel::open(&options.state_dir)?,
-            pulls: super::images::Pulls::default(),
-            leashes: super::leash::Leashes::default(),
-            look_ups: super::account::LookUps::default(),
-            bodies: super::body::Bodies::default(),
-            walks: Places::new(1),
-            rewrites: Places::new(REWRITES),
-            removals: super::removals::Removals::default(),
-            pace: super::pace::Pace::default(),
-            tops: Places::new(super::containers::TOPS),
-            version: Recent::default(),
-            info: Recent::default(),
-            execs: Places::new(EXECS),
-            answers: Places::new(ANSWERS),
-            born: Instant::now(),
-            gpus: super::gpu::service::Gpus::open(&options.state_dir)?,
-            marks: marks(&options.state_dir)?,
-            reasons: reasons(&options.state_dir)?,
-        })
+        Self::of(
+            policy,
+            Paths {
+                policy: options.policy.clone(),
+                mountd: options.mountd_dir.join(place::MOUNTD_SOCKET),
+                wall: options.wall.clone(),
+                state: options.state_dir.clone(),
+                copy_helper: options.copy_helper.clone(),
+            },
+        )
     }
 
     /// One that reads no file, with the sockets of an engine and of an ie-mountd of the caller's.
     #[cfg(any(test, feature = "fuzz"))]
-    pub(super) fn fake(policy: Policy, mountd: PathBuf, state_dir: PathBuf) -> anyhow::Result<Self> {
+    pub(super) fn fake(policy: Policy, mountd: PathBuf, state: PathBuf) -> anyhow::Result<Self> {
+        let nowhere = |name: &str| Path::new("/nonexistent").join(name);
+        let copy_helper = PathBuf::from(place::COPY_HELPER);
+        Self::of(
+            policy,
+            Paths { policy: nowhere("policy.toml"), mountd, wall: nowhere("wall"), state, copy_helper },
+        )
+    }
+
+    fn of(policy: Policy, paths: Paths) -> anyhow::Result<Self> {
         Ok(Self {
             engine: Engine::new(policy.gateway().engine()),
-            policy_path: PathBuf::from("/nonexistent/policy.toml"),
+            policy_path: paths.policy,
             policy: RwLock::new(Arc::new(policy)),
-            stager: Stager::new(mountd),
-            wall: Wall::told_by(PathBuf::from("/nonexistent/wall")),
-            channel: Channel::open(&state_dir)?,
-            gpus: super::gpu::service::Gpus::open(&state_dir)?,
-            marks: marks(&state_dir)?,
-            reasons: reasons(&state_dir)?,
-            state_dir,
-            copy_helper: PathBuf::from(place::COPY_HELPER),
+            stager: Stager::new(paths.mountd),
+            wall: Wall::told_by(paths.wall),
+            channel: Channel::open(&paths.state)?,
+            gpus: super::gpu::service::Gpus::open(&paths.state)?,
+            marks: marks(&paths.state)?,
+            reasons: reasons(&paths.state)?,
+            state_dir: paths.state,
+            copy_helper: paths.copy_helper,
             pulls: super::images::Pulls::default(),
             leashes: super::leash::Leashes::default(),
             look_ups: super::account::LookUps::default(),

@@ -62,8 +62,8 @@ fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
 impl State {
     /// The copy, as long as it is its container's last.
     fn copy(&mut self, copying: &Copying) -> Option<&mut UnderWay> {
-        let into = self.containers.get_mut(&copying.id).filter(|into| into.last == copying.number);
-        into.and_then(|into| into.under_way.as_mut())
+        let filled = self.containers.get_mut(&copying.id).filter(|filled| filled.last == copying.number);
+        filled.and_then(|filled| filled.under_way.as_mut())
     }
 }
 
@@ -89,34 +89,34 @@ impl Copied {
         state.copies += 1;
         let last = state.copies;
         let fresh = Filled { uid, base: measured, bytes: 0, under_way: None, last };
-        let into = state.containers.entry(id.clone()).or_insert(fresh);
-        into.last = last;
+        let filled = state.containers.entry(id.clone()).or_insert(fresh);
+        filled.last = last;
         // One whose end was not noted yet is over: this one has the lock.
-        let late = into.under_way.replace(UnderWay::default());
-        into.bytes = into.bytes.saturating_add(late.map_or(0, |copy| copy.taken.min(copy.given)));
+        let late = filled.under_way.replace(UnderWay::default());
+        filled.bytes = filled.bytes.saturating_add(late.map_or(0, |copy| copy.taken.min(copy.given)));
         let most = *state.taken.entry(uid).or_default();
         Copying { state: self.0.clone(), uid, id: id.clone(), number: last, most }
     }
 
     /// What a container holds of which so much was measured: a measurement may have seen a copy in its midst.
     pub(super) fn holds(&self, id: &ContainerId, measured: u64) -> u64 {
-        lock(&self.0).containers.get(id).map_or(measured, |into| into.holds().max(measured))
+        lock(&self.0).containers.get(id).map_or(measured, |filled| filled.holds().max(measured))
     }
 
     /// A measurement begins.
     pub(super) fn before(&self) -> Before {
         let state = lock(&self.0);
-        let stands = |into: &Filled| (into.under_way.is_none().then_some(into.last), into.bytes);
-        Before(state.containers.iter().map(|(id, into)| (id.clone(), stands(into))).collect())
+        let stands = |filled: &Filled| (filled.under_way.is_none().then_some(filled.last), filled.bytes);
+        Before(state.containers.iter().map(|(id, filled)| (id.clone(), stands(filled))).collect())
     }
 
     /// It has ended, and says so much of each container that it could measure.
-    pub(super) fn measured(&self, before: &Before, measured: impl Fn(&ContainerId) -> Option<u64>) {
-        lock(&self.0).containers.retain(|id, into| {
+    pub(super) fn measured(&self, before: &Before, measured: impl Fn(u32, &ContainerId) -> Option<u64>) {
+        lock(&self.0).containers.retain(|id, filled| {
             let (last, ended) = before.0.get(id).copied().unwrap_or_default();
-            let seen_whole = last == Some(into.last);
-            if let Some(measured) = measured(id).filter(|_| !seen_whole) {
-                into.measured(ended, measured);
+            let seen_whole = last == Some(filled.last);
+            if let Some(measured) = measured(filled.uid, id).filter(|_| !seen_whole) {
+                filled.measured(ended, measured);
             }
             !seen_whole
         });
@@ -165,16 +165,16 @@ impl Copying {
 impl Drop for Copying {
     fn drop(&mut self) {
         let mut state = lock(&self.state);
-        let into = state.containers.get_mut(&self.id).filter(|into| into.last == self.number);
-        if let Some(into) = into {
-            let copy = into.under_way.take().unwrap_or_default();
-            into.bytes = into.bytes.saturating_add(copy.taken.min(copy.given));
+        let filled = state.containers.get_mut(&self.id).filter(|filled| filled.last == self.number);
+        if let Some(filled) = filled {
+            let copy = filled.under_way.take().unwrap_or_default();
+            filled.bytes = filled.bytes.saturating_add(copy.taken.min(copy.given));
             // Nothing of it is to be measured.
-            if into.bytes == 0 {
+            if filled.bytes == 0 {
                 state.containers.remove(&self.id);
             }
         }
-        if !state.containers.values().any(|into| into.uid == self.uid && into.under_way.is_some()) {
+        if !state.containers.values().any(|filled| filled.uid == self.uid && filled.under_way.is_some()) {
             state.taken.remove(&self.uid);
         }
     }
@@ -231,9 +231,9 @@ mod tests {
         assert!(one.reach(12));
         let early = copied.before();
         drop(one);
-        copied.measured(&early, |_| Some(0));
+        copied.measured(&early, |_, _| Some(0));
         assert_eq!(holds(&copied, 'a'), 12);
-        copied.measured(&copied.before(), |_| Some(12));
+        copied.measured(&copied.before(), |_, _| Some(12));
         assert!(is_empty(&copied));
     }
 
@@ -245,10 +245,10 @@ mod tests {
         copy.give(6);
         assert!(copy.reach(12));
         assert_eq!([5, 11, 17, 18].map(|measured| copied.holds(&id('a'), measured)), [17, 17, 17, 18]);
-        copied.measured(&copied.before(), |_| Some(11));
+        copied.measured(&copied.before(), |_, _| Some(11));
         assert_eq!(copied.holds(&id('a'), 11), 17);
         // What was there and had not been measured does not hide behind the copy.
-        copied.measured(&copied.before(), |_| Some(21));
+        copied.measured(&copied.before(), |_, _| Some(21));
         assert_eq!(copied.holds(&id('a'), 21), 27);
     }
 
@@ -267,16 +267,16 @@ mod tests {
         let mut second = begun(&copied, 1, 'a', 60);
         let before = copied.before();
         assert!(second.reach(10));
-        copied.measured(&before, |_| Some(40));
+        copied.measured(&before, |_, _| Some(40));
         assert_eq!(holds(&copied, 'a'), 50);
         // Or one began and ended since.
         drop(second);
         first(&copied);
         let before = copied.before();
         first(&copied);
-        copied.measured(&before, |_| Some(50));
+        copied.measured(&before, |_, _| Some(50));
         assert_eq!(holds(&copied, 'a'), 90);
-        copied.measured(&copied.before(), |_| None);
+        copied.measured(&copied.before(), |_, _| None);
         assert!(is_empty(&copied));
     }
 
@@ -305,7 +305,7 @@ mod tests {
             assert_eq!(holds(&copied, 'a'), 12);
             drop(copy);
             assert_eq!(holds(&copied, 'a'), left);
-            copied.measured(&copied.before(), |_| Some(left));
+            copied.measured(&copied.before(), |_, _| Some(left));
         }
         assert!(is_empty(&copied));
     }

@@ -59,11 +59,9 @@ impl Engine {
         };
         let holdings = holdings(account);
         *self.disk.measured.write().unwrap_or_else(PoisonError::into_inner) = holdings.clone();
-        let of_all = |id: &ContainerId| {
-            let its = |holding: &&Holding| matches!(&holding.thing, Thing::Container(its) if its == id);
-            holdings.values().flatten().find(its).and_then(|holding| holding.bytes)
-        };
-        self.disk.copied.measured(&before, of_all);
+        self.disk
+            .copied
+            .measured(&before, |uid, id| holdings.get(&uid).and_then(|all| of_container(all, id)));
         Ok(holdings)
     }
 
