@@ -1,59 +1,47 @@
 //! Why the gateway has stopped a container: for its owner to read until it is started again, or gone.
 
 use super::engine::ContainerId;
-use super::kept;
-use std::collections::{HashMap, HashSet};
-use std::fs;
+use super::kept::Kept;
+use std::collections::HashSet;
 use std::io;
-use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::path::Path;
 
 #[derive(Debug)]
-pub(super) struct Reasons {
-    dir: PathBuf,
-    held: Mutex<HashMap<ContainerId, String>>,
-}
+pub(super) struct Reasons(Kept<String>);
 
 impl Reasons {
     pub(super) fn open(dir: &Path) -> io::Result<Self> {
-        let held =
-            kept::open(dir, |text| Some(text.trim_end().to_owned()).filter(|words| !words.is_empty()))?;
-        Ok(Self { dir: dir.to_owned(), held: Mutex::new(held) })
+        let words = |text: &str| Some(text.trim_end().to_owned()).filter(|words| !words.is_empty());
+        Kept::open(dir, words).map(Self)
     }
 
     /// Before the container is stopped. What cannot be written is told as long as this gateway lives.
     pub(super) fn put(&self, id: &ContainerId, words: String) {
-        if let Err(error) = fs::write(self.dir.join(id.as_str()), format!("{words}\n")) {
+        if let Err(error) = self.0.write(id, format!("{words}\n").as_bytes()) {
             tracing::warn!("why a container was stopped is not written down: {error}");
         }
-        self.held().insert(id.clone(), words);
+        self.0.held().insert(id.clone(), words);
     }
 
     pub(super) fn of(&self, id: &ContainerId) -> Option<String> {
-        self.held().get(id).cloned()
+        self.0.held().get(id).cloned()
     }
 
     /// It is started.
     pub(super) fn forget(&self, id: &ContainerId) {
-        if self.held().remove(id).is_some() {
-            kept::forget(&self.dir, id);
-        }
+        self.0.forget(id);
     }
 
     /// Forgets all but these.
     pub(super) fn keep(&self, ids: &HashSet<&ContainerId>) {
-        let others: Vec<ContainerId> = self.held().keys().filter(|id| !ids.contains(id)).cloned().collect();
-        others.iter().for_each(|id| self.forget(id));
-    }
-
-    fn held(&self) -> MutexGuard<'_, HashMap<ContainerId, String>> {
-        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.keep(ids);
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
 
     #[test]
     fn it_is_told_until_the_container_is_started_or_gone() {

@@ -2,12 +2,11 @@
 //! that is started anew neither forgets it nor takes everything at once after the clock was wrong.
 
 use crate::gateway::engine::ContainerId;
-use crate::gateway::kept;
+use crate::gateway::kept::Kept;
 use jiff::Timestamp;
 use std::collections::{HashMap, HashSet};
-use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// One mark.
@@ -20,8 +19,7 @@ struct Mark {
 
 #[derive(Debug)]
 pub(in crate::gateway) struct Marks {
-    dir: PathBuf,
-    held: Mutex<HashMap<ContainerId, Mark>>,
+    kept: Kept<Mark>,
     /// When those ended that were asked about.
     ends: Mutex<HashMap<ContainerId, Timestamp>>,
 }
@@ -30,28 +28,27 @@ impl Marks {
     /// Reads what an earlier gateway left; what cannot be read was not marked.
     pub(in crate::gateway) fn open(dir: &Path) -> io::Result<Self> {
         let mark = |text: &str| Some(Mark { since: text.trim_end().parse().ok()?, goes: None });
-        let held = kept::open(dir, mark)?;
-        Ok(Self { dir: dir.to_owned(), held: Mutex::new(held), ends: Mutex::default() })
+        Ok(Self { kept: Kept::open(dir, mark)?, ends: Mutex::default() })
     }
 
     /// When a marked container goes, for its owner to read.
     pub(in crate::gateway) fn goes(&self, id: &ContainerId) -> Option<Timestamp> {
-        self.held().get(id)?.goes
+        self.kept.held().get(id)?.goes
     }
 
     /// Marks a container from now on, unless it is marked already; since when it is.
     pub(super) fn put(&self, id: &ContainerId, now: Timestamp) -> io::Result<Timestamp> {
-        let mut held = self.held();
+        let mut held = self.kept.held();
         if let Some(mark) = held.get(id) {
             return Ok(mark.since);
         }
-        fs::write(self.dir.join(id.as_str()), format!("{now}\n"))?;
+        self.kept.write(id, format!("{now}\n").as_bytes())?;
         held.insert(id.clone(), Mark { since: now, goes: None });
         Ok(now)
     }
 
     pub(super) fn will_go(&self, id: &ContainerId, at: Timestamp) {
-        if let Some(mark) = self.held().get_mut(id) {
+        if let Some(mark) = self.kept.held().get_mut(id) {
             mark.goes = Some(at);
         }
     }
@@ -72,30 +69,24 @@ impl Marks {
 
     /// It stays.
     pub(super) fn clear(&self, id: &ContainerId) {
-        if self.held().remove(id).is_some() {
-            kept::forget(&self.dir, id);
-        }
+        self.kept.forget(id);
     }
 
     /// Forgets all but these.
     pub(super) fn keep(&self, ids: &HashSet<&ContainerId>) {
-        let others: Vec<ContainerId> = self.held().keys().filter(|id| !ids.contains(id)).cloned().collect();
-        others.iter().for_each(|id| self.clear(id));
+        self.kept.keep(ids);
         self.ends().retain(|id, _| ids.contains(id));
     }
 
     fn ends(&self) -> MutexGuard<'_, HashMap<ContainerId, Timestamp>> {
         self.ends.lock().unwrap_or_else(PoisonError::into_inner)
     }
-
-    fn held(&self) -> MutexGuard<'_, HashMap<ContainerId, Mark>> {
-        self.held.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
 
     fn id(digit: char) -> ContainerId {
         ContainerId::parse(&digit.to_string().repeat(64)).unwrap()

@@ -4,17 +4,16 @@
 //! says of a container counts more than its file: a file without a running container is a lease that is over.
 
 use crate::gateway::engine::ContainerId;
-use crate::gateway::kept;
+use crate::gateway::kept::Kept;
 use crate::gateway::mark;
 use crate::protocol::amount::Span;
 use crate::protocol::card::CardId;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
-use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::path::Path;
+use std::sync::MutexGuard;
 
 /// The cards of one running container, and for how long.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -49,17 +48,13 @@ pub(in crate::gateway) enum Due {
 
 /// All leases, in memory and as files.
 #[derive(Debug)]
-pub(in crate::gateway) struct Leases {
-    dir: PathBuf,
-    held: Mutex<HashMap<ContainerId, Lease>>,
-}
+pub(in crate::gateway) struct Leases(Kept<Lease>);
 
 impl Leases {
     /// Reads what a gateway before this one has left. A file that cannot be read is nobody's lease: its
     /// container was not started.
     pub(in crate::gateway) fn open(dir: &Path) -> io::Result<Self> {
-        let held = kept::open(dir, |text| serde_json::from_str(text).ok())?;
-        Ok(Self { dir: dir.to_owned(), held: Mutex::new(held) })
+        Kept::open(dir, |text| serde_json::from_str(text).ok()).map(Self)
     }
 
     pub(in crate::gateway) fn get(&self, id: &ContainerId) -> Option<Lease> {
@@ -92,11 +87,10 @@ impl Leases {
         if held.get(id) == Some(&lease) {
             return Ok(());
         }
-        let fresh = self.dir.join(format!("{id}.new"));
         let text = serde_json::to_vec(&lease).map_err(io::Error::other)?;
-        fs::write(&fresh, text)?;
+        let written = self.0.half_write(id, &text)?;
         mark::at("lease-half-written");
-        fs::rename(fresh, self.dir.join(id.as_str()))?;
+        written.finish()?;
         held.insert(id.clone(), lease);
         Ok(())
     }
@@ -108,7 +102,7 @@ impl Leases {
         let lease = held.remove(id)?;
         settle(&lease);
         mark::at("lease-settled");
-        kept::forget(&self.dir, id);
+        self.0.unwrite(id);
         Some(lease)
     }
 
@@ -156,7 +150,7 @@ impl Leases {
     }
 
     fn held(&self) -> MutexGuard<'_, HashMap<ContainerId, Lease>> {
-        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.held()
     }
 }
 
@@ -169,6 +163,7 @@ pub(in crate::gateway) fn after(time: Timestamp, span: Span) -> Timestamp {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
 
     const WARNINGS: [Span; 2] = [Span(1800), Span(300)];
 
