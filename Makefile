@@ -111,7 +111,8 @@ install:
 uninstall:
 	rm -f $(DESTDIR)$(PREFIX)/bin/ie-container $(DESTDIR)$(PREFIX)/sbin/ie-containerd $(DESTDIR)$(PREFIX)/sbin/ie-mountd
 	rm -f $(DESTDIR)$(PREFIX)/libexec/ie-container/ie-copy $(DESTDIR)$(PREFIX)/libexec/ie-container/ie-wall
-	rm -f $(DESTDIR)$(PREFIX)/share/man/man1/ie-container*.1 $(DESTDIR)$(PREFIX)/share/man/man8/ie-*.8
+	rm -f $(DESTDIR)$(PREFIX)/share/man/man1/ie-container.1 $(DESTDIR)$(PREFIX)/share/man/man1/ie-container-*.1
+	rm -f $(DESTDIR)$(PREFIX)/share/man/man8/ie-containerd.8 $(DESTDIR)$(PREFIX)/share/man/man8/ie-mountd.8
 	rm -f $(DESTDIR)$(PREFIX)/lib/sysusers.d/ie-container.conf $(DESTDIR)$(PREFIX)/lib/tmpfiles.d/ie-container.conf
 	rm -f $(foreach unit,$(UNITS),$(DESTDIR)$(PREFIX)/lib/systemd/system/$(unit))
 	rm -f $(DESTDIR)$(PREFIX)/share/ie-container/gpus.conf

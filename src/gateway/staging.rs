@@ -191,6 +191,7 @@ impl Stager {
     pub(super) fn moment(&self) -> Moment {
         let mut held = lock(&self.held);
         let moment = Arc::new(Mutex::new(held.counts.keys().cloned().collect()));
+        held.watching.retain(|watching| watching.strong_count() > 0);
         held.watching.push(Arc::downgrade(&moment));
         Moment(moment)
     }
@@ -282,6 +283,15 @@ mod tests {
         assert_eq!(kept.recv().await.unwrap(), [9, 2, 3, 4].map(token).into());
         assert_eq!(stager.keep(HashSet::new(), stager.moment()).await.unwrap(), Some(1));
         assert_eq!(kept.recv().await.unwrap(), [2, 4].map(token).into());
+    }
+
+    #[test]
+    fn moments_that_are_over_are_forgotten() {
+        let stager = Stager::new(PathBuf::from("/nonexistent"));
+        for _ in 0..100 {
+            drop(stager.moment());
+        }
+        assert!(lock(&stager.held).watching.len() <= 1);
     }
 
     #[tokio::test]

@@ -52,7 +52,7 @@ pub(super) struct Gateway {
     pub(super) walks: Places,
     /// Copies out that are rewritten, per uid: each remembers the links that it has seen.
     pub(super) rewrites: Places,
-    /// Copies with containers that do not run.
+    /// Who waits with a container's lock in hand, and which containers are to be removed.
     pub(super) removals: super::removals::Removals,
     /// What each user has done, one after the other.
     pub(super) pace: super::pace::Pace,

@@ -165,8 +165,16 @@ fn many_connections_are_served_at_once() {
 fn what_does_not_parse_is_answered() {
     let site = Site::started();
     let mut client = Client::connect(&site, GATEWAY).unwrap();
-    let stage = r#"{"verb":"stage","token":"../../../../etc","uid":5001,"gids":[1],"root":"/","relative":"","access":"rw"}"#;
-    for body in ["", "{}", "null", r#"{"verb":"mount"}"#, stage, "\u{0}"] {
+    let stage = |token: &str| {
+        format!(
+            r#"{{"verb":"stage","token":"{token}","uid":5001,"gids":[1],"root":"/","relative":"","access":"rw","idmap":true}}"#
+        )
+    };
+    // All of it is right but the token.
+    client.send(stage(&"0f".repeat(16)).as_bytes()).unwrap();
+    let answer = client.receive().unwrap();
+    assert!(matches!(answer, Some(Answer::Refused { reason: Reason::NotAllowed, .. })), "{answer:?}");
+    for body in ["", "{}", "null", r#"{"verb":"mount"}"#, &stage("../../../../etc"), "\u{0}"] {
         client.send(body.as_bytes()).unwrap();
         let answer = client.receive().unwrap();
         assert!(

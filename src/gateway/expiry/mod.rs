@@ -210,12 +210,15 @@ async fn remove(gateway: &Gateway, found: &Found, ended: Timestamp, span: Span) 
     }
     let (uid, login, id) = (found.owner(), found.labels().login.as_str(), found.id());
     let name = found.name().as_str();
-    tracing::info!(uid, login, container = id.as_str(), name, "removed, it has not run for {span}");
     // With its volumes without a name, as `rm` does: nobody could find them any more, and they would count for nobody.
     let target = Target::new(format!("/containers/{id}")).of_upkeep(uid).with("v", "1");
     match gateway.engine.call(Method::DELETE, target).await {
         Err(error) if error.is_conflict() || error.is_not_found() => Ok(()),
-        ended => ended.map(drop),
+        removed => {
+            removed?;
+            tracing::info!(uid, login, container = id.as_str(), name, "removed, it has not run for {span}");
+            Ok(())
+        }
     }
 }
 
