@@ -9,13 +9,14 @@
 //! - [`client`]: `ie-container`, runs as the user, decides nothing.
 //! - [`gateway`]: `ie-containerd`, runs as a system user of its own; the only code that speaks to the engine.
 //! - [`mountd`]: `ie-mountd`, runs as root; stages directories for the gateway to bind.
+//! - [`runtime`]: `ie-runc`, runs as root in the engine's place for runc; the last look at what is about to run.
 //! - [`copy`]: `ie-copy`, runs as the user inside a container; tar in, tar out.
 //! - [`tarball`]: archives read, written, packed and unpacked; what client, gateway and `ie-copy` share of it.
 //! - `fuzz`: entry points for fuzzing, in no program.
 //! - `sys`: the only file with `unsafe`.
 //!
-//! Dependencies point one way: `bin → {client, gateway, mountd, copy} → {policy, tarball} → protocol`, with the doctor
-//! between the client and the policy. The four never import each other; `tests/house.rs` holds this.
+//! Dependencies point one way: `bin → {client, gateway, mountd, runtime, copy} → {policy, tarball} → protocol`, with the doctor
+//! between the client and the policy. The five never import each other; `tests/house.rs` holds this.
 
 pub mod client;
 pub mod copy;
@@ -27,5 +28,6 @@ pub mod gateway;
 pub mod mountd;
 pub mod policy;
 pub mod protocol;
+pub mod runtime;
 mod sys;
 pub mod tarball;

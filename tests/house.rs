@@ -56,13 +56,16 @@ fn the_rooms_import_only_what_is_below_them() {
         ("doctor", &["protocol", "policy"]),
         ("gateway", &["protocol", "policy", "tarball", "sys"]),
         ("mountd", &["protocol", "policy", "sys"]),
+        ("runtime", &["protocol", "policy", "sys"]),
         ("copy", &["protocol", "tarball"]),
         ("policy", &["protocol"]),
         ("tarball", &["protocol"]),
         ("protocol", &[]),
     ] {
-        for other in ["client", "doctor", "gateway", "mountd", "copy", "policy", "tarball", "protocol", "sys"]
-        {
+        for other in [
+            "client", "doctor", "gateway", "mountd", "runtime", "copy", "policy", "tarball", "protocol",
+            "sys",
+        ] {
             if other == room || below.contains(&other) {
                 continue;
             }

@@ -2,6 +2,7 @@
 
 use super::clients::show;
 use super::hooks;
+use super::runtime;
 use super::slot::{Slot, account_step};
 use super::tools::{eventually, step, wait_until};
 use serde_json::json;
@@ -21,6 +22,8 @@ pub(crate) struct Engine {
     group: String,
     lib: PathBuf,
     run: PathBuf,
+    /// What lies in front of runc.
+    runtime: PathBuf,
     child: Mutex<Option<Child>>,
 }
 
@@ -31,7 +34,14 @@ impl Engine {
         account_step(&["groupadd", "--gid", &slot.uids().end().to_string(), &group])?;
         step(Command::new("ip").args(["netns", "add", &name]))?;
         step(Command::new("ip").args(["-netns", &name, "link", "set", "lo", "up"]))?;
-        let engine = Self { name, group, lib: slot.lib(), run: slot.run(), child: Mutex::new(None) };
+        let mut engine = Self {
+            name,
+            group,
+            lib: slot.lib(),
+            run: slot.run(),
+            runtime: PathBuf::new(),
+            child: Mutex::new(None),
+        };
         hooks::make(&engine.lib)?;
         let mut config = json!({"live-restore": true});
         if let Some(dir) = env::var_os("IE_DOCKER") {
@@ -40,6 +50,8 @@ impl Engine {
             config["features"] = json!({"cdi": true, "containerd-snapshotter": true});
             config["cdi-spec-dirs"] = json!([hooks::specifications(&engine.lib)?]);
         }
+        engine.runtime = runtime::install(slot, &engine.program("dockerd"), &engine.program("docker-init"))?;
+        config["runtimes"] = json!({ runtime::BARE: { "path": runtime::RUNC } });
         fs::write(engine.config(), config.to_string()).map_err(|e| e.to_string())?;
         engine.turn_wall("up")?;
         engine.spawn()?;
@@ -117,7 +129,7 @@ impl Engine {
                 "--bridge=none".to_owned(),
             ])
             .env_clear()
-            .env("PATH", format!("{}:{}:{PATH}", self.lib.join("hooks").display(), self.other().display()))
+            .env("PATH", self.search_path())
             .stdin(Stdio::null())
             .stdout(log.try_clone().map_err(|e| e.to_string())?)
             .stderr(log);
@@ -128,6 +140,12 @@ impl Engine {
         } else {
             Err(format!("dockerd does not come up:\n{}", super::tail(&self.log(), 20)))
         }
+    }
+
+    /// The runtime first, so that every name of runc's leads to it.
+    fn search_path(&self) -> String {
+        let own = [self.runtime.clone(), self.lib.join("hooks"), self.other()];
+        own.iter().map(|dir| format!("{}:", dir.display())).chain([PATH.to_owned()]).collect()
     }
 
     fn answers(&self) -> bool {

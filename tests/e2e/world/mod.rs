@@ -10,6 +10,7 @@ mod policy;
 mod programs;
 mod pty;
 mod registry;
+mod runtime;
 mod slot;
 mod standin;
 pub(crate) mod tools;
@@ -156,10 +157,15 @@ impl World {
         *self.slot.uids().end()
     }
 
-    /// The plain docker client, as root and on the engine itself.
+    /// The plain docker client, as root and on the engine itself. Its containers have nothing in front of runc, unless
+    /// the words name a runtime.
     #[track_caller]
     pub(crate) fn docker(&self, words: impl Words) -> Output {
-        let words = words.words();
+        let mut words = words.words();
+        let makes = words.first().is_some_and(|word| word == "run" || word == "create");
+        if makes && !words.iter().any(|word| word.starts_with("--runtime")) {
+            words.insert(1, format!("--runtime={}", runtime::BARE));
+        }
         let refs: Vec<&str> = words.iter().map(String::as_str).collect();
         run_to_end(&mut self.engine.docker(&refs), format!("root# docker {}", words.join(" ")), b"")
     }

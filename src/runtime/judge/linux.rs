@@ -1,0 +1,234 @@
+//! What the kernel is to keep apart, and how much of it a container gets.
+
+use super::super::call::Id;
+use super::super::refused::Refused;
+use super::super::site::{Range, Site};
+use oci_spec::runtime::{
+    Linux, LinuxDeviceCgroup, LinuxDeviceType, LinuxIdMapping, LinuxNamespace, LinuxNamespaceType,
+    LinuxResources, LinuxSeccomp, LinuxSeccompAction, LinuxSyscall,
+};
+use rustix::fs::{FileType, stat};
+use std::path::Path;
+
+/// Every container has these of its own.
+const NAMESPACES: [LinuxNamespaceType; 6] = [
+    LinuxNamespaceType::Mount,
+    LinuxNamespaceType::Network,
+    LinuxNamespaceType::Uts,
+    LinuxNamespaceType::Pid,
+    LinuxNamespaceType::Ipc,
+    LinuxNamespaceType::Cgroup,
+];
+/// What the engine sets in a network namespace of its own.
+const SYSCTLS: [(&str, &str); 2] =
+    [("net.ipv4.ip_unprivileged_port_start", "0"), ("net.ipv4.ping_group_range", "0 2147483647")];
+/// The character devices of every container: null, zero, full, random, urandom, tty, console and the terminals.
+const DEVICES: [(i64, Option<i64>); 9] = [
+    (1, Some(3)),
+    (1, Some(5)),
+    (1, Some(7)),
+    (1, Some(8)),
+    (1, Some(9)),
+    (5, Some(0)),
+    (5, Some(1)),
+    (5, Some(2)),
+    (136, None),
+];
+/// The names in Docker's own profile for a process without capabilities, on any architecture.
+const SYSCALLS: &str = include_str!("syscalls.txt");
+/// Calls of which Docker's profile allows some forms only.
+const WITH_ARGUMENTS: [&str; 2] = ["clone", "personality"];
+const MASKED: [&str; 11] = [
+    "/proc/acpi",
+    "/proc/asound",
+    "/proc/kcore",
+    "/proc/keys",
+    "/proc/latency_stats",
+    "/proc/sched_debug",
+    "/proc/scsi",
+    "/proc/timer_list",
+    "/proc/timer_stats",
+    "/sys/devices/virtual/powercap",
+    "/sys/firmware",
+];
+const READ_ONLY: [&str; 5] = ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"];
+
+pub(super) fn judge(mut linux: Linux, site: &Site, id: &Id) -> Result<Linux, Refused> {
+    namespaces(linux.namespaces().as_deref().unwrap_or_default(), site)?;
+    ids(linux.uid_mappings().as_deref(), site.remap())?;
+    ids(linux.gid_mappings().as_deref(), site.remap())?;
+    for (name, value) in linux.sysctl().iter().flatten() {
+        if !SYSCTLS.contains(&(name.as_str(), value.as_str())) {
+            return Err(Refused::new(format!("the kernel's setting {name} is not a container's to change")));
+        }
+    }
+    control_group(linux.cgroups_path().as_deref(), site, id)?;
+    propagation(linux.rootfs_propagation().as_deref())?;
+    for device in linux.devices().iter().flatten() {
+        let (major, minor) = (device.major(), Some(device.minor()));
+        let shown = device.path().display();
+        if !device.path().starts_with("/dev") || !is_allowed(device.typ(), major, minor, site) {
+            return Err(Refused::new(format!(
+                "the device {shown} ({major}:{}) is not granted here",
+                device.minor()
+            )));
+        }
+    }
+    resources(linux.resources().as_ref(), site)?;
+    let seccomp =
+        linux.seccomp().clone().ok_or_else(|| Refused::new("a process without a seccomp profile"))?;
+    linux.set_seccomp(Some(profile(seccomp)?));
+    linux.set_masked_paths(Some(with(linux.masked_paths().clone(), &MASKED)));
+    linux.set_readonly_paths(Some(with(linux.readonly_paths().clone(), &READ_ONLY)));
+    Ok(linux)
+}
+
+/// All of them, each new, and a user namespace exactly where the engine's ids are mapped.
+fn namespaces(asked: &[LinuxNamespace], site: &Site) -> Result<(), Refused> {
+    if let Some(joined) = asked.iter().find(|namespace| namespace.path().is_some()) {
+        return Err(Refused::new(format!("it would join another's {} namespace", joined.typ())));
+    }
+    let mut wanted = NAMESPACES.to_vec();
+    wanted.extend(site.remap().map(|_| LinuxNamespaceType::User));
+    let has = |list: &[LinuxNamespaceType], kind| list.contains(&kind);
+    let given: Vec<_> = asked.iter().map(LinuxNamespace::typ).collect();
+    if let Some(missing) = wanted.iter().find(|kind| !has(&given, **kind)) {
+        return Err(Refused::new(format!("it would be in the host's {missing} namespace")));
+    }
+    match given.iter().find(|kind| !has(&wanted, **kind)) {
+        Some(other) => Err(Refused::new(format!("a {other} namespace is not served here"))),
+        None => Ok(()),
+    }
+}
+
+fn ids(asked: Option<&[LinuxIdMapping]>, remap: Option<&Range>) -> Result<(), Refused> {
+    let asked = asked.unwrap_or_default();
+    let right = match (asked, remap) {
+        ([], None) => true,
+        ([one], Some(range)) => {
+            one.container_id() == 0 && one.host_id() == range.first() && one.size() == range.size()
+        }
+        _ => false,
+    };
+    match right {
+        true => Ok(()),
+        false => Err(Refused::new("its ids are not mapped as this engine's are")),
+    }
+}
+
+/// `/group/ID`, or `name.slice:docker:ID` under systemd.
+fn control_group(asked: Option<&Path>, site: &Site, id: &Id) -> Result<(), Refused> {
+    let group = site.cgroup();
+    let wanted = match group.starts_with('/') {
+        true => format!("{}/{}", group.trim_end_matches('/'), id.as_str()),
+        false => format!("{group}:docker:{}", id.as_str()),
+    };
+    match asked == Some(Path::new(&wanted)) {
+        true => Ok(()),
+        false => Err(Refused::new(format!("its control group is not its own one below {group}"))),
+    }
+}
+
+fn propagation(asked: Option<&str>) -> Result<(), Refused> {
+    match asked.unwrap_or_default() {
+        "" | "private" | "rprivate" | "slave" | "rslave" => Ok(()),
+        other => Err(Refused::new(format!("its mounts would be {other}, and reach the host"))),
+    }
+}
+
+fn resources(asked: Option<&LinuxResources>, site: &Site) -> Result<(), Refused> {
+    let limit = |limit: Option<i64>| limit.is_some_and(|limit| limit > 0);
+    let asked = asked.ok_or_else(|| Refused::new("it has no limits"))?;
+    if !limit(asked.memory().as_ref().and_then(|memory| memory.limit())) {
+        return Err(Refused::new("it has no limit on memory"));
+    }
+    if asked.memory().as_ref().and_then(|memory| memory.disable_oom_killer()) == Some(true) {
+        return Err(Refused::new("the kernel could not end it when its memory is full"));
+    }
+    if !limit(asked.pids().as_ref().map(|pids| pids.limit())) {
+        return Err(Refused::new("it has no limit on processes"));
+    }
+    let rules = asked.devices().as_deref().unwrap_or_default();
+    let everything = |rule: &LinuxDeviceCgroup| {
+        let kind = rule.typ().unwrap_or_default();
+        !rule.allow() && kind == LinuxDeviceType::A && rule.major().is_none() && rule.minor().is_none()
+    };
+    if !rules.first().is_some_and(everything) {
+        return Err(Refused::new("its control group would let it open every device"));
+    }
+    let known = |rule: &&LinuxDeviceCgroup| {
+        let kind = rule.typ().unwrap_or_default();
+        !rule.allow() || rule.major().is_some_and(|major| is_allowed(kind, major, rule.minor(), site))
+    };
+    match rules.iter().find(|rule| !known(rule)) {
+        Some(rule) => Err(Refused::new(format!("the devices {rule} are not granted here"))),
+        None => Ok(()),
+    }
+}
+
+/// One of every container's, or one of the host's nodes that may be granted, by its numbers.
+fn is_allowed(kind: LinuxDeviceType, major: i64, minor: Option<i64>, site: &Site) -> bool {
+    let is_character = matches!(kind, LinuxDeviceType::C | LinuxDeviceType::U);
+    let standard = DEVICES.iter().any(|(known, one)| *known == major && (one.is_none() || *one == minor));
+    (is_character && standard) || site.devices().iter().any(|node| is_node(node, kind, major, minor))
+}
+
+fn is_node(node: &Path, kind: LinuxDeviceType, major: i64, minor: Option<i64>) -> bool {
+    let Ok(stat) = stat(node) else { return false };
+    let wanted = match kind {
+        LinuxDeviceType::C | LinuxDeviceType::U => FileType::CharacterDevice,
+        LinuxDeviceType::B => FileType::BlockDevice,
+        _ => return false,
+    };
+    FileType::from_raw_mode(stat.st_mode) == wanted
+        && i64::from(rustix::fs::major(stat.st_rdev)) == major
+        && Some(i64::from(rustix::fs::minor(stat.st_rdev))) == minor
+}
+
+/// A profile that forbids by default, and of what it allows what is on the list.
+fn profile(mut asked: LinuxSeccomp) -> Result<LinuxSeccomp, Refused> {
+    let forbids = |action| {
+        matches!(
+            action,
+            LinuxSeccompAction::ScmpActErrno
+                | LinuxSeccompAction::ScmpActKill
+                | LinuxSeccompAction::ScmpActKillThread
+                | LinuxSeccompAction::ScmpActKillProcess
+        )
+    };
+    if !forbids(asked.default_action()) {
+        return Err(Refused::new("its seccomp profile allows what it does not name"));
+    }
+    let mut rules = Vec::new();
+    for mut rule in asked.syscalls().clone().unwrap_or_default() {
+        match rule.action() {
+            LinuxSeccompAction::ScmpActAllow => {
+                let names = rule.names().iter().filter(|name| may_be_allowed(name, &rule)).cloned().collect();
+                rule.set_names(names);
+            }
+            action if forbids(action) => {}
+            other => return Err(Refused::new(format!("its seccomp profile asks somebody else ({other})"))),
+        }
+        if !rule.names().is_empty() {
+            rules.push(rule);
+        }
+    }
+    asked.set_syscalls(Some(rules));
+    Ok(asked)
+}
+
+fn may_be_allowed(name: &str, rule: &LinuxSyscall) -> bool {
+    let whole = rule.args().as_ref().is_none_or(Vec::is_empty);
+    SYSCALLS.split_whitespace().any(|known| known == name) && !(whole && WITH_ARGUMENTS.contains(&name))
+}
+
+fn with(asked: Option<Vec<String>>, wanted: &[&str]) -> Vec<String> {
+    let mut paths = asked.unwrap_or_default();
+    let missing: Vec<String> = wanted
+        .iter()
+        .filter(|path| !paths.iter().any(|asked| asked == *path))
+        .map(|path| (*path).to_owned())
+        .collect();
+    paths.extend(missing);
+    paths
+}

@@ -1,0 +1,68 @@
+//! Who a process is, and that nothing makes it more than that.
+
+use super::super::refused::Refused;
+use super::super::rootfs::RootFs;
+use super::super::site::Site;
+use oci_spec::runtime::Process;
+use std::path::Path;
+
+/// What the kernel shows of itself: nobody begins to work there.
+pub(super) const KERNELS: [&str; 3] = ["/proc", "/sys", "/dev"];
+
+pub(super) fn judge(process: &Process, site: &Site) -> Result<(), Refused> {
+    let user = process.user();
+    let (uid, gid) = (user.uid(), user.gid());
+    if !site.uids().contains(uid) {
+        return Err(Refused::new(format!("a process of uid {uid} is none of the users of this engine")));
+    }
+    if gid == 0 || user.additional_gids().iter().flatten().any(|gid| *gid == 0) {
+        return Err(Refused::new("a process in group 0, which is root's"));
+    }
+    capabilities(process)?;
+    if process.no_new_privileges() != Some(true) {
+        return Err(Refused::new("a process without no-new-privileges"));
+    }
+    if process.apparmor_profile().as_deref() == Some("unconfined") {
+        return Err(Refused::new("a process without its AppArmor profile"));
+    }
+    if process.oom_score_adj().is_some_and(|score| score < 0) {
+        return Err(Refused::new("a process that the kernel spares when memory is short"));
+    }
+    let cwd = process.cwd();
+    if !cwd.is_absolute() || kernels(cwd) {
+        return Err(Refused::new(format!("a process cannot begin in {}", cwd.display())));
+    }
+    Ok(())
+}
+
+/// Where it begins is where its words say: runc makes what is missing there as root.
+pub(super) fn place(process: &Process, root: &RootFs) -> Result<(), Refused> {
+    let cwd = process.cwd();
+    let landing = root.landing(cwd)?;
+    match &landing.link {
+        Some((link, target)) => Err(Refused::new(format!(
+            "the working directory {} leads through the image's link {} to {}: name {} itself",
+            cwd.display(),
+            link.display(),
+            target.display(),
+            landing.path.display()
+        ))),
+        None if kernels(&landing.path) => {
+            Err(Refused::new(format!("a process cannot begin in {}", landing.path.display())))
+        }
+        None => Ok(()),
+    }
+}
+
+fn kernels(path: &Path) -> bool {
+    KERNELS.iter().any(|kernels| path.starts_with(kernels))
+}
+
+fn capabilities(process: &Process) -> Result<(), Refused> {
+    let Some(sets) = process.capabilities() else { return Ok(()) };
+    let sets = [sets.bounding(), sets.effective(), sets.inheritable(), sets.permitted(), sets.ambient()];
+    match sets.into_iter().flatten().flatten().next() {
+        Some(capability) => Err(Refused::new(format!("a process with the capability {capability:?}"))),
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,373 @@
+use super::super::call::Id;
+use super::super::document::{parse_process, parse_spec};
+use super::super::rootfs::RootFs;
+use super::super::site::Site;
+use super::*;
+use serde_json::{Value, json};
+use std::ffi::OsStr;
+use std::fs;
+use std::os::unix::fs::symlink;
+
+const PLAIN: &str = include_str!("docker-20.10.json");
+const REMAPPED: &str = include_str!("docker-20.10-remapped.json");
+const NEWER: &str = include_str!("docker-26.1.json");
+
+/// An engine whose data and root files are real: an empty volume and the places of mounts.
+struct Ground {
+    dir: tempfile::TempDir,
+    site: Site,
+}
+
+impl Ground {
+    fn new(more: &str) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().canonicalize().unwrap();
+        fs::create_dir_all(path.join("data/volumes/vv/_data")).unwrap();
+        fs::create_dir_all(path.join("root/etc")).unwrap();
+        let (data, engine) = (path.join("data"), std::env::current_exe().unwrap().canonicalize().unwrap());
+        let site = format!(
+            "runc = '/usr/sbin/runc'\nengine = '{}'\ndata = '{}'\ncgroup = '/ie-engine'\n\
+             stages = '/run/ie-mountd/stage'\nfiles = ['/var/lib/ie-container']\ninit = '/usr/bin/docker-init'\n\
+             uids = '1000-59999'\n{more}",
+            engine.display(),
+            data.display(),
+        );
+        Self { dir, site: Site::parse(&site).unwrap() }
+    }
+
+    fn root(&self) -> std::path::PathBuf {
+        self.dir.path().canonicalize().unwrap().join("root")
+    }
+
+    /// An engine's own specification, with this ground's paths in it.
+    fn spec(&self, text: &str) -> Value {
+        let data = self.site.data().display().to_string();
+        let own = format!("/proc/{}/exe", std::process::id());
+        let text =
+            text.replace("/var/lib/ie-engine/1000000.1000000", &data).replace("/var/lib/ie-engine", &data);
+        serde_json::from_str(&text.replace("/proc/1/exe", &own)).unwrap()
+    }
+
+    fn judge(&self, spec: &Value) -> Result<Value, String> {
+        let id = Id::parse(OsStr::new(&"c0".repeat(32))).unwrap();
+        let spec = parse_spec(spec.clone()).map_err(|refused| refused.to_string())?;
+        let judged = create(spec, &self.site, &id, &RootFs::at(&self.root()));
+        judged.map(|spec| serde_json::to_value(spec).unwrap()).map_err(|refused| refused.to_string())
+    }
+
+    #[track_caller]
+    fn refuses(&self, spec: &Value, word: &str) {
+        let told = self.judge(spec).expect_err(word);
+        assert!(told.contains(word), "{told:?} does not say {word:?}");
+    }
+}
+
+fn at<'a>(spec: &'a mut Value, path: &str) -> &'a mut Value {
+    spec.pointer_mut(path).unwrap()
+}
+
+/// The same specification with one value in another's place, or added.
+fn with(spec: &Value, path: &str, value: Value) -> Value {
+    let mut spec = spec.clone();
+    let (parent, key) = path.rsplit_once('/').unwrap();
+    match at(&mut spec, parent) {
+        Value::Object(map) => drop(map.insert(key.to_owned(), value)),
+        Value::Array(list) => match key.parse::<usize>() {
+            Ok(number) if number < list.len() => list[number] = value,
+            _ => list.push(value),
+        },
+        _ => unreachable!(),
+    }
+    spec
+}
+
+fn place_of(spec: &Value, destination: &str) -> usize {
+    let mounts = spec["mounts"].as_array().unwrap();
+    mounts.iter().position(|mount| mount["destination"] == destination).unwrap()
+}
+
+fn bind(source: &str, destination: &str) -> Value {
+    json!({"destination": destination, "type": "bind", "source": source, "options": ["rbind", "rprivate"]})
+}
+
+#[test]
+fn what_engines_make_for_the_gateway_is_let_through() {
+    for (text, more) in [(PLAIN, ""), (NEWER, ""), (REMAPPED, "remap = '1000000-1199999'")] {
+        let ground = Ground::new(more);
+        let judged = ground.judge(&ground.spec(text)).unwrap();
+        for place in ["/home/u", "/v", "/etc/passwd", "/etc/hosts", "/sbin/docker-init", "/tt"] {
+            let options = judged["mounts"][place_of(&judged, place)]["options"].as_array().unwrap();
+            assert!(options.contains(&json!("nodev")) && options.contains(&json!("nosuid")), "{place}");
+        }
+        assert!(judged["linux"]["maskedPaths"].as_array().unwrap().contains(&json!("/proc/kcore")));
+    }
+    // Where ids are to be mapped, none is let through without, and the other way round.
+    let ground = Ground::new("remap = '1000000-1199999'");
+    ground.refuses(&ground.spec(PLAIN), "the host's user namespace");
+    let ground = Ground::new("");
+    ground.refuses(&ground.spec(REMAPPED), "user namespace is not served");
+    let ground = Ground::new("remap = '1000000-1299999'");
+    ground.refuses(&ground.spec(REMAPPED), "ids are not mapped");
+}
+
+#[test]
+fn whoever_asks_for_more_than_a_user_is_refused() {
+    let ground = Ground::new("");
+    let spec = ground.spec(PLAIN);
+    for (path, value, word) in [
+        ("/process/user/uid", json!(0), "uid 0"),
+        ("/process/user/uid", json!(999), "uid 999"),
+        ("/process/user/gid", json!(0), "group 0"),
+        ("/process/user/additionalGids", json!([1000, 0]), "group 0"),
+        ("/process/capabilities", json!({"bounding": ["CAP_CHOWN"]}), "capability"),
+        ("/process/capabilities", json!({"ambient": ["CAP_SYS_ADMIN"]}), "capability"),
+        ("/process/noNewPrivileges", json!(false), "no-new-privileges"),
+        ("/process/noNewPrivileges", Value::Null, "no-new-privileges"),
+        ("/process/apparmorProfile", json!("unconfined"), "AppArmor"),
+        ("/process/oomScoreAdj", json!(-1), "memory is short"),
+        ("/process/cwd", json!("/proc/self/fd/7"), "cannot begin"),
+        ("/process/cwd", json!("relative"), "cannot begin"),
+        ("/process/cwd", json!("/tmp/../proc"), "cannot begin"),
+    ] {
+        ground.refuses(&with(&spec, path, value), word);
+    }
+    let exec = |value: Value| exec(&parse_process(value).unwrap(), &ground.site);
+    let process = spec["process"].clone();
+    assert_eq!(exec(process.clone()), Ok(()));
+    let mut root = process;
+    root["user"]["uid"] = json!(0);
+    assert!(exec(root).is_err());
+}
+
+#[test]
+fn whatever_reaches_the_host_is_refused() {
+    let ground = Ground::new("");
+    let spec = ground.spec(PLAIN);
+    for (path, value, word) in [
+        ("/linux/namespaces/1", json!({"type": "network", "path": "/proc/1/ns/net"}), "another's net"),
+        ("/linux/namespaces/3", json!({"type": "pid", "path": ""}), "another's pid"),
+        ("/linux/namespaces/3", json!({"type": "uts"}), "the host's pid"),
+        ("/linux/namespaces/9", json!({"type": "time"}), "time namespace"),
+        ("/linux/sysctl/kernel.core_pattern", json!("|/x"), "kernel.core_pattern"),
+        ("/linux/sysctl/net.ipv4.ping_group_range", json!("0 1"), "ping_group_range"),
+        ("/linux/cgroupsPath", json!("/other/c0c0"), "control group"),
+        ("/linux/cgroupsPath", json!("/ie-engine/../c0"), "control group"),
+        ("/linux/rootfsPropagation", json!("shared"), "shared"),
+        ("/linux/devices", json!([{"path": "/dev/sda", "type": "b", "major": 8, "minor": 0}]), "/dev/sda"),
+        ("/linux/devices", json!([{"path": "/x/null", "type": "c", "major": 1, "minor": 3}]), "/x/null"),
+        ("/linux/devices", json!([{"path": "/dev/m", "type": "c", "major": 1, "minor": 1}]), "/dev/m"),
+        ("/linux/resources/devices", json!([]), "every device"),
+        ("/linux/resources/devices", json!([{"allow": true, "access": "rwm"}]), "every device"),
+        ("/linux/resources/devices/9", json!({"allow": true, "access": "rwm"}), "not granted"),
+        (
+            "/linux/resources/devices/9",
+            json!({"allow": true, "type": "b", "major": 8, "access": "r"}),
+            "not granted",
+        ),
+        ("/linux/resources/memory", json!({}), "memory"),
+        ("/linux/resources/memory", json!({"limit": 1, "disableOOMKiller": true}), "could not end it"),
+        ("/linux/resources/pids/limit", json!(-1), "processes"),
+        ("/linux/seccomp", Value::Null, "seccomp"),
+        ("/linux/seccomp/defaultAction", json!("SCMP_ACT_ALLOW"), "seccomp"),
+        ("/linux/seccomp/defaultAction", json!("SCMP_ACT_LOG"), "seccomp"),
+        (
+            "/linux/seccomp/syscalls/0",
+            json!({"names": ["read"], "action": "SCMP_ACT_NOTIFY"}),
+            "somebody else",
+        ),
+        ("/annotations", json!({"org.systemd.property.X": "1"}), "annotations"),
+        ("/hooks/prestart/9", json!({"path": "/bin/sh", "args": ["sh"]}), "/bin/sh"),
+        ("/hooks/createRuntime", json!([{"path": "/bin/sh"}]), "/bin/sh"),
+        ("/hooks/prestart/0/path", json!("/proc/1/exe"), "/proc/1/exe"),
+        ("/hooks/prestart/0/path", json!("/proc/self/exe"), "/proc/self/exe"),
+        ("/hooks/prestart/0/args/0", json!("other"), "neither the engine"),
+        ("/root/path", json!("/"), "engine's data"),
+    ] {
+        // The root is opened before the rest is judged.
+        if path == "/root/path" {
+            let parsed = parse_spec(with(&spec, path, value)).unwrap();
+            let told = RootFs::open(&ground.site, &parsed).err().unwrap().to_string();
+            assert!(told.contains(word), "{told}");
+        } else {
+            ground.refuses(&with(&spec, path, value), word);
+        }
+    }
+}
+
+#[test]
+fn what_a_profile_allows_beyond_dockers_own_is_taken_away() {
+    let ground = Ground::new("");
+    let names = ["read", "mount", "clone", "setns", "bpf", "unshare", "no_such_call"];
+    let more = json!({"names": names, "action": "SCMP_ACT_ALLOW"});
+    let only = json!({"names": ["keyctl"], "action": "SCMP_ACT_ALLOW"});
+    let spec = with(&ground.spec(PLAIN), "/linux/seccomp/syscalls", json!([more, only]));
+    let judged = ground.judge(&spec).unwrap();
+    let rules = judged["linux"]["seccomp"]["syscalls"].as_array().unwrap();
+    assert_eq!(rules.len(), 1);
+    assert_eq!(rules[0]["names"], json!(["read"]));
+    // Docker's own is left as it is, and an older one made as it is now: io_uring has gone from it.
+    let rules = |spec: &Value| spec["linux"]["seccomp"]["syscalls"].as_array().unwrap().clone();
+    let names = |rules: &[Value]| rules[0]["names"].as_array().unwrap().clone();
+    let (older, own) = (ground.spec(PLAIN), ground.spec(NEWER));
+    assert_eq!(rules(&ground.judge(&own).unwrap()), rules(&own));
+    let (before, after) = (rules(&older), rules(&ground.judge(&older).unwrap()));
+    assert_eq!(before[1..], after[1..]);
+    let gone: Vec<_> = names(&before).into_iter().filter(|name| !names(&after).contains(name)).collect();
+    assert_eq!(gone, ["io_uring_enter", "io_uring_register", "io_uring_setup"]);
+}
+
+#[test]
+fn nothing_but_stages_volumes_and_own_files_is_mounted() {
+    let ground = Ground::new("");
+    let spec = ground.spec(PLAIN);
+    let data = ground.site.data().display().to_string();
+    let (id, other) = ("c0".repeat(32), "d0".repeat(32));
+    for source in [
+        "/",
+        "/etc",
+        "/etc/shadow",
+        "relative",
+        "/run/ie-mountd/stage",
+        "/run/ie-mountd/stage/0f/d",
+        &format!("/run/ie-mountd/stage/{}/d/..", "0f".repeat(16)),
+        &format!("/run/ie-mountd/stage/{}/note", "0f".repeat(16)),
+        &format!("/run/ie-mountd/stage/../stage/{}/d", "0f".repeat(16)),
+        &data,
+        &format!("{data}/volumes"),
+        &format!("{data}/volumes/vv"),
+        &format!("{data}/volumes/gone/_data"),
+        &format!("{data}/volumes/vv/_data/below"),
+        &format!("{data}/containers/{other}/hosts"),
+        &format!("{data}/containers/{id}/config.v2.json"),
+        &format!("{data}/containers/{id}"),
+        "/var/lib/ie-container-of-another",
+        "/var/lib/ie-container/../../etc",
+        "/var/run/docker.sock",
+    ] {
+        assert!(ground.judge(&with(&spec, "/mounts/99", bind(source, "/x"))).is_err(), "{source}");
+    }
+    // The engine's own files are for their own places.
+    let hosts = format!("{data}/containers/{id}/hosts");
+    assert!(ground.judge(&with(&spec, "/mounts/99", bind(&hosts, "/x"))).is_err());
+    // A volume that is a link, or on which the engine has mounted something else.
+    let volumes = ground.dir.path().join("data/volumes");
+    fs::create_dir(volumes.join("link")).unwrap();
+    symlink("/etc", volumes.join("link/_data")).unwrap();
+    ground.refuses(
+        &with(&spec, "/mounts/99", bind(&format!("{data}/volumes/link/_data"), "/x")),
+        "plain directory",
+    );
+    for (typ, options, word) in [
+        ("overlay", json!([]), "type"),
+        ("bind", json!(["rbind", "rshared"]), "rshared"),
+        ("bind", json!(["rbind", "suid"]), "suid"),
+        ("bind", json!(["rbind", "dev"]), "dev"),
+        ("tmpfs", json!(["uid=0"]), "uid=0"),
+    ] {
+        let mount = json!({"destination": "/x", "type": typ, "source": "/etc", "options": options});
+        ground.refuses(&with(&spec, "/mounts/99", mount), word);
+    }
+    // The gateway's own are read-only, whatever is asked.
+    let file = bind("/var/lib/ie-container/accounts/1000/group", "/etc/group");
+    let judged = ground.judge(&with(&spec, "/mounts/99", file)).unwrap();
+    let options = judged["mounts"][place_of(&judged, "/etc/group")]["options"].as_array().unwrap();
+    assert!(options.contains(&json!("ro")));
+}
+
+#[test]
+fn the_kernels_own_file_systems_are_all_there() {
+    let ground = Ground::new("");
+    let spec = ground.spec(PLAIN);
+    for place in ["/proc", "/dev", "/dev/pts", "/sys", "/sys/fs/cgroup", "/dev/mqueue", "/dev/shm"] {
+        let number = place_of(&spec, place);
+        let mut without = spec.clone();
+        let mount = at(&mut without, "/mounts").as_array_mut().unwrap().remove(number);
+        ground.refuses(&without, place);
+        let twice = with(&spec, "/mounts/99", mount.clone());
+        ground.refuses(&twice, place);
+        let mut open = mount;
+        open["options"] = json!([]);
+        ground.refuses(&with(&spec, &format!("/mounts/{number}"), open), "without");
+        let over = bind(&format!("{}/volumes/vv/_data", ground.site.data().display()), place);
+        ground.refuses(&with(&spec, "/mounts/99", over), place);
+    }
+    // Below the image's own /dev, as the other one comes later.
+    let mut late = spec.clone();
+    let mounts = at(&mut late, "/mounts").as_array_mut().unwrap();
+    let dev = mounts.remove(1);
+    mounts.push(dev);
+    ground.refuses(&late, "order");
+}
+
+#[test]
+fn places_count_where_they_land() {
+    let ground = Ground::new("");
+    let spec = ground.spec(PLAIN);
+    let volume = format!("{}/volumes/vv/_data", ground.site.data().display());
+    for (link, target, asked, word) in [
+        ("v2", "dev", "/v2", "/dev"),
+        ("s", "/sys", "/s/x", "/sys"),
+        ("e", "etc", "/e", "/etc"),
+        ("c", ".ie-channel", "/c", "/.ie-channel"),
+        ("h", "home/u", "/h/below", "/home/u"),
+        ("up", "../..", "/up", "link /up"),
+        ("null", "/etc/hostname", "/null", "/etc/hostname"),
+    ] {
+        symlink(target, ground.root().join(link)).unwrap();
+        ground.refuses(&with(&spec, "/mounts/99", bind(&volume, asked)), word);
+        fs::remove_file(ground.root().join(link)).unwrap();
+    }
+    // The same of the mounts that every container has.
+    for (link, target) in
+        [("dev", "v"), ("proc", "/v"), ("sys", "v"), ("tt", "v"), ("home", "v"), ("sbin", "v")]
+    {
+        let at = ground.root().join(link);
+        symlink(target, &at).unwrap();
+        ground.refuses(&spec, &format!("/{link}"));
+        fs::remove_file(at).unwrap();
+    }
+    symlink("proc", ground.root().join("w")).unwrap();
+    ground.refuses(&with(&spec, "/process/cwd", json!("/w/self")), "link /w");
+    // The network's files may be links, which many images have, but not to where something else is mounted.
+    symlink("../run/resolve/stub.conf", ground.root().join("etc/resolv.conf")).unwrap();
+    ground.judge(&spec).unwrap();
+    for target in ["../v/resolv.conf", "/home/u/x", "/dev/null", "../proc/sys/x", "hosts"] {
+        fs::remove_file(ground.root().join("etc/resolv.conf")).unwrap();
+        symlink(target, ground.root().join("etc/resolv.conf")).unwrap();
+        assert!(ground.judge(&spec).is_err(), "{target}");
+    }
+}
+
+#[test]
+fn no_mount_is_below_another() {
+    let ground = Ground::new("");
+    let spec = ground.spec(PLAIN);
+    let volume = format!("{}/volumes/vv/_data", ground.site.data().display());
+    for place in ["/", "/v", "/v/below", "/home", "/home/u/x", "/etc", "/proc/x", "/dev", "/dev/x", "/sys/fs"]
+    {
+        assert!(ground.judge(&with(&spec, "/mounts/99", bind(&volume, place))).is_err(), "{place}");
+    }
+    for place in ["/home/u/../u2", "/x/", "/x//y", "x", "/./x"] {
+        assert!(ground.judge(&with(&spec, "/mounts/99", bind(&volume, place))).is_err(), "{place}");
+    }
+    ground.judge(&with(&spec, "/mounts/99", bind(&volume, "/home/u2"))).unwrap();
+}
+
+#[test]
+fn what_the_gpu_toolkit_brings_is_let_through_where_it_is_on_the_list() {
+    let more = "hooks = ['/usr/bin/toolkit']\ndevices = ['/dev/zero', '/dev/fuse']";
+    let (with_gpus, without) = (Ground::new(more), Ground::new(""));
+    let hook = json!({"path": "/usr/bin/toolkit", "args": ["toolkit", "prestart"], "env": ["A=b"]});
+    let device = json!([{"path": "/dev/card0", "type": "c", "major": 1, "minor": 5}]);
+    let library = bind("/etc/debian_version", "/usr/lib/driver.so");
+    let closed = bind("/etc/shadow", "/usr/lib/driver.so");
+    let asked = |ground: &Ground, library: &Value| {
+        let spec = with(&ground.spec(NEWER), "/hooks/prestart/9", hook.clone());
+        with(&with(&spec, "/linux/devices", device.clone()), "/mounts/99", library.clone())
+    };
+    let judged = with_gpus.judge(&asked(&with_gpus, &library)).unwrap();
+    let options = judged["mounts"][place_of(&judged, "/usr/lib/driver.so")]["options"].as_array().unwrap();
+    assert!(options.contains(&json!("ro")));
+    with_gpus.refuses(&asked(&with_gpus, &closed), "/etc/shadow");
+    without.refuses(&asked(&without, &library), "toolkit");
+}

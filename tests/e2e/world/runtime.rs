@@ -1,0 +1,40 @@
+//! The runtime in front of runc, as the engine finds it: first in its search path, under runc's name.
+
+use super::programs::owned_dir;
+use super::slot::Slot;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+/// Debian's own.
+pub(super) const RUNC: &str = "/usr/sbin/runc";
+/// The name by which the control arms of attacks reach it: containers of root's that nothing stands in front of.
+pub(super) const BARE: &str = "bare";
+
+/// Puts it into a directory of its own with what it is told of this engine.
+pub(super) fn install(slot: &Slot, engine: &Path, init: &Path) -> Result<PathBuf, String> {
+    let dir = slot.lib().join("runtime");
+    owned_dir(&dir, 0, 0o755)?;
+    let program = dir.join("runc");
+    let built = std::env::var_os("IE_PROGRAMS").map_or_else(
+        || PathBuf::from(env!("CARGO_BIN_EXE_ie-runc")),
+        |others| PathBuf::from(others).join("ie-runc"),
+    );
+    fs::copy(built, &program).map_err(|e| format!("{}: {e}", program.display()))?;
+    fs::set_permissions(&program, Permissions::from_mode(0o755)).map_err(|e| e.to_string())?;
+    let (lib, run, uids) = (slot.lib(), slot.run(), slot.uids());
+    let told = format!(
+        "runc = '{RUNC}'\nengine = '{engine}'\ninit = '{init}'\ndata = '{lib}/engine'\ncgroup = '/{name}'\n\
+         stages = '{run}/mountd/stage'\nfiles = ['{lib}/state', '{lib}/bin/ie-copy']\nuids = '{first}-{last}'\n\
+         hooks = ['{lib}/hooks/nvidia-container-runtime-hook']\n",
+        engine = engine.display(),
+        init = init.display(),
+        name = slot.name(),
+        lib = lib.display(),
+        run = run.display(),
+        first = uids.start(),
+        last = uids.end(),
+    );
+    fs::write(dir.join("runtime.toml"), told).map_err(|e| e.to_string())?;
+    Ok(dir)
+}
