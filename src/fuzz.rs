@@ -22,7 +22,7 @@ pub use words::{amounts, escape, paths, policy, references};
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All of them, by name.
-pub const TARGETS: [Target; 19] = [
+pub const TARGETS: [Target; 20] = [
     ("amounts", amounts),
     ("client_lists", client_lists),
     ("create_body", create_body),
@@ -41,6 +41,7 @@ pub const TARGETS: [Target; 19] = [
     ("references", references),
     ("requests", requests),
     ("rewrite", rewrite),
+    ("runtime_spec", runtime_spec),
     ("unpack", unpack),
 ];
 
@@ -87,6 +88,11 @@ pub fn mountinfo(data: &[u8]) {
 /// What crosses ie-mountd's socket.
 pub fn mountd_message(data: &[u8]) {
     crate::mountd::fuzz::message(data);
+}
+
+/// A specification for runc, as an image's author and the gateway can make one.
+pub fn runtime_spec(data: &[u8]) {
+    crate::runtime::fuzz::spec(data);
 }
 
 /// Lists and descriptions of containers, as the client shows them.

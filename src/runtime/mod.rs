@@ -9,6 +9,8 @@
 
 mod call;
 mod document;
+#[cfg(any(test, feature = "fuzz"))]
+pub(crate) mod fuzz;
 mod judge;
 mod refused;
 mod rootfs;

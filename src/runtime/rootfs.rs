@@ -139,7 +139,8 @@ fn push(left: &mut Vec<OsString>, name: &Path) -> Result<(), Refused> {
     Ok(())
 }
 
-#[cfg(test)]
+#[cfg(any(test, feature = "fuzz"))]
+#[allow(clippy::unwrap_used, reason = "a broken world of a test's own is told by a panic")]
 impl RootFs {
     /// Any directory, for what needs no mount.
     pub(crate) fn at(path: &Path) -> Self {

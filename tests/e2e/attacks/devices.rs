@@ -13,7 +13,7 @@ use std::process::Command;
 tests![a_node_made_in_a_container, a_node_out_of_an_image];
 
 /// What a user reads of `path` in the container that a process of the user's is in, from the host.
-fn read_from_outside(user: &User<'_>, path: &str) -> String {
+pub(super) fn read_from_outside(user: &User<'_>, path: &str) -> String {
     let stays =
         || scan().into_iter().find(|p| p.uid == user.uid && p.arguments.iter().any(|word| word == "stay"));
     assert!(eventually(|| stays().is_some()), "no process of the user's stays");
@@ -121,7 +121,7 @@ fn a_node_out_of_an_image() {
     guest.run(["run", "--rm", "--network=none", &clean, "true"]).ok();
 }
 
-fn make_node(at: &Path, numbers: &str) {
+pub(super) fn make_node(at: &Path, numbers: &str) {
     let numbers: Vec<&str> = numbers.split(' ').collect();
     let made = Command::new("mknod").args(["-m", "666"]).arg(at).arg("b").args(numbers).status().unwrap();
     assert!(made.success());

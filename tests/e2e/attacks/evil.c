@@ -5,6 +5,8 @@
  *   evil who             what a program that was left says of itself when it is run
  *   evil ask SOCKET LINE sends one HTTP request over a Unix socket and prints the answer
  *   evil stay            sleeps
+ *   evil give SOCKET     inside: hands a descriptor of the root directory to whoever connects
+ *   evil take SOCKET AT  outside: opens what lies at this place below a descriptor that was handed out, and says what is in it
  *
  * It never gives anyone a shell: what it is worth, it only says.
  */
@@ -171,8 +173,64 @@ static int ask(const char *socket_path, const char *line)
 	return 0;
 }
 
+static int sockets_end(const char *at, int (*join)(int, const struct sockaddr *, socklen_t))
+{
+	struct sockaddr_un name = {.sun_family = AF_UNIX};
+	int end = socket(AF_UNIX, SOCK_STREAM, 0);
+
+	strncpy(name.sun_path, at, sizeof name.sun_path - 1);
+	if (join(end, (struct sockaddr *)&name, sizeof name)) {
+		perror(at);
+		exit(7);
+	}
+	return end;
+}
+
+union carried {
+	struct cmsghdr header;
+	char room[CMSG_SPACE(sizeof(int))];
+};
+
+static int give(const char *at)
+{
+	int root = open("/", O_RDONLY | O_DIRECTORY), end, caller;
+	struct iovec one = {.iov_base = "!", .iov_len = 1};
+	union carried carried = {.header = {.cmsg_len = CMSG_LEN(sizeof(int)), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS}};
+	struct msghdr message = {.msg_iov = &one, .msg_iovlen = 1, .msg_control = &carried, .msg_controllen = sizeof carried};
+
+	unlink(at);
+	end = sockets_end(at, bind);
+	memcpy(CMSG_DATA(&carried.header), &root, sizeof root);
+	if (listen(end, 1) || (caller = accept(end, NULL, NULL)) < 0 || sendmsg(caller, &message, 0) != 1)
+		return 1;
+	return pause();
+}
+
+static int take(const char *at, const char *path)
+{
+	char one, part[13] = "";
+	struct iovec room = {.iov_base = &one, .iov_len = 1};
+	union carried carried;
+	struct msghdr message = {.msg_iov = &room, .msg_iovlen = 1, .msg_control = &carried, .msg_controllen = sizeof carried};
+	int root, node;
+
+	if (recvmsg(sockets_end(at, connect), &message, 0) != 1)
+		return 1;
+	memcpy(&root, CMSG_DATA(&carried.header), sizeof root);
+	node = openat(root, path, O_RDONLY);
+	if (node < 0)
+		printf("closed: %s\n", strerror(errno));
+	else if (read(node, part, 12) == 12)
+		printf("device says %s\n", part);
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
+	if (argc == 3 && !strcmp(argv[1], "give"))
+		return give(argv[2]);
+	if (argc == 4 && !strcmp(argv[1], "take"))
+		return take(argv[2], argv[3]);
 	if (argc == 3 && !strcmp(argv[1], "judge"))
 		return judge(argv[2]);
 	if (argc == 2 && !strcmp(argv[1], "who"))

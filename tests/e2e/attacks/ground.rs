@@ -210,8 +210,8 @@ fn furnish(root: &Path, people: [&User<'_>; 2], secret: &Secret, tools: &Tools) 
     fs::set_permissions(root.join("tmp"), Permissions::from_mode(0o1777))?;
     fs::copy("/bin/busybox", root.join("bin/sh"))?;
     for name in [
-        "sleep", "true", "cat", "mknod", "chmod", "id", "touch", "env", "head", "ls", "ps", "kill", "wget",
-        "nc",
+        "sleep", "true", "cat", "mknod", "chmod", "id", "touch", "env", "head", "ln", "ls", "ps", "kill",
+        "wget", "nc",
     ] {
         fs::hard_link(root.join("bin/sh"), root.join("bin").join(name))?;
     }

@@ -7,6 +7,7 @@ mod ground;
 pub(crate) mod hostile_images;
 pub(crate) mod joined;
 pub(crate) mod planted;
+pub(crate) mod runtime;
 pub(crate) mod swaps;
 pub(crate) mod words;
 
@@ -16,6 +17,7 @@ pub(crate) fn tests() -> Vec<Vec<libtest_mimic::Trial>> {
         hostile_images::tests(),
         planted::tests(),
         devices::tests(),
+        runtime::tests(),
         swaps::tests(),
         joined::tests(),
         words::tests(),

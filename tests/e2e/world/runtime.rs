@@ -1,10 +1,13 @@
 //! The runtime in front of runc, as the engine finds it: first in its search path, under runc's name.
 
+use super::World;
+use super::output::{Output, run_to_end};
 use super::programs::owned_dir;
 use super::slot::Slot;
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 /// Debian's own.
 pub(super) const RUNC: &str = "/usr/sbin/runc";
@@ -37,4 +40,39 @@ pub(super) fn install(slot: &Slot, engine: &Path, init: &Path) -> Result<PathBuf
     );
     fs::write(dir.join("runtime.toml"), told).map_err(|e| e.to_string())?;
     Ok(dir)
+}
+
+impl World {
+    /// A command of root's as the gateway's user runs it: nobody in particular, but with the engine's socket.
+    pub(crate) fn as_gateway(&self, command: &Command) -> Command {
+        let uid = self.gateway_uid;
+        let mut lowered = Command::new("setpriv");
+        lowered
+            .args([
+                format!("--reuid={uid}"),
+                format!("--regid={uid}"),
+                format!("--groups={}", self.engine_gid()),
+            ])
+            .args(["--bounding-set=-all", "--inh-caps=-all", "--no-new-privs", "--"])
+            .arg(command.get_program())
+            .args(command.get_args())
+            .env_clear()
+            .envs(command.get_envs().filter_map(|(key, value)| Some((key, value?))));
+        lowered
+    }
+
+    /// The plain docker client as the gateway's user, on the engine itself.
+    #[track_caller]
+    pub(crate) fn docker_as_gateway(&self, words: &[&str]) -> Output {
+        let mut command = self.as_gateway(&self.engine.docker(words));
+        run_to_end(&mut command, format!("gateway$ docker {}", words.join(" ")), b"")
+    }
+
+    /// The other names by which this engine runs a container with runc, as options of its client.
+    pub(crate) fn names_of_runc(&self) -> Vec<&'static str> {
+        let newer = self.engine.reads_cdi();
+        let names =
+            [("--runtime=io.containerd.runc.v2", true), ("--runtime=io.containerd.runtime.v1.linux", !newer)];
+        names.into_iter().filter(|(_, served)| *served).map(|(name, _)| name).collect()
+    }
 }
