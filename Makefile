@@ -13,6 +13,9 @@ endif
 PROGRAMS := ie-container ie-containerd ie-mountd
 COPY_SOURCES := $(wildcard src/copy/*.rs src/protocol/*.rs src/tarball/*.rs) src/bin/ie-copy.rs src/lib.rs Cargo.toml Cargo.lock
 
+RUNC_SOURCES := $(wildcard src/runtime/*.rs src/runtime/judge/* src/protocol/*.rs src/policy/*.rs) src/sys.rs \
+    src/bin/ie-runc.rs src/lib.rs Cargo.toml Cargo.lock
+
 .PHONY: man all build check test soak fuzz mutants demo demo-down bench install uninstall clean help
 
 # What `make install` needs; it builds nothing itself, as root has no cargo.
@@ -20,7 +23,7 @@ all: build
 	$(CARGO) run --release --locked --example man -- target/man
 
 help:
-	@echo 'make build      the three programs in target/release, and target/ie-copy'
+	@echo 'make build      the three programs in target/release, and target/ie-copy and target/ie-runc'
 	@echo 'make check      format, lints, documentation, dependencies'
 	@echo 'make test       every test, with a Docker Engine and users of its own (root, or sudo)'
 	@echo 'make soak       the races, the exhaustion and the properties for long: hours (root, or sudo)'
@@ -35,7 +38,7 @@ help:
 	@echo 'make uninstall  takes that away again, but for the policy'
 	@echo 'make clean      removes target/'
 
-build: target/ie-copy
+build: target/ie-copy target/ie-runc
 	$(CARGO) build --release $(foreach program,$(PROGRAMS),--bin $(program))
 	@# The steps at which the tests kill the gateway are in the tests' programs alone.
 	! grep -q IE_CONTAINERD_DIE_AT target/release/ie-containerd
@@ -45,6 +48,11 @@ build: target/ie-copy
 target/ie-copy: $(COPY_SOURCES)
 	$(CARGO) rustc --release --bin ie-copy -- -C target-feature=+crt-static
 	install -m 0755 target/release/ie-copy $@
+
+# Static, too: it runs in the engine's place, whatever that has changed of its surroundings.
+target/ie-runc: $(RUNC_SOURCES)
+	$(CARGO) rustc --release --bin ie-runc -- -C target-feature=+crt-static
+	install -m 0755 target/release/ie-runc $@
 
 # The manual pages, out of the programs' own command lines.
 man:
@@ -91,7 +99,7 @@ bench: build
 UNITS := ie-containerd.service ie-containerd.socket ie-mountd.service ie-wall.service ie-wall.timer
 
 install:
-	@test -x target/ie-copy && test -e target/man/ie-container.1 || { echo 'run make first' >&2; exit 1; }
+	@test -x target/ie-copy && test -x target/ie-runc && test -e target/man/ie-container.1 || { echo 'run make first' >&2; exit 1; }
 	install -D -m 0755 -t $(DESTDIR)$(PREFIX)/bin target/release/ie-container
 	install -D -m 0755 -t $(DESTDIR)$(PREFIX)/sbin target/release/ie-containerd target/release/ie-mountd
 	install -D -m 0755 -t $(DESTDIR)$(PREFIX)/libexec/ie-container target/ie-copy packaging/ie-wall

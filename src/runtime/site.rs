@@ -32,6 +32,10 @@ pub(crate) struct Site {
     /// The host ids that stand for those inside from 0 on, where the engine maps them.
     #[serde(default)]
     remap: Option<Range>,
+    /// Whether a container may stay in the host's user namespace although others are mapped: the policy has a root with
+    /// `idmap = "off"`, which no mapped container could use.
+    #[serde(default)]
+    unmapped: bool,
     /// Programs that the GPU toolkit has the engine run at a start.
     #[serde(default)]
     hooks: Vec<PathBuf>,
@@ -130,6 +134,10 @@ impl Site {
 
     pub(crate) fn remap(&self) -> Option<&Range> {
         self.remap.as_ref()
+    }
+
+    pub(crate) fn unmapped(&self) -> bool {
+        self.unmapped
     }
 
     pub(crate) fn hooks(&self) -> &[PathBuf] {

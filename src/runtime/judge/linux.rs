@@ -54,9 +54,8 @@ const MASKED: [&str; 11] = [
 const READ_ONLY: [&str; 5] = ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"];
 
 pub(super) fn judge(mut linux: Linux, site: &Site, id: &Id) -> Result<Linux, Refused> {
-    namespaces(linux.namespaces().as_deref().unwrap_or_default(), site)?;
-    ids(linux.uid_mappings().as_deref(), site.remap())?;
-    ids(linux.gid_mappings().as_deref(), site.remap())?;
+    namespaces(linux.namespaces().as_deref().unwrap_or_default())?;
+    ids(&linux, site)?;
     for (name, value) in linux.sysctl().iter().flatten() {
         if !SYSCTLS.contains(&(name.as_str(), value.as_str())) {
             return Err(Refused::new(format!("the kernel's setting {name} is not a container's to change")));
@@ -83,37 +82,47 @@ pub(super) fn judge(mut linux: Linux, site: &Site, id: &Id) -> Result<Linux, Ref
     Ok(linux)
 }
 
-/// All of them, each new, and a user namespace exactly where the engine's ids are mapped.
-fn namespaces(asked: &[LinuxNamespace], site: &Site) -> Result<(), Refused> {
+/// All of them, each new.
+fn namespaces(asked: &[LinuxNamespace]) -> Result<(), Refused> {
     if let Some(joined) = asked.iter().find(|namespace| namespace.path().is_some()) {
         return Err(Refused::new(format!("it would join another's {} namespace", joined.typ())));
     }
-    let mut wanted = NAMESPACES.to_vec();
-    wanted.extend(site.remap().map(|_| LinuxNamespaceType::User));
-    let has = |list: &[LinuxNamespaceType], kind| list.contains(&kind);
     let given: Vec<_> = asked.iter().map(LinuxNamespace::typ).collect();
-    if let Some(missing) = wanted.iter().find(|kind| !has(&given, **kind)) {
+    if let Some(missing) = NAMESPACES.iter().find(|kind| !given.contains(kind)) {
         return Err(Refused::new(format!("it would be in the host's {missing} namespace")));
     }
-    match given.iter().find(|kind| !has(&wanted, **kind)) {
+    let known = |kind: &&LinuxNamespaceType| NAMESPACES.contains(kind) || **kind == LinuxNamespaceType::User;
+    match given.iter().find(|kind| !known(kind)) {
         Some(other) => Err(Refused::new(format!("a {other} namespace is not served here"))),
         None => Ok(()),
     }
 }
 
-fn ids(asked: Option<&[LinuxIdMapping]>, remap: Option<&Range>) -> Result<(), Refused> {
-    let asked = asked.unwrap_or_default();
-    let right = match (asked, remap) {
-        ([], None) => true,
-        ([one], Some(range)) => {
-            one.container_id() == 0 && one.host_id() == range.first() && one.size() == range.size()
+/// In a user namespace exactly where this engine maps ids, and mapped as it does.
+fn ids(linux: &Linux, site: &Site) -> Result<(), Refused> {
+    let spaces = linux.namespaces().as_deref().unwrap_or_default();
+    let is_mapped = spaces.iter().any(|space| space.typ() == LinuxNamespaceType::User);
+    let both = [linux.uid_mappings(), linux.gid_mappings()];
+    let mut both = both.into_iter().map(|ids| ids.as_deref().unwrap_or_default());
+    let right = match (is_mapped, site.remap()) {
+        (true, Some(range)) => both.all(|ids| is_the_range(ids, range)),
+        (true, None) => return Err(Refused::new("a user namespace is not served here")),
+        (false, Some(_)) if !site.unmapped() => {
+            return Err(Refused::new("it would be in the host's user namespace"));
         }
-        _ => false,
+        (false, _) => both.all(<[LinuxIdMapping]>::is_empty),
     };
     match right {
         true => Ok(()),
         false => Err(Refused::new("its ids are not mapped as this engine's are")),
     }
+}
+
+fn is_the_range(ids: &[LinuxIdMapping], range: &Range) -> bool {
+    let is = |one: &LinuxIdMapping| {
+        one.container_id() == 0 && one.host_id() == range.first() && one.size() == range.size()
+    };
+    matches!(ids, [one] if is(one))
 }
 
 /// `/group/ID`, or `name.slice:docker:ID` under systemd.

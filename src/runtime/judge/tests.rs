@@ -106,6 +106,11 @@ fn what_engines_make_for_the_gateway_is_let_through() {
     ground.refuses(&ground.spec(PLAIN), "the host's user namespace");
     let ground = Ground::new("");
     ground.refuses(&ground.spec(REMAPPED), "user namespace is not served");
+    let ground = Ground::new("remap = '1000000-1199999'\nunmapped = true");
+    ground.judge(&ground.spec(PLAIN)).unwrap();
+    let half =
+        with(&ground.spec(PLAIN), "/linux/uidMappings", json!([{"containerID": 0, "hostID": 0, "size": 1}]));
+    ground.refuses(&half, "ids are not mapped");
     let ground = Ground::new("remap = '1000000-1299999'");
     ground.refuses(&ground.spec(REMAPPED), "ids are not mapped");
 }
