@@ -20,6 +20,8 @@ pub(crate) enum Verb {
     Exec {
         process: PathBuf,
     },
+    /// The engine asks for runc's version and shows it.
+    Version,
     /// What shows, signals or removes a container that was made already.
     Other,
 }
@@ -61,7 +63,7 @@ const HARMLESS: &[&str] =
 impl Call {
     pub(crate) fn parse(words: &[OsString]) -> Result<Self, Refused> {
         if matches!(words, [only] if only == "--version" || only == "-v") {
-            return Ok(Self { verb: Verb::Other });
+            return Ok(Self { verb: Verb::Version });
         }
         let (global, rest) = options(words, GLOBAL)?;
         drop(global);

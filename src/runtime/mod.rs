@@ -15,6 +15,7 @@ mod judge;
 mod refused;
 mod rootfs;
 mod site;
+mod version;
 
 use call::{Call, Verb};
 use refused::Refused;
@@ -27,19 +28,20 @@ use std::process::{Command, ExitCode};
 pub fn main() -> ExitCode {
     let words: Vec<OsString> = std::env::args_os().skip(1).collect();
     let refused = match run(&words) {
-        Ok(never) => match never {},
+        Ok(code) => return code,
         Err(refused) => refused,
     };
     refused.tell(call::log_of(&words).as_deref());
     ExitCode::FAILURE
 }
 
-fn run(words: &[OsString]) -> Result<std::convert::Infallible, Refused> {
+fn run(words: &[OsString]) -> Result<ExitCode, Refused> {
     let site = Site::beside_this_program()?;
     let call = Call::parse(words)?;
     match &call.verb {
         Verb::Create { bundle, id } => create(&site, bundle, id)?,
         Verb::Exec { process } => judge::exec(&document::process(process)?, &site)?,
+        Verb::Version => return version::tell(site.runc()),
         Verb::Other => {}
     }
     let error = Command::new(site.runc()).args(words).exec();

@@ -1,3 +1,5 @@
+//! What is let through and what is not, over specifications that real engines wrote.
+
 use super::super::call::Id;
 use super::super::document::{parse_process, parse_spec};
 use super::super::rootfs::RootFs;
