@@ -159,9 +159,8 @@ mod tests {
         assert_eq!(made, Ok(Verb::Create { bundle: "/b".into(), id: Id(id.clone()) }));
         let exec = format!("--root /r exec --process /p --console-socket /c --detach --pid-file /f {id}");
         assert_eq!(parse(&exec), Ok(Verb::Exec { process: "/p".into() }));
-        for line in
-            ["--version", "features", &format!("--root /r kill {id} 9"), &format!("delete --force {id}")]
-        {
+        assert_eq!(parse("--version"), Ok(Verb::Version));
+        for line in ["features", &format!("--root /r kill {id} 9"), &format!("delete --force {id}")] {
             assert_eq!(parse(line), Ok(Verb::Other), "{line}");
         }
     }
