@@ -50,9 +50,10 @@ pub(crate) async fn make(api: &Api, args: &CreateArgs, detach: bool) -> Result<C
     if args.pull == Pull::Always {
         pull::fetch(api, args.image(), args.quiet).await?;
     }
-    if let (Some(longest), Some(gpus)) = (args.wait, args.gpus.as_deref()) {
-        line::stand(api, For::Word(gpus), longest, args.quiet).await?;
-    }
+    let _turn = match (args.wait, args.gpus.as_deref()) {
+        (Some(longest), Some(gpus)) => Some(line::stand(api, For::Word(gpus), longest, args.quiet).await?),
+        _ => None,
+    };
     let answer = match ask(api, args, &body).await {
         Err(error) if args.pull == Pull::Missing && is_missing_image(&error) => {
             if !args.quiet {

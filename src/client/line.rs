@@ -30,8 +30,29 @@ pub(crate) enum For<'a> {
     Container(&'a str),
 }
 
+/// A turn that has come: kept until it is used, or this is dropped.
+pub(crate) struct Turn(tokio::task::JoinHandle<()>);
+
+impl Turn {
+    /// The gateway says no more when the turn is used; until then it watches whether somebody is there.
+    fn kept_by(mut lines: Lines) -> Self {
+        Self(tokio::spawn(async move { while let Ok(Some(_)) = lines.next().await {} }))
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
 /// Waits until the cards are there, telling of the place on stderr. Whoever ends this program leaves the line.
-pub(crate) async fn stand(api: &Api, what: For<'_>, longest: Option<Span>, quiet: bool) -> Result<(), Error> {
+pub(crate) async fn stand(
+    api: &Api,
+    what: For<'_>,
+    longest: Option<Span>,
+    quiet: bool,
+) -> Result<Turn, Error> {
     let route = Route::new("/ie/v1/gpus/wait");
     let route = match what {
         For::Container(name) => route.with("container", name),
@@ -53,7 +74,7 @@ pub(crate) async fn stand(api: &Api, what: For<'_>, longest: Option<Span>, quiet
     }
 }
 
-async fn wait(api: &Api, route: &Route, quiet: bool) -> Result<(), Error> {
+async fn wait(api: &Api, route: &Route, quiet: bool) -> Result<Turn, Error> {
     let mut lines = Lines::of(api.post_stream(route).await?);
     while let Some(line) = lines.next().await? {
         let said: Said = super::connect::parse(&line)?;
@@ -61,7 +82,7 @@ async fn wait(api: &Api, route: &Route, quiet: bool) -> Result<(), Error> {
             return Err(Error::Refused { status: 409, refusal: Box::new(Refusal::new("gpus", message)) });
         }
         if said.granted.is_some() {
-            return Ok(());
+            return Ok(Turn::kept_by(lines));
         }
         let news = match said.before {
             _ if said.own => "waiting for gpus, your own containers hold as many as you may have".to_owned(),

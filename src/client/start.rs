@@ -14,11 +14,11 @@ use std::process::ExitCode;
 
 pub(crate) async fn run(context: &Context, args: &StartArgs) -> Result<ExitCode, Error> {
     let api = &context.api;
-    if let (Some(longest), [one]) = (args.wait, args.containers.as_slice()) {
-        line::stand(api, For::Container(one), longest, false).await?;
-    } else if args.wait.is_some() {
-        return Err(Error::usage("--wait is for one container at a time"));
-    }
+    let _turn = match (args.wait, args.containers.as_slice()) {
+        (Some(longest), [one]) => Some(line::stand(api, For::Container(one), longest, false).await?),
+        (Some(_), _) => return Err(Error::usage("--wait is for one container at a time")),
+        (None, _) => None,
+    };
     match args.containers.as_slice() {
         [one] if args.attach || args.interactive => attached(context, args, one).await,
         _ if args.attach || args.interactive => {

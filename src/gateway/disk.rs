@@ -8,6 +8,7 @@ use super::state::Gateway;
 use crate::policy::{Limits, Usage};
 use crate::protocol::report::Refusal;
 use hyper::Method;
+use jiff::Timestamp;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -46,6 +47,7 @@ pub(super) async fn run(gateway: Arc<Gateway>) {
 }
 
 async fn round(gateway: &Arc<Gateway>, seen: &mut Seen) -> Result<(), EngineError> {
+    let begun = Timestamp::now();
     let now = gateway.engine.measure().await?;
     // With nothing to compare, nobody is known to write.
     let Some(before) = seen.holdings.replace(now.clone()) else { return Ok(()) };
@@ -66,7 +68,7 @@ async fn round(gateway: &Arc<Gateway>, seen: &mut Seen) -> Result<(), EngineErro
             for found in writers {
                 if !seen.stopping.contains_key(found.id()) {
                     seen.stopping.insert(found.id().clone(), Instant::now());
-                    stop(gateway, found, &refusal);
+                    tokio::spawn(stop(gateway.clone(), found.clone(), refusal.clone(), begun));
                 }
             }
         }
@@ -128,23 +130,27 @@ fn belongs(held: &Holding, found: &Found) -> bool {
     }
 }
 
-fn stop(gateway: &Arc<Gateway>, found: &Found, refusal: &Refusal) {
-    let (id, name) = (found.id().clone(), found.name().to_string());
+/// Stops what wrote when it was measured, unless that has ended by now. It is told why under its lock, and stopped without:
+/// the stop of one that ends meanwhile finds nothing to stop, as it is not started again while too much is held.
+async fn stop(gateway: Arc<Gateway>, found: Found, refusal: Refusal, measured: Timestamp) {
+    let Ok(container) = gateway.engine.lock_and_look(found.id()).await else { return };
+    if container.started().is_none_or(|started| started > measured) {
+        return;
+    }
+    let (id, name) = (found.id(), found.name());
     let (uid, login) = (found.owner(), found.labels().login.as_str());
     tracing::warn!(uid, login, container = id.as_str(), "stopped, {}", refusal.message);
-    gateway.gpus.terminals.say(&id, &format!("{}: {name} is stopped", refusal.message));
-    gateway.reasons.put(&id, refusal.message.clone());
-    let gateway = gateway.clone();
-    tokio::spawn(async move {
-        let target = Target::new(format!("/containers/{id}/stop")).with("t", GRACE);
-        match gateway.engine.call(Method::POST, target).await {
-            Err(error) if !error.is_not_found() => {
-                tracing::error!("a container that fills the disk does not stop: {error}");
-                gateway.reasons.forget(&id);
-            }
-            _ => {}
+    gateway.gpus.terminals.say(id, &format!("{}: {name} is stopped", refusal.message));
+    gateway.reasons.put(id, refusal.message.clone());
+    drop(container);
+    let target = Target::new(format!("/containers/{id}/stop")).with("t", GRACE);
+    match gateway.engine.call(Method::POST, target).await {
+        Err(error) if !error.is_not_found() => {
+            tracing::error!("a container that fills the disk does not stop: {error}");
+            gateway.reasons.forget(id);
         }
-    });
+        _ => {}
+    }
 }
 
 #[cfg(test)]

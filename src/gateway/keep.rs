@@ -1,6 +1,6 @@
 //! Keeping the house: what ended, vanished or was never started leaves no stage and no network behind.
 
-use super::engine::{ContainerId, EngineError, Found, Patience, Target, read_lines, stage_tokens};
+use super::engine::{ContainerId, EngineError, Found, Locked, Patience, Target, read_lines, stage_tokens};
 use super::state::Gateway;
 use crate::protocol::stage::Token;
 use futures_util::StreamExt;
@@ -55,8 +55,9 @@ async fn sweep(gateway: &Gateway) -> Result<Duration, Box<dyn std::error::Error 
     gateway.engine.tidy_gives().await?;
     // A container that is listed as ended may be one that the engine is starting for a gateway that was killed.
     let young = gateway.is_young();
-    // Before the listing: what a create or start that began since relies on would be in neither.
-    let since = gateway.stager.moment();
+    // Before the listing: what a create or start that began since relies on would be in neither. Nor would one be listed
+    // that was made since, and is stopped already.
+    let (since, noted) = (gateway.stager.moment(), gateway.reasons.noted());
     let everyones = gateway.engine.everyones().await?;
     let wanted: HashSet<Token> =
         everyones.iter().filter(|found| young || needs_stages(found)).flat_map(stages).collect();
@@ -67,7 +68,8 @@ async fn sweep(gateway: &Gateway) -> Result<Duration, Box<dyn std::error::Error 
         Ok(Some(gone)) => tracing::info!(gone, "stages without a container were taken away"),
         Ok(None) => tracing::debug!("a stage hangs, the next sweep sees to the rest"),
     }
-    gateway.reasons.keep(&everyones.iter().map(Found::id).collect());
+    let there: HashSet<&ContainerId> = everyones.iter().map(Found::id).collect();
+    noted.iter().filter(|id| !there.contains(id)).for_each(|id| gateway.reasons.forget(id));
     let running = everyones.iter().filter(|found| found.running()).map(Found::id).collect();
     gateway.leashes.forget_all_but(&running, SWEEP);
     let mut patience = Patience::default();
@@ -108,19 +110,15 @@ fn was_abandoned(found: &Found) -> bool {
 }
 
 async fn remove(gateway: &Gateway, found: &Found) -> Result<(), EngineError> {
-    // Busy: the next sweep sees to it.
-    let Some(_lock) = gateway.engine.try_lock(found.id()) else { return Ok(()) };
-    let target = Target::new(format!("/containers/{}", found.id())).of_upkeep(found.owner()).with("v", "1");
-    match gateway.engine.call(Method::DELETE, target).await {
-        // Started meanwhile, or gone.
-        Err(error) if error.is_conflict() || error.is_not_found() => Ok(()),
-        Ok(_) => {
-            let container = found.id().as_str();
-            tracing::info!(container, "a container of run --rm that was never started is removed");
-            Ok(())
-        }
-        Err(error) => Err(error),
+    let (id, owner) = (found.id(), found.owner());
+    // Busy: the next sweep sees to it. Started since it was listed: it is its owner's.
+    let again = gateway.engine.look_again(id, owner).await?;
+    let Some(container) = again.filter(Locked::never_ran) else { return Ok(()) };
+    if gateway.engine.remove_stopped(&container, owner).await? {
+        let container = id.as_str();
+        tracing::info!(container, "a container of run --rm that was never started is removed");
     }
+    Ok(())
 }
 
 /// Follows the engine's events: an ended container's stages go at once, the last one's network too.
@@ -161,15 +159,12 @@ async fn note(gateway: Arc<Gateway>, event: Value) {
 
 /// Takes the stages of a container that ended, unless it was started again meanwhile.
 pub(super) async fn ended(gateway: &Gateway, id: &ContainerId, stages: Vec<Token>) {
-    let _lock = gateway.engine.lock(id).await;
-    let running = match gateway.engine.get(Target::new(format!("/containers/{id}/json"))).await {
-        Ok(details) => details.pointer("/State/Running").and_then(Value::as_bool).unwrap_or(true),
-        Err(error) => !error.is_not_found(),
-    };
-    if running {
+    // What the engine does not tell of may run: the next sweep sees to it.
+    let Ok(container) = gateway.engine.lock_and_look(id).await else { return };
+    if container.runs() {
         return;
     }
-    gateway.gpus.ended(id, jiff::Timestamp::now());
+    gateway.gpus.ended(&container);
     gateway.marks.forget(id);
     gateway.leashes.forget(id);
     super::mark::at("end-freed");

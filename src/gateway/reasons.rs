@@ -2,7 +2,6 @@
 
 use super::engine::ContainerId;
 use super::kept::Kept;
-use std::collections::HashSet;
 use std::io;
 use std::path::Path;
 
@@ -27,14 +26,14 @@ impl Reasons {
         self.0.held().get(id).cloned()
     }
 
-    /// It is started.
+    /// It is started, or gone.
     pub(super) fn forget(&self, id: &ContainerId) {
         self.0.forget(id);
     }
 
-    /// Forgets all but these.
-    pub(super) fn keep(&self, ids: &HashSet<&ContainerId>) {
-        self.0.keep(ids);
+    /// Of which containers there is one.
+    pub(super) fn noted(&self) -> Vec<ContainerId> {
+        self.0.held().keys().cloned().collect()
     }
 }
 
@@ -56,7 +55,8 @@ mod tests {
         drop(reasons);
         let reasons = Reasons::open(dir.path()).unwrap();
         assert_eq!((reasons.of(&id('a')), reasons.of(&id('b'))), (None, Some("words of b".to_owned())));
-        reasons.keep(&HashSet::from([&id('c')]));
+        assert_eq!(reasons.noted().len(), 2);
+        reasons.forget(&id('b'));
         assert_eq!((reasons.of(&id('b')), reasons.of(&id('c')).is_some()), (None, true));
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
     }

@@ -1,7 +1,10 @@
 //! An engine that answers nonsense, or nothing: one sentence for the user, and a gateway that goes on.
 
-use crate::suite::{tests, world};
-use crate::world::json;
+use crate::suite::{tests, world, world_alone};
+use crate::world::tools::eventually;
+use crate::world::{Faulty, World, json};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 tests![
@@ -9,7 +12,8 @@ tests![
     what_the_engine_says_is_escaped,
     a_full_disk_is_said,
     missing_fields_make_nobodys_container,
-    a_list_that_is_behind_is_not_believed
+    a_list_that_is_behind_is_not_believed,
+    a_list_from_before_makes_and_removes_nothing,
 ];
 
 fn nonsense_from_the_engine_is_one_sentence() {
@@ -95,6 +99,73 @@ fn a_list_that_is_behind_is_not_believed() {
         });
         let output = ann.finish(&mut gateway.client(&ann, "start box"), b"");
         assert_eq!((output.code == 0, output.stderr.contains("this far")), (started, !started), "{output}");
+    }
+}
+
+/// A sweep that has waited acts on what was listed before: a container that has ended since has no lease, and its hours
+/// are on account already; and one that runs by now was not abandoned.
+fn a_list_from_before_makes_and_removes_nothing() {
+    let world = world_alone();
+    let ann = world.newcomer("ann");
+    world.limit(&ann, "total = { gpus = 1 }");
+    let list =
+        |id: &str| world.engine_raw(&format!(r#"/v1.41/containers/json?all=1&filters={{"id":["{id}"]}}"#));
+    let books = |id: &str| world.engine_raw(&format!("/v1.41/containers/{id}/json"));
+    let id = ann.run("run -d --name train --gpus 1 busybox:test sleep 1000").line();
+    let (listed, runs) = (list(&id), books(&id));
+    ann.run("stop -t 0 train").ok();
+    let ended = books(&id);
+    assert!(listed.contains(r#""State":"running""#) && ended.contains(r#""Running":false"#), "{listed}");
+    // The control: one that runs by the engine's own books has a lease, which a gateway without its file makes again.
+    for (books, held) in [(runs, true), (ended, false)] {
+        let swept = Swept::by(&world, &listed, &id, books);
+        let (status, cards) = ann.caller_of(&swept.gateway).ask("GET", "/ie/v1/gpus", "").unwrap();
+        assert_eq!((status, cards.contains(r#""Container":"train""#)), (200, held), "{cards}");
+        assert_eq!(swept.gateway.said().contains("a lease was missing"), held, "{}", swept.gateway.said());
+    }
+    let id = ann.run("create --rm --name never busybox:test sleep 1000").line();
+    let (listed, never) = (list(&id), books(&id));
+    let (before, after) = listed.split_once(r#""Created":"#).unwrap();
+    let long_ago =
+        format!(r#"{before}"Created":1{}"#, after.trim_start_matches(|c: char| c.is_ascii_digit()));
+    let runs = never.replace(r#""Status":"created""#, r#""Status":"running""#);
+    assert_ne!(never, runs);
+    for (books, removed) in [(never, true), (runs, false)] {
+        let swept = Swept::by(&world, &long_ago, &id, books);
+        assert_eq!(swept.removals.load(Ordering::SeqCst) > 0, removed, "{}", swept.gateway.said());
+    }
+}
+
+/// A gateway that has swept, on an engine whose list and books say what they are told to.
+struct Swept {
+    gateway: Faulty,
+    removals: Arc<AtomicUsize>,
+}
+
+impl Swept {
+    fn by(world: &World, list: &str, id: &str, books: String) -> Self {
+        let (sweeps, removals) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+        let (swept, removed) = (Arc::clone(&sweeps), Arc::clone(&removals));
+        let (list, container) = (list.to_owned(), format!("/containers/{id}"));
+        let gateway = world.faulty_engine(move |line| match line {
+            line if line.starts_with("DELETE") && line.contains(&container) => {
+                removed.fetch_add(1, Ordering::SeqCst);
+                json("409 Conflict", r#"{"message":"it runs"}"#)
+            }
+            line if line.contains(&container) => json("200 OK", &books),
+            // What was left of looking at images and of giving volumes.
+            line if line.contains("/containers/json") && line.contains("name") => json("200 OK", "[]"),
+            line if line.contains("/containers/json") => json("200 OK", &list),
+            line if line.contains("/version") => json("200 OK", VERSION),
+            // The last thing that a sweep asks for.
+            line if line.contains("/networks") => {
+                swept.fetch_add(1, Ordering::SeqCst);
+                json("200 OK", "[]")
+            }
+            _ => json("500 Internal Server Error", r#"{"message":"this far"}"#),
+        });
+        assert!(eventually(|| sweeps.load(Ordering::SeqCst) > 0), "{}", gateway.said());
+        Self { gateway, removals }
     }
 }
 

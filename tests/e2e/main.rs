@@ -25,6 +25,7 @@ mod expiry;
 mod faults;
 mod gpu;
 mod harness;
+mod line;
 mod matrix;
 mod network;
 mod ownership;
@@ -59,6 +60,7 @@ fn main() -> ExitCode {
         disk::tests(),
         expiry::tests(),
         gpu::tests(),
+        line::tests(),
         attach_pty::tests(),
         cp::tests(),
         channel::tests(),

@@ -4,14 +4,12 @@ mod marks;
 
 pub(super) use marks::Marks;
 
-use super::engine::{ContainerId, EngineError, Found, Patience, Target};
+use super::engine::{ContainerId, EngineError, Found, Locked, Patience};
 use super::gpu::lease::after;
 use super::state::Gateway;
 use crate::policy::warning_of;
 use crate::protocol::amount::Span;
-use hyper::Method;
 use jiff::Timestamp;
-use serde_json::Value;
 use std::collections::HashMap;
 use std::time::Duration;
 
@@ -53,6 +51,7 @@ async fn round(gateway: &Gateway) -> Result<Option<Timestamp>, EngineError> {
         None => Vec::new(),
     };
     let stopped: Vec<&Found> = everyones.iter().filter(|found| has_ended(found)).collect();
+    // Only this task marks: none was marked since the listing.
     gateway.marks.keep(&stopped.iter().map(|found| found.id()).collect());
     let Some(shortest) = shortest else { return Ok(None) };
     let mut round = Round { gateway, shortest, now: Timestamp::now(), allowed: HashMap::new() };
@@ -120,8 +119,8 @@ impl Round<'_> {
             return Ok(Some(ended));
         }
         // Busy: an engine that copies into a container tells nothing of it until that is over.
-        let Some(_lock) = self.gateway.engine.try_lock(found.id()) else { return Ok(None) };
-        let ended = ended_at(self.gateway, found).await?.map(|ended| ended.max(created));
+        let Some(container) = look_again(self.gateway, found).await? else { return Ok(None) };
+        let ended = container.ended().map(|ended| ended.max(created));
         if let Some(ended) = ended {
             marks.has_ended(found.id(), ended);
         }
@@ -138,7 +137,8 @@ impl Round<'_> {
     }
 }
 
-/// Marks and unmarks.
+/// Marks and unmarks, by when it was seen to end. One that runs by now is unmarked when it ends, or is next listed; and
+/// whatever its mark says, it is asked again before it goes.
 fn judge(gateway: &Gateway, id: &ContainerId, ended: Timestamp, span: Span, now: Timestamp) -> Due {
     let begins = before_end(ended, span);
     if now < begins {
@@ -187,39 +187,26 @@ async fn allowed(gateway: &Gateway, uid: u32) -> Allowed {
     }
 }
 
-/// When it ended, long ago if it never ran; nothing if it runs or is gone.
-async fn ended_at(gateway: &Gateway, found: &Found) -> Result<Option<Timestamp>, EngineError> {
-    let target = Target::new(format!("/containers/{}/json", found.id())).of_upkeep(found.owner());
-    let details = match gateway.engine.get(target).await {
-        Ok(details) => details,
-        Err(error) if error.is_not_found() => return Ok(None),
-        Err(error) => return Err(error),
-    };
-    let at = |pointer: &str| details.pointer(pointer).and_then(Value::as_str)?.parse::<Timestamp>().ok();
-    let runs = details.pointer("/State/Running").and_then(Value::as_bool) != Some(false);
-    Ok(at("/State/FinishedAt").filter(|_| !runs))
+/// What is still there, as it is now, if nobody works with it.
+async fn look_again(gateway: &Gateway, found: &Found) -> Result<Option<Locked>, EngineError> {
+    let again = gateway.engine.look_again(found.id(), found.owner()).await?;
+    Ok(again.filter(|container| !container.is_gone()))
 }
 
 /// Removes it, unless it has run since.
 async fn remove(gateway: &Gateway, found: &Found, ended: Timestamp, span: Span) -> Result<(), EngineError> {
-    // Busy: somebody works with it.
-    let Some(_lock) = gateway.engine.try_lock(found.id()) else { return Ok(()) };
-    if ended_at(gateway, found).await?.is_none_or(|now| now > ended) {
+    let Some(container) = look_again(gateway, found).await? else { return Ok(()) };
+    if container.ended().is_none_or(|now| now > ended) {
         gateway.marks.forget(found.id());
         return Ok(());
     }
     let (uid, login, id) = (found.owner(), found.labels().login.as_str(), found.id());
     let name = found.name().as_str();
-    // With its volumes without a name, as `rm` does: nobody could find them any more, and they would count for nobody.
-    let target = Target::new(format!("/containers/{id}")).of_upkeep(uid).with("v", "1");
-    match gateway.engine.call(Method::DELETE, target).await {
-        Err(error) if error.is_conflict() || error.is_not_found() => Ok(()),
-        removed => {
-            removed?;
-            tracing::info!(uid, login, container = id.as_str(), name, "removed, it has not run for {span}");
-            Ok(())
-        }
+    // With its volumes without a name: nobody could find them any more, and they would count for nobody.
+    if gateway.engine.remove_stopped(&container, uid).await? {
+        tracing::info!(uid, login, container = id.as_str(), name, "removed, it has not run for {span}");
     }
+    Ok(())
 }
 
 #[cfg(test)]

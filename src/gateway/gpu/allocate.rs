@@ -141,6 +141,7 @@ pub(super) mod tests {
             container: format!("c{uid}"),
             cards: cards.to_vec(),
             until: Timestamp::from_second(i64::from(uid)).ok(),
+            promised: false,
         }
     }
 

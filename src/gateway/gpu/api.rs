@@ -103,7 +103,8 @@ impl WaitQuery {
 
 /// Stands in line: a line of JSON whenever the place changes, and a last one with the cards or the reason why not.
 ///
-/// The place is given up when the caller goes. What was given must be used by a create or a start within a minute.
+/// The place is given up when the caller goes. So is what was given, which must be used by a create or a start within a
+/// minute: the caller stays until that is answered.
 pub(in crate::gateway) async fn wait(
     peer: Peer,
     State(gateway): State<Arc<Gateway>>,
@@ -123,6 +124,8 @@ pub(in crate::gateway) async fn wait(
             .into());
     }
     gateway.gpus.possible(&wanted)?;
+    // Whoever has no hours left could not use what is given.
+    limits.lease(None, wanted.count(), gateway.gpus.week(peer.uid(), Timestamp::now()))?;
     let asker = Asker { uid: peer.uid(), login: peer.account()?.login() };
     let ticket = gateway.gpus.desk.join(asker, wanted, limits.most_gpus()).map_err(|message| {
         Error::from(Refusal::new("quota", message).rule("gpus").hint("let the first of them begin"))
@@ -132,7 +135,7 @@ pub(in crate::gateway) async fn wait(
     gateway.gpus.moved();
     let lines = stream::unfold(Some(waiting), async |waiting| {
         let mut waiting = waiting?;
-        let (line, over) = waiting.next().await;
+        let (line, over) = waiting.next().await?;
         let line = Bytes::from(format!("{line}\n"));
         Some((Ok::<_, Infallible>(line), (!over).then_some(waiting)))
     });
@@ -154,38 +157,40 @@ struct Waiting {
 }
 
 impl Waiting {
-    async fn next(&mut self) -> (Value, bool) {
+    /// The next line, and whether it is the last; nothing more once what was given is used, or was not in time.
+    async fn next(&mut self) -> Option<(Value, bool)> {
         loop {
             self.changes.mark_unchanged();
-            let gpus = &self.gateway.gpus;
-            match gpus.desk.stands(self.ticket, &gpus.leased()) {
-                Standing::Given(cards) => {
-                    tracing::info!(uid = self.peer.uid(), login = self.peer.login(), "gpus given in line");
-                    return (json!({ "Granted": cards }), true);
-                }
-                Standing::Gone => {
-                    let why = "these gpus are not to be had any more, ie-container gpus shows why";
-                    return (json!({ "Error": why }), true);
-                }
-                stands if self.told.as_ref() == Some(&stands) => {}
-                stands => {
-                    let line = match &stands {
-                        Standing::Waits(before) => json!({ "Before": before }),
-                        _ => json!({ "Own": true }),
-                    };
-                    self.told = Some(stands);
-                    return (line, false);
-                }
+            let stands = self.gateway.gpus.stands(self.ticket);
+            if self.told.as_ref() != Some(&stands) {
+                let before = self.told.replace(stands.clone());
+                return self.line(stands, before.as_ref());
             }
             // Also now and then without news: others may have left.
             let _news = tokio::time::timeout(std::time::Duration::from_secs(5), self.changes.changed()).await;
+        }
+    }
+
+    fn line(&self, stands: Standing, before: Option<&Standing>) -> Option<(Value, bool)> {
+        match stands {
+            Standing::Waits(before) => Some((json!({ "Before": before }), false)),
+            Standing::HasEnough => Some((json!({ "Own": true }), false)),
+            Standing::Given(cards) => {
+                tracing::info!(uid = self.peer.uid(), login = self.peer.login(), "gpus given in line");
+                Some((json!({ "Granted": cards }), false))
+            }
+            Standing::Gone if matches!(before, Some(Standing::Given(_))) => None,
+            Standing::Gone => {
+                let why = "these gpus are not to be had any more, ie-container gpus shows why";
+                Some((json!({ "Error": why }), true))
+            }
         }
     }
 }
 
 impl Drop for Waiting {
     fn drop(&mut self) {
-        self.gateway.gpus.desk.leave(self.ticket);
+        self.gateway.gpus.desk.leave(self.ticket, Timestamp::now());
         self.gateway.gpus.moved();
     }
 }

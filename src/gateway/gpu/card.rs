@@ -15,7 +15,7 @@ pub(in crate::gateway) struct Card {
     pub(in crate::gateway) fault: Option<String>,
 }
 
-/// A container that has cards.
+/// A container that has cards, or somebody for whom some are kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::gateway) struct Holder {
     pub(in crate::gateway) uid: u32,
@@ -25,6 +25,8 @@ pub(in crate::gateway) struct Holder {
     pub(in crate::gateway) cards: Vec<CardId>,
     /// When its lease ends; one that was not started yet has none.
     pub(in crate::gateway) until: Option<Timestamp>,
+    /// Nobody has it yet: it was given in line, or is held back for who is first there.
+    pub(in crate::gateway) promised: bool,
 }
 
 impl Card {

@@ -2,11 +2,12 @@
 
 use super::allocate::{Denied, History, Wanted, allocate};
 use super::card::{Card, Holder};
+use super::held::{By, Held, Holds};
+use super::hours::Spell;
 use super::queue::Line;
 use crate::gateway::engine::ContainerId;
 use crate::protocol::card::CardId;
 use jiff::{SignedDuration, Timestamp};
-use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// How long a container that was made may keep its cards before it is started, and who has come to the head of the line
@@ -22,35 +23,9 @@ pub(in crate::gateway) struct Desk(Arc<Mutex<State>>);
 struct State {
     history: History,
     line: Line,
-    next: u64,
-    held: HashMap<u64, Held>,
-}
-
-/// Cards that are spoken for and not leased yet.
-#[derive(Debug)]
-struct Held {
-    holder: Holder,
-    by: By,
-    until: Timestamp,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum By {
-    /// A create that is under way.
-    Create,
-    Container(ContainerId),
-    Ticket(u64),
-}
-
-impl Held {
-    /// As its user is told of it.
-    fn shown(&self) -> String {
-        match self.by {
-            By::Create => "a create under way".to_owned(),
-            By::Container(_) => self.holder.container.clone(),
-            By::Ticket(_) => "a place in line".to_owned(),
-        }
-    }
+    holds: Holds,
+    /// Somebody in the line was given something since that was asked.
+    given: bool,
 }
 
 /// Cards that nobody else gets while this is held.
@@ -69,10 +44,10 @@ impl Claim {
     /// They are this container's, until it is started or a moment has passed.
     pub(in crate::gateway) fn for_container(self, id: &ContainerId, name: &str, now: Timestamp) {
         let mut state = lock(&self.desk);
-        if let Some(held) = state.held.get_mut(&self.key) {
+        if let Some(held) = state.holds.get_mut(self.key) {
             held.by = By::Container(id.clone());
             held.holder.container = name.to_owned();
-            held.until = now.saturating_add(MOMENT).unwrap_or(Timestamp::MAX);
+            held.until = moment_after(now);
         }
         drop(state);
     }
@@ -80,11 +55,16 @@ impl Claim {
 
 impl Drop for Claim {
     fn drop(&mut self) {
+        let key = self.key;
         let mut state = lock(&self.desk);
-        if state.held.get(&self.key).is_some_and(|held| held.by == By::Create) {
-            state.held.remove(&self.key);
+        if state.holds.iter().any(|(held, what)| held == key && what.by == By::Create) {
+            state.holds.end(key, Timestamp::now());
         }
     }
+}
+
+fn moment_after(now: Timestamp) -> Timestamp {
+    now.saturating_add(MOMENT).unwrap_or(Timestamp::MAX)
 }
 
 /// Who asks.
@@ -102,24 +82,31 @@ pub(in crate::gateway) struct Scene<'a> {
     pub(in crate::gateway) now: Timestamp,
 }
 
+/// Why somebody who does not stand in line gets nothing.
+#[derive(Debug, PartialEq, Eq)]
+pub(in crate::gateway) struct Refused {
+    pub(in crate::gateway) why: Denied,
+    /// How many of the wanted cards are kept for who waits, and how many would be before whoever asks.
+    pub(in crate::gateway) promised: usize,
+    pub(in crate::gateway) before: usize,
+}
+
 impl Desk {
-    /// Cards for a new container: those the line gave its owner, or free ones that nobody in the line waits for.
+    /// Cards for a new container: those the line gave its owner, or free ones that nobody in the line has a right to.
     pub(in crate::gateway) fn claim(
         &self,
         scene: Scene<'_>,
         asker: Asker<'_>,
         wanted: &Wanted,
-    ) -> Result<Claim, Denied> {
+    ) -> Result<Claim, Refused> {
         let mut state = self.lock(scene.now);
-        let cards = match state.key_for(asker.uid, wanted, None).and_then(|key| state.held.remove(&key)) {
-            Some(held) => held.holder.cards,
-            None => {
-                let holders = state.line.with_claims(scene.cards, &state.holders(scene.leased));
-                let granted = allocate(scene.cards, &holders, &state.history, asker.uid, wanted);
-                granted.map_err(without_claims)?
-            }
-        };
-        let key = state.hold(asker, &cards, By::Create, Timestamp::MAX);
+        let (cards, since) =
+            match state.key_for(asker.uid, wanted, None).and_then(|key| state.holds.take(key)) {
+                Some(held) => (held.holder.cards, held.since),
+                None => (state.without_waiting(scene, asker, wanted)?, scene.now),
+            };
+        let holder = holder(asker, &cards, false);
+        let key = state.holds.put(Held { holder, by: By::Create, since, until: Timestamp::MAX });
         Ok(Claim { desk: self.0.clone(), key, cards })
     }
 
@@ -130,15 +117,14 @@ impl Desk {
         asker: Asker<'_>,
         id: &ContainerId,
         cards: &[CardId],
-    ) -> Result<(), Denied> {
+    ) -> Result<(), Refused> {
         let mut state = self.lock(scene.now);
         let wanted = Wanted::These(cards.to_vec());
-        let kept = state.key_for(asker.uid, &wanted, Some(id)).and_then(|key| state.held.remove(&key));
-        if kept.is_none() {
-            let holders = state.line.with_claims(scene.cards, &state.holders(scene.leased));
-            allocate(scene.cards, &holders, &state.history, asker.uid, &wanted).map_err(without_claims)?;
+        let kept = state.key_for(asker.uid, &wanted, Some(id));
+        if kept.and_then(|key| state.holds.end(key, scene.now)).is_none() {
+            state.without_waiting(scene, asker, &wanted)?;
         } else {
-            wanted.possible(scene.cards)?;
+            wanted.possible(scene.cards).map_err(|why| Refused { why, promised: 0, before: 0 })?;
         }
         for card in cards {
             state.history.note(asker.uid, card, scene.now);
@@ -156,22 +142,21 @@ impl Desk {
     ) -> Vec<(String, usize)> {
         let state = self.lock(now);
         let serves = state.key_for(uid, wanted, by);
-        let others = state.held.iter().filter(|(key, held)| held.holder.uid == uid && Some(**key) != serves);
+        let others = state.holds.iter().filter(|(key, held)| held.holder.uid == uid && Some(*key) != serves);
         others.map(|(_, held)| (held.shown(), held.holder.cards.len())).collect()
     }
 
     /// The container has another short name.
     pub(in crate::gateway) fn renamed(&self, id: &ContainerId, name: &str) {
         let mut state = lock(&self.0);
-        for held in state.held.values_mut().filter(|held| held.by == By::Container(id.clone())) {
+        for held in state.holds.all_mut().filter(|held| held.by == By::Container(id.clone())) {
             held.holder.container = name.to_owned();
         }
     }
 
     /// The container is gone: what it kept is free.
-    pub(in crate::gateway) fn forget(&self, id: &ContainerId) {
-        let mut state = lock(&self.0);
-        state.held.retain(|_, held| held.by != By::Container(id.clone()));
+    pub(in crate::gateway) fn forget(&self, id: &ContainerId, now: Timestamp) {
+        lock(&self.0).holds.end_where(now, |held| held.by == By::Container(id.clone()));
     }
 
     /// A place in the line, unless the user has enough of them.
@@ -189,40 +174,29 @@ impl Desk {
         Ok(state.line.join(asker.uid, asker.login, wanted, most))
     }
 
-    /// The caller went: the place is not kept. What it was given is, for a moment: a create comes on its own connection.
-    pub(in crate::gateway) fn leave(&self, ticket: u64) {
-        lock(&self.0).line.leave(ticket);
+    /// The caller went: neither the place is kept nor what it was given and nobody has used.
+    pub(in crate::gateway) fn leave(&self, ticket: u64, now: Timestamp) {
+        let mut state = lock(&self.0);
+        state.line.leave(ticket);
+        state.pass_over(now, |held| held.by == By::Ticket(ticket));
     }
 
     /// Where a ticket stands.
-    pub(in crate::gateway) fn stands(&self, ticket: u64, leased: &[Holder]) -> Standing {
-        let state = lock(&self.0);
-        if let Some(before) = state.line.before(ticket) {
-            let own = state.line.held_up_by_own(ticket, &state.holders(leased));
+    pub(in crate::gateway) fn stands(&self, ticket: u64, scene: Scene<'_>) -> Standing {
+        let state = self.lock(scene.now);
+        if let Some((waits, before)) = state.line.find(ticket).zip(state.line.before(ticket)) {
+            let own = waits.waits_for_own(scene.cards, &state.holders(scene.leased));
             return if own { Standing::HasEnough } else { Standing::Waits(before) };
         }
-        let given = state.held.values().find(|held| held.by == By::Ticket(ticket));
-        given.map_or(Standing::Gone, |held| Standing::Given(held.holder.cards.clone()))
+        let given = state.holds.iter().find(|(_, held)| held.by == By::Ticket(ticket));
+        given.map_or(Standing::Gone, |(_, held)| Standing::Given(held.holder.cards.clone()))
     }
 
-    /// Gives what is free to those who are first; says whether anything was given, and who can never be served.
-    pub(in crate::gateway) fn serve(&self, scene: Scene<'_>) -> (bool, Vec<(u64, String)>) {
+    /// Gives what is free to those whose turns have come; says whether anything was given since this was asked.
+    pub(in crate::gateway) fn serve(&self, scene: Scene<'_>) -> bool {
         let mut state = self.lock(scene.now);
-        let hopeless = state.line.hopeless(scene.cards);
-        for (ticket, _) in &hopeless {
-            state.line.leave(*ticket);
-        }
-        let mut any = false;
-        while let Some((ticket, cards)) =
-            state.line.serve(scene.cards, &state.holders(scene.leased), &state.history)
-        {
-            state.line.served(&ticket);
-            let asker = Asker { uid: ticket.uid, login: &ticket.login };
-            let until = scene.now.saturating_add(MOMENT).unwrap_or(Timestamp::MAX);
-            state.hold(asker, &cards, By::Ticket(ticket.number), until);
-            any = true;
-        }
-        (any, hopeless)
+        state.serve(scene);
+        std::mem::take(&mut state.given)
     }
 
     /// Everybody who holds a card, with or without a lease.
@@ -230,18 +204,25 @@ impl Desk {
         self.lock(now).holders(leased)
     }
 
+    /// For how long cards were kept without a lease, what is over by now and was not told yet.
+    pub(in crate::gateway) fn spells(&self, now: Timestamp) -> Vec<Spell> {
+        self.lock(now).holds.spells()
+    }
+
     /// How many are in the line.
     pub(in crate::gateway) fn waiting(&self) -> usize {
         lock(&self.0).line.len()
     }
 
-    pub(in crate::gateway) fn nobody_waits(&self) -> bool {
-        lock(&self.0).line.is_empty()
+    /// Whether nobody waits, and who did knows what came of it.
+    pub(in crate::gateway) fn is_idle(&self) -> bool {
+        let state = lock(&self.0);
+        state.line.is_empty() && !state.given
     }
 
     fn lock(&self, now: Timestamp) -> MutexGuard<'_, State> {
         let mut state = lock(&self.0);
-        state.held.retain(|_, held| held.until > now);
+        state.pass_over(now, |held| held.until <= now);
         state
     }
 }
@@ -251,10 +232,10 @@ impl Desk {
 pub(in crate::gateway) enum Standing {
     /// So many are before it.
     Waits(usize),
-    /// Its user holds as many cards as may be, and must let go of some first.
+    /// Its user must let go of something first.
     HasEnough,
     Given(Vec<CardId>),
-    /// It can never be served, or took too long.
+    /// What it was given is used, or was not in time; or it can never be served.
     Gone,
 }
 
@@ -262,26 +243,58 @@ fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
     state.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+fn holder(asker: Asker<'_>, cards: &[CardId], promised: bool) -> Holder {
+    let (uid, login) = (asker.uid, asker.login.to_owned());
+    Holder { uid, login, container: String::new(), cards: cards.to_vec(), until: None, promised }
+}
+
 impl State {
-    fn hold(&mut self, asker: Asker<'_>, cards: &[CardId], by: By, until: Timestamp) -> u64 {
-        let key = self.next;
-        self.next += 1;
-        let holder = Holder {
-            uid: asker.uid,
-            login: asker.login.to_owned(),
-            container: String::new(),
-            cards: cards.to_vec(),
-            until: None,
-        };
-        self.held.insert(key, Held { holder, by, until });
-        key
+    /// Ends what this says. Who let a turn pass has had it all the same, or two of one user's would take turns for ever.
+    fn pass_over(&mut self, now: Timestamp, over: impl Fn(&Held) -> bool) {
+        for held in self.holds.end_where(now, over) {
+            if matches!(held.by, By::Ticket(_)) {
+                self.line.behind_all(held.holder.uid);
+            }
+        }
+    }
+
+    /// Serves the line; what is held back then for whoever is the first.
+    fn serve(&mut self, scene: Scene<'_>) -> Option<Holder> {
+        for (ticket, _) in self.line.hopeless(scene.cards) {
+            self.line.leave(ticket);
+        }
+        let holders = self.holders(scene.leased);
+        let pass = self.line.pass(scene.cards, &holders, &self.history, scene.now);
+        for (ticket, cards) in pass.gifts {
+            let asker = Asker { uid: ticket.uid, login: &ticket.login };
+            let (holder, by) = (holder(asker, &cards, true), By::Ticket(ticket.number));
+            self.holds.put(Held { holder, by, since: scene.now, until: moment_after(scene.now) });
+            self.given = true;
+        }
+        pass.held_back
+    }
+
+    /// What is free once the line has had what it has a right to.
+    fn without_waiting(
+        &mut self,
+        scene: Scene<'_>,
+        asker: Asker<'_>,
+        wanted: &Wanted,
+    ) -> Result<Vec<CardId>, Refused> {
+        let held_back = self.serve(scene);
+        let holders: Vec<Holder> = self.holders(scene.leased).into_iter().chain(held_back).collect();
+        let granted = allocate(scene.cards, &holders, &self.history, asker.uid, wanted);
+        granted.map_err(|why| {
+            let (promised, why) = apart(why);
+            Refused { why, promised, before: self.line.before_another_of(asker.uid) }
+        })
     }
 
     /// What is kept for this container, or else was given in the line to serve the wish.
     fn key_for(&self, uid: u32, wanted: &Wanted, by: Option<&ContainerId>) -> Option<u64> {
         let own = by.map(|id| By::Container(id.clone()));
-        let own = own.and_then(|by| self.held.iter().find(|(_, held)| held.by == by));
-        own.map(|(key, _)| *key).or_else(|| self.given(uid, wanted))
+        let own = own.and_then(|by| self.holds.iter().find(|(_, held)| held.by == by));
+        own.map(|(key, _)| key).or_else(|| self.given(uid, wanted))
     }
 
     /// What the line has given this user that serves the wish.
@@ -297,21 +310,22 @@ impl State {
                     }
                 }
         };
-        self.held.iter().filter(|(_, held)| serves(held)).map(|(key, _)| *key).min()
+        self.holds.iter().filter(|(_, held)| serves(held)).map(|(key, _)| key).min()
     }
 
     fn holders(&self, leased: &[Holder]) -> Vec<Holder> {
-        leased.iter().cloned().chain(self.held.values().map(|held| held.holder.clone())).collect()
+        leased.iter().cloned().chain(self.holds.iter().map(|(_, held)| held.holder.clone())).collect()
     }
 }
 
-/// Those in the line hold nothing; a refusal names who does.
-fn without_claims(denied: Denied) -> Denied {
+/// Who waits is told of in numbers alone: how many cards are promised, and who else holds some.
+fn apart(denied: Denied) -> (usize, Denied) {
     match denied {
         Denied::Taken(holders) => {
-            Denied::Taken(holders.into_iter().filter(|holder| !holder.login.is_empty()).collect())
+            let (promised, held): (Vec<_>, Vec<_>) = holders.into_iter().partition(|holder| holder.promised);
+            (promised.iter().map(|holder| holder.cards.len()).sum(), Denied::Taken(held))
         }
-        never => never,
+        never @ Denied::Never(_) => (0, never),
     }
 }
 

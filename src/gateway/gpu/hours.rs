@@ -16,16 +16,31 @@ use std::sync::{Mutex, PoisonError};
 #[derive(Debug)]
 pub(in crate::gateway) struct Hours {
     dir: PathBuf,
-    /// Leases that are over and could not be written yet: a full disk makes nothing free.
-    owed: Mutex<Vec<Owed>>,
+    /// What is over and could not be written yet: a full disk makes nothing free.
+    owed: Mutex<Vec<Spell>>,
 }
 
-/// A lease that ended then.
-#[derive(Debug)]
-struct Owed {
-    id: ContainerId,
-    lease: Lease,
-    ended: Timestamp,
+/// For how long somebody has had so many cards, under a lease or kept without one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::gateway) struct Spell {
+    pub(in crate::gateway) uid: u32,
+    pub(in crate::gateway) cards: usize,
+    pub(in crate::gateway) since: Timestamp,
+    pub(in crate::gateway) ended: Timestamp,
+    /// Whose lease it was.
+    pub(in crate::gateway) lease: Option<ContainerId>,
+}
+
+impl Spell {
+    pub(in crate::gateway) fn of(id: &ContainerId, lease: &Lease, ended: Timestamp) -> Self {
+        let (uid, cards, since) = (lease.uid, lease.cards.len(), lease.since);
+        Self { uid, cards, since, ended, lease: Some(id.clone()) }
+    }
+
+    /// What it takes between two moments, in seconds times cards.
+    fn cost(&self, from: Timestamp) -> u64 {
+        cost(self.cards, self.since.max(from), self.ended)
+    }
 }
 
 /// What a user has had in one week.
@@ -53,23 +68,19 @@ impl Hours {
         let own = || running.iter().filter(|lease| lease.uid == uid);
         let ended = self.read(uid).filter(|week| week.monday == monday(now)).map_or(0, |week| week.seconds);
         let owed = self.owed.lock().unwrap_or_else(PoisonError::into_inner);
-        let owed = owed.iter().filter(|owed| owed.lease.uid == uid);
-        let ended = owed.map(|owed| cost(&owed.lease, begin, owed.ended)).sum::<u64>().saturating_add(ended);
+        let owed = owed.iter().filter(|owed| owed.uid == uid);
+        let ended = owed.map(|owed| owed.cost(begin)).sum::<u64>().saturating_add(ended);
+        let of = |lease: &Lease, from: Timestamp, to| cost(lease.cards.len(), lease.since.max(from), to);
         WeekUsed {
-            used: own().map(|lease| cost(lease, begin, now)).sum::<u64>().saturating_add(ended),
-            promised: own().map(|lease| cost(lease, now, lease.until.min(end))).sum(),
+            used: own().map(|lease| of(lease, begin, now)).sum::<u64>().saturating_add(ended),
+            promised: own().map(|lease| of(lease, now, lease.until.min(end))).sum(),
         }
     }
 
-    /// Adds a lease that is over: the part of it that lies in this week.
-    pub(in crate::gateway) fn add(
-        &self,
-        id: &ContainerId,
-        lease: &Lease,
-        ended: Timestamp,
-    ) -> io::Result<()> {
+    /// Adds what is over: the part of it that lies in this week.
+    pub(in crate::gateway) fn add(&self, spell: Spell) -> io::Result<()> {
         let mut owed = self.owed.lock().unwrap_or_else(PoisonError::into_inner);
-        owed.push(Owed { id: id.clone(), lease: lease.clone(), ended });
+        owed.push(spell);
         while let Some(first) = owed.first() {
             self.write(first)?;
             owed.remove(0);
@@ -77,14 +88,15 @@ impl Hours {
         Ok(())
     }
 
-    fn write(&self, Owed { id, lease, ended }: &Owed) -> io::Result<()> {
-        let ended = *ended;
-        let (begin, _) = week_of(ended);
-        let monday = monday(ended);
-        let before = self.read(lease.uid).filter(|week| week.monday == monday).map_or(0, |week| week.seconds);
-        let seconds = before.saturating_add(cost(lease, begin, ended));
-        let week = Week { monday, seconds, last: Some((id.to_string(), lease.since)) };
-        let path = self.path(lease.uid);
+    fn write(&self, spell: &Spell) -> io::Result<()> {
+        let (begin, _) = week_of(spell.ended);
+        let monday = monday(spell.ended);
+        let before = self.read(spell.uid);
+        let last = spell.lease.as_ref().map(|id| (id.to_string(), spell.since));
+        let last = last.or_else(|| before.as_ref()?.last.clone());
+        let before = before.filter(|week| week.monday == monday).map_or(0, |week| week.seconds);
+        let week = Week { monday, seconds: before.saturating_add(spell.cost(begin)), last };
+        let path = self.path(spell.uid);
         let fresh = path.with_extension("new");
         fs::write(&fresh, serde_json::to_vec(&week).map_err(io::Error::other)?)?;
         fs::rename(fresh, path)
@@ -105,11 +117,10 @@ impl Hours {
     }
 }
 
-/// What a lease takes between two moments, in seconds times cards.
-fn cost(lease: &Lease, from: Timestamp, to: Timestamp) -> u64 {
-    let seconds = to.duration_since(lease.since.max(from)).as_secs();
-    let cards = u64::try_from(lease.cards.len()).unwrap_or(u64::MAX);
-    u64::try_from(seconds).unwrap_or(0).saturating_mul(cards)
+/// Seconds times cards.
+fn cost(cards: usize, from: Timestamp, to: Timestamp) -> u64 {
+    let seconds = u64::try_from(to.duration_since(from).as_secs()).unwrap_or(0);
+    seconds.saturating_mul(u64::try_from(cards).unwrap_or(u64::MAX))
 }
 
 /// The Monday of the week, where this machine is.
@@ -150,6 +161,7 @@ mod tests {
             since: at(since),
             until: at(until),
             warned: vec![],
+            ending: false,
         }
     }
 
@@ -158,7 +170,9 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let hours = Hours::open(dir.path()).unwrap();
         // The 16th of November 2026 is a Monday.
-        hours.add(&id(), &lease(2, "2026-11-16T10:00", "2026-11-16T20:00"), at("2026-11-16T11:00")).unwrap();
+        hours
+            .add(Spell::of(&id(), &lease(2, "2026-11-16T10:00", "2026-11-16T20:00"), at("2026-11-16T11:00")))
+            .unwrap();
         let running = [lease(1, "2026-11-17T08:00", "2026-11-17T12:00")];
         let used = Hours::open(dir.path()).unwrap().of(1000, &running, at("2026-11-17T09:30"));
         assert_eq!(used, WeekUsed { used: 2 * 3600 + 5400, promised: 9000 });
@@ -171,7 +185,7 @@ mod tests {
         let hours = Hours::open(dir.path()).unwrap();
         let first = lease(1, "2026-11-16T10:00", "2026-11-16T20:00");
         assert!(!hours.has(&id(), &first));
-        hours.add(&id(), &first, at("2026-11-16T11:00")).unwrap();
+        hours.add(Spell::of(&id(), &first, at("2026-11-16T11:00"))).unwrap();
         let next = Hours::open(dir.path()).unwrap();
         assert!(next.has(&id(), &first));
         // The same container's next lease, and another user's, are not.
@@ -187,11 +201,25 @@ mod tests {
         // On Sunday the promise ends with the week; on Monday only its own part counts.
         let sunday = hours.of(1000, std::slice::from_ref(&over), at("2026-11-22T22:00"));
         assert_eq!(sunday, WeekUsed { used: 2 * 3600, promised: 2 * 3600 });
-        hours.add(&id(), &lease(1, "2026-11-18T08:00", "2026-11-18T12:00"), at("2026-11-18T12:00")).unwrap();
+        hours
+            .add(Spell::of(&id(), &lease(1, "2026-11-18T08:00", "2026-11-18T12:00"), at("2026-11-18T12:00")))
+            .unwrap();
         let monday = hours.of(1000, std::slice::from_ref(&over), at("2026-11-23T01:00"));
         assert_eq!(monday, WeekUsed { used: 3600, promised: 3 * 3600 });
-        hours.add(&id(), &over, at("2026-11-23T02:00")).unwrap();
+        hours.add(Spell::of(&id(), &over, at("2026-11-23T02:00"))).unwrap();
         assert_eq!(hours.of(1000, &[], at("2026-11-23T02:00")).used, 2 * 3600);
+    }
+
+    #[test]
+    fn what_is_kept_without_a_lease_counts_and_hides_none() {
+        let dir = tempfile::tempdir().unwrap();
+        let hours = Hours::open(dir.path()).unwrap();
+        let over = lease(1, "2026-11-16T10:00", "2026-11-16T20:00");
+        hours.add(Spell::of(&id(), &over, at("2026-11-16T11:00"))).unwrap();
+        let (since, ended) = (at("2026-11-16T11:30"), at("2026-11-16T11:31"));
+        hours.add(Spell { uid: 1000, cards: 2, since, ended, lease: None }).unwrap();
+        assert_eq!(hours.of(1000, &[], at("2026-11-16T12:00")).used, 3600 + 120);
+        assert!(hours.has(&id(), &over));
     }
 
     #[test]
@@ -207,15 +235,16 @@ mod tests {
             since: at(since),
             until: at("2026-11-19T00:00"),
             warned: vec![],
+            ending: false,
         };
         let now = at("2026-11-18T12:00");
         let ended = at("2026-11-18T11:00");
-        assert!(hours.add(&id(), &lease("2026-11-18T10:00", 1), ended).is_err());
+        assert!(hours.add(Spell::of(&id(), &lease("2026-11-18T10:00", 1), ended)).is_err());
         assert_eq!(hours.of(1000, &[], now).used, 3600);
         assert_eq!(hours.of(1001, &[], now).used, 0);
         // Once there is room both are written, and nothing twice.
         fs::create_dir(dir.path().join("hours")).unwrap();
-        hours.add(&id(), &lease("2026-11-18T10:30", 2), ended).unwrap();
+        hours.add(Spell::of(&id(), &lease("2026-11-18T10:30", 2), ended)).unwrap();
         assert_eq!(hours.of(1000, &[], now).used, 7200);
         assert_eq!(Hours::open(&dir.path().join("hours")).unwrap().of(1000, &[], now).used, 7200);
     }

@@ -29,6 +29,9 @@ pub(in crate::gateway) struct Lease {
     /// The warnings that were given: how long before the end, in seconds.
     #[serde(default)]
     pub(in crate::gateway) warned: Vec<u64>,
+    /// Its container is being stopped for it: no extension comes in time any more.
+    #[serde(skip)]
+    pub(in crate::gateway) ending: bool,
 }
 
 impl Lease {
@@ -69,11 +72,13 @@ impl Leases {
         self.write(&mut self.held(), id, lease)
     }
 
-    /// Changes a lease that is there, as one step: one that ends meanwhile does not come back.
-    fn update(&self, id: &ContainerId, change: impl FnOnce(&mut Lease)) -> io::Result<Option<Lease>> {
+    /// Changes a lease that is there, if it is to be, as one step: one that ends meanwhile does not come back.
+    fn update(&self, id: &ContainerId, change: impl FnOnce(&mut Lease) -> bool) -> io::Result<Option<Lease>> {
         let mut held = self.held();
         let Some(mut lease) = held.get(id).cloned() else { return Ok(None) };
-        change(&mut lease);
+        if !change(&mut lease) {
+            return Ok(None);
+        }
         self.write(&mut held, id, lease.clone())?;
         Ok(Some(lease))
     }
@@ -106,17 +111,31 @@ impl Leases {
         Some(lease)
     }
 
-    /// What is due now. Each warning is due once, and only the nearest of those that were missed.
-    pub(in crate::gateway) fn due(&self, now: Timestamp, warnings: &[Span]) -> Vec<(ContainerId, Due)> {
-        let due = |lease: &Lease| {
+    /// What is due now, and is taken up with that: each warning is due once, and only the nearest of those that were
+    /// missed; and so is the end, after which nobody extends it.
+    pub(in crate::gateway) fn due(
+        &self,
+        now: Timestamp,
+        warnings: &[Span],
+    ) -> Vec<(ContainerId, Lease, Due)> {
+        let due = |lease: &mut Lease| {
             if now >= lease.until {
-                return Some(Due::End);
+                return (!std::mem::replace(&mut lease.ending, true)).then_some(Due::End);
             }
             let left = lease.left(now);
             let nearest = warnings.iter().filter(|warning| left <= **warning).min()?;
             (!lease.warned.contains(&nearest.0)).then_some(Due::Warning(left))
         };
-        self.held().iter().filter_map(|(id, lease)| Some((id.clone(), due(lease)?))).collect()
+        let due = |(id, lease): (&ContainerId, &mut Lease)| {
+            let due = due(lease)?;
+            Some((id.clone(), lease.clone(), due))
+        };
+        self.held().iter_mut().filter_map(due).collect()
+    }
+
+    /// Whether this very lease is still being ended: its container may have been started again since, under another.
+    pub(in crate::gateway) fn is_ending(&self, id: &ContainerId, since: Timestamp) -> bool {
+        self.held().get(id).is_some_and(|lease| lease.ending && lease.since == since)
     }
 
     /// Notes that the holder was told.
@@ -138,14 +157,19 @@ impl Leases {
 
     /// The container has another short name.
     pub(in crate::gateway) fn renamed(&self, id: &ContainerId, name: &str) -> io::Result<()> {
-        self.update(id, |lease| name.clone_into(&mut lease.container)).map(drop)
+        let rename = |lease: &mut Lease| {
+            name.clone_into(&mut lease.container);
+            true
+        };
+        self.update(id, rename).map(drop)
     }
 
-    /// A later end; warnings come anew.
+    /// A later end, unless it is being ended; warnings come anew.
     pub(in crate::gateway) fn extend(&self, id: &ContainerId, more: Span) -> io::Result<Option<Lease>> {
         self.update(id, |lease| {
             lease.until = after(lease.until, more);
             lease.warned.clear();
+            !lease.ending
         })
     }
 
@@ -184,6 +208,7 @@ mod tests {
             since: at(0),
             until: at(until),
             warned: vec![],
+            ending: false,
         }
     }
 
@@ -194,7 +219,7 @@ mod tests {
         leases.put(&id('a'), lease(7200)).unwrap();
         let mut told = Vec::new();
         for second in (0..=7300).step_by(100) {
-            for (id, due) in leases.due(at(second), &WARNINGS) {
+            for (id, _, due) in leases.due(at(second), &WARNINGS) {
                 told.push((second, due.clone()));
                 match due {
                     Due::Warning(_) => leases.warned(&id, at(second), &WARNINGS).unwrap(),
@@ -212,7 +237,8 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let leases = Leases::open(dir.path()).unwrap();
         leases.put(&id('a'), lease(7200)).unwrap();
-        assert_eq!(leases.due(at(7000), &WARNINGS), [(id('a'), Due::Warning(Span(200)))]);
+        let told: Vec<Due> = leases.due(at(7000), &WARNINGS).into_iter().map(|(_, _, due)| due).collect();
+        assert_eq!(told, [Due::Warning(Span(200))]);
         leases.warned(&id('a'), at(7000), &WARNINGS).unwrap();
         assert_eq!(leases.due(at(7100), &WARNINGS), []);
     }
@@ -238,6 +264,25 @@ mod tests {
         let leases = Leases::open(dir.path()).unwrap();
         assert_eq!(leases.all(), [(id('a'), lease(7200))]);
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn each_lease_of_a_container_ends_once_and_is_not_extended_then() {
+        let dir = tempfile::tempdir().unwrap();
+        let leases = Leases::open(dir.path()).unwrap();
+        leases.put(&id('a'), lease(2)).unwrap();
+        let ends =
+            |now| leases.due(at(now), &[]).into_iter().map(|(_, lease, due)| (lease.since, due)).collect();
+        let (first, again): (Vec<_>, Vec<_>) = (ends(2), ends(3));
+        assert_eq!((first, again), (vec![(at(0), Due::End)], vec![]));
+        assert_eq!(leases.extend(&id('a'), Span(3600)).unwrap(), None);
+        assert!(leases.is_ending(&id('a'), at(0)));
+        // Stopped, and started again between two looks.
+        leases.end(&id('a'), |_| ());
+        leases.put(&id('a'), Lease { since: at(3), ..lease(5) }).unwrap();
+        assert!(!leases.is_ending(&id('a'), at(0)) && !leases.is_ending(&id('a'), at(3)));
+        assert_eq!(leases.extend(&id('a'), Span(5)).unwrap().unwrap().until, at(10));
+        assert_eq!(ends(10), [(at(3), Due::End)]);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! What must happen without anybody asking: warnings, ends of leases, the line, cards that fail.
 
 use super::card::Card;
-use super::lease::{Due, Lease, Leases};
+use super::lease::{Due, Lease};
 use super::service::shown;
 use crate::gateway::answer::clock;
 use crate::gateway::engine::{ContainerId, Found, Patience, Target};
@@ -9,8 +9,6 @@ use crate::gateway::state::Gateway;
 use crate::protocol::amount::Span;
 use hyper::Method;
 use jiff::Timestamp;
-use serde_json::Value;
-use std::collections::HashSet;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -34,15 +32,15 @@ pub(in crate::gateway) fn begin(gateway: &Gateway) {
 /// Runs for ever.
 pub(in crate::gateway) async fn run(gateway: Arc<Gateway>) {
     let mut changes = gateway.gpus.changes();
-    let (mut looked, mut ending) = (Instant::now(), Ending::default());
+    let mut looked = Instant::now();
     loop {
         let _changed = tokio::time::timeout(TICK, changes.changed()).await;
         if looked.elapsed() >= LOOK {
             look(&gateway).await;
             looked = Instant::now();
         }
-        leases(&gateway, &mut ending);
-        gateway.gpus.serve();
+        leases(&gateway);
+        gateway.gpus.serve(Timestamp::now());
     }
 }
 
@@ -66,27 +64,11 @@ fn tell_of_fault(gateway: &Arc<Gateway>, card: &Card) {
     }
 }
 
-/// Leases whose containers were told to stop. Started again at once, a container has another lease, which ends too.
-#[derive(Debug, Default)]
-struct Ending(HashSet<(ContainerId, Timestamp)>);
-
-impl Ending {
-    /// False if it was begun already.
-    fn begin(&mut self, id: &ContainerId, lease: &Lease) -> bool {
-        self.0.insert((id.clone(), lease.since))
-    }
-
-    fn retain(&mut self, leases: &Leases) {
-        self.0.retain(|(id, since)| leases.get(id).is_some_and(|lease| lease.since == *since));
-    }
-}
-
-fn leases(gateway: &Arc<Gateway>, ending: &mut Ending) {
+/// What is due is taken up in the same step that finds it due: what is extended meanwhile is not ended.
+fn leases(gateway: &Arc<Gateway>) {
     let (now, policy) = (Timestamp::now(), gateway.policy());
     let warnings = policy.gpus().warnings();
-    ending.retain(&gateway.gpus.leases);
-    for (id, due) in gateway.gpus.leases.due(now, warnings) {
-        let Some(lease) = gateway.gpus.leases.get(&id) else { continue };
+    for (id, lease, due) in gateway.gpus.leases.due(now, warnings) {
         match due {
             Due::Warning(left) => {
                 if let Err(error) = gateway.gpus.leases.warned(&id, now, warnings) {
@@ -94,8 +76,7 @@ fn leases(gateway: &Arc<Gateway>, ending: &mut Ending) {
                 }
                 warn(gateway, &id, &lease, left);
             }
-            Due::End if ending.begin(&id, &lease) => end(gateway, id, &lease),
-            Due::End => {}
+            Due::End => end(gateway, id, &lease),
         }
     }
 }
@@ -118,19 +99,27 @@ fn end(gateway: &Arc<Gateway>, id: ContainerId, lease: &Lease) {
     gateway.gpus.terminals.say(&id, &format!("the lease of {} has ended, it is stopped", lease.container));
     gateway.reasons.put(&id, "the lease of its gpus has ended".to_owned());
     hook(gateway, "end", lease, Span(0));
-    let gateway = gateway.clone();
-    tokio::spawn(async move {
-        let target = Target::new(format!("/containers/{id}/stop")).with("t", GRACE);
+    tokio::spawn(stop(gateway.clone(), id, lease.since));
+}
+
+/// Stops a container whose lease is over. Without its lock, which whoever starts it has, and that may never end. But only
+/// while it is this lease that ends: once the cards are free, it may run under another one.
+async fn stop(gateway: Arc<Gateway>, id: ContainerId, since: Timestamp) {
+    let target = Target::new(format!("/containers/{id}/stop")).with("t", GRACE);
+    while gateway.gpus.leases.is_ending(&id, since) {
         // The engine's event that it died frees the cards. Until then nobody else has them.
-        while let Err(error) = told_when_late(&id, gateway.engine.call(Method::POST, target.clone())).await {
-            if error.is_not_found() {
-                gateway.gpus.ended(&id, Timestamp::now());
-                break;
+        match told_when_late(&id, gateway.engine.call(Method::POST, target.clone())).await {
+            Ok(_) => return,
+            Err(error) if error.is_not_found() => {
+                if let Ok(container) = gateway.engine.lock_and_look(&id).await {
+                    gateway.gpus.ended(&container);
+                }
+                return;
             }
-            tracing::error!("a container whose lease is over does not stop: {error}");
-            tokio::time::sleep(Duration::from_secs(10)).await;
+            Err(error) => tracing::error!("a container whose lease is over does not stop: {error}"),
         }
-    });
+        tokio::time::sleep(Duration::from_secs(10)).await;
+    }
 }
 
 /// A container that the engine is starting, for one, is not stopped before that is over: its admin reads why cards are held.
@@ -146,71 +135,41 @@ async fn told_when_late<T>(id: &ContainerId, stop: impl Future<Output = T>) -> T
     stop.await
 }
 
-/// Compares leases with what runs: the engine's containers are the truth. False if some could not be judged yet.
+/// Compares leases with what is listed, and where they differ, with what runs: the engine's containers are the truth. False
+/// if some could not be judged yet.
 pub(in crate::gateway) async fn reconcile(
     gateway: &Gateway,
     everyones: &[Found],
     patience: &mut Patience,
 ) -> bool {
-    let now = Timestamp::now();
     let mut judged = true;
     for (id, lease) in gateway.gpus.leases.all() {
         match everyones.iter().find(|found| *found.id() == id) {
-            Some(found) if found.running() => gateway.gpus.renamed(&id, found.name()),
-            Some(_) if gateway.is_young() => judged = false,
-            _ => end_unless_it_runs(gateway, &id, &lease, patience).await,
+            Some(found) if found.running() && found.name().as_str() == lease.container => {}
+            Some(found) if !found.running() && gateway.is_young() => judged = false,
+            _ => set_right(gateway, &id, lease.uid, patience).await,
         }
     }
     for found in everyones.iter().filter(|found| found.running() && !found.labels().cards.is_empty()) {
         if gateway.gpus.leases.get(found.id()).is_none() {
-            let labels = found.labels();
-            let since = moment(gateway, found, "/State/StartedAt", patience).await.unwrap_or(now);
-            let lease = Lease {
-                uid: labels.uid,
-                login: labels.login.clone(),
-                container: found.name().to_string(),
-                cards: labels.cards.clone(),
-                since,
-                until: super::lease::after(since, labels.time),
-                warned: Vec::new(),
-            };
-            tracing::warn!(container = found.id().as_str(), "a lease was missing and is made again");
-            if let Err(error) = gateway.gpus.leases.put(found.id(), lease) {
-                tracing::error!("a lease cannot be written: {error}");
-            }
+            set_right(gateway, found.id(), found.owner(), patience).await;
         }
     }
     judged
 }
 
-/// Looked at again, while nobody here can start it: it may run since it was listed.
-async fn end_unless_it_runs(gateway: &Gateway, id: &ContainerId, lease: &Lease, patience: &mut Patience) {
+/// Looked at again, while nobody here can start or rename it: since it was listed it may have ended, or run again.
+async fn set_right(gateway: &Gateway, id: &ContainerId, owner: u32, patience: &mut Patience) {
     // Busy: it is being started, or somebody else sees to it.
-    let Some(_lock) = gateway.engine.try_lock(id) else { return };
-    let target = Target::new(format!("/containers/{id}/json")).of_upkeep(lease.uid);
-    let ended = match patience.in_time(lease.uid, gateway.engine.get(target)).await {
-        Ok(details) if details.pointer("/State/Running").and_then(Value::as_bool) == Some(false) => {
-            time_at(&details, "/State/FinishedAt").unwrap_or(lease.since)
-        }
-        Err(error) if error.is_not_found() => Timestamp::now(),
-        _ => return,
-    };
-    gateway.gpus.ended(id, ended.max(lease.since));
-}
-
-fn time_at(details: &Value, pointer: &str) -> Option<Timestamp> {
-    details.pointer(pointer).and_then(Value::as_str)?.parse().ok()
-}
-
-async fn moment(
-    gateway: &Gateway,
-    found: &Found,
-    pointer: &str,
-    patience: &mut Patience,
-) -> Option<Timestamp> {
-    let target = Target::new(format!("/containers/{}/json", found.id())).of_upkeep(found.owner());
-    let details = patience.in_time(found.owner(), gateway.engine.get(target)).await.ok()?;
-    time_at(&details, pointer)
+    let again = patience.in_time(owner, gateway.engine.look_again(id, owner)).await;
+    let Ok(Some(container)) = again else { return };
+    if !container.runs() {
+        return gateway.gpus.ended(&container);
+    }
+    gateway.gpus.lease_again(&container);
+    if let Some(found) = container.found() {
+        gateway.gpus.renamed(id, found.name());
+    }
 }
 
 /// Runs the admin's program, if there is one: `HOOK EVENT LOGIN CONTAINER CARDS SECONDS`, as the gateway's own user.
@@ -247,36 +206,5 @@ fn wait_for(mut child: std::process::Child) {
                 return;
             }
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn each_lease_of_a_container_ends_once() {
-        let dir = tempfile::tempdir().unwrap();
-        let (leases, mut ending) = (Leases::open(dir.path()).unwrap(), Ending::default());
-        let id = ContainerId::parse(&"a".repeat(64)).unwrap();
-        let lease = |since: i64| Lease {
-            uid: 1000,
-            login: "ann".into(),
-            container: "train".into(),
-            cards: vec!["GPU-0".parse().unwrap()],
-            since: Timestamp::from_second(since).unwrap(),
-            until: Timestamp::from_second(since + 2).unwrap(),
-            warned: vec![],
-        };
-        leases.put(&id, lease(0)).unwrap();
-        assert!(ending.begin(&id, &lease(0)) && !ending.begin(&id, &lease(0)));
-        // Ended and started again between two looks.
-        leases.end(&id, |_| ());
-        leases.put(&id, lease(5)).unwrap();
-        ending.retain(&leases);
-        assert!(ending.begin(&id, &lease(5)) && !ending.begin(&id, &lease(5)));
-        leases.end(&id, |_| ());
-        ending.retain(&leases);
-        assert!(ending.0.is_empty());
     }
 }

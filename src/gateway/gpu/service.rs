@@ -2,14 +2,14 @@
 
 use super::allocate::{Denied, Wanted};
 use super::card::Holder;
-use super::desk::{Asker, Claim, Desk, Scene};
-use super::hours::Hours;
+use super::desk::{Asker, Claim, Desk, Refused, Scene, Standing};
+use super::hours::{Hours, Spell};
 use super::inventory::Inventory;
 use super::lease::{Lease, Leases, after};
 use super::processes::Owners;
 use super::terminals::Terminals;
 use crate::gateway::answer::clock;
-use crate::gateway::engine::{ContainerId, Owned};
+use crate::gateway::engine::{ContainerId, Locked, Owned};
 use crate::gateway::error::Error;
 use crate::gateway::recent::Recent;
 use crate::policy::{Limits, WeekUsed};
@@ -95,9 +95,8 @@ impl Gpus {
         let (cards, leased) = (self.inventory.cards(), self.leased());
         self.room(asker, wanted, None, limits, &leased, now)?;
         let scene = Scene { cards: &cards, leased: &leased, now };
-        let claim =
-            self.desk.claim(scene, asker, wanted).map_err(|denied| refusal(denied, wanted, cards.len()))?;
-        Ok((claim, time))
+        let claim = self.desk.claim(scene, asker, wanted);
+        Ok((claim.map_err(|refused| refusal(refused, wanted, cards.len()))?, time))
     }
 
     /// The lease of a container that is about to start.
@@ -122,7 +121,7 @@ impl Gpus {
         self.room(asker, &wanted, Some(container.id()), limits, &leased, now)?;
         self.desk
             .reclaim(scene, asker, container.id(), &labels.cards)
-            .map_err(|denied| refusal(denied, &wanted, cards.len()))?;
+            .map_err(|refused| refusal(refused, &wanted, cards.len()))?;
         let lease = Lease {
             uid: asker.uid,
             login: asker.login.to_owned(),
@@ -131,6 +130,7 @@ impl Gpus {
             since: now,
             until: after(now, time),
             warned: Vec::new(),
+            ending: false,
         };
         let (uid, login, until) = (lease.uid, lease.login.clone(), lease.until.to_string());
         self.leases
@@ -167,17 +167,42 @@ impl Gpus {
         })?)
     }
 
-    /// The start failed: there was no lease.
+    /// The start failed. It may have taken long to, and nobody else had the cards meanwhile.
     pub(in crate::gateway) fn not_started(&self, id: &ContainerId) {
-        self.leases.end(id, |_| ());
+        self.settle(id, Timestamp::now());
         self.moved();
     }
 
-    /// The container does not run any more: its cards are free, and its hours are counted.
-    pub(in crate::gateway) fn ended(&self, id: &ContainerId, at: Timestamp) {
-        self.desk.forget(id);
-        self.settle(id, at);
+    /// A container that does not run any more: its cards are free, and its hours are counted.
+    pub(in crate::gateway) fn ended(&self, container: &Locked) {
+        let Some(at) = container.ended() else { return };
+        self.desk.forget(container.id(), Timestamp::now());
+        self.settle(container.id(), at);
         self.moved();
+    }
+
+    /// A container that runs with cards and without a lease: it is made again out of the labels.
+    pub(super) fn lease_again(&self, container: &Locked) {
+        let since = container.started().unwrap_or_else(Timestamp::now);
+        let Some(found) = container.found().filter(|_| container.runs()) else { return };
+        let labels = found.labels();
+        if labels.cards.is_empty() || self.leases.get(container.id()).is_some() {
+            return;
+        }
+        let lease = Lease {
+            uid: labels.uid,
+            login: labels.login.clone(),
+            container: found.name().to_string(),
+            cards: labels.cards.clone(),
+            since,
+            until: after(since, labels.time),
+            warned: Vec::new(),
+            ending: false,
+        };
+        tracing::warn!(container = container.id().as_str(), "a lease was missing and is made again");
+        if let Err(error) = self.leases.put(container.id(), lease) {
+            tracing::error!("a lease cannot be written: {error}");
+        }
     }
 
     /// Ends a lease, if there is one, with its hours on account.
@@ -185,9 +210,7 @@ impl Gpus {
         // What is stopped at its end has a moment to end itself, and that counts; a gateway that was away does not.
         let within = |lease: &Lease| at.min(after(lease.until, LAST)).max(lease.since);
         let settle = |lease: &Lease| {
-            if let Err(error) = self.hours.add(id, lease, within(lease)) {
-                tracing::error!("gpu hours of uid {} cannot be written: {error}", lease.uid);
-            }
+            self.count(Spell::of(id, lease, within(lease)));
         };
         if let Some(lease) = self.leases.end(id, settle) {
             let seconds = within(&lease).duration_since(lease.since).as_secs();
@@ -196,17 +219,35 @@ impl Gpus {
         }
     }
 
-    /// Gives what is free to those in the line who are first.
-    pub(super) fn serve(&self) {
-        if self.desk.nobody_waits() {
+    fn count(&self, spell: Spell) {
+        let uid = spell.uid;
+        if let Err(error) = self.hours.add(spell) {
+            tracing::error!("gpu hours of uid {uid} cannot be written: {error}");
+        }
+    }
+
+    /// Gives what is free to those in the line whose turns have come.
+    pub(super) fn serve(&self, now: Timestamp) {
+        self.count_kept(now);
+        if self.desk.is_idle() {
             return;
         }
         let _deciding = self.decide();
         let (cards, leased) = (self.inventory.cards(), self.leased());
-        let (served, _) = self.desk.serve(Scene { cards: &cards, leased: &leased, now: Timestamp::now() });
-        if served {
+        if self.desk.serve(Scene { cards: &cards, leased: &leased, now }) {
             self.moved();
         }
+    }
+
+    /// What was kept without a lease counts as well: nobody else had it meanwhile.
+    fn count_kept(&self, now: Timestamp) {
+        self.desk.spells(now).into_iter().for_each(|spell| self.count(spell));
+    }
+
+    /// Where a ticket in the line stands.
+    pub(super) fn stands(&self, ticket: u64) -> Standing {
+        let (cards, leased) = (self.inventory.cards(), self.leased());
+        self.desk.stands(ticket, Scene { cards: &cards, leased: &leased, now: Timestamp::now() })
     }
 
     fn decide(&self) -> MutexGuard<'_, ()> {
@@ -230,13 +271,17 @@ impl Gpus {
         now: Timestamp,
     ) -> Result<Timestamp, Error> {
         let missing = || Error::Conflict(format!("{} holds no gpus just now", container.name()));
+        let over = || Error::Conflict(format!("the lease of {} has ended", container.name()));
         let _deciding = self.decide();
         let lease = self.leases.get(container.id()).ok_or_else(missing)?;
+        if lease.until <= now {
+            return Err(over());
+        }
         limits.extend(lease.left(now), more, lease.cards.len(), self.week(lease.uid, now))?;
         let extended = self.leases.extend(container.id(), more);
         let extended =
             extended.map_err(|error| Error::Internal(format!("the lease cannot be written: {error}")))?;
-        let until = extended.ok_or_else(missing)?.until;
+        let until = extended.ok_or_else(over)?.until;
         let (uid, login, cards) = (lease.uid, lease.login, shown(&lease.cards));
         let (container, end) = (container.id().as_str(), until.to_string());
         tracing::info!(uid, login, container, cards, until = end, "gpu lease extended");
@@ -245,6 +290,7 @@ impl Gpus {
 
     /// What a user has had of the week and may still take.
     pub(in crate::gateway) fn week(&self, uid: u32, now: Timestamp) -> WeekUsed {
+        self.count_kept(now);
         let running: Vec<Lease> = self.leases.all().into_iter().map(|(_, lease)| lease).collect();
         self.hours.of(uid, &running, now)
     }
@@ -261,7 +307,8 @@ impl Gpus {
     /// Whether the machine could ever grant it.
     pub(super) fn possible(&self, wanted: &Wanted) -> Result<(), Error> {
         let cards = self.inventory.cards();
-        wanted.possible(&cards).map_err(|denied| refusal(denied, wanted, cards.len()))
+        let no = |why| refusal(Refused { why, promised: 0, before: 0 }, wanted, cards.len());
+        wanted.possible(&cards).map_err(no)
     }
 
     /// Since when a holder has a card under a lease.
@@ -284,6 +331,7 @@ impl Gpus {
             container: lease.container,
             cards: lease.cards,
             until: Some(lease.until),
+            promised: false,
         };
         self.leases.all().into_iter().map(holder).collect()
     }
@@ -306,8 +354,8 @@ const NAMED: usize = 3;
 /// How long a container may still run whose lease is over: until that is noticed, and its grace of ten seconds.
 const LAST: Span = Span(15);
 
-fn refusal(denied: Denied, wanted: &Wanted, there: usize) -> Error {
-    let holders = match denied {
+fn refusal(Refused { why, promised, before }: Refused, wanted: &Wanted, there: usize) -> Error {
+    let holders = match why {
         Denied::Never(why) => {
             return Refusal::new("gpus", format!("gpus: {why}"))
                 .rule("gpus")
@@ -316,27 +364,34 @@ fn refusal(denied: Denied, wanted: &Wanted, there: usize) -> Error {
         }
         Denied::Taken(holders) => holders,
     };
+    let asked = match wanted {
+        Wanted::Some(count) => format!("asked {count}, too few of the {there} are free"),
+        Wanted::These(cards) => format!("asked {}, not free", shown(cards)),
+    };
+    // Who holds some everybody may know; of who waits, how many.
+    let line = format!("{promised} promised to whoever waits first, {before} wait before you");
+    let message = match named(&holders) {
+        Some(held) if promised == 0 && before == 0 => format!("gpus: {asked}; {held}"),
+        Some(held) => format!("gpus: {asked}; {held}; {line}"),
+        None => format!("gpus: {asked}; {line}"),
+    };
+    let mut no = Refusal::new("conflict", message).rule("gpus");
+    no.asked = Some(wanted.count().to_string());
+    no.hint("--wait stands in line, ie-container gpus shows who holds what").into()
+}
+
+/// The first few who hold some.
+fn named(holders: &[Holder]) -> Option<String> {
     let who: Vec<String> = holders
         .iter()
         .take(NAMED)
         .map(|holder| match (holder.container.as_str(), holder.until) {
-            ("", _) => format!("promised to {}", holder.login),
+            ("", _) => format!("a create of {}", holder.login),
             (name, Some(until)) => format!("{name} of {} until {}", holder.login, clock(until)),
             (name, None) => format!("{name} of {}", holder.login),
         })
         .collect();
     let more = holders.len().saturating_sub(NAMED);
     let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-    let asked = match wanted {
-        Wanted::Some(count) => format!("asked {count}, too few of the {there} are free"),
-        Wanted::These(cards) => format!("asked {}, not free", shown(cards)),
-    };
-    let held = if who.is_empty() {
-        "others wait in line".to_owned()
-    } else {
-        format!("held by {}{more}", who.join(", "))
-    };
-    let mut no = Refusal::new("conflict", format!("gpus: {asked}; {held}")).rule("gpus");
-    no.asked = Some(wanted.count().to_string());
-    no.hint("--wait stands in line, ie-container gpus shows who holds what").into()
+    (!who.is_empty()).then(|| format!("held by {}{more}", who.join(", ")))
 }

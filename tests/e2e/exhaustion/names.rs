@@ -2,7 +2,6 @@
 
 use crate::suite::{Alone, tests, world_alone};
 use crate::world::tools::{eventually, step};
-use crate::world::wire::Caller;
 use crate::world::{User, World};
 use std::fs;
 use std::io::{Read, Write};
@@ -136,7 +135,8 @@ fn who_hangs_in_the_line_for_gpus() {
     }
     let names = Names::new(&world);
     bob.run("run -d --name train --gpus 4 busybox:test sleep 1000").ok();
-    let mut waiting = waits(&ann.caller());
+    let mut waiting = ann.stands("count=1");
+    waiting.hears("Before");
     names.hang(&[&ann]);
     bob.run("rm -f train").ok();
     let begun = Instant::now();
@@ -146,26 +146,7 @@ fn who_hangs_in_the_line_for_gpus() {
         assert_eq!(status, 200, "{body}");
         std::thread::sleep(Duration::from_millis(100));
     }
-    let mut told = String::new();
-    waiting.set_read_timeout(Some(TOLD * 2)).unwrap();
-    waiting.read_to_string(&mut told).unwrap();
-    assert!(told.contains("Granted"), "{told}");
+    waiting.hears("Granted");
     let (_, body) = bob.ask("GET", "/ie/v1/gpus", "");
     assert!(body.contains(&format!("\"Login\":\"{}\"", ann.login)), "{body}");
-}
-
-/// A place in the line for one card, once it is taken.
-fn waits(caller: &Caller) -> UnixStream {
-    let mut stream = caller.connect().unwrap();
-    stream
-        .write_all(b"POST /ie/v1/gpus/wait?count=1 HTTP/1.0\r\nHost: d\r\nContent-Length: 0\r\n\r\n")
-        .unwrap();
-    let mut answer = Vec::new();
-    while !String::from_utf8_lossy(&answer).contains("Before") {
-        let mut part = [0; 512];
-        let count = stream.read(&mut part).unwrap();
-        assert_ne!(count, 0, "{}", String::from_utf8_lossy(&answer));
-        answer.extend_from_slice(&part[..count]);
-    }
-    stream
 }

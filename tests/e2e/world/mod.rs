@@ -6,6 +6,7 @@ mod hooks;
 mod image;
 pub(crate) mod output;
 mod people;
+mod place;
 mod policy;
 mod programs;
 mod pty;

@@ -62,7 +62,11 @@ impl World {
         let real = self.engine.socket().display().to_string();
         fs::write(&policy, text.replace(&real, &engine.display().to_string())).unwrap();
 
-        let gateway = Daemon::new("ie-containerd", self.slot.lib().join("log/faulty"), socket.clone());
+        let gateway = Daemon::new(
+            "ie-containerd",
+            self.slot.lib().join(format!("log/faulty-{number}")),
+            socket.clone(),
+        );
         let mut command = Command::new("setpriv");
         command
             .args([format!("--reuid={0}", self.gateway_uid), format!("--regid={0}", self.gateway_uid)])
@@ -90,6 +94,11 @@ pub(crate) fn json(status: &str, body: &str) -> String {
 impl Faulty {
     pub(crate) fn socket(&self) -> &Path {
         &self.socket
+    }
+
+    /// What this gateway has said so far.
+    pub(crate) fn said(&self) -> String {
+        self.gateway.said()
     }
 
     /// `ie-container …` of somebody who has only this gateway.

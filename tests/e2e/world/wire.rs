@@ -11,7 +11,7 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 /// How long an answer may take before a test fails.
-const LIMIT: Duration = Duration::from_secs(240);
+pub(super) const LIMIT: Duration = Duration::from_secs(240);
 
 /// Somebody's way to the gateway, which any thread may hold.
 #[derive(Debug, Clone)]

@@ -3,6 +3,13 @@
 use super::*;
 use crate::gateway::gpu::allocate::tests::{card, holder, id};
 
+fn taken(refused: Result<Claim, Refused>) -> (Vec<Holder>, usize, usize) {
+    match refused.map(drop).unwrap_err() {
+        Refused { why: Denied::Taken(holders), promised, before } => (holders, promised, before),
+        refused => panic!("{refused:?}"),
+    }
+}
+
 fn at(second: i64) -> Timestamp {
     Timestamp::from_second(second).unwrap()
 }
@@ -19,7 +26,7 @@ fn a_claim_that_comes_to_nothing_frees_its_cards() {
     let (desk, cards) = (Desk::default(), [card(0, 1)]);
     let scene = Scene { cards: &cards, leased: &[], now: at(0) };
     let claim = desk.claim(scene, ANN, &Wanted::Some(1)).unwrap();
-    assert!(matches!(desk.claim(scene, BOB, &Wanted::Some(1)), Err(Denied::Taken(_))));
+    assert_eq!(taken(desk.claim(scene, BOB, &Wanted::Some(1))).0[0].login, "ann");
     drop(claim);
     assert!(desk.claim(scene, BOB, &Wanted::Some(1)).is_ok());
 }
@@ -29,8 +36,8 @@ fn a_container_keeps_its_cards_for_a_moment_and_starts_with_them() {
     let (desk, cards) = (Desk::default(), [card(0, 1)]);
     let scene = |now| Scene { cards: &cards, leased: &[], now: at(now) };
     desk.claim(scene(0), ANN, &Wanted::Some(1)).unwrap().for_container(&container('a'), "train", at(0));
-    let Err(Denied::Taken(taken)) = desk.claim(scene(10), BOB, &Wanted::Some(1)) else { panic!() };
-    assert_eq!((taken[0].login.as_str(), taken[0].container.as_str()), ("ann", "train"));
+    let (holders, ..) = taken(desk.claim(scene(10), BOB, &Wanted::Some(1)));
+    assert_eq!((holders[0].login.as_str(), holders[0].container.as_str()), ("ann", "train"));
     desk.reclaim(scene(20), ANN, &container('a'), &[id(0)]).unwrap();
     // Never started: after a moment it is anybody's, and then not the container's any more.
     desk.claim(scene(30), ANN, &Wanted::Some(1)).unwrap().for_container(&container('b'), "late", at(30));
@@ -46,14 +53,17 @@ fn who_does_not_wait_does_not_jump_the_line() {
     let busy = [Holder { until: Some(at(9)), ..holder(9, &[id(0)]) }];
     let scene = |leased| Scene { cards: &cards, leased, now: at(0) };
     let ticket = desk.join(ANN, Wanted::Some(2), None).unwrap();
-    let Err(Denied::Taken(taken)) = desk.claim(scene(&busy), BOB, &Wanted::Some(1)) else { panic!() };
-    assert_eq!(taken.len(), 1, "{taken:?}");
-    assert_eq!(desk.serve(scene(&busy)), (false, vec![]));
-    assert_eq!(desk.stands(ticket, &[]), Standing::Waits(0));
-    assert_eq!(desk.serve(scene(&[])), (true, vec![]));
-    assert_eq!(desk.stands(ticket, &[]), Standing::Given(vec![id(0), id(1)]));
-    assert!(desk.claim(scene(&[]), BOB, &Wanted::Some(1)).is_err());
+    // Who waits is a number, and the container of somebody else has a name.
+    let (holders, promised, before) = taken(desk.claim(scene(&busy), BOB, &Wanted::Some(1)));
+    assert_eq!((holders, promised, before), (busy.to_vec(), 1, 1));
+    assert!(!desk.serve(scene(&busy)));
+    assert_eq!(desk.stands(ticket, scene(&busy)), Standing::Waits(0));
+    // Also when nobody has looked at the line yet since the card came free.
+    assert_eq!(taken(desk.claim(scene(&[]), BOB, &Wanted::Some(1))), (vec![], 2, 0));
+    assert!(desk.serve(scene(&[])));
+    assert_eq!(desk.stands(ticket, scene(&[])), Standing::Given(vec![id(0), id(1)]));
     assert_eq!(desk.claim(scene(&[]), ANN, &Wanted::Some(2)).unwrap().cards(), [id(0), id(1)]);
+    assert_eq!(desk.stands(ticket, scene(&[])), Standing::Gone);
 }
 
 #[test]
@@ -62,18 +72,64 @@ fn what_was_given_and_is_not_used_is_given_on() {
     let scene = |now| Scene { cards: &cards, leased: &[], now: at(now) };
     let (first, second) =
         (desk.join(ANN, Wanted::Some(1), None).unwrap(), desk.join(BOB, Wanted::Some(1), None).unwrap());
+    let stand = |now| (desk.stands(first, scene(now)), desk.stands(second, scene(now)));
     desk.serve(scene(0));
-    assert_eq!(
-        (desk.stands(first, &[]), desk.stands(second, &[])),
-        (Standing::Given(vec![id(0)]), Standing::Waits(0))
-    );
+    assert_eq!(stand(0), (Standing::Given(vec![id(0)]), Standing::Waits(0)));
     desk.serve(scene(61));
-    assert_eq!(
-        (desk.stands(first, &[]), desk.stands(second, &[])),
-        (Standing::Gone, Standing::Given(vec![id(0)]))
-    );
+    assert_eq!(stand(61), (Standing::Gone, Standing::Given(vec![id(0)])));
     assert!(desk.claim(scene(62), ANN, &Wanted::Some(1)).is_err());
     assert!(desk.claim(scene(62), BOB, &Wanted::Some(1)).is_ok());
+}
+
+#[test]
+fn turns_that_nobody_uses_renew_nothing() {
+    let (desk, cards) = (Desk::default(), [card(0, 1)]);
+    let scene = |now| Scene { cards: &cards, leased: &[], now: at(now) };
+    let join = |asker| desk.join(asker, Wanted::Some(1), Some(1)).unwrap();
+    let given = |ticket, now| matches!(desk.stands(ticket, scene(now)), Standing::Given(_));
+    let first = join(ANN);
+    desk.serve(scene(0));
+    let (second, bobs) = (join(ANN), join(BOB));
+    assert_eq!((given(first, 0), desk.stands(second, scene(0))), (true, Standing::HasEnough));
+    // Whoever hangs up has had the turn as well as who lets it pass.
+    desk.leave(first, at(10));
+    desk.serve(scene(10));
+    assert!(given(bobs, 10) && !given(second, 10));
+    let third = join(ANN);
+    desk.serve(scene(70));
+    assert!(given(second, 70) && !given(third, 70));
+    let bobs = join(BOB);
+    desk.serve(scene(130));
+    assert!(given(bobs, 130) && !given(third, 130));
+    // All of it counts.
+    desk.leave(bobs, at(140));
+    let spells: Vec<_> = desk.spells(at(140)).into_iter().map(|spell| (spell.uid, spell.ended)).collect();
+    assert_eq!(spells, [(1, at(10)), (2, at(70)), (1, at(130)), (2, at(140))]);
+}
+
+#[test]
+fn what_is_kept_counts_until_the_lease_does() {
+    let (desk, cards) = (Desk::default(), [card(0, 1), card(1, 1)]);
+    let scene = |now| Scene { cards: &cards, leased: &[], now: at(now) };
+    desk.join(ANN, Wanted::Some(2), None).unwrap();
+    desk.serve(scene(0));
+    // Given in line, claimed by a create, kept for its container, started.
+    let claim = desk.claim(scene(5), ANN, &Wanted::Some(2)).unwrap();
+    claim.for_container(&container('a'), "train", at(6));
+    assert_eq!(desk.spells(at(6)), []);
+    desk.reclaim(scene(20), ANN, &container('a'), &[id(0), id(1)]).unwrap();
+    let spell = |since, ended| Spell { uid: 1, cards: 2, since: at(since), ended: at(ended), lease: None };
+    assert_eq!(desk.spells(at(20)), [spell(0, 20)]);
+    // Never started, and gone.
+    for (digit, gone) in [('b', None), ('c', Some(150))] {
+        let begun = if digit == 'b' { 30 } else { 140 };
+        let claim = desk.claim(scene(begun), ANN, &Wanted::Some(2)).unwrap();
+        claim.for_container(&container(digit), "never", at(begun));
+        if let Some(gone) = gone {
+            desk.forget(&container(digit), at(gone));
+        }
+    }
+    assert_eq!(desk.spells(at(200)), [spell(30, 90), spell(140, 150)]);
 }
 
 #[test]
@@ -116,13 +172,13 @@ fn who_has_enough_waits_for_their_own() {
         desk.join(ANN, Wanted::Some(1), Some(1)).unwrap(),
         desk.join(BOB, Wanted::Some(1), Some(1)).unwrap(),
     );
-    assert_eq!(desk.stands(first, &anns), Standing::HasEnough);
-    assert_eq!(desk.serve(scene(&anns)), (true, vec![]));
-    assert_eq!(desk.stands(second, &anns), Standing::Given(vec![id(1)]));
-    assert_eq!(desk.stands(first, &anns), Standing::HasEnough);
+    assert_eq!(desk.stands(first, scene(&anns)), Standing::HasEnough);
+    assert!(desk.serve(scene(&anns)));
+    assert_eq!(desk.stands(second, scene(&anns)), Standing::Given(vec![id(1)]));
+    assert_eq!(desk.stands(first, scene(&anns)), Standing::HasEnough);
     // Nor is anything kept for them meanwhile.
-    desk.leave(second);
-    assert!(desk.claim(Scene { now: at(61), ..scene(&anns) }, BOB, &Wanted::Some(1)).is_ok());
-    assert_eq!(desk.serve(scene(&[])), (true, vec![]));
-    assert!(matches!(desk.stands(first, &[]), Standing::Given(_)));
+    desk.leave(second, at(0));
+    assert!(desk.claim(scene(&anns), BOB, &Wanted::Some(1)).is_ok());
+    assert!(desk.serve(scene(&[])));
+    assert!(matches!(desk.stands(first, scene(&[])), Standing::Given(_)));
 }
