@@ -19,5 +19,6 @@ mod pass;
 mod processes;
 pub(super) mod queue;
 pub(super) mod reaper;
+mod refusal;
 pub(super) mod service;
 pub(super) mod terminals;

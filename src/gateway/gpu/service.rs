@@ -1,14 +1,14 @@
 //! GPUs as the gateway's verbs use them: claimed at create, leased at start, freed at the end.
 
-use super::allocate::{Denied, Wanted};
+use super::allocate::Wanted;
 use super::card::Holder;
 use super::desk::{Asker, Claim, Desk, Refused, Scene, Standing};
 use super::hours::{Hours, Spell};
 use super::inventory::Inventory;
 use super::lease::{Lease, Leases, after};
 use super::processes::Owners;
+use super::refusal::refusal;
 use super::terminals::Terminals;
-use crate::gateway::answer::clock;
 use crate::gateway::engine::{ContainerId, Locked, Owned};
 use crate::gateway::error::Error;
 use crate::gateway::recent::Recent;
@@ -16,7 +16,6 @@ use crate::policy::{Limits, WeekUsed};
 use crate::protocol::amount::Span;
 use crate::protocol::card::CardId;
 use crate::protocol::name::ContainerName;
-use crate::protocol::report::Refusal;
 use anyhow::Context;
 use jiff::Timestamp;
 use std::collections::HashSet;
@@ -349,49 +348,5 @@ pub(super) fn shown(cards: &[CardId]) -> String {
     cards.iter().map(|card| card.as_str()).collect::<Vec<_>>().join(",")
 }
 
-/// At most so many holders are named in one sentence.
-const NAMED: usize = 3;
 /// How long a container may still run whose lease is over: until that is noticed, and its grace of ten seconds.
 const LAST: Span = Span(15);
-
-fn refusal(Refused { why, promised, before }: Refused, wanted: &Wanted, there: usize) -> Error {
-    let holders = match why {
-        Denied::Never(why) => {
-            return Refusal::new("gpus", format!("gpus: {why}"))
-                .rule("gpus")
-                .hint("ie-container gpus shows what there is")
-                .into();
-        }
-        Denied::Taken(holders) => holders,
-    };
-    let asked = match wanted {
-        Wanted::Some(count) => format!("asked {count}, too few of the {there} are free"),
-        Wanted::These(cards) => format!("asked {}, not free", shown(cards)),
-    };
-    // Who holds some everybody may know; of who waits, how many.
-    let line = format!("{promised} promised to whoever waits first, {before} wait before you");
-    let message = match named(&holders) {
-        Some(held) if promised == 0 && before == 0 => format!("gpus: {asked}; {held}"),
-        Some(held) => format!("gpus: {asked}; {held}; {line}"),
-        None => format!("gpus: {asked}; {line}"),
-    };
-    let mut no = Refusal::new("conflict", message).rule("gpus");
-    no.asked = Some(wanted.count().to_string());
-    no.hint("--wait stands in line, ie-container gpus shows who holds what").into()
-}
-
-/// The first few who hold some.
-fn named(holders: &[Holder]) -> Option<String> {
-    let who: Vec<String> = holders
-        .iter()
-        .take(NAMED)
-        .map(|holder| match (holder.container.as_str(), holder.until) {
-            ("", _) => format!("a create of {}", holder.login),
-            (name, Some(until)) => format!("{name} of {} until {}", holder.login, clock(until)),
-            (name, None) => format!("{name} of {}", holder.login),
-        })
-        .collect();
-    let more = holders.len().saturating_sub(NAMED);
-    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-    (!who.is_empty()).then(|| format!("held by {}{more}", who.join(", ")))
-}
