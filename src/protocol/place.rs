@@ -27,3 +27,5 @@ pub const COPY_IN_CONTAINER: &str = "/.ie-copy";
 /// Where the directory of the gateway's channel for it appears inside each container, and the socket in it.
 pub const CHANNEL_IN_CONTAINER: &str = "/.ie-channel";
 pub const CHANNEL_SOCKET: &str = "copy.sock";
+/// The system user whose subordinate ids the engine's containers have.
+pub const ENGINE_USER: &str = "ie-engine";

@@ -94,7 +94,8 @@ impl Helper {
         place: &Place,
         words: &[&str],
     ) -> Result<Option<Self>, Error> {
-        let mut coming = gateway.channel.expect(peer.uid(), channel::mark()?);
+        let host_uid = place.container.labels().space.outside(peer.uid());
+        let mut coming = gateway.channel.expect(host_uid, channel::mark()?);
         let words = [words, &["--through", coming.mark.as_str()]].concat();
         let mut helper = Self::exec(gateway, peer, place, &words, false).await?;
         let stream = tokio::select! {

@@ -33,6 +33,7 @@ pub(in crate::gateway) fn owned(peer: &Peer, cards: &[CardId]) -> Option<Owned> 
         auto_remove: false,
         tty: false,
         image: None,
+        space: super::Space::Host,
     };
     let name = format!("/ie-{}-web", peer.uid());
     let summary =

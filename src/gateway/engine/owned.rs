@@ -273,6 +273,7 @@ mod tests {
             auto_remove: false,
             tty: false,
             image: None,
+            space: super::super::Space::Host,
         };
         json!({ "Id": id.to_string().repeat(64), "Names": [name], "Labels": labels.write().unwrap(), "State": "running" })
     }

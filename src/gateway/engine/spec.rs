@@ -1,7 +1,7 @@
 //! The one place that writes bodies for the engine, out of what was granted.
 
 use super::label::{Labels, StageLabel};
-use super::{EngineError, ImageId, Owned, PREFIX};
+use super::{EngineError, ImageId, Owned, PREFIX, Space};
 use crate::gateway::create::{ExecWish, LARGEST_FILE, Settings, Tmpfs, VISIBLE_DEVICES};
 use crate::gateway::peer::Peer;
 use crate::gateway::staging::Staged;
@@ -44,6 +44,7 @@ pub(in crate::gateway) struct Grant {
     pub(in crate::gateway) stages: Vec<StageLabel>,
     pub(in crate::gateway) settings: Settings,
     pub(in crate::gateway) files: Files,
+    pub(in crate::gateway) space: Space,
 }
 
 /// A volume of the owner's, by its engine's name; without one it is the container's alone, and goes with it.
@@ -133,6 +134,7 @@ impl Grant {
             auto_remove: self.settings.auto_remove,
             tty: self.settings.tty,
             image: Some(self.image_id.clone()),
+            space: self.space,
         }
     }
 
@@ -235,6 +237,7 @@ impl Grant {
             "ReadonlyRootfs": settings.read_only,
             "IpcMode": "private",
             "CgroupnsMode": "private",
+            "UsernsMode": self.space.mode(),
             "PublishAllPorts": false,
             "GroupAdd": self.gids.iter().skip(1).map(u32::to_string).collect::<Vec<_>>(),
             "Memory": allowance.memory().0,

@@ -7,7 +7,7 @@ use crate::gateway::engine::{self, Files, Grant, StageLabel, VolumeGrant};
 use crate::gateway::staging::Staged;
 use crate::policy::{Allowance, Ask, ImageAsk, Limits, Usage, Who};
 use crate::protocol::place;
-use crate::protocol::stage::Token;
+use crate::protocol::stage::{Shift, Token};
 use bytes::Bytes;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
@@ -37,13 +37,14 @@ const TOP: [&str; 18] = [
 const TOP_FIXED: [&str; 2] = ["User", "WorkingDir"];
 
 /// What `HostConfig` has one value for, whoever asks for what.
-fn fixed() -> [(&'static str, Value); 10] {
+fn fixed() -> [(&'static str, Value); 11] {
     [
         ("Privileged", json!(false)),
         ("CapDrop", json!(["ALL"])),
         ("SecurityOpt", json!(["no-new-privileges"])),
         ("IpcMode", json!("private")),
         ("CgroupnsMode", json!("private")),
+        ("UsernsMode", json!("")),
         ("PublishAllPorts", json!(false)),
         ("Runtime", json!("runc")),
         ("RestartPolicy", json!({ "Name": "no" })),
@@ -160,6 +161,7 @@ fn granted(wish: Wish, allowance: Allowance) -> Grant {
             copy_helper: place::COPY_HELPER.into(),
             channel: "/var/lib/ie-container/channel".into(),
         },
+        space: engine::Space::Own(Shift { uid: 900_000, gid: 900_000 }),
     }
 }
 

@@ -19,6 +19,8 @@ const PATH: &str = "/usr/sbin:/usr/bin:/sbin:/bin";
 pub(crate) struct Engine {
     name: String,
     group: String,
+    /// Whose subordinate ids its containers have; none with `IE_USERNS=host`.
+    remap: Option<String>,
     lib: PathBuf,
     run: PathBuf,
     child: Mutex<Option<Child>>,
@@ -31,7 +33,8 @@ impl Engine {
         account_step(&["groupadd", "--gid", &slot.uids().end().to_string(), &group])?;
         step(Command::new("ip").args(["netns", "add", &name]))?;
         step(Command::new("ip").args(["-netns", &name, "link", "set", "lo", "up"]))?;
-        let engine = Self { name, group, lib: slot.lib(), run: slot.run(), child: Mutex::new(None) };
+        let remap = remap_user(slot)?;
+        let engine = Self { name, group, remap, lib: slot.lib(), run: slot.run(), child: Mutex::new(None) };
         hooks::make(&engine.lib)?;
         let mut config = json!({"live-restore": true});
         if let Some(dir) = env::var_os("IE_DOCKER") {
@@ -88,6 +91,11 @@ impl Engine {
         self.lib.join("log/dockerd")
     }
 
+    /// Whose subordinate ids its containers have, if they have a user namespace of their own.
+    pub(crate) fn remap(&self) -> Option<&str> {
+        self.remap.as_deref()
+    }
+
     /// The group of its socket.
     pub(crate) fn group(&self) -> &str {
         &self.group
@@ -116,6 +124,7 @@ impl Engine {
                 "--exec-opt=native.cgroupdriver=cgroupfs".to_owned(),
                 "--bridge=none".to_owned(),
             ])
+            .args(self.remap.iter().map(|user| format!("--userns-remap={user}")))
             .env_clear()
             .env("PATH", format!("{}:{}:{PATH}", self.lib.join("hooks").display(), self.other().display()))
             .stdin(Stdio::null())
@@ -203,4 +212,18 @@ impl Engine {
     pub(crate) fn revive(&self) {
         self.spawn().unwrap();
     }
+}
+
+/// A system user with the world's range of subordinate ids, unless containers are to be in the host's user namespace.
+fn remap_user(slot: &Slot) -> Result<Option<String>, String> {
+    if env::var_os("IE_USERNS").is_some_and(|word| word == "host") {
+        return Ok(None);
+    }
+    let user = format!("{}rm", slot.login_prefix());
+    let (first, count) = slot.subordinate();
+    let (last, none) = (first + count - 1, "/nonexistent");
+    account_step(&["useradd", "--system", "--no-create-home", "--home-dir", none, &user])?;
+    let range = format!("{first}-{last}");
+    account_step(&["usermod", "--add-subuids", &range, "--add-subgids", &range, &user])?;
+    Ok(Some(user))
 }

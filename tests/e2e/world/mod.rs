@@ -77,7 +77,7 @@ impl World {
         let world = Self {
             gateway: Daemon::new("ie-containerd", log("ie-containerd"), slot.run().join("gateway/user.sock")),
             mountd: Daemon::new("ie-mountd", log("ie-mountd"), slot.run().join("mountd/mountd.sock")),
-            policy: Mutex::new(Policy::new(&engine.socket(), &slot)),
+            policy: Mutex::new(Policy::new(&engine, &slot)),
             newest_uid: AtomicU32::new(*slot.uids().start()),
             engine,
             gateway_login,
