@@ -152,14 +152,23 @@ impl World {
         self.gateway_dir().join("admin/admin.sock")
     }
 
+    /// What somebody's processes in a container of theirs are on the host.
+    pub(crate) fn outside(&self, uid: u32) -> u32 {
+        self.engine.remap().map_or(uid, |_| self.slot.subordinate().0 + uid)
+    }
+
     fn engine_gid(&self) -> u32 {
         *self.slot.uids().end()
     }
 
-    /// The plain docker client, as root and on the engine itself.
+    /// The plain docker client, as root and on the engine itself. What it runs is in the host's user namespace, whatever
+    /// the engine's default: an attack that is to work on the bare engine is tried where root inside is root.
     #[track_caller]
     pub(crate) fn docker(&self, words: impl Words) -> Output {
-        let words = words.words();
+        let mut words = words.words();
+        if matches!(words.first().map(String::as_str), Some("run" | "create")) {
+            words.insert(1, "--userns=host".to_owned());
+        }
         let refs: Vec<&str> = words.iter().map(String::as_str).collect();
         run_to_end(&mut self.engine.docker(&refs), format!("root# docker {}", words.join(" ")), b"")
     }
