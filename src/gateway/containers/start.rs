@@ -107,6 +107,12 @@ async fn start_now(
     }
     let space = same_as_made(gateway, peer, container).await?;
     stage(gateway, peer, &container.labels().stages, space).await?;
+    if let Some(channel) = &container.labels().channel {
+        gateway
+            .channel
+            .make(channel)
+            .map_err(|error| Error::Internal(format!("the copy channel: {error}")))?;
+    }
     mark::at("start-staged");
     still_waits(caller)?;
     let asker = Asker { uid: peer.uid(), login: peer.account()?.login() };

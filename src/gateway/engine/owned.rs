@@ -272,6 +272,7 @@ mod tests {
             stages: vec![],
             auto_remove: false,
             tty: false,
+            channel: None,
             image: None,
             space: super::super::Space::Host,
         };

@@ -24,14 +24,6 @@ impl Space {
         }
     }
 
-    /// What the kernel says of a process inside to whoever asks outside.
-    pub(in crate::gateway) fn outside(self, uid: u32) -> u32 {
-        match self {
-            Self::Host => uid,
-            Self::Own(shift) => shift.uid.saturating_add(uid),
-        }
-    }
-
     /// The engine's word: an engine without user namespaces takes the host's without minding.
     pub(super) fn mode(self) -> &'static str {
         match self {
