@@ -60,7 +60,12 @@ impl Site {
     }
 
     pub(crate) fn write_policy(&mut self, rest: &str) {
-        self.policy = format!("[gateway]\nuids = \"1000-59999\"\nuserns = \"host\"\n{rest}\n");
+        self.write_remapped(&format!("userns = \"host\"\n{rest}"));
+    }
+
+    /// For containers with a user namespace of their own, unless `rest` says otherwise.
+    pub(crate) fn write_remapped(&mut self, rest: &str) {
+        self.policy = format!("[gateway]\nuids = \"1000-59999\"\n{rest}\n");
         fs::write(self.base.join("policy.toml"), &self.policy).unwrap();
     }
 
