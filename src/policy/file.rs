@@ -14,7 +14,6 @@ use crate::protocol::place;
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 
-const ENGINE: &str = "/run/docker.sock";
 const CONNECTIONS: u32 = 64;
 const NETWORKS: Pool = Pool::new(Ipv4Addr::new(10, 200, 0, 0), 16);
 const NETWORK_SIZE: u8 = 28;
@@ -51,7 +50,7 @@ fn layers(reading: &Reading<'_>, node: Option<Node<'_, '_>>) -> Vec<Layer> {
 
 /// Every key is read before one that is wrong ends it, so that all problems are noted.
 fn gateway(table: &Table<'_, '_>) -> Option<Gateway> {
-    let engine = take(table.get("engine"), ENGINE.into(), engine);
+    let engine = take(table.get("engine"), place::ENGINE_SOCKET.into(), engine);
     let uids = table.must("uids").and_then(|node| node.word::<UidRange>());
     let homes = take(table.get("homes"), Sourced::built_in(Vec::new()), homes);
     let connections = take(table.get("connections"), CONNECTIONS, connections);
@@ -90,7 +89,7 @@ fn take<'d, 't, T>(
 fn engine(node: &Node<'_, '_>) -> Option<PathBuf> {
     match node.text()?.strip_prefix("unix://").map(|path| plain(Path::new(path))) {
         Some(Ok(path)) if !is_root(&path) => Some(path),
-        _ => node.wrong("must be a Unix socket such as \"unix:///run/docker.sock\""),
+        _ => node.wrong("must be a Unix socket such as \"unix:///run/ie-engine/docker.sock\""),
     }
 }
 

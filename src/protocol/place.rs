@@ -29,3 +29,5 @@ pub const CHANNEL_IN_CONTAINER: &str = "/.ie-channel";
 pub const CHANNEL_SOCKET: &str = "copy.sock";
 /// The system user whose subordinate ids the engine's containers have.
 pub const ENGINE_USER: &str = "ie-engine";
+/// Where that engine listens.
+pub const ENGINE_SOCKET: &str = "/run/ie-engine/docker.sock";

@@ -46,7 +46,7 @@ pub(super) async fn same_as_made(gateway: &Gateway, peer: &Peer, container: &Own
     }
     let name = container.name();
     let message = format!("{name} was made for another user namespace than its like are in now");
-    let hint = format!("remove it and make it anew; ie-container cp {name}:PATH . copies out of it before");
+    let hint = format!("remove it (ie-container rm {name}) and make it anew");
     Err(Refusal::new("conflict", message).rule("gateway.userns").hint(hint).into())
 }
 

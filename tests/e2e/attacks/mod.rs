@@ -7,6 +7,7 @@ mod ground;
 pub(crate) mod hostile_images;
 pub(crate) mod joined;
 pub(crate) mod planted;
+pub(crate) mod remapped;
 pub(crate) mod swaps;
 pub(crate) mod words;
 
@@ -17,6 +18,8 @@ pub(crate) fn tests() -> Vec<Vec<libtest_mimic::Trial>> {
         planted::tests(),
         devices::tests(),
         swaps::tests(),
+        // There is nothing of it in the host's user namespace.
+        if crate::world::is_remapped() { remapped::tests() } else { Vec::new() },
         joined::tests(),
         words::tests(),
         callers::tests(),

@@ -214,9 +214,14 @@ impl Engine {
     }
 }
 
+/// Whether containers have a user namespace of their own: always, but with `IE_USERNS=host`.
+pub(crate) fn is_remapped() -> bool {
+    env::var_os("IE_USERNS").is_none_or(|word| word != "host")
+}
+
 /// A system user with the world's range of subordinate ids, unless containers are to be in the host's user namespace.
 fn remap_user(slot: &Slot) -> Result<Option<String>, String> {
-    if env::var_os("IE_USERNS").is_some_and(|word| word == "host") {
+    if !is_remapped() {
         return Ok(None);
     }
     let user = format!("{}rm", slot.login_prefix());

@@ -15,6 +15,7 @@ mod standin;
 pub(crate) mod tools;
 pub(crate) mod wire;
 
+pub(crate) use engine::is_remapped;
 pub(crate) use people::User;
 pub(crate) use pty::Pty;
 pub(crate) use standin::{Faulty, json};
