@@ -1,11 +1,13 @@
 # A private place with users, programs and perhaps an engine: what demo/up, demo/down and benches/run share.
-# Sourced with $place set; everything made is called after it and written down, so that it can be taken away again.
+# Sourced with $place and $first_id, the first of 65536 ids for containers, set; everything made is called after it and written down, so that it can be taken away again.
 
 lib=/var/lib/$place
 run=/run/$place
 bin=$lib/bin
 made=$lib/made
 gateway_login=ie-container
+engine=$run/docker.sock
+engine_login=$place-ids
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 export PATH=$PATH:/usr/sbin:/sbin
 
@@ -50,36 +52,45 @@ make_gateway_user() {
 
 docker() { /usr/bin/docker --host "unix://$engine" "$@"; }
 
-# $engine: the host's own if it answers, otherwise a private one.
-choose_engine() {
-    engine=/run/docker.sock
-    if ! recorded engine private && [ -S $engine ] && docker version >/dev/null 2>&1; then
-        record engine host
-    else
-        start_engine
-    fi
+# A system user with ranges of subordinate ids above those that `useradd` hands out: whose the containers' ids are.
+make_engine_user() {
+    local range=$first_id-$((first_id + 65535))
+    id "$engine_login" >/dev/null 2>&1 && return
+    record user "$engine_login"
+    useradd --system --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin "$engine_login"
+    usermod --add-subuids "$range" --add-subgids "$range" "$engine_login"
 }
 
-find_engine() {
-    engine=/run/docker.sock
-    if recorded engine private; then engine=$run/docker.sock; fi
+# packaging/engine with the places of here, with control groups as they are without systemd, and with no more open files
+# than there are here.
+configure_engine() {
+    local files
+    files=$(ulimit -Hn)
+    if [ "$files" = unlimited ] || [ "$files" -gt 65536 ]; then files=65536; fi
+    sed -e "s|/run/ie-engine/docker.sock|$engine|; s|/var/lib/ie-engine/docker|$lib/engine|; s|/run/ie-engine|$run|" \
+        -e "s|\"userns-remap\": \"ie-engine\"|\"userns-remap\": \"$engine_login\"|" \
+        -e "s|\"group\": \"ie-engine\"|\"group\": \"$place\"|" \
+        -e "s|native.cgroupdriver=systemd|native.cgroupdriver=cgroupfs|; s|ie-engine.slice|/$place|; s|65536|$files|g" \
+        "$root/packaging/engine/daemon.json" >"$lib/daemon.json"
+    sed -e "s|/var/lib/ie-engine|$lib|; s|/run/ie-engine|$run|" "$root/packaging/engine/containerd.toml" \
+        >"$lib/containerd.toml"
 }
 
-# An engine with a network namespace of its own, so that none of its rules, bridges and routes is the host's.
+# An engine of its own, with a network namespace too, so that none of its rules, bridges and routes is the host's.
 start_engine() {
-    record engine private
-    engine=$run/docker.sock
     docker version >/dev/null 2>&1 && return
+    make_engine_user
     getent group "$place" >/dev/null || groupadd --system "$place"
     record group "$place"
     ip netns list | grep -qw "^$place" || ip netns add "$place"
     record netns "$place"
     ip -netns "$place" link set lo up
-    echo '{}' >"$lib/daemon.json"
+    configure_engine
+    setsid containerd --config "$lib/containerd.toml" >>"$lib/log/containerd" 2>&1 </dev/null &
+    echo $! >"$run/containerd.pid"
+    for _ in $(seq 300); do [ -S "$run/containerd/containerd.sock" ] && break; sleep 0.1; done
     # Not `ip netns exec`: that mounts a /sys of its own, in which the control groups are missing.
-    setsid nsenter --net="/run/netns/$place" dockerd --config-file "$lib/daemon.json" --data-root "$lib/engine" \
-        --exec-root "$run/exec" --pidfile "$run/docker.pid" --host "unix://$engine" --group "$place" \
-        --cgroup-parent "/$place" --exec-opt native.cgroupdriver=cgroupfs \
+    setsid nsenter --net="/run/netns/$place" dockerd --config-file "$lib/daemon.json" \
         >>"$lib/log/dockerd" 2>&1 </dev/null &
     for _ in $(seq 300); do
         docker version >/dev/null 2>&1 && return
@@ -90,9 +101,7 @@ start_engine() {
 }
 
 # The wall's rules belong where the engine makes its networks.
-in_engines_network() {
-    if recorded engine private; then nsenter --net="/run/netns/$place" "$@"; else "$@"; fi
-}
+in_engines_network() { nsenter --net="/run/netns/$place" "$@"; }
 
 # An image out of Debian's static busybox, without any registry.
 make_image() {
@@ -210,7 +219,6 @@ nobody_works() {
 take_down() {
     [ -d "$lib" ] || return 0
     local name uid
-    find_engine
     remove_containers
     stop_daemons
     nobody_works
@@ -218,10 +226,7 @@ take_down() {
         uid=$(id -u "$name" 2>/dev/null) || continue
         docker network rm "ie-$uid" >/dev/null 2>&1 || true
     done
-    # Unless it is also the wall of an installed ie-container.
-    if recorded engine host && [ ! -e /run/ie-wall/up ]; then "$root/packaging/ie-wall" down "$run/wall"; fi
-    for name in $(recorded_of image); do docker rmi "$name" >/dev/null 2>&1 || true; done
-    if recorded engine private; then stop_engine; fi
+    stop_engine
     # Stages and what a killed engine may have left.
     mounts_below | sort -r | while read -r point; do umount -l "$point"; done
     for name in $(recorded_of netns); do ip netns delete "$name" 2>/dev/null || true; done
@@ -236,11 +241,12 @@ take_down() {
 stop_engine() {
     local pid found
     pid=$(cat "$run/docker.pid" 2>/dev/null) || return 0
-    grep -qF "$run/docker.sock" "/proc/$pid/cmdline" 2>/dev/null || return 0
+    grep -qF "$lib/daemon.json" "/proc/$pid/cmdline" 2>/dev/null || return 0
     found=$(docker ps -aq 2>/dev/null) || true
     # shellcheck disable=SC2086 # one word an id
     [ -z "$found" ] || docker rm -fv $found >/dev/null 2>&1 || true
     kill "$pid"
     for _ in $(seq 300); do [ -d "/proc/$pid" ] || break; sleep 0.1; done
+    end containerd /usr/bin/containerd
     rmdir /sys/fs/cgroup/*/"$place" /sys/fs/cgroup/"$place" 2>/dev/null || true
 }

@@ -13,6 +13,8 @@ mod daemon;
 mod life;
 #[path = "mountd/path.rs"]
 mod path;
+#[path = "mountd/remap.rs"]
+mod remap;
 #[path = "mountd/site.rs"]
 mod site;
 #[path = "mountd/wall.rs"]

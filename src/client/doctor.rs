@@ -10,6 +10,7 @@ use super::route::Route;
 use crate::doctor::{Engine, Finding, Host, Severity, Subject, examine};
 use crate::policy::Policy;
 use crate::protocol::escape::{escape_json, escape_line};
+use crate::protocol::place;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -17,8 +18,6 @@ use std::time::Duration;
 
 /// How long the engine may take for one answer.
 const PATIENCE: Duration = Duration::from_secs(20);
-/// Where an engine listens when no policy says otherwise.
-const USUAL_ENGINE: &str = "/run/docker.sock";
 
 pub(crate) async fn run(context: &Context, args: &DoctorArgs) -> Result<ExitCode, Error> {
     if !rustix::process::geteuid().is_root() {
@@ -29,8 +28,9 @@ pub(crate) async fn run(context: &Context, args: &DoctorArgs) -> Result<ExitCode
     }
     let policy = Policy::load(&args.policy);
     // A file that is not believed names no engine either.
-    let socket =
-        policy.as_ref().map_or_else(|_| USUAL_ENGINE.into(), |policy| policy.gateway().engine().into());
+    let socket = policy
+        .as_ref()
+        .map_or_else(|_| place::ENGINE_SOCKET.into(), |policy| policy.gateway().engine().into());
     let subject = Subject {
         host: Host::new(Path::new("/")),
         policy_file: args.policy.clone(),

@@ -2,6 +2,8 @@
 
 use super::Subject;
 use super::finding::{Check, Finding};
+use crate::policy::{Gateway, Userns};
+use crate::protocol::place;
 use serde_json::Value;
 use std::path::Path;
 
@@ -20,7 +22,7 @@ const RESTORE: Check =
     Check::new("live-restore", "without it everybody's containers end when the engine restarts");
 const REMAP: Check = Check::new(
     "userns-remap",
-    "stages map a user's ids to themselves, so in a remapped or rootless engine homes belong to nobody",
+    "where containers have a user namespace of their own, whoever becomes root inside is nobody outside",
 );
 const SECCOMP: Check =
     Check::new("seccomp", "the engine's seccomp profile keeps containers from most of the kernel's holes");
@@ -43,7 +45,7 @@ pub(super) fn examine(subject: &Subject, found: &mut Vec<Finding>) {
     };
     found.push(ANSWERS.ok(format!("it answers on {socket}")));
     found.extend([runtime(info), limits(info), swap(info), cgroups(info), restore(info)]);
-    found.extend([remap(info), seccomp(info), graph(subject, info)]);
+    found.extend([remap(subject, info), seccomp(info), graph(subject, info)]);
 }
 
 fn text<'v>(info: &'v Value, key: &str) -> &'v str {
@@ -114,17 +116,30 @@ fn options(info: &Value) -> Vec<&str> {
     list.filter_map(Value::as_str).collect()
 }
 
-fn remap(info: &Value) -> Finding {
-    let remapped = options(info).into_iter().find(|option| {
-        let name = option.split(',').next().unwrap_or_default();
-        ["name=userns", "name=rootless"].contains(&name)
-    });
-    match remapped {
-        Some(option) => REMAP.warning(
-            option,
-            "give the gateway an engine that is root's own, without \"userns-remap\" in daemon.json",
+fn remap(subject: &Subject, info: &Value) -> Finding {
+    let has = |name: &str| options(info).iter().any(|option| option.split(',').any(|word| word == name));
+    if has("name=rootless") {
+        return REMAP.warning(
+            "rootless",
+            "give the gateway an engine that is root's own: homes belong to nobody here",
+        );
+    }
+    let root = text(info, "DockerRootDir");
+    let wanted = subject.policy.as_ref().ok().map(|policy| policy.gateway());
+    let userns = wanted.map(Gateway::userns);
+    let user = wanted.map_or(place::ENGINE_USER, Gateway::remap_user);
+    let todo =
+        format!("\"userns-remap\": \"{user}\" in daemon.json; containers and images are made anew then");
+    match (has("name=userns"), userns) {
+        (true, Some(Userns::Host)) => REMAP.warning(
+            format!("the engine has it ({root}), the policy has userns = \"host\": nothing is started"),
+            "take userns = \"host\" out of the policy",
         ),
-        None => REMAP.ok("not in use"),
+        (true, _) => REMAP.ok(format!("containers have a user namespace of their own ({root})")),
+        (false, Some(Userns::Remap)) => {
+            REMAP.warning("the engine has it not, the policy wants it: nothing is started", todo)
+        }
+        (false, _) => REMAP.warning("root in a container is root on the host: one wall less", todo),
     }
 }
 
@@ -181,7 +196,7 @@ mod tests {
         let mut info = json!({
             "DefaultRuntime": "runc", "Runtimes": {"runc": {}, "nvidia": {}}, "MemoryLimit": true, "PidsLimit": true,
             "CpuCfsQuota": true, "SwapLimit": true, "CgroupVersion": "2", "LiveRestoreEnabled": true,
-            "SecurityOptions": ["name=apparmor", "name=seccomp,profile=default"],
+            "SecurityOptions": ["name=apparmor", "name=seccomp,profile=default", "name=userns"],
         });
         fake.info(info.clone());
         assert_eq!(fake.found(check).0, Ok, "{check} where all is well");
@@ -201,10 +216,27 @@ mod tests {
         says("SwapLimit", json!(false), "swap-limit", Notice);
         says("CgroupVersion", json!("1"), "cgroup-version", Notice);
         says("LiveRestoreEnabled", json!(false), "live-restore", Notice);
-        says("SecurityOptions", json!(["name=seccomp", "name=userns"]), "userns-remap", Warning);
+        says("SecurityOptions", json!(["name=seccomp"]), "userns-remap", Warning);
         says("SecurityOptions", json!(["name=rootless"]), "userns-remap", Warning);
         says("SecurityOptions", json!(["name=apparmor"]), "seccomp", Warning);
         says("SecurityOptions", json!(["name=seccomp,profile=unconfined"]), "seccomp", Warning);
+    }
+
+    #[test]
+    fn engine_and_policy_say_the_same_of_user_namespaces() {
+        let fake = Fake::new();
+        let found = |engines: &str, policys: &str| {
+            fake.info(json!({"SecurityOptions": [engines]}));
+            fake.policy(&format!("[gateway]\nuids = '1000-2000'\nuserns = '{policys}'\n"));
+            fake.found("userns-remap")
+        };
+        assert_eq!(found("name=userns", "remap").0, Ok);
+        let (severity, seen) = found("name=seccomp", "host");
+        assert!(severity == Warning && seen.contains("one wall less"), "{seen}");
+        for (engines, policys) in [("name=userns", "host"), ("name=seccomp", "remap")] {
+            let (severity, seen) = found(engines, policys);
+            assert!(severity == Warning && seen.contains("nothing is started"), "{seen}");
+        }
     }
 
     #[test]

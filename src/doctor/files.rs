@@ -114,7 +114,10 @@ fn idmap(mounts: &[Mount], root: &StageRoot) -> Finding {
             "take idmap = \"off\" out of the policy",
         ),
         (false, _) => IDMAP.notice(
-            format!("{shown} has idmap = \"off\" ({})", if bad.is_empty() { kind } else { bad.as_str() }),
+            format!(
+                "{shown} has idmap = \"off\" ({}): what mounts it is in the host's user namespace",
+                if bad.is_empty() { kind } else { bad.as_str() }
+            ),
             "let in it only users who trust each other's images, or move it to ext4, xfs or btrfs",
         ),
     }

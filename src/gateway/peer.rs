@@ -2,7 +2,6 @@
 
 use super::account::{Account, LookUps, LookupError};
 use super::serve::Place;
-use crate::policy::UidRange;
 use rustix::net::sockopt::socket_peercred;
 use std::sync::Arc;
 use tokio::net::UnixStream;
@@ -56,7 +55,7 @@ impl Peer {
     /// The look-up may block on LDAP: it has a time limit.
     pub(super) async fn of(
         stream: &UnixStream,
-        uids: UidRange,
+        admits: impl Fn(u32) -> bool,
         groups: Vec<String>,
         look_ups: &LookUps,
     ) -> Result<Self, Refused> {
@@ -64,7 +63,7 @@ impl Peer {
         if uid == 0 {
             return Err(Refused::Root);
         }
-        if !uids.contains(uid) {
+        if !admits(uid) {
             return Err(Refused::OutOfRange(uid));
         }
         let numeric = peer_groups(stream, gid);

@@ -7,7 +7,7 @@ use super::listen::Sockets;
 use super::peer::{self, Peer, Refused};
 use super::routes;
 use super::state::Gateway;
-use crate::policy::UidRange;
+use crate::policy::Policy;
 use axum::Router;
 use axum::http::header::{CONNECTION, HeaderValue};
 use axum::http::{Method, StatusCode};
@@ -43,7 +43,7 @@ impl Caller {
     /// The same caller by the policy of now: who was taken out of it is served no longer.
     fn today(&self, gateway: &Gateway) -> Self {
         match self {
-            Self::User(peer) if !gateway.policy().gateway().uids().contains(peer.uid()) => {
+            Self::User(peer) if !gateway.policy().admits(peer.uid()) => {
                 Self::Refused(Refused::OutOfRange(peer.uid()))
             }
             as_before => as_before.clone(),
@@ -120,7 +120,7 @@ pub(super) async fn accept(listener: UnixListener, serve: impl Fn(UnixStream)) {
 async fn serve_user(gateway: Arc<Gateway>, open: Arc<Open>, stream: UnixStream) {
     let Ok((uid, _)) = peer::credentials(&stream) else { return };
     let policy = gateway.policy();
-    let (place, count) = open.enter(counted_as(uid, policy.gateway().uids()));
+    let (place, count) = open.enter(counted_as(uid, &policy));
     let most = usize::try_from(policy.gateway().connections()).unwrap_or(usize::MAX);
     let place = Arc::new(place);
     let caller = if count > most {
@@ -131,7 +131,7 @@ async fn serve_user(gateway: Arc<Gateway>, open: Arc<Open>, stream: UnixStream) 
         Caller::Refused(Refused::TooMany(uid, most))
     } else {
         let groups = policy.groups().map(str::to_owned).collect();
-        match Peer::of(&stream, policy.gateway().uids(), groups, &gateway.look_ups).await {
+        match Peer::of(&stream, |uid| policy.admits(uid), groups, &gateway.look_ups).await {
             Ok(peer) => Caller::User(peer.at(place.clone())),
             Err(refused) => Caller::Refused(refused),
         }
@@ -142,8 +142,8 @@ async fn serve_user(gateway: Arc<Gateway>, open: Arc<Open>, stream: UnixStream) 
 }
 
 /// Who may not connect at all is counted as one: a user has 65536 subordinate uids, and each could have its own places.
-fn counted_as(uid: u32, served: UidRange) -> u32 {
-    if served.contains(uid) { uid } else { 0 }
+fn counted_as(uid: u32, policy: &Policy) -> u32 {
+    if policy.admits(uid) { uid } else { 0 }
 }
 
 async fn serve_admin(gateway: Arc<Gateway>, stream: UnixStream) {
@@ -207,9 +207,9 @@ mod tests {
     #[test]
     fn who_may_not_connect_is_counted_as_one() {
         let open = Arc::new(Open::default());
-        let served: UidRange = "1000-60000".parse().unwrap();
+        let policy = Policy::parse("p.toml", "[gateway]\nuids = '1000-60000'").unwrap();
         let counts = |uids: &[u32]| -> Vec<usize> {
-            let entered: Vec<_> = uids.iter().map(|uid| open.enter(counted_as(*uid, served))).collect();
+            let entered: Vec<_> = uids.iter().map(|uid| open.enter(counted_as(*uid, &policy))).collect();
             entered.iter().map(|(_, count)| *count).collect()
         };
         assert_eq!(counts(&[1000, 60000, 1000]), [1, 1, 2]);

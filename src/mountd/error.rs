@@ -17,6 +17,10 @@ pub(super) enum Error {
     ReadOnlyRoot(PathBuf),
     #[error("the mount helper has read another policy than the gateway of {}; ask the admin to reload both", shown(.0))]
     OtherPolicy(PathBuf),
+    #[error(
+        "{what} {id} is none that a container here can have: the engine's range has {count} ids; ask the admin"
+    )]
+    BeyondRange { what: &'static str, id: u32, count: u32 },
     #[error("{} holds homes, name a directory of your own below it", shown(.0))]
     RootOfHomes(PathBuf),
     #[error("{} can be changed by others than root, so nothing below it can be mounted; ask the admin", shown(.0))]
@@ -75,6 +79,7 @@ impl Error {
             | Self::NotARoot(_)
             | Self::ReadOnlyRoot(_)
             | Self::OtherPolicy(_)
+            | Self::BeyondRange { .. }
             | Self::RootOfHomes(_)
             | Self::NotRootsAlone(_)
             | Self::NotYours(_)
@@ -88,7 +93,14 @@ impl Error {
 
     /// Whether the gateway may ask by a policy that is newer than ours.
     pub(super) fn may_be_stale(&self) -> bool {
-        matches!(self, Self::Uid(_) | Self::NotARoot(_) | Self::ReadOnlyRoot(_) | Self::OtherPolicy(_))
+        matches!(
+            self,
+            Self::Uid(_)
+                | Self::NotARoot(_)
+                | Self::ReadOnlyRoot(_)
+                | Self::OtherPolicy(_)
+                | Self::BeyondRange { .. }
+        )
     }
 
     pub(super) fn answer(&self) -> Answer {

@@ -1,6 +1,7 @@
-//! User namespaces in which a user's ids map to themselves and no other id maps at all.
+//! User namespaces in which a user's ids map to themselves, or to those of a container, and no other id maps at all.
 
 use super::error::Error;
+use crate::protocol::stage::Shift;
 use std::collections::{BTreeSet, HashMap};
 use std::fs::File;
 use std::io::{Read, Write};
@@ -13,8 +14,11 @@ pub(super) const HOLD: &str = "--hold-namespace";
 /// How many namespaces are kept for the next stage; each is an open file.
 const MOST_KEPT: usize = 256;
 
-/// A uid and the gids that go with it.
-type Ids = (u32, BTreeSet<u32>);
+/// A uid, the gids that go with it, and how much higher each is for whoever looks.
+type Ids = (u32, BTreeSet<u32>, Shift);
+
+/// What maps ids to themselves.
+pub(super) const NO_SHIFT: Shift = Shift { uid: 0, gid: 0 };
 
 /// The namespaces made so far.
 #[derive(Debug, Default)]
@@ -23,9 +27,9 @@ pub(super) struct Maps {
 }
 
 impl Maps {
-    /// The namespace in which `uid` and each of `gids` map to themselves.
-    pub(super) fn of(&self, uid: u32, gids: &[u32]) -> Result<Arc<OwnedFd>, Error> {
-        let ids: Ids = (uid, gids.iter().copied().collect());
+    /// The namespace in which `uid` and each of `gids` map to the ids so much higher.
+    pub(super) fn of(&self, uid: u32, gids: &[u32], shift: Shift) -> Result<Arc<OwnedFd>, Error> {
+        let ids: Ids = (uid, gids.iter().copied().collect(), shift);
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(map) = kept.get(&ids) {
             return Ok(Arc::clone(map));
@@ -39,12 +43,18 @@ impl Maps {
     }
 }
 
-fn make((uid, gids): &Ids) -> std::io::Result<OwnedFd> {
+/// The id on disk stands first, where a namespace's map has the id inside.
+fn line(id: u32, shift: u32) -> std::io::Result<String> {
+    let seen = id.checked_add(shift).ok_or(std::io::ErrorKind::InvalidInput)?;
+    Ok(format!("{id} {seen} 1\n"))
+}
+
+fn make((uid, gids, shift): &Ids) -> std::io::Result<OwnedFd> {
     let mut holder = Holder::start()?;
     holder.wait_until_ready()?;
-    holder.write("uid_map", &format!("{uid} {uid} 1\n"))?;
-    let lines: String = gids.iter().map(|gid| format!("{gid} {gid} 1\n")).collect();
-    holder.write("gid_map", &lines)?;
+    holder.write("uid_map", &line(*uid, shift.uid)?)?;
+    let lines: std::io::Result<String> = gids.iter().map(|gid| line(*gid, shift.gid)).collect();
+    holder.write("gid_map", &lines?)?;
     Ok(File::open(holder.proc("ns/user"))?.into())
 }
 

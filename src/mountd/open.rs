@@ -4,7 +4,7 @@ use super::error::Error;
 use super::mountinfo::mounts;
 use super::roots::Admitted;
 use crate::policy::RootKind;
-use crate::protocol::stage::Access;
+use crate::protocol::stage::{Access, Map};
 use nix::unistd::{Gid, Uid, setfsgid, setfsuid};
 use rustix::fs::{AtFlags, Mode, OFlags, ResolveFlags, Stat, StatxFlags, fstat, open, openat2, statx};
 use std::collections::HashMap;
@@ -118,7 +118,7 @@ fn belongs_to_user(stat: &Stat, ask: &Admitted) -> Result<(), Error> {
         return Err(Error::NotYours(ask.path()));
     }
     // The kernel lets nobody write to what has an id that is not mapped: told here, not found out in the container.
-    let writes = ask.root().idmap && ask.access() == Access::ReadWrite;
+    let writes = ask.map() != Map::Off && ask.access() == Access::ReadWrite;
     if writes && !ask.gids().contains(&stat.st_gid) {
         return Err(Error::GroupNotYours { path: ask.path(), gid: stat.st_gid });
     }

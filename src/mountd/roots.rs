@@ -1,9 +1,9 @@
 //! The directories below which ie-mountd stages, and for whom.
 
 use super::error::Error;
-use crate::policy::{Policy, Problems, RootKind, StageRoot, UidRange};
+use crate::policy::{Policy, Problems, Remap, RootKind, StageRoot, UidRange};
 use crate::protocol::escape::escape_line;
-use crate::protocol::stage::{Access, Stage};
+use crate::protocol::stage::{Access, Map, Stage};
 use std::collections::BTreeSet;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path, PathBuf};
@@ -16,6 +16,8 @@ const MOST_GIDS: usize = 64;
 pub(super) struct Roots {
     uids: UidRange,
     list: Vec<StageRoot>,
+    /// Where the ids of containers begin, if the engine gives them a user namespace of their own.
+    remap: Option<Remap>,
 }
 
 /// A stage that the policy allows, as far as the request's words go; made only by [`Roots::admit`].
@@ -26,6 +28,7 @@ pub(super) struct Admitted {
     root: StageRoot,
     relative: PathBuf,
     access: Access,
+    map: Map,
 }
 
 impl Roots {
@@ -35,7 +38,7 @@ impl Roots {
     }
 
     pub(super) fn of(policy: &Policy) -> Self {
-        Self { uids: policy.gateway().uids(), list: policy.roots() }
+        Self { uids: policy.gateway().uids(), list: policy.roots(), remap: policy.remap() }
     }
 
     /// Decides on a request's words; what they name is looked at when it is opened.
@@ -45,9 +48,10 @@ impl Roots {
         }
         let gids = plain_gids(&ask.gids)?;
         let root = self.named(&ask.root)?.clone();
-        if root.idmap != ask.idmap {
+        if !self.maps_of(&root).any(|map| map == ask.map) {
             return Err(Error::OtherPolicy(root.path));
         }
+        self.in_range(ask)?;
         let relative = plain_path(&ask.relative)?;
         match (root.kind, ask.access) {
             (RootKind::Home, _) if relative.as_os_str().is_empty() => {
@@ -58,7 +62,31 @@ impl Roots {
             }
             _ => {}
         }
-        Ok(Admitted { uid: ask.uid, gids, root, relative, access: ask.access })
+        Ok(Admitted { uid: ask.uid, gids, root, relative, access: ask.access, map: ask.map })
+    }
+
+    /// The maps that a stage of this root may have. Where a root is not idmapped, a container that mounts it is in the
+    /// host's user namespace with whatever else it mounts.
+    fn maps_of(&self, root: &StageRoot) -> impl Iterator<Item = Map> {
+        let hosts = self.remap.is_none() || self.list.iter().any(|root| !root.idmap);
+        let shifted = self.remap.map(|remap| Map::Shifted(remap.shift()));
+        let maps = match root.idmap {
+            true => [shifted, hosts.then_some(Map::Same)],
+            false => [Some(Map::Off), None],
+        };
+        maps.into_iter().flatten()
+    }
+
+    /// What a stage shows to a container of a remapped engine stays in the range of that engine.
+    fn in_range(&self, ask: &Stage) -> Result<(), Error> {
+        let (Some(remap), Map::Shifted(_)) = (self.remap, ask.map) else { return Ok(()) };
+        if !remap.uids.covers(ask.uid) {
+            return Err(Error::BeyondRange { what: "uid", id: ask.uid, count: remap.uids.count() });
+        }
+        match ask.gids.iter().find(|gid| !remap.gids.covers(**gid)) {
+            Some(gid) => Err(Error::BeyondRange { what: "gid", id: *gid, count: remap.gids.count() }),
+            None => Ok(()),
+        }
     }
 
     fn named(&self, path: &Path) -> Result<&StageRoot, Error> {
@@ -88,6 +116,10 @@ impl Admitted {
 
     pub(super) fn access(&self) -> Access {
         self.access
+    }
+
+    pub(super) fn map(&self) -> Map {
+        self.map
     }
 
     /// The whole path, for messages.
@@ -131,6 +163,7 @@ mod tests {
         let root = |path: &str, kind| StageRoot { path: path.into(), kind, idmap: true };
         Roots {
             uids: "1000-4294967294".parse().unwrap(),
+            remap: None,
             list: vec![
                 root("/home", RootKind::Home),
                 root("/data", RootKind::Shared { writable: false }),
@@ -147,7 +180,7 @@ mod tests {
             root: root.into(),
             relative: relative.into(),
             access: Access::ReadOnly,
-            idmap: true,
+            map: Map::Same,
         }
     }
 
@@ -201,7 +234,7 @@ mod tests {
 
     #[test]
     fn two_policies_that_differ_stage_nothing() {
-        let other = Stage { idmap: false, ..ask("/home", "ann") };
+        let other = Stage { map: Map::Off, ..ask("/home", "ann") };
         assert_eq!(verdict(&other), Some(Reason::NotAllowed));
         assert!(roots().admit(&other).unwrap_err().may_be_stale());
         assert!(roots().admit(&ask("/elsewhere", "x")).unwrap_err().may_be_stale());

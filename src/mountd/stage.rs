@@ -187,10 +187,10 @@ impl Wish<'_> {
         let gids: BTreeSet<&u32> = self.ask.gids().iter().collect();
         let Opened { device, inode, .. } = self.opened;
         format!(
-            "device {device} inode {inode} uid {} gids {gids:?} {:?} idmap {}\n",
+            "device {device} inode {inode} uid {} gids {gids:?} {:?} {:?}\n",
             self.ask.uid(),
             self.ask.access(),
-            self.map.is_some()
+            self.ask.map()
         )
     }
 

@@ -1,12 +1,12 @@
 //! What ie-mountd does for a request.
 
 use super::error::Error;
-use super::idmap::Maps;
+use super::idmap::{Maps, NO_SHIFT};
 use super::open::Opener;
 use super::roots::{Admitted, Roots};
 use super::say;
 use super::stage::{Made, Stages, Wish};
-use crate::protocol::stage::{Answer, Request, Stage, Token};
+use crate::protocol::stage::{Answer, Map, Request, Stage, Token};
 use std::os::fd::AsFd;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -73,10 +73,12 @@ impl Mountd {
     fn stage(&self, ask: &Stage) -> Result<Answer, Error> {
         let admitted = Arc::new(self.admit(ask)?);
         let opened = self.opener.open(&admitted)?;
-        let map = match admitted.root().idmap {
-            true => Some(self.maps.of(admitted.uid(), admitted.gids())?),
-            false => None,
+        let shift = match admitted.map() {
+            Map::Off => None,
+            Map::Same => Some(NO_SHIFT),
+            Map::Shifted(shift) => Some(shift),
         };
+        let map = shift.map(|shift| self.maps.of(admitted.uid(), admitted.gids(), shift)).transpose()?;
         let wish = Wish { ask: &admitted, opened: &opened, map: map.as_ref().map(|map| map.as_fd()) };
         let Made { path, anew } = self.stages.stage(&ask.token, &wish)?;
         if anew {

@@ -1,7 +1,7 @@
 //! The shape of the policy file: which tables there are, and what each gives.
 
 use super::Policy;
-use super::gateway::{Gateway, HomeRoot, Pool, SMALLEST_NETWORK, UidRange};
+use super::gateway::{Gateway, HomeRoot, Pool, SMALLEST_NETWORK, UidRange, Userns};
 use super::gpus::Gpus;
 use super::layer::{Layer, Reading};
 use super::node::Node;
@@ -10,10 +10,10 @@ use super::problems::Problems;
 use super::source::Sourced;
 use super::table::{Document, Table};
 use crate::protocol::amount::Span;
+use crate::protocol::place;
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 
-const ENGINE: &str = "/run/docker.sock";
 const CONNECTIONS: u32 = 64;
 const NETWORKS: Pool = Pool::new(Ipv4Addr::new(10, 200, 0, 0), 16);
 const NETWORK_SIZE: u8 = 28;
@@ -33,6 +33,7 @@ pub(super) fn read(file: &str, text: &str) -> Result<Policy, Problems> {
             defaults: defaults.unwrap_or_default(),
             groups,
             users,
+            remap: None,
         })
     })
 }
@@ -49,7 +50,7 @@ fn layers(reading: &Reading<'_>, node: Option<Node<'_, '_>>) -> Vec<Layer> {
 
 /// Every key is read before one that is wrong ends it, so that all problems are noted.
 fn gateway(table: &Table<'_, '_>) -> Option<Gateway> {
-    let engine = take(table.get("engine"), ENGINE.into(), engine);
+    let engine = take(table.get("engine"), place::ENGINE_SOCKET.into(), engine);
     let uids = table.must("uids").and_then(|node| node.word::<UidRange>());
     let homes = take(table.get("homes"), Sourced::built_in(Vec::new()), homes);
     let connections = take(table.get("connections"), CONNECTIONS, connections);
@@ -58,8 +59,12 @@ fn gateway(table: &Table<'_, '_>) -> Option<Gateway> {
     let network_size =
         take(table.get("network_size"), NETWORK_SIZE.max(pool.prefix()), |node| size(node, pool));
     let measure = take(table.get("measure"), MEASURE, |node| node.some(node.span()));
+    let userns = take(table.get("userns"), Userns::Remap, userns);
+    let remap_user = take(table.get("remap_user"), place::ENGINE_USER.to_owned(), login);
     Some(Gateway {
         measure: measure?,
+        userns: userns?,
+        remap_user: remap_user?,
         engine: engine?,
         uids: uids?,
         homes: homes?,
@@ -84,7 +89,25 @@ fn take<'d, 't, T>(
 fn engine(node: &Node<'_, '_>) -> Option<PathBuf> {
     match node.text()?.strip_prefix("unix://").map(|path| plain(Path::new(path))) {
         Some(Ok(path)) if !is_root(&path) => Some(path),
-        _ => node.wrong("must be a Unix socket such as \"unix:///run/docker.sock\""),
+        _ => node.wrong("must be a Unix socket such as \"unix:///run/ie-engine/docker.sock\""),
+    }
+}
+
+fn userns(node: &Node<'_, '_>) -> Option<Userns> {
+    match node.text()? {
+        "remap" => Some(Userns::Remap),
+        "host" => Some(Userns::Host),
+        _ => node.wrong("must be \"remap\" or \"host\""),
+    }
+}
+
+/// A name that cannot be taken for another field of /etc/subuid.
+fn login(node: &Node<'_, '_>) -> Option<String> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "_-.".contains(c);
+    let name = node.text()?;
+    match !name.is_empty() && name.chars().all(plain) {
+        true => Some(name.to_owned()),
+        false => node.wrong("must be the name of a user"),
     }
 }
 

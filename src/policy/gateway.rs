@@ -17,6 +17,17 @@ pub struct Gateway {
     pub(super) networks: Pool,
     pub(super) network_size: u8,
     pub(super) measure: Span,
+    pub(super) userns: Userns,
+    pub(super) remap_user: String,
+}
+
+/// Whose user namespace containers are in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Userns {
+    /// Their own: the engine's `userns-remap`. Root inside is nobody outside.
+    Remap,
+    /// The host's.
+    Host,
 }
 
 impl Gateway {
@@ -46,6 +57,15 @@ impl Gateway {
     /// How often the disk is measured.
     pub fn measure(&self) -> Span {
         self.measure
+    }
+
+    pub fn userns(&self) -> Userns {
+        self.userns
+    }
+
+    /// The user whose subordinate ids the engine's containers have, as in its `userns-remap`.
+    pub fn remap_user(&self) -> &str {
+        &self.remap_user
     }
 
     /// The prefix length of one user's network; never shorter than the pool's.
@@ -82,6 +102,14 @@ pub struct UidRange {
 const NEVER: [u32; 3] = [0, 65534, u32::MAX];
 
 impl UidRange {
+    pub(super) fn first(self) -> u32 {
+        self.first
+    }
+
+    pub(super) fn last(self) -> u32 {
+        self.last
+    }
+
     /// Whether this uid may connect at all. 0, 65534 and 4294967295 never may, whatever the range.
     pub fn contains(self, uid: u32) -> bool {
         (self.first..=self.last).contains(&uid) && !NEVER.contains(&uid)

@@ -30,6 +30,7 @@ mod problems;
 mod quota;
 mod reference;
 mod refuse;
+mod remap;
 mod setting;
 mod size;
 mod source;
@@ -48,7 +49,7 @@ pub use allowance::Allowance;
 pub use ask::{Ask, ImageAsk, MountAsk, PortAsk, Protocol, ProtocolError};
 pub use cap::{Amount, Cap};
 pub use disk::Room;
-pub use gateway::{Gateway, HomeRoot, Pool, UidRange};
+pub use gateway::{Gateway, HomeRoot, Pool, UidRange, Userns};
 pub use gpus::{Driver, Gpus, ListedGpu};
 pub use lease::WeekUsed;
 pub use limits::{Limits, Value, Who};
@@ -56,6 +57,7 @@ pub use mounts::MountGrant;
 pub use paths::PathFault;
 pub use ports::PortGrant;
 pub use problems::{Problem, Problems};
+pub use remap::{IdRange, Remap, RemapError};
 pub use source::{Source, Sourced};
 pub use standing::Standing;
 pub use stopped::warning_of;
@@ -78,6 +80,7 @@ pub struct Policy {
     defaults: Layer,
     groups: Vec<Layer>,
     users: Vec<Layer>,
+    remap: Option<Remap>,
 }
 
 /// A directory that ie-mountd may stage from.
@@ -99,20 +102,32 @@ pub enum RootKind {
 }
 
 impl Policy {
-    /// Reads the file at `path`, which root alone must be able to change.
+    /// Reads the file at `path`, which root alone must be able to change, and the ranges of ids that it relies on.
     pub fn load(path: &Path) -> Result<Self, Problems> {
         let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy();
         let text = open_trusted(path).map_err(|fault| Problems::of_file(&name, &fault))?;
-        Self::parse(&name, &text)
+        let policy = Self::parse(&name, &text)?;
+        let remap = Remap::of(&policy.gateway).map_err(|fault| Problems::of_file(&name, &fault))?;
+        Ok(Self { remap, ..policy })
     }
 
-    /// Reads the text of a policy file; `file_name` is what sources and problems call it.
+    /// Reads the text of a policy file, and nothing else of the host; `file_name` is what sources and problems call it.
     pub fn parse(file_name: &str, text: &str) -> Result<Self, Problems> {
         file::read(file_name, text)
     }
 
     pub fn gateway(&self) -> &Gateway {
         &self.gateway
+    }
+
+    /// The ids that containers have on the host; nothing where they are in the host's user namespace.
+    pub fn remap(&self) -> Option<Remap> {
+        self.remap
+    }
+
+    /// Whether this uid may connect: one of `gateway.uids`, and none that a container's process has on the host.
+    pub fn admits(&self, uid: u32) -> bool {
+        self.gateway.uids().contains(uid) && self.remap.is_none_or(|remap| remap.uids.inside(uid).is_none())
     }
 
     /// What it says of the machine's GPUs.

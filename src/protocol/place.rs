@@ -29,3 +29,7 @@ pub const CHANNEL_IN_CONTAINER: &str = "/.ie-channel";
 pub const CHANNEL_SOCKET: &str = "copy.sock";
 /// What ie-runc adds to the commit of the runc that it stands in front of, where the engine shows it.
 pub const RUNTIME_MARK: &str = "+ie-runc";
+/// The system user whose subordinate ids the engine's containers have.
+pub const ENGINE_USER: &str = "ie-engine";
+/// Where that engine listens.
+pub const ENGINE_SOCKET: &str = "/run/ie-engine/docker.sock";

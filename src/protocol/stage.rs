@@ -65,8 +65,28 @@ pub struct Stage {
     /// The directory below the root; empty for the root itself. No `.`, no `..`, not absolute.
     pub relative: PathBuf,
     pub access: Access,
-    /// Whether the gateway's policy has the root idmapped: of two policies neither is followed.
-    pub idmap: bool,
+    /// As the gateway sees policy and engine: where the helper sees it otherwise, neither is followed.
+    pub map: Map,
+}
+
+/// Whose ids a stage shows a container.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Map {
+    /// Everybody's, as they are on disk: `idmap = "off"` in the policy.
+    Off,
+    /// The user's own as they are, and nobody else's: for a container in the host's user namespace.
+    Same,
+    /// The user's own, higher by so much, and nobody else's: for a container in a user namespace of its own.
+    Shifted(Shift),
+}
+
+/// The host's ids of uid 0 and gid 0 of a container.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Shift {
+    pub uid: u32,
+    pub gid: u32,
 }
 
 /// What the gateway may ask of ie-mountd.

@@ -24,7 +24,7 @@ files = ['/var/lib/ie-container']
 init = '/usr/bin/docker-init'
 uids = '1000-59999'
 ";
-    Site::parse(text).unwrap()
+    Site::parse(text, |user, _| Err(format!("{user} has no ids"))).unwrap()
 });
 
 /// Reads it, judges it, and looks at what was let through as JSON, without the types that judged it.

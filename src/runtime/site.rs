@@ -1,23 +1,22 @@
 //! What root has written down about the engine that this program serves, in a file beside the program.
 
 use super::refused::Refused;
-use crate::policy::open_trusted;
+use crate::policy::{Remap, UidRange, open_trusted};
 use serde::Deserialize;
-use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
 /// The file's name; its directory is the program's own, and root's alone as every one above.
 const FILE: &str = "runtime.toml";
 
-/// One engine and what its containers may be made of. Paths are absolute and without links.
-#[derive(Debug, Clone, Deserialize)]
+/// The file as it is written. Paths are absolute and without links.
+#[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Site {
+struct Written {
     /// The real runc.
     runc: PathBuf,
     /// The engine's program: its own hook sets up a container's network.
     engine: PathBuf,
-    /// The engine's data root; with a user namespace the directory in it that bears the range's number.
+    /// The engine's data root, as in its configuration.
     data: PathBuf,
     /// The control group of the engine's containers: `/group`, or `name.slice` under systemd.
     cgroup: String,
@@ -27,11 +26,11 @@ pub(crate) struct Site {
     files: Vec<PathBuf>,
     /// What the engine puts into a container as its first process.
     init: PathBuf,
-    /// The uids that a process may have inside.
-    uids: Range,
-    /// The host ids that stand for those inside from 0 on, where the engine maps them.
+    /// The uids that a process may have inside, as `gateway.uids` in the policy.
+    uids: String,
+    /// Whose subordinate ids the engine's containers have, as in its `userns-remap`; none with the host's.
     #[serde(default)]
-    remap: Option<Range>,
+    remap_user: Option<String>,
     /// Whether a container may stay in the host's user namespace although others are mapped: the policy has a root with
     /// `idmap = "off"`, which no mapped container could use.
     #[serde(default)]
@@ -44,38 +43,14 @@ pub(crate) struct Site {
     devices: Vec<PathBuf>,
 }
 
-/// Numbers from the first to the last, as `1000-59999`.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "String")]
-pub(crate) struct Range(RangeInclusive<u32>);
-
-impl Range {
-    pub(crate) fn contains(&self, number: u32) -> bool {
-        self.0.contains(&number)
-    }
-
-    pub(crate) fn first(&self) -> u32 {
-        *self.0.start()
-    }
-
-    /// How many there are.
-    pub(crate) fn size(&self) -> u32 {
-        self.0.end().saturating_sub(*self.0.start()).saturating_add(1)
-    }
-}
-
-impl TryFrom<String> for Range {
-    type Error = String;
-
-    fn try_from(word: String) -> Result<Self, String> {
-        let parsed =
-            word.split_once('-').and_then(|(first, last)| Some((first.parse().ok()?, last.parse().ok()?)));
-        match parsed {
-            // Nothing that begins with root's, or ends with nobody's.
-            Some((first, last)) if first > 0 && first <= last && last < u32::MAX => Ok(Self(first..=last)),
-            _ => Err(format!("{word:?} is not a range of numbers above 0, as 1000-59999")),
-        }
-    }
+/// One engine and what its containers may be made of.
+#[derive(Debug)]
+pub(crate) struct Site {
+    written: Written,
+    uids: UidRange,
+    remap: Option<Remap>,
+    /// With a user namespace the directory in the data root that bears the first of its ids.
+    data: PathBuf,
 }
 
 impl Site {
@@ -84,28 +59,34 @@ impl Site {
         let program = std::env::current_exe().map_err(Refused::system("finding ie-runc's own directory"))?;
         let file = program.parent().unwrap_or(Path::new("/")).join(FILE);
         let text = open_trusted(&file).map_err(|error| Refused::new(error.to_string()))?;
-        Self::parse(&text).map_err(|why| Refused::new(format!("{}: {why}", file.display())))
+        let ranges = |user: &str, uids| Remap::of_user(user, uids).map_err(|error| error.to_string());
+        Self::parse(&text, ranges).map_err(|why| Refused::new(format!("{}: {why}", file.display())))
     }
 
-    pub(crate) fn parse(text: &str) -> Result<Self, String> {
-        let site: Self = toml::from_str(text).map_err(|error| error.message().to_owned())?;
-        if let Some(path) = site.paths().find(|path| !path.is_absolute()) {
+    /// Whoever asks says which ids a user has.
+    pub(crate) fn parse(
+        text: &str,
+        ranges: impl Fn(&str, UidRange) -> Result<Remap, String>,
+    ) -> Result<Self, String> {
+        let written: Written = toml::from_str(text).map_err(|error| error.message().to_owned())?;
+        if let Some(path) = written.paths().find(|path| !path.is_absolute()) {
             return Err(format!("{} is not an absolute path", path.display()));
         }
-        Ok(site)
-    }
-
-    fn paths(&self) -> impl Iterator<Item = &PathBuf> {
-        let single = [&self.runc, &self.engine, &self.data, &self.stages, &self.init];
-        single.into_iter().chain(&self.files).chain(&self.hooks).chain(&self.devices)
+        let uids: UidRange = written.uids.parse()?;
+        let remap = written.remap_user.as_ref().map(|user| ranges(user, uids)).transpose()?;
+        let data = match remap {
+            Some(Remap { uids, gids }) => written.data.join(format!("{}.{}", uids.first(), gids.first())),
+            None => written.data.clone(),
+        };
+        Ok(Self { written, uids, remap, data })
     }
 
     pub(crate) fn runc(&self) -> &Path {
-        &self.runc
+        &self.written.runc
     }
 
     pub(crate) fn engine(&self) -> &Path {
-        &self.engine
+        &self.written.engine
     }
 
     pub(crate) fn data(&self) -> &Path {
@@ -113,38 +94,45 @@ impl Site {
     }
 
     pub(crate) fn cgroup(&self) -> &str {
-        &self.cgroup
+        &self.written.cgroup
     }
 
     pub(crate) fn stages(&self) -> &Path {
-        &self.stages
+        &self.written.stages
     }
 
     pub(crate) fn files(&self) -> &[PathBuf] {
-        &self.files
+        &self.written.files
     }
 
     pub(crate) fn init(&self) -> &Path {
-        &self.init
+        &self.written.init
     }
 
-    pub(crate) fn uids(&self) -> &Range {
-        &self.uids
+    pub(crate) fn uids(&self) -> UidRange {
+        self.uids
     }
 
-    pub(crate) fn remap(&self) -> Option<&Range> {
-        self.remap.as_ref()
+    pub(crate) fn remap(&self) -> Option<Remap> {
+        self.remap
     }
 
     pub(crate) fn unmapped(&self) -> bool {
-        self.unmapped
+        self.written.unmapped
     }
 
     pub(crate) fn hooks(&self) -> &[PathBuf] {
-        &self.hooks
+        &self.written.hooks
     }
 
     pub(crate) fn devices(&self) -> &[PathBuf] {
-        &self.devices
+        &self.written.devices
+    }
+}
+
+impl Written {
+    fn paths(&self) -> impl Iterator<Item = &PathBuf> {
+        let single = [&self.runc, &self.engine, &self.data, &self.stages, &self.init];
+        single.into_iter().chain(&self.files).chain(&self.hooks).chain(&self.devices)
     }
 }

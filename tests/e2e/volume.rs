@@ -59,7 +59,7 @@ fn a_volume_keeps_what_was_written() {
     let (path, driver) = root.split_once(' ').unwrap();
     assert_eq!(driver, "local");
     let owner = std::os::unix::fs::MetadataExt::uid(&std::fs::metadata(path).unwrap());
-    assert_eq!(owner, ann.uid);
+    assert_eq!(owner, world.outside(ann.uid));
 }
 
 fn other_peoples_volumes_are_not_there() {

@@ -1,7 +1,7 @@
 //! The program itself: when it starts, whom it hears, what it holds on to, and how it ends.
 
 use crate::site::{ANN, Client, GATEWAY, MOUNTD, Site, make_dir, token_of};
-use ie_container::protocol::stage::{Answer, LONGEST, Reason, Request, Stage};
+use ie_container::protocol::stage::{Answer, LONGEST, Map, Reason, Request, Stage};
 use nix::sys::signal::Signal;
 use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
@@ -242,15 +242,15 @@ fn a_policy_that_is_older_than_the_gateways_is_read_again() {
     let mut site = Site::started();
     let homes = site.base.join("homes");
     let on = [1, 2, 3].map(|token| site.wish(token, "ann"));
-    let wish = |token: usize, idmap| Stage { idmap, ..on[token - 1].clone() };
-    let (reason, told) = site.refused(wish(1, false));
+    let wish = |token: usize, map| Stage { map, ..on[token - 1].clone() };
+    let (reason, told) = site.refused(wish(1, Map::Off));
     assert!(reason == Reason::NotAllowed && told.contains("another policy than the gateway"), "{told}");
     site.write_policy(&format!("homes = [{{ path = {homes:?}, idmap = \"off\" }}]"));
-    site.staged(wish(1, true));
-    let path = site.staged(wish(2, false));
+    site.staged(wish(1, Map::Same));
+    let path = site.staged(wish(2, Map::Off));
     assert!(site.mounted().iter().any(|line| line.at == path && !line.has("idmapped")));
     site.write_policy(&format!("homes = [{homes:?}]"));
-    let path = site.staged(wish(3, true));
+    let path = site.staged(wish(3, Map::Same));
     assert!(site.mounted().iter().any(|line| line.at == path && line.has("idmapped")));
 }
 

@@ -1,6 +1,6 @@
 //! A place for one test: homes on root's ground, a policy, and a real ie-mountd as root; all gone when dropped.
 
-use ie_container::protocol::stage::{Access, Answer, Reason, Request, Stage, Token};
+use ie_container::protocol::stage::{Access, Answer, Map, Reason, Request, Stage, Token};
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
@@ -60,6 +60,11 @@ impl Site {
     }
 
     pub(crate) fn write_policy(&mut self, rest: &str) {
+        self.write_remapped(&format!("userns = \"host\"\n{rest}"));
+    }
+
+    /// For containers with a user namespace of their own, unless `rest` says otherwise.
+    pub(crate) fn write_remapped(&mut self, rest: &str) {
         self.policy = format!("[gateway]\nuids = \"1000-59999\"\n{rest}\n");
         fs::write(self.base.join("policy.toml"), &self.policy).unwrap();
     }
@@ -171,7 +176,7 @@ impl Site {
             root: self.base.join("homes"),
             relative: relative.into(),
             access: Access::ReadWrite,
-            idmap: true,
+            map: Map::Same,
         }
     }
 

@@ -1,7 +1,7 @@
 //! What a stage lets through: its user's own work, and nothing of anybody else's.
 
 use crate::site::{ANN, BOB, Site, TEAM, make_dir, mount_at, set_mode};
-use ie_container::protocol::stage::{Access, Reason, Stage};
+use ie_container::protocol::stage::{Access, Map, Reason, Stage};
 use nix::mount::{MsFlags, mount};
 use std::fs;
 use std::os::unix::fs::{MetadataExt, chown};
@@ -155,7 +155,7 @@ fn only_the_policy_gives_up_the_idmap() {
     set_mode(&homes, 0o755);
     site.write_policy(&format!("homes = [{{ path = {homes:?}, idmap = \"off\" }}]"));
     site.start();
-    let path = site.staged(Stage { idmap: false, ..site.wish(1, "eve") });
+    let path = site.staged(Stage { map: Map::Off, ..site.wish(1, "eve") });
     let line = site.mounted().into_iter().find(|line| line.at == path).unwrap();
     assert!(line.has("nosuid") && line.has("nodev") && !line.has("idmapped"), "{line:?}");
 }

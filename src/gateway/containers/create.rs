@@ -1,9 +1,12 @@
 //! `POST /containers/create`: wish, admission, stages, body; each step undone if a later one fails.
 
 use super::lock::turn;
+use super::space::space;
 use crate::gateway::body::{Whole, json_body};
 use crate::gateway::create::{NetworkWord, Settings, VolumeAsk, Wish, parse};
-use crate::gateway::engine::{ContainerId, GpuGrant, Grant, StageLabel, Turn, VolumeGrant, network_name};
+use crate::gateway::engine::{
+    ContainerId, GpuGrant, Grant, Space, StageLabel, Turn, VolumeGrant, network_name,
+};
 use crate::gateway::error::Error;
 use crate::gateway::gpu::desk::{Asker, Claim};
 use crate::gateway::images;
@@ -15,7 +18,8 @@ use crate::gateway::{audit, mark, naming};
 use crate::policy::{Allowance, Ask, MountGrant, Usage};
 use crate::protocol::amount::Span;
 use crate::protocol::name::ContainerName;
-use crate::protocol::stage::Token;
+use crate::protocol::report::Refusal;
+use crate::protocol::stage::{Access, Map, Token};
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{Query, State};
@@ -71,7 +75,7 @@ pub(in crate::gateway) async fn plan(
     let wish = wish(peer, &CreateQuery { name, ..CreateQuery::default() }, body)?;
     let image = images::admit(gateway, peer, &wish.image).await?;
     let turn = turn(gateway, peer).await?;
-    let (name, allowance) = admit(gateway, peer, &turn, &wish, &image).await?;
+    let (name, allowance, _) = admit(gateway, peer, &turn, &wish, &image).await?;
     let mounts = allowance.mounts().iter().map(|mount| {
         json!({ "Source": mount.root.join(&mount.relative), "Target": mount.target, "Mode": mount.access })
     });
@@ -99,7 +103,7 @@ async fn admit_and_create(
 ) -> Result<String, Error> {
     let image = images::admit(gateway, peer, &wish.image).await?;
     let turn = turn(gateway, peer).await?;
-    let (name, allowance) = admit(gateway, peer, &turn, &wish, &image).await?;
+    let (name, allowance, space) = admit(gateway, peer, &turn, &wish, &image).await?;
     mark::at("create-admitted");
     let (claim, gpus) = gpus(gateway, peer, &wish, time)?.unzip();
     let gpus = gpus.unwrap_or_default();
@@ -109,9 +113,11 @@ async fn admit_and_create(
     let volumes = volumes(gateway, peer, &wish.settings.volumes).await?;
     let stages = stage_labels(allowance.mounts())?;
     let tokens: Vec<Token> = stages.iter().map(|stage| stage.token.clone()).collect();
-    let hold = gateway.stager.hold(tokens.clone());
+    let channel = token()?;
+    let hold = gateway.stager.hold(tokens.iter().chain([&channel]).cloned().collect());
     let shown = name.to_string();
-    let parts = (name, image, allowance, gpus, (network, volumes), stages, wish.settings);
+    let parts =
+        (name, image, allowance, gpus, (network, volumes), stages, channel.clone(), wish.settings, space);
     let made = stage_and_create(gateway, peer, &turn, parts).await;
     drop(hold);
     if let (Ok(id), Some(claim)) = (&made, claim) {
@@ -120,6 +126,7 @@ async fn admit_and_create(
     }
     if made.is_err() {
         unstage(gateway, &tokens).await;
+        gateway.channel.remove(&channel);
     }
     Ok(made?.to_string())
 }
@@ -179,7 +186,8 @@ async fn volumes(gateway: &Gateway, peer: &Peer, asked: &[VolumeAsk]) -> Result<
 }
 
 type Places = (Option<String>, Vec<VolumeGrant>);
-type Parts = (ContainerName, images::Admitted, Allowance, GpuGrant, Places, Vec<StageLabel>, Settings);
+type Parts =
+    (ContainerName, images::Admitted, Allowance, GpuGrant, Places, Vec<StageLabel>, Token, Settings, Space);
 
 async fn stage_and_create(
     gateway: &Gateway,
@@ -187,12 +195,13 @@ async fn stage_and_create(
     turn: &Turn<'_>,
     parts: Parts,
 ) -> Result<ContainerId, Error> {
-    let (name, image, allowance, gpus, (network, volumes), stages, settings) = parts;
+    let (name, image, allowance, gpus, (network, volumes), stages, channel, settings, space) = parts;
     let account = peer.account()?;
-    let staged = stage(gateway, peer, &stages).await?;
+    let staged = stage(gateway, peer, &stages, space).await?;
     mark::at("create-staged");
-    let files =
-        gateway.files(peer, account).map_err(|error| Error::Internal(format!("account files: {error}")))?;
+    let files = gateway
+        .files(peer, account, &channel)
+        .map_err(|error| Error::Internal(format!("account files: {error}")))?;
     let home = account.home().to_string_lossy().into_owned();
     let homed = stages.iter().any(|stage| stage.target == account.home());
     let mut links = Vec::with_capacity(settings.links.len());
@@ -204,6 +213,7 @@ async fn stage_and_create(
         name,
         image: image.shown,
         image_id: image.id,
+        channel,
         image_labels: image.labels,
         image_env: image.env,
         uid: peer.uid(),
@@ -219,6 +229,7 @@ async fn stage_and_create(
         stages,
         settings,
         files,
+        space,
     };
     let id = turn.create(&grant).await?;
     mark::at("create-made");
@@ -236,7 +247,7 @@ async fn admit(
     turn: &Turn<'_>,
     wish: &Wish,
     image: &images::Admitted,
-) -> Result<(ContainerName, Allowance), Error> {
+) -> Result<(ContainerName, Allowance, Space), Error> {
     let limits = gateway.limits(peer.account()?);
     let usage = turn.usage(peer, !wish.ports.is_empty()).await?;
     let name = free_name(&usage, wish.name.as_ref())?;
@@ -258,7 +269,25 @@ async fn admit(
             .as_ref()
             .map_or(0, |wish| u32::try_from(gateway.gpus.wanted(wish, &limits).count()).unwrap_or(u32::MAX)),
     };
-    Ok((name, limits.admit(&usage, &ask)?))
+    let allowance = limits.admit(&usage, &ask)?;
+    let space = space(gateway, peer, allowance.mounts().iter().map(|mount| mount.root.as_path())).await?;
+    volumes_fit(gateway, space, &wish.settings.volumes)?;
+    Ok((name, allowance, space))
+}
+
+/// A remapped engine gives a volume to one of its own ids, whoever mounts it.
+fn volumes_fit(gateway: &Gateway, space: Space, volumes: &[VolumeAsk]) -> Result<(), Error> {
+    let remapped = gateway.policy().remap().is_some();
+    let written = volumes.iter().find(|volume| volume.access == Access::ReadWrite);
+    let Some(volume) = written.filter(|_| remapped && space == Space::Host) else { return Ok(()) };
+    let message = format!(
+        "{} is a volume, and what is mounted beside it is not idmapped here: it could not be written",
+        volume.target
+    );
+    Err(Refusal::new("forbidden", message)
+        .rule("gateway.userns")
+        .hint("mount the volume read-only, or use it in a container of its own")
+        .into())
 }
 
 /// The wished name if it is free among the caller's, or a new one of two words.
@@ -280,13 +309,18 @@ fn random() -> u64 {
     u64::from_ne_bytes(bytes)
 }
 
+/// One that nobody can know beforehand.
+fn token() -> Result<Token, Error> {
+    let mut bytes = [0u8; 16];
+    rustix::rand::getrandom(&mut bytes, rustix::rand::GetRandomFlags::empty())
+        .map_err(|error| Error::Internal(format!("no randomness: {error}")))?;
+    Ok(Token::from_bytes(bytes))
+}
+
 fn stage_labels(mounts: &[MountGrant]) -> Result<Vec<StageLabel>, Error> {
     let label = |mount: &MountGrant| {
-        let mut bytes = [0u8; 16];
-        rustix::rand::getrandom(&mut bytes, rustix::rand::GetRandomFlags::empty())
-            .map_err(|error| Error::Internal(format!("no randomness: {error}")))?;
         Ok(StageLabel {
-            token: Token::from_bytes(bytes),
+            token: token()?,
             root: mount.root.clone(),
             relative: mount.relative.clone(),
             target: mount.target.clone(),
@@ -301,6 +335,7 @@ pub(in crate::gateway) async fn stage(
     gateway: &Gateway,
     peer: &Peer,
     stages: &[StageLabel],
+    space: Space,
 ) -> Result<Vec<Staged>, Error> {
     let gids: Vec<u32> = peer.account()?.groups().iter().map(|group| group.gid).collect();
     let mut staged = Vec::with_capacity(stages.len());
@@ -308,7 +343,8 @@ pub(in crate::gateway) async fn stage(
     for stage in stages {
         // One that is no root any more ie-mountd refuses.
         let idmap = roots.iter().find(|root| root.path == stage.root).is_none_or(|root| root.idmap);
-        let request = stage.request(peer.uid(), gids.clone(), idmap);
+        let map = if idmap { space.map() } else { Map::Off };
+        let request = stage.request(peer.uid(), gids.clone(), map);
         staged.push(gateway.stager.stage(request, stage.target.clone()).await?);
     }
     Ok(staged)

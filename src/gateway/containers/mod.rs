@@ -5,6 +5,8 @@ mod create;
 mod filter;
 mod list;
 mod lock;
+mod people;
+mod space;
 mod standing;
 mod start;
 mod stream;

@@ -3,6 +3,7 @@
 use super::act::{StopQuery, grace, stop_in_engine, tokens};
 use super::create::stage;
 use super::lock::{lock_and_turn, lock_and_turn_however_long};
+use super::space::same_as_made;
 use super::standing::standing;
 use crate::gateway::engine::{Owned, Turn};
 use crate::gateway::error::Error;
@@ -104,7 +105,14 @@ async fn start_now(
     if container.networked() && container.on_own_network() {
         gateway.engine.ensure_network(peer.uid(), gateway.policy().gateway()).await?;
     }
-    stage(gateway, peer, &container.labels().stages).await?;
+    let space = same_as_made(gateway, peer, container).await?;
+    stage(gateway, peer, &container.labels().stages, space).await?;
+    if let Some(channel) = &container.labels().channel {
+        gateway
+            .channel
+            .make(channel)
+            .map_err(|error| Error::Internal(format!("the copy channel: {error}")))?;
+    }
     mark::at("start-staged");
     still_waits(caller)?;
     let asker = Asker { uid: peer.uid(), login: peer.account()?.login() };

@@ -4,6 +4,7 @@
 //! the rows whose word below `PID` is one of the container's. A word too many in a column before it, and the row of any
 //! process passes, with its arguments and environment. So the words are these and no others.
 
+use super::people::People;
 use crate::gateway::engine::EngineError;
 use crate::gateway::error::Error;
 use crate::gateway::peer::Peer;
@@ -84,6 +85,7 @@ pub(in crate::gateway) async fn top(
     let place = place.map_err(|_| {
         Error::Conflict(format!("{TOPS} lists of processes of yours are under way; try again in a while"))
     })?;
+    let remap = gateway.policy().remap();
     let processes = to_the_end(async move {
         let _place = place;
         Ok(gateway.engine.get(target).await)
@@ -93,7 +95,13 @@ pub(in crate::gateway) async fn top(
         Err(EngineError::Said { status, .. }) if status.is_server_error() => {
             Err(Error::Internal("the engine cannot list the processes of this container".into()))
         }
-        processes => Ok(Json(processes?)),
+        processes => {
+            let mut top = processes?;
+            if let Some(remap) = remap {
+                People::of(&peer, remap, &words).put_into(&mut top);
+            }
+            Ok(Json(top))
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use super::room::Room;
 use crate::gateway::archive::rewrite::{Limits, Rewriter};
 use crate::gateway::audit;
 use crate::gateway::containers::tokens;
-use crate::gateway::engine::{EngineError, in_time, short_volume};
+use crate::gateway::engine::{EngineError, Space, in_time, short_volume};
 use crate::gateway::error::Error;
 use crate::gateway::keep;
 use crate::gateway::peer::Peer;
@@ -72,6 +72,16 @@ fn refuse_volumes(place: &Place) -> Result<(), Error> {
         .into())
 }
 
+/// A remapped engine gives whatever it unpacks to one of its own ids, which are nobody's in the host's user namespace.
+fn refuse_hosts(gateway: &Gateway, place: &Place) -> Result<(), Error> {
+    if gateway.policy().remap().is_none() || place.container.labels().space != Space::Host {
+        return Ok(());
+    }
+    let name = place.container.name();
+    let message = format!("{name} mounts what is not idmapped, and is only copied to and from while it runs");
+    Err(Refusal::new("conflict", message).hint(format!("ie-container start {name}")).into())
+}
+
 fn being_started(place: &Place) -> Error {
     Error::Conflict(format!("{} is being started; try again when it runs", place.container.name()))
 }
@@ -126,6 +136,7 @@ impl Copy {
             Err(error) => return Err(error.into()),
         }
         refuse_volumes(&place)?;
+        refuse_hosts(&gateway, &place)?;
         let tokens = tokens(place.container.found());
         let held = Held {
             cut,

@@ -220,7 +220,9 @@ mod tests {
             stages: vec![],
             auto_remove: false,
             tty: false,
+            channel: None,
             image: None,
+            space: super::super::Space::Host,
         };
         json!({ "Id": digit.to_string().repeat(64), "Names": [format!("/ie-{uid}-{name}")], "State": "exited",
             "Labels": labels.write().unwrap(), "SizeRw": bytes, "Mounts": [{"Type": "volume", "Name": volume}] })

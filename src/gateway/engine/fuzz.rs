@@ -32,7 +32,9 @@ pub(in crate::gateway) fn owned(peer: &Peer, cards: &[CardId]) -> Option<Owned> 
         stages: vec![],
         auto_remove: false,
         tty: false,
+        channel: None,
         image: None,
+        space: super::Space::Host,
     };
     let name = format!("/ie-{}-web", peer.uid());
     let summary =

@@ -1,11 +1,11 @@
 //! The labels under `io.ie-container.`: written at create, read back as the record of what was granted.
 
-use super::ImageId;
+use super::{ImageId, Space};
 use crate::policy::Used;
 use crate::protocol::amount::{Bytes, Cpus, Span};
 use crate::protocol::card::CardId;
 use crate::protocol::name::ContainerName;
-use crate::protocol::stage::{Access, Stage, Token};
+use crate::protocol::stage::{Access, Map, Stage, Token};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -34,7 +34,7 @@ impl StageLabel {
         if self.relative.as_os_str().is_empty() { self.root.clone() } else { self.root.join(&self.relative) }
     }
 
-    pub(in crate::gateway) fn request(&self, uid: u32, gids: Vec<u32>, idmap: bool) -> Stage {
+    pub(in crate::gateway) fn request(&self, uid: u32, gids: Vec<u32>, map: Map) -> Stage {
         Stage {
             token: self.token.clone(),
             uid,
@@ -42,7 +42,7 @@ impl StageLabel {
             root: self.root.clone(),
             relative: self.relative.clone(),
             access: self.access,
-            idmap,
+            map,
         }
     }
 }
@@ -64,9 +64,13 @@ pub(in crate::gateway) struct Labels {
     pub(in crate::gateway) auto_remove: bool,
     /// Its own streams are a terminal, on which there is a place for a word of ours.
     pub(in crate::gateway) tty: bool,
+    /// Its own directory of the copy helper's channel. One that was made before there was this key has none.
+    pub(in crate::gateway) channel: Option<Token>,
     /// The image whose words were looked at before it was made. One that was made before there was this key has none,
     /// and is not started again.
     pub(in crate::gateway) image: Option<ImageId>,
+    /// The user namespace it was made for. One that was made before there was this key is in the host's.
+    pub(in crate::gateway) space: Space,
 }
 
 impl Labels {
@@ -86,7 +90,9 @@ impl Labels {
             ("stages", serde_json::to_string(&self.stages)?),
             ("rm", self.auto_remove.to_string()),
             ("tty", self.tty.to_string()),
+            ("channel", self.channel.as_ref().map(Token::as_str).unwrap_or_default().to_owned()),
             ("image", self.image.as_ref().map(ImageId::as_str).unwrap_or_default().to_owned()),
+            ("userns", self.space.word()),
         ]
         .into_iter()
         .map(|(key, value)| (format!("{PREFIX}{key}"), value))
@@ -109,7 +115,9 @@ impl Labels {
             auto_remove: get("rm")?.parse().ok()?,
             // One that was made before there was this key has its words too; an image that says it speaks for itself alone.
             tty: get("tty") == Some("true"),
+            channel: get("channel").and_then(|word| Token::try_from(word.to_owned()).ok()),
             image: get("image").and_then(ImageId::parse),
+            space: get("userns").map_or(Some(Space::Host), Space::parse)?,
         })
     }
 
@@ -140,6 +148,7 @@ pub(in crate::gateway) fn stage_tokens(label: &str) -> Option<Vec<Token>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::protocol::stage::Shift;
 
     fn labels() -> Labels {
         Labels {
@@ -160,7 +169,9 @@ mod tests {
             }],
             auto_remove: true,
             tty: true,
+            channel: Some(Token::from_bytes([2; 16])),
             image: ImageId::parse(&format!("sha256:{}", "0f".repeat(32))),
+            space: Space::Own(Shift { uid: 900_000, gid: 800_000 }),
         }
     }
 
@@ -172,7 +183,9 @@ mod tests {
     #[test]
     fn a_missing_label_makes_it_nobodys() {
         let written = labels().write().unwrap();
-        let decides = |key: &&String| ![".version", ".tty", ".image"].iter().any(|end| key.ends_with(end));
+        let decides = |key: &&String| {
+            ![".version", ".tty", ".channel", ".image", ".userns"].iter().any(|end| key.ends_with(end))
+        };
         for key in written.keys().filter(decides) {
             let mut fewer = written.clone();
             fewer.remove(key);

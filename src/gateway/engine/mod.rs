@@ -18,6 +18,7 @@ mod network;
 mod owned;
 mod patience;
 mod runs;
+mod space;
 mod spec;
 mod things;
 mod turn;
@@ -35,6 +36,7 @@ pub(super) use look::LookError;
 pub(super) use network::{NetworkError, network_name};
 pub(super) use owned::{Found, Owned, pick, pick_by_id};
 pub(super) use patience::{Patience, in_time};
+pub(super) use space::Space;
 pub(super) use spec::{Files, GpuGrant, Grant, VolumeGrant, exec_body};
 pub(super) use things::{NetworkWish, OwnedNetwork, OwnedVolume, short_network, short_volume, without_ours};
 pub(super) use turn::Turn;
@@ -59,6 +61,8 @@ pub(super) struct Engine {
     wire: wire::Wire,
     /// `/v1.NN`, agreed with the engine at the first call after it came up.
     prefix: RwLock<Option<Arc<str>>>,
+    /// The user namespace of its containers, asked for once in its life.
+    space: RwLock<Option<Space>>,
     /// A lock per uid, held from counting to creating.
     turns: Mutex<HashMap<u32, Arc<turn::Turns>>>,
     /// A lock per container: start, stop, copy and tidying do not overlap.
@@ -93,6 +97,7 @@ impl Engine {
         Self {
             wire: wire::Wire::new(socket),
             prefix: RwLock::default(),
+            space: RwLock::default(),
             turns: Mutex::default(),
             locks: Mutex::default(),
             networks: tokio::sync::Mutex::default(),
@@ -124,6 +129,7 @@ impl Engine {
     /// The engine may be another one, or a newer one, when it comes up again.
     pub(super) fn forget_version(&self) {
         *self.prefix.write().unwrap_or_else(PoisonError::into_inner) = None;
+        *self.space.write().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
     /// A call without a body, its path built by the gateway.

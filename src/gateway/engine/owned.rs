@@ -272,7 +272,9 @@ mod tests {
             stages: vec![],
             auto_remove: false,
             tty: false,
+            channel: None,
             image: None,
+            space: super::super::Space::Host,
         };
         json!({ "Id": id.to_string().repeat(64), "Names": [name], "Labels": labels.write().unwrap(), "State": "running" })
     }

@@ -1,7 +1,7 @@
 //! The one place that writes bodies for the engine, out of what was granted.
 
 use super::label::{Labels, StageLabel};
-use super::{EngineError, ImageId, Owned, PREFIX};
+use super::{EngineError, ImageId, Owned, PREFIX, Space};
 use crate::gateway::create::{ExecWish, LARGEST_FILE, Settings, Tmpfs, VISIBLE_DEVICES};
 use crate::gateway::peer::Peer;
 use crate::gateway::staging::Staged;
@@ -10,7 +10,7 @@ use crate::protocol::amount::Span;
 use crate::protocol::card::CardId;
 use crate::protocol::name::ContainerName;
 use crate::protocol::place;
-use crate::protocol::stage::Access;
+use crate::protocol::stage::{Access, Token};
 use crate::tarball::entry::Owner;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
@@ -24,6 +24,8 @@ pub(in crate::gateway) struct Grant {
     pub(in crate::gateway) image: String,
     /// The same image by its id, as it was looked at.
     pub(in crate::gateway) image_id: ImageId,
+    /// Names the container's own directory of the copy helper's channel.
+    pub(in crate::gateway) channel: Token,
     /// The image's own labels: those under our prefix are blanked.
     pub(in crate::gateway) image_labels: Vec<String>,
     /// The names of the image's own variables.
@@ -44,6 +46,7 @@ pub(in crate::gateway) struct Grant {
     pub(in crate::gateway) stages: Vec<StageLabel>,
     pub(in crate::gateway) settings: Settings,
     pub(in crate::gateway) files: Files,
+    pub(in crate::gateway) space: Space,
 }
 
 /// A volume of the owner's, by its engine's name; without one it is the container's alone, and goes with it.
@@ -132,7 +135,9 @@ impl Grant {
             stages: self.stages.clone(),
             auto_remove: self.settings.auto_remove,
             tty: self.settings.tty,
+            channel: Some(self.channel.clone()),
             image: Some(self.image_id.clone()),
+            space: self.space,
         }
     }
 
@@ -235,6 +240,7 @@ impl Grant {
             "ReadonlyRootfs": settings.read_only,
             "IpcMode": "private",
             "CgroupnsMode": "private",
+            "UsernsMode": self.space.mode(),
             "PublishAllPorts": false,
             "GroupAdd": self.gids.iter().skip(1).map(u32::to_string).collect::<Vec<_>>(),
             "Memory": allowance.memory().0,

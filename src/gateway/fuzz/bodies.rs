@@ -7,7 +7,7 @@ use crate::gateway::engine::{self, Files, Grant, StageLabel, VolumeGrant};
 use crate::gateway::staging::Staged;
 use crate::policy::{Allowance, Ask, ImageAsk, Limits, Usage, Who};
 use crate::protocol::place;
-use crate::protocol::stage::Token;
+use crate::protocol::stage::{Shift, Token};
 use bytes::Bytes;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
@@ -37,13 +37,14 @@ const TOP: [&str; 18] = [
 const TOP_FIXED: [&str; 2] = ["User", "WorkingDir"];
 
 /// What `HostConfig` has one value for, whoever asks for what.
-fn fixed() -> [(&'static str, Value); 10] {
+fn fixed() -> [(&'static str, Value); 11] {
     [
         ("Privileged", json!(false)),
         ("CapDrop", json!(["ALL"])),
         ("SecurityOpt", json!(["no-new-privileges"])),
         ("IpcMode", json!("private")),
         ("CgroupnsMode", json!("private")),
+        ("UsernsMode", json!("")),
         ("PublishAllPorts", json!(false)),
         ("Runtime", json!("runc")),
         ("RestartPolicy", json!({ "Name": "no" })),
@@ -135,6 +136,7 @@ fn granted(wish: Wish, allowance: Allowance) -> Grant {
         name: wish.name.unwrap_or_else(|| "unnamed".parse().unwrap()),
         image: "busybox".into(),
         image_id: engine::ImageId::parse(&format!("sha256:{}", "0".repeat(64))).unwrap(),
+        channel: Token::from_bytes([3; 16]),
         // As hostile as an image can be: keys of ours, in letters of both kinds, and one beside them.
         image_labels: ["io.ie-container.uid", "IO.ie-container.Uid", "io.ie-container.more", "maintainer"]
             .map(str::to_owned)
@@ -158,8 +160,9 @@ fn granted(wish: Wish, allowance: Allowance) -> Grant {
             passwd: "/var/lib/ie-container/accounts/1000/passwd".into(),
             group: "/var/lib/ie-container/accounts/1000/group".into(),
             copy_helper: place::COPY_HELPER.into(),
-            channel: "/var/lib/ie-container/channel".into(),
+            channel: "/var/lib/ie-container/channels/03".into(),
         },
+        space: engine::Space::Own(Shift { uid: 900_000, gid: 900_000 }),
     }
 }
 

@@ -10,7 +10,7 @@ fn the_example_is_a_policy() {
     let who = Who { login: "bob", groups: &[], home: Path::new("/home/bob"), today: TODAY };
     let bob = policy.limits(&who);
     assert_eq!(told(bob.admit(&Usage::default(), &ubuntu())), "yes");
-    assert_eq!(policy.gateway().engine(), Path::new("/run/docker.sock"));
+    assert_eq!(policy.gateway().engine(), Path::new("/run/ie-engine/docker.sock"));
     assert!(policy.gateway().uids().contains(1000) && !policy.gateway().uids().contains(999));
     assert!(policy.gateway().homes()[0].idmap() && !policy.gateway().homes()[1].idmap());
 }
@@ -29,6 +29,7 @@ fn the_numbers_of_the_example_are_the_built_in_ones() {
     assert_eq!((one.engine(), one.connections()), (other.engine(), other.connections()));
     assert_eq!((one.networks(), one.network_size()), (other.networks(), other.network_size()));
     assert_eq!(one.measure(), other.measure());
+    assert_eq!((one.userns(), one.remap_user()), (other.userns(), other.remap_user()));
 }
 
 /// Asks each table for its keys by way of one that no table has.

@@ -10,11 +10,39 @@ fn gateway(keys: &str) -> Gateway {
 #[test]
 fn what_is_not_written_is_built_in() {
     let plain = gateway("");
-    assert_eq!(plain.engine(), Path::new("/run/docker.sock"));
+    assert_eq!(plain.engine(), Path::new("/run/ie-engine/docker.sock"));
     assert_eq!((plain.connections(), plain.measure()), (64, Span(60)));
     assert_eq!((plain.networks().to_string().as_str(), plain.network_size()), ("10.200.0.0/16", 28));
     assert_eq!(plain.uids().to_string(), "1000-59999");
+    assert_eq!((plain.userns(), plain.remap_user()), (Userns::Remap, "ie-engine"));
     assert!(plain.homes().is_empty());
+}
+
+#[test]
+fn containers_are_in_a_user_namespace_of_their_own_unless_the_admin_says_the_hosts() {
+    let written = gateway("userns = 'host'\nremap_user = 'other.one'");
+    assert_eq!((written.userns(), written.remap_user()), (Userns::Host, "other.one"));
+    for wrong in ["userns = 'Host'", "userns = ''", "userns = true", "remap_user = ''", "remap_user = 'a:0'"]
+    {
+        assert_eq!(problems(&format!("[gateway]\nuids = '1-9'\n{wrong}")).len(), 1, "{wrong}");
+    }
+}
+
+/// A policy whose uids meet the range is not taken; if one were, nobody of the range would be served.
+#[test]
+fn nobody_of_the_engines_range_is_admitted() {
+    let policy = Policy::parse("p.toml", "[gateway]\nuids = '1000-2000000000'").unwrap();
+    let range = IdRange::fake(1_000_000_000, 100_000);
+    let policy = Policy { remap: Some(Remap { uids: range, gids: range }), ..policy };
+    for (uid, admitted) in [
+        (1000, true),
+        (999_999_999, true),
+        (1_000_000_000, false),
+        (1_000_099_999, false),
+        (1_000_100_000, true),
+    ] {
+        assert_eq!(policy.admits(uid), admitted, "{uid}");
+    }
 }
 
 #[test]

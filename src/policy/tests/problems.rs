@@ -77,7 +77,7 @@ engine = '/run/docker.sock'
             "p.toml:8: `users.ann.home` must be \"rw\", \"ro\" or \"none\"",
             "p.toml:9: unknown key `contaners` in [users.ann], did you mean `containers`?",
             "p.toml:10: `uids` is missing in [gateway]",
-            "p.toml:11: `gateway.engine` must be a Unix socket such as \"unix:///run/docker.sock\"",
+            "p.toml:11: `gateway.engine` must be a Unix socket such as \"unix:///run/ie-engine/docker.sock\"",
         ]
     );
 }

@@ -19,7 +19,7 @@ impl Room {
             mode(&room.path().join(part), 0o755);
         }
         let file = room.path().join("etc/sub/policy.toml");
-        fs::write(&file, "[gateway]\nuids = '1000-2000'\n").unwrap();
+        fs::write(&file, "[gateway]\nuids = '1000-2000'\nuserns = 'host'\n").unwrap();
         mode(&file, 0o644);
         Self(room)
     }

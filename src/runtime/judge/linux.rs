@@ -2,7 +2,8 @@
 
 use super::super::call::Id;
 use super::super::refused::Refused;
-use super::super::site::{Range, Site};
+use super::super::site::Site;
+use crate::policy::IdRange;
 use oci_spec::runtime::{
     Linux, LinuxDeviceCgroup, LinuxDeviceType, LinuxIdMapping, LinuxNamespace, LinuxNamespaceType,
     LinuxResources, LinuxSeccomp, LinuxSeccompAction, LinuxSyscall,
@@ -102,15 +103,15 @@ fn namespaces(asked: &[LinuxNamespace]) -> Result<(), Refused> {
 fn ids(linux: &Linux, site: &Site) -> Result<(), Refused> {
     let spaces = linux.namespaces().as_deref().unwrap_or_default();
     let is_mapped = spaces.iter().any(|space| space.typ() == LinuxNamespaceType::User);
-    let both = [linux.uid_mappings(), linux.gid_mappings()];
-    let mut both = both.into_iter().map(|ids| ids.as_deref().unwrap_or_default());
+    let uids = linux.uid_mappings().as_deref().unwrap_or_default();
+    let gids = linux.gid_mappings().as_deref().unwrap_or_default();
     let right = match (is_mapped, site.remap()) {
-        (true, Some(range)) => both.all(|ids| is_the_range(ids, range)),
+        (true, Some(remap)) => is_the_range(uids, remap.uids) && is_the_range(gids, remap.gids),
         (true, None) => return Err(Refused::new("a user namespace is not served here")),
         (false, Some(_)) if !site.unmapped() => {
             return Err(Refused::new("it would be in the host's user namespace"));
         }
-        (false, _) => both.all(<[LinuxIdMapping]>::is_empty),
+        (false, _) => uids.is_empty() && gids.is_empty(),
     };
     match right {
         true => Ok(()),
@@ -118,9 +119,9 @@ fn ids(linux: &Linux, site: &Site) -> Result<(), Refused> {
     }
 }
 
-fn is_the_range(ids: &[LinuxIdMapping], range: &Range) -> bool {
+fn is_the_range(ids: &[LinuxIdMapping], range: IdRange) -> bool {
     let is = |one: &LinuxIdMapping| {
-        one.container_id() == 0 && one.host_id() == range.first() && one.size() == range.size()
+        one.container_id() == 0 && one.host_id() == range.first() && one.size() == range.count()
     };
     matches!(ids, [one] if is(one))
 }

@@ -5,6 +5,7 @@ use super::super::document::{parse_process, parse_spec};
 use super::super::rootfs::RootFs;
 use super::super::site::Site;
 use super::*;
+use crate::policy::{IdRange, Remap};
 use serde_json::{Value, json};
 use std::ffi::OsStr;
 use std::fs;
@@ -24,7 +25,6 @@ impl Ground {
     fn new(more: &str) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().canonicalize().unwrap();
-        fs::create_dir_all(path.join("data/volumes/vv/_data")).unwrap();
         fs::create_dir_all(path.join("root/etc")).unwrap();
         let (data, engine) = (path.join("data"), std::env::current_exe().unwrap().canonicalize().unwrap());
         let site = format!(
@@ -34,7 +34,14 @@ impl Ground {
             engine.display(),
             data.display(),
         );
-        Self { dir, site: Site::parse(&site).unwrap() }
+        let ranges = |user: &str, _| {
+            let ids = |count| IdRange::fake(1_000_000, count);
+            let count = if user == "short" { 100_000 } else { 200_000 };
+            Ok(Remap { uids: ids(200_000), gids: ids(count) })
+        };
+        let site = Site::parse(&site, ranges).unwrap();
+        fs::create_dir_all(site.data().join("volumes/vv/_data")).unwrap();
+        Self { dir, site }
     }
 
     fn root(&self) -> std::path::PathBuf {
@@ -94,7 +101,7 @@ fn bind(source: &str, destination: &str) -> Value {
 
 #[test]
 fn what_engines_make_for_the_gateway_is_let_through() {
-    for (text, more) in [(PLAIN, ""), (NEWER, ""), (REMAPPED, "remap = '1000000-1199999'")] {
+    for (text, more) in [(PLAIN, ""), (NEWER, ""), (REMAPPED, "remap_user = 'ie-engine'")] {
         let ground = Ground::new(more);
         let judged = ground.judge(&ground.spec(text)).unwrap();
         for place in ["/home/u", "/v", "/etc/passwd", "/etc/hosts", "/sbin/docker-init", "/tt"] {
@@ -104,16 +111,16 @@ fn what_engines_make_for_the_gateway_is_let_through() {
         assert!(judged["linux"]["maskedPaths"].as_array().unwrap().contains(&json!("/proc/kcore")));
     }
     // Where ids are to be mapped, none is let through without, and the other way round.
-    let ground = Ground::new("remap = '1000000-1199999'");
+    let ground = Ground::new("remap_user = 'ie-engine'");
     ground.refuses(&ground.spec(PLAIN), "the host's user namespace");
     let ground = Ground::new("");
     ground.refuses(&ground.spec(REMAPPED), "user namespace is not served");
-    let ground = Ground::new("remap = '1000000-1199999'\nunmapped = true");
+    let ground = Ground::new("remap_user = 'ie-engine'\nunmapped = true");
     ground.judge(&ground.spec(PLAIN)).unwrap();
     let half =
         with(&ground.spec(PLAIN), "/linux/uidMappings", json!([{"containerID": 0, "hostID": 0, "size": 1}]));
     ground.refuses(&half, "ids are not mapped");
-    let ground = Ground::new("remap = '1000000-1299999'");
+    let ground = Ground::new("remap_user = 'short'");
     ground.refuses(&ground.spec(REMAPPED), "ids are not mapped");
 }
 
@@ -257,7 +264,7 @@ fn nothing_but_stages_volumes_and_own_files_is_mounted() {
     let hosts = format!("{data}/containers/{id}/hosts");
     assert!(ground.judge(&with(&spec, "/mounts/99", bind(&hosts, "/x"))).is_err());
     // A volume that is a link, or on which the engine has mounted something else.
-    let volumes = ground.dir.path().join("data/volumes");
+    let volumes = ground.site.data().join("volumes");
     fs::create_dir(volumes.join("link")).unwrap();
     symlink("/etc", volumes.join("link/_data")).unwrap();
     ground.refuses(

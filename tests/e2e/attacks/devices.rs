@@ -12,10 +12,9 @@ use std::process::Command;
 
 tests![a_node_made_in_a_container, a_node_out_of_an_image];
 
-/// What a user reads of `path` in the container that a process of the user's is in, from the host.
-pub(super) fn read_from_outside(user: &User<'_>, path: &str) -> String {
-    let stays =
-        || scan().into_iter().find(|p| p.uid == user.uid && p.arguments.iter().any(|word| word == "stay"));
+/// What a user reads of `path` in the container that a process with this uid is in, from the host.
+pub(super) fn read_from_outside(user: &User<'_>, uid: u32, path: &str) -> String {
+    let stays = || scan().into_iter().find(|p| p.uid == uid && p.arguments.iter().any(|word| word == "stay"));
     assert!(eventually(|| stays().is_some()), "no process of the user's stays");
     user.sh(&format!("head -c {} /proc/{}/root{path}", SECRET.len(), stays().unwrap().pid)).stdout()
 }
@@ -33,13 +32,13 @@ fn a_node_made_in_a_container() {
     world.docker(["exec", &bare, "sh", "-c", &make]).exits(0);
     world.docker(["exec", &bare, "head", "-c", "1", "/tmp/node"]).exits(1);
     world.docker(["exec", "-d", "-u", &ids, &bare, "/evil", "stay"]).exits(0);
-    let stolen = read_from_outside(victim, "/tmp/node");
+    let stolen = read_from_outside(victim, victim.uid, "/tmp/node");
     world.docker(["rm", "-f", &bare]).exits(0);
     assert_eq!(stolen, SECRET, "the control did not work");
 
     guest.run(["run", "-d", "--name", "box", "--network=none", &image, "/evil", "stay"]).ok();
     guest.run(["exec", "box", "sh", "-c", &make]).says(&["Operation not permitted"]).fails(1);
-    assert_eq!(read_from_outside(guest, "/tmp/node"), "");
+    assert_eq!(read_from_outside(guest, world.outside(guest.uid), "/tmp/node"), "");
 }
 
 /// A layer may hold a node that needs no capability any more. Hidden ones count: they are read by path.
@@ -72,7 +71,7 @@ fn a_node_out_of_an_image() {
                 ["run", "-d", "--network=none", "--cap-drop=ALL", "--security-opt=no-new-privileges"];
             let words = [careful.as_slice(), &["--user", &ids, &image, "/evil", "stay"]].concat();
             let bare = world.docker(words.as_slice()).line();
-            let stolen = read_from_outside(victim, &path);
+            let stolen = read_from_outside(victim, victim.uid, &path);
             world.docker(["rm", "-fv", &bare]).exits(0);
             assert_eq!(stolen, SECRET, "{name}: the control did not work");
         }

@@ -3,6 +3,7 @@
 
 use super::ground::{Ground, MODES, Worth, judge};
 use crate::suite::{tests, world, world_alone};
+use crate::world::World;
 use crate::world::tools::eventually;
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -231,7 +232,8 @@ fn all(images: &[Hostile]) {
         let changes = |home: &Path| -> Vec<String> {
             hostile.changes.iter().map(|change| change.replace("HOME", home.to_str().unwrap())).collect()
         };
-        assert_eq!(on_the_bare_engine(&ground, hostile, &changes), hostile.bare, "{name} on the bare engine");
+        let expected = bare(&world, hostile);
+        assert_eq!(on_the_bare_engine(&ground, hostile, &changes), expected, "{name} on the bare engine");
         let image = ground.image(name, &changes(&ground.guest.home));
         for mode in MODES {
             let home = ground.guest.home.as_path();
@@ -243,6 +245,17 @@ fn all(images: &[Hostile]) {
             assert_eq!(worth, Worth::Nothing, "{name}, home {mode:o}: {left:?}");
             output.says(&["tried"]);
         }
+    }
+}
+
+/// A remapped engine's images hold nothing of root's: their setuid programs are nobody's, also in the host's user namespace.
+fn bare(world: &World, hostile: &Hostile) -> [Worth; 3] {
+    let mut words = hostile.changes.iter().chain(hostile.command);
+    match world.engine.remap() {
+        Some(_) if words.any(|word| word.contains("suid-evil")) => {
+            [Worth::Nothing, Worth::Nothing, Worth::Files]
+        }
+        _ => hostile.bare,
     }
 }
 

@@ -7,6 +7,7 @@ mod ground;
 pub(crate) mod hostile_images;
 pub(crate) mod joined;
 pub(crate) mod planted;
+pub(crate) mod remapped;
 pub(crate) mod runtime;
 pub(crate) mod swaps;
 pub(crate) mod words;
@@ -19,6 +20,8 @@ pub(crate) fn tests() -> Vec<Vec<libtest_mimic::Trial>> {
         devices::tests(),
         runtime::tests(),
         swaps::tests(),
+        // There is nothing of it in the host's user namespace.
+        if crate::world::is_remapped() { remapped::tests() } else { Vec::new() },
         joined::tests(),
         words::tests(),
         callers::tests(),

@@ -97,7 +97,7 @@ fn a_source_that_is_gone() {
     fs::remove_dir(&source).unwrap();
     world.docker(["start", "-a", &bare]).exits(0);
     world.docker(["rm", &bare]).exits(0);
-    assert_eq!(fs::metadata(&source).unwrap().uid(), 0, "the control did not work");
+    assert_eq!(fs::metadata(&source).unwrap().uid(), world.outside(0), "the control did not work");
 
     let guest = &ground.guest;
     guest.sh("mkdir dir").ok();

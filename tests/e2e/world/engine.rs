@@ -20,6 +20,8 @@ const PATH: &str = "/usr/sbin:/usr/bin:/sbin:/bin";
 pub(crate) struct Engine {
     name: String,
     group: String,
+    /// Whose subordinate ids its containers have; none with `IE_USERNS=host`.
+    remap: Option<String>,
     lib: PathBuf,
     run: PathBuf,
     /// What lies in front of runc.
@@ -34,9 +36,11 @@ impl Engine {
         account_step(&["groupadd", "--gid", &slot.uids().end().to_string(), &group])?;
         step(Command::new("ip").args(["netns", "add", &name]))?;
         step(Command::new("ip").args(["-netns", &name, "link", "set", "lo", "up"]))?;
+        let remap = remap_user(slot)?;
         let mut engine = Self {
             name,
             group,
+            remap,
             lib: slot.lib(),
             run: slot.run(),
             runtime: PathBuf::new(),
@@ -50,7 +54,12 @@ impl Engine {
             config["features"] = json!({"cdi": true, "containerd-snapshotter": true});
             config["cdi-spec-dirs"] = json!([hooks::specifications(&engine.lib)?]);
         }
-        engine.runtime = runtime::install(slot, &engine.program("dockerd"), &engine.program("docker-init"))?;
+        engine.runtime = runtime::install(
+            slot,
+            &engine.program("dockerd"),
+            &engine.program("docker-init"),
+            engine.remap.as_deref(),
+        )?;
         config["runtimes"] = json!({ runtime::BARE: { "path": runtime::RUNC } });
         fs::write(engine.config(), config.to_string()).map_err(|e| e.to_string())?;
         engine.turn_wall("up")?;
@@ -100,6 +109,11 @@ impl Engine {
         self.lib.join("log/dockerd")
     }
 
+    /// Whose subordinate ids its containers have, if they have a user namespace of their own.
+    pub(crate) fn remap(&self) -> Option<&str> {
+        self.remap.as_deref()
+    }
+
     /// The group of its socket.
     pub(crate) fn group(&self) -> &str {
         &self.group
@@ -128,6 +142,7 @@ impl Engine {
                 "--exec-opt=native.cgroupdriver=cgroupfs".to_owned(),
                 "--bridge=none".to_owned(),
             ])
+            .args(self.remap.iter().map(|user| format!("--userns-remap={user}")))
             .env_clear()
             .env("PATH", self.search_path())
             .stdin(Stdio::null())
@@ -221,4 +236,23 @@ impl Engine {
     pub(crate) fn revive(&self) {
         self.spawn().unwrap();
     }
+}
+
+/// Whether containers have a user namespace of their own: always, but with `IE_USERNS=host`.
+pub(crate) fn is_remapped() -> bool {
+    env::var_os("IE_USERNS").is_none_or(|word| word != "host")
+}
+
+/// A system user with the world's range of subordinate ids, unless containers are to be in the host's user namespace.
+fn remap_user(slot: &Slot) -> Result<Option<String>, String> {
+    if !is_remapped() {
+        return Ok(None);
+    }
+    let user = format!("{}rm", slot.login_prefix());
+    let (first, count) = slot.subordinate();
+    let (last, none) = (first + count - 1, "/nonexistent");
+    account_step(&["useradd", "--system", "--no-create-home", "--home-dir", none, &user])?;
+    let range = format!("{first}-{last}");
+    account_step(&["usermod", "--add-subuids", &range, "--add-subgids", &range, &user])?;
+    Ok(Some(user))
 }

@@ -17,6 +17,7 @@ mod standin;
 pub(crate) mod tools;
 pub(crate) mod wire;
 
+pub(crate) use engine::is_remapped;
 pub(crate) use people::User;
 pub(crate) use pty::Pty;
 pub(crate) use standin::{Faulty, json};
@@ -79,7 +80,7 @@ impl World {
         let world = Self {
             gateway: Daemon::new("ie-containerd", log("ie-containerd"), slot.run().join("gateway/user.sock")),
             mountd: Daemon::new("ie-mountd", log("ie-mountd"), slot.run().join("mountd/mountd.sock")),
-            policy: Mutex::new(Policy::new(&engine.socket(), &slot)),
+            policy: Mutex::new(Policy::new(&engine, &slot)),
             newest_uid: AtomicU32::new(*slot.uids().start()),
             engine,
             gateway_login,
@@ -154,18 +155,27 @@ impl World {
         self.gateway_dir().join("admin/admin.sock")
     }
 
+    /// What somebody's processes in a container of theirs are on the host.
+    pub(crate) fn outside(&self, uid: u32) -> u32 {
+        self.engine.remap().map_or(uid, |_| self.slot.subordinate().0 + uid)
+    }
+
     fn engine_gid(&self) -> u32 {
         *self.slot.uids().end()
     }
 
-    /// The plain docker client, as root and on the engine itself. Its containers have nothing in front of runc, unless
-    /// the words name a runtime.
+    /// The plain docker client, as root and on the engine itself. What it runs is in the host's user namespace, whatever
+    /// the engine's default, and has nothing in front of runc, unless the words name another runtime: an attack that is to
+    /// work on the bare engine is tried where root inside is root.
     #[track_caller]
     pub(crate) fn docker(&self, words: impl Words) -> Output {
         let mut words = words.words();
-        let makes = words.first().is_some_and(|word| word == "run" || word == "create");
-        if makes && !words.iter().any(|word| word.starts_with("--runtime")) {
-            words.insert(1, format!("--runtime={}", runtime::BARE));
+        if matches!(words.first().map(String::as_str), Some("run" | "create")) {
+            for (option, value) in [("--userns", "host"), ("--runtime", runtime::BARE)] {
+                if !words.iter().any(|word| word.starts_with(option)) {
+                    words.insert(1, format!("{option}={value}"));
+                }
+            }
         }
         let refs: Vec<&str> = words.iter().map(String::as_str).collect();
         run_to_end(&mut self.engine.docker(&refs), format!("root# docker {}", words.join(" ")), b"")

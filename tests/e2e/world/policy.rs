@@ -1,10 +1,11 @@
 //! The world's policy file: small limits, and a table for whoever a test gives one.
 
 use super::World;
+use super::engine::Engine;
 use super::people::User;
 use super::slot::Slot;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::PoisonError;
 
 /// The file's text, the part all share and the tables of single users.
@@ -14,8 +15,12 @@ pub(crate) struct Policy {
 }
 
 impl Policy {
-    pub(super) fn new(engine: &Path, slot: &Slot) -> Self {
+    pub(super) fn new(engine: &Engine, slot: &Slot) -> Self {
         let lib = slot.lib();
+        let userns = match engine.remap() {
+            Some(user) => format!("remap_user = \"{user}\""),
+            None => "userns = \"host\"".to_owned(),
+        };
         let common = format!(
             r#"[gateway]
 engine = "unix://{engine}"
@@ -24,6 +29,7 @@ homes = ["{lib}/home"]
 connections = 64
 networks = "10.200.0.0/16"
 network_size = 28
+{userns}
 
 [defaults]
 containers = 6
@@ -40,7 +46,7 @@ list = [{{ uuid = "GPU-e2e-0" }}, {{ uuid = "GPU-e2e-1" }}, {{ uuid = "GPU-e2e-2
 warn = ["4s"]
 hook = "{lib}/hooks/notice"
 "#,
-            engine = engine.display(),
+            engine = engine.socket().display(),
             first = slot.uids().start(),
             last = slot.uids().end() - 100,
             lib = lib.display(),

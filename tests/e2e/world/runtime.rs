@@ -15,7 +15,12 @@ pub(super) const RUNC: &str = "/usr/sbin/runc";
 pub(super) const BARE: &str = "bare";
 
 /// Puts it into a directory of its own with what it is told of this engine.
-pub(super) fn install(slot: &Slot, engine: &Path, init: &Path) -> Result<PathBuf, String> {
+pub(super) fn install(
+    slot: &Slot,
+    engine: &Path,
+    init: &Path,
+    remap: Option<&str>,
+) -> Result<PathBuf, String> {
     let dir = slot.lib().join("runtime");
     owned_dir(&dir, 0, 0o755)?;
     let program = dir.join("runc");
@@ -29,7 +34,7 @@ pub(super) fn install(slot: &Slot, engine: &Path, init: &Path) -> Result<PathBuf
     let told = format!(
         "runc = '{RUNC}'\nengine = '{engine}'\ninit = '{init}'\ndata = '{lib}/engine'\ncgroup = '/{name}'\n\
          stages = '{run}/mountd/stage'\nfiles = ['{lib}/state', '{lib}/bin/ie-copy']\nuids = '{first}-{last}'\n\
-         hooks = ['{lib}/hooks/nvidia-container-runtime-hook']\n",
+         hooks = ['{lib}/hooks/nvidia-container-runtime-hook']\n{remap}",
         engine = engine.display(),
         init = init.display(),
         name = slot.name(),
@@ -37,6 +42,8 @@ pub(super) fn install(slot: &Slot, engine: &Path, init: &Path) -> Result<PathBuf
         run = run.display(),
         first = uids.start(),
         last = uids.end(),
+        // The policy has a root without idmaps.
+        remap = remap.map_or_else(String::new, |user| format!("remap_user = '{user}'\nunmapped = true\n")),
     );
     fs::write(dir.join("runtime.toml"), told).map_err(|e| e.to_string())?;
     Ok(dir)

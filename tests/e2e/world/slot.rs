@@ -14,6 +14,8 @@ const SLOTS: u32 = 32;
 /// The first uid of the first slot, and how many each slot has. Above what `useradd` gives to anyone by itself.
 const FIRST_UID: u32 = 70_000;
 const UIDS: u32 = 600;
+const FIRST_SUBORDINATE: u32 = 1_000_000_000;
+const SUBORDINATES: u32 = 100_000;
 
 /// A claimed slot; dropping it takes away everything that bears its number.
 pub(crate) struct Slot {
@@ -62,6 +64,12 @@ impl Slot {
         first..=first + UIDS - 1
     }
 
+    /// The host's first id of this world's containers, and how many there are. Above what `useradd` hands out as
+    /// subordinate ids, and more than the greatest uid of any world.
+    pub(crate) fn subordinate(&self) -> (u32, u32) {
+        (FIRST_SUBORDINATE + self.number * SUBORDINATES, SUBORDINATES)
+    }
+
     /// Everything that bears this slot's number and is still there, one sentence each.
     pub(crate) fn leftovers(&self) -> Vec<String> {
         let mut left = self
@@ -73,6 +81,9 @@ impl Slot {
         left.extend(self.loop_devices().into_iter().map(|path| format!("loop device {}", path.display())));
         left.extend(self.accounts("/etc/passwd").into_iter().map(|name| format!("user {name}")));
         left.extend(self.accounts("/etc/group").into_iter().map(|name| format!("group {name}")));
+        for file in ["/etc/subuid", "/etc/subgid"] {
+            left.extend(self.accounts(file).into_iter().map(|name| format!("range of {name} in {file}")));
+        }
         left.extend(
             self.control_groups().into_iter().map(|path| format!("control group {}", path.display())),
         );
@@ -93,11 +104,13 @@ impl Slot {
         let (lib, run, group) = (self.lib(), self.run(), format!("/{}/", self.name()));
         let ours =
             |argument: &str| [&lib, &run].iter().any(|dir| argument.contains(&format!("{}/", dir.display())));
+        let (first, count) = self.subordinate();
         let engine = ["dockerd", "containerd", "containerd-shim", "runc", "docker-proxy", "docker"];
         scan()
             .into_iter()
             .filter(|p| {
                 self.uids().contains(&p.uid)
+                    || p.uid.checked_sub(first).is_some_and(|inside| inside < count)
                     || p.exe.starts_with(&lib)
                     || p.cgroups.contains(&group)
                     || engine.iter().any(|name| p.comm == *name) && p.arguments.iter().any(|a| ours(a))

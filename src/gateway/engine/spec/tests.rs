@@ -4,7 +4,7 @@ use super::*;
 use crate::gateway::create::parse_exec;
 use crate::policy::{Ask, ImageAsk, Limits, Policy, PortAsk, Protocol, Usage, Who};
 use crate::protocol::amount::{Bytes, Cpus};
-use crate::protocol::stage::Token;
+use crate::protocol::stage::{Shift, Token};
 
 const POLICY: &str = "[gateway]
 uids = '1000-1999'
@@ -35,6 +35,7 @@ fn plain() -> Grant {
         name: "web".parse().unwrap(),
         image: "busybox".into(),
         image_id: ImageId::parse(IMAGE_ID).unwrap(),
+        channel: Token::from_bytes([3; 16]),
         image_labels: vec![],
         image_env: vec![],
         uid: 1000,
@@ -55,6 +56,7 @@ fn plain() -> Grant {
             copy_helper: "/l/ie-copy".into(),
             channel: "/s/channel".into(),
         },
+        space: Space::Own(Shift { uid: 900_000, gid: 800_000 }),
     }
 }
 
@@ -93,6 +95,7 @@ fn who_asks_for_nothing_gets_this_and_no_more() {
         "ReadonlyRootfs": false,
         "IpcMode": "private",
         "CgroupnsMode": "private",
+        "UsernsMode": "",
         "PublishAllPorts": false,
         "GroupAdd": [],
         "Memory": 4u64 << 30,
@@ -207,6 +210,7 @@ fn who_asks_for_all_there_is_gets_this() {
         "ReadonlyRootfs": true,
         "IpcMode": "private",
         "CgroupnsMode": "private",
+        "UsernsMode": "",
         "PublishAllPorts": false,
         "GroupAdd": ["2000", "2001"],
         "Memory": 64 << 20,
@@ -264,6 +268,7 @@ fn labels_are_the_callers_the_images_blanked_and_ours() {
         "io.ie-container.uid": "1000",
         "io.ie-container.login": "ann",
         "io.ie-container.version": env!("CARGO_PKG_VERSION"),
+        "io.ie-container.channel": "03030303030303030303030303030303",
         "io.ie-container.cpus": "500000000",
         "io.ie-container.memory": "67108864",
         "io.ie-container.pids": "10",
@@ -273,6 +278,7 @@ fn labels_are_the_callers_the_images_blanked_and_ours() {
         "io.ie-container.stages": serde_json::to_string(&[stage]).unwrap(),
         "io.ie-container.rm": "true",
         "io.ie-container.tty": "true",
+        "io.ie-container.userns": "900000.800000",
         "io.ie-container.image": IMAGE_ID,
     });
     assert_eq!(body["Labels"], expected);

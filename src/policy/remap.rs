@@ -1,0 +1,191 @@
+//! The ids that a remapped engine's containers have on the host: its user's ranges in /etc/subuid and /etc/subgid.
+
+use super::gateway::{Gateway, UidRange, Userns};
+use super::trusted::{Untrusted, open_trusted};
+use crate::protocol::stage::Shift;
+use std::path::Path;
+
+/// Below are the host's own accounts, and the kernel's stand-in for an id without a mapping.
+const LOWEST: u32 = 65536;
+
+/// Ids of the host's that follow each other; the first is root's inside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct IdRange {
+    first: u32,
+    count: u32,
+}
+
+impl IdRange {
+    /// The host's id of whoever is root inside.
+    pub fn first(self) -> u32 {
+        self.first
+    }
+
+    /// How many ids there are inside, from 0 on.
+    pub fn count(self) -> u32 {
+        self.count
+    }
+
+    /// The id inside that this id of the host's stands for, if it is one of the range.
+    pub fn inside(self, id: u32) -> Option<u32> {
+        id.checked_sub(self.first).filter(|inside| self.covers(*inside))
+    }
+
+    /// Whether a process inside can have this id.
+    pub fn covers(self, inside: u32) -> bool {
+        inside < self.count
+    }
+
+    #[cfg(any(test, feature = "fuzz"))]
+    pub(crate) fn fake(first: u32, count: u32) -> Self {
+        Self { first, count }
+    }
+
+    fn last(self) -> u32 {
+        self.first.saturating_add(self.count - 1)
+    }
+
+    fn meets(self, first: u32, last: u32) -> bool {
+        self.first <= last && first <= self.last()
+    }
+}
+
+/// Where the ids of containers begin on the host, and how many there are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Remap {
+    pub uids: IdRange,
+    pub gids: IdRange,
+}
+
+/// Why the ranges cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum RemapError {
+    #[error(transparent)]
+    Untrusted(#[from] Untrusted),
+    #[error(
+        "`gateway.userns` is \"remap\", and {file} has no line for {user}: add {user}:2000000000:{wanted}"
+    )]
+    None { user: String, file: &'static str, wanted: u32 },
+    #[error("{user} has {count} lines in {file}, it must have one")]
+    Several { user: String, file: &'static str, count: usize },
+    #[error("{line} in {file} is no range of ids from {LOWEST} to 4294967294")]
+    Odd { line: String, file: &'static str },
+    #[error("{line} in {file} meets {other}: whoever has both ids could act as another's container")]
+    Meets { line: String, other: String, file: &'static str },
+    #[error("{line} in {file} meets `gateway.uids` ({uids}): a container's process would pass for a user")]
+    MeetsUsers { line: String, uids: UidRange, file: &'static str },
+    #[error("{line} in {file} is too short for `gateway.uids` ({uids}): make it {user}:{first}:{wanted}")]
+    Short { line: String, file: &'static str, uids: UidRange, user: String, first: u32, wanted: u32 },
+}
+
+impl Remap {
+    pub fn shift(self) -> Shift {
+        Shift { uid: self.uids.first(), gid: self.gids.first() }
+    }
+
+    /// Reads the ranges where the policy wants them; nothing where containers are in the host's user namespace.
+    pub(super) fn of(gateway: &Gateway) -> Result<Option<Self>, RemapError> {
+        if gateway.userns() == Userns::Host {
+            return Ok(None);
+        }
+        Self::of_user(gateway.remap_user(), gateway.uids()).map(Some)
+    }
+
+    /// The ranges of this user, in which all of these uids must have a place.
+    pub fn of_user(user: &str, uids: UidRange) -> Result<Self, RemapError> {
+        let read = |file: &'static str| -> Result<IdRange, RemapError> {
+            range(&open_trusted(Path::new(file))?, file, user, uids)
+        };
+        Ok(Self { uids: read("/etc/subuid")?, gids: read("/etc/subgid")? })
+    }
+}
+
+/// `NAME:FIRST:COUNT`, as far as it can be read; the system's own tools pass over what else is there.
+fn line(text: &str) -> Option<(&str, u32, u32)> {
+    let mut fields = text.trim().split(':');
+    let line = (fields.next()?, fields.next()?.parse().ok()?, fields.next()?.parse().ok()?);
+    fields.next().is_none().then_some(line)
+}
+
+/// The one range of this user: above the host's accounts, nobody else's, none of the users' own, and long enough for them.
+fn range(text: &str, file: &'static str, user: &str, uids: UidRange) -> Result<IdRange, RemapError> {
+    let (own, others): (Vec<&str>, Vec<&str>) =
+        text.lines().partition(|text| text.split(':').next() == Some(user));
+    let wanted = uids.last().saturating_add(1);
+    let shown = match own.as_slice() {
+        [] => return Err(RemapError::None { user: user.to_owned(), file, wanted: wanted.max(LOWEST) }),
+        [shown] => (*shown).to_owned(),
+        several => return Err(RemapError::Several { user: user.to_owned(), file, count: several.len() }),
+    };
+    let plain = |(_, first, count): &(&str, u32, u32)| {
+        *first >= LOWEST && *count > 0 && first.checked_add(*count).is_some_and(|end| end < u32::MAX)
+    };
+    let Some((_, first, count)) = line(&shown).filter(plain) else {
+        return Err(RemapError::Odd { line: shown, file });
+    };
+    let range = IdRange { first, count };
+    let meeting = |other: &&&str| {
+        line(other)
+            .is_some_and(|(_, first, count)| count > 0 && range.meets(first, first.saturating_add(count - 1)))
+    };
+    if let Some(other) = others.iter().find(meeting) {
+        return Err(RemapError::Meets { line: shown, other: (*other).to_owned(), file });
+    }
+    if range.meets(uids.first(), uids.last()) {
+        return Err(RemapError::MeetsUsers { line: shown, uids, file });
+    }
+    if count < wanted {
+        let user = user.to_owned();
+        return Err(RemapError::Short { line: shown, file, uids, user, first, wanted });
+    }
+    Ok(range)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Result<IdRange, String> {
+        range(text, "/etc/subuid", "ie-engine", "1000-59999".parse().unwrap()).map_err(|e| e.to_string())
+    }
+
+    #[test]
+    fn the_one_line_of_the_engines_user_counts() {
+        let range = read("ann:100000:65536\n\n# x\nie-engine:2000000000:65536\nbob:165536:65536\n").unwrap();
+        assert_eq!((range.first(), range.count()), (2_000_000_000, 65536));
+        assert_eq!(range.inside(2_000_001_000), Some(1000));
+        assert_eq!((range.inside(1_999_999_999), range.inside(2_000_065_536)), (None, None));
+        assert!(range.covers(0) && range.covers(65535) && !range.covers(65536));
+        // Another's name that begins alike is another's.
+        assert!(read("ie-engine2:2000000000:65536").unwrap_err().contains("add ie-engine:2000000000:65536"));
+    }
+
+    #[test]
+    fn a_range_that_is_anybody_elses_is_none() {
+        for (text, told) in [
+            ("ie-engine:2000000000:65536\nie-engine:2100000000:65536", "has 2 lines"),
+            ("ie-engine:2000000000:65536\nann:2000065535:65536", "meets ann:2000065535:65536"),
+            ("ann:1999999000:1001\nie-engine:2000000000:65536", "meets ann"),
+            ("ie-engine:0:4294967295", "no range"),
+            ("ie-engine:1000:65536", "no range"),
+            ("ie-engine:65535:65536", "no range"),
+            ("ie-engine:4294901760:65536", "no range"),
+            ("ie-engine:2000000000:0", "no range"),
+            ("ie-engine:2000000000:x", "no range"),
+            ("ie-engine:2000000000:65536:1", "no range"),
+            ("ie-engine:2000000000:59999", "make it ie-engine:2000000000:60000"),
+        ] {
+            let why = read(text).unwrap_err();
+            assert!(why.contains(told), "{text:?}: {why}");
+        }
+        assert!(read("ann:2000065536:65536\nie-engine:2000000000:65536").is_ok());
+    }
+
+    #[test]
+    fn no_process_of_a_container_passes_for_a_user() {
+        let uids: UidRange = "1000-2000000000".parse().unwrap();
+        let told = |text: &str| range(text, "/etc/subuid", "e", uids).unwrap_err().to_string();
+        assert!(told("e:2000000000:2000000001").contains("meets `gateway.uids`"));
+        assert!(told("e:2000000001:2000000000").contains("too short"));
+    }
+}
