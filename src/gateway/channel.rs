@@ -1,19 +1,27 @@
 //! A way past the engine for the helper in a container: what it packs and unpacks goes over a socket of the gateway's own.
 //!
-//! An exec's streams pass through the engine and its shim, each of which copies every byte. So each container has the
-//! directory of this socket, read-only, and a helper that was told a mark connects and says it. The kernel says whose
-//! process that is, the mark says for which copy, once. Who in the container could read the mark off the helper is the
-//! same user, and could read the helper's memory as well: the channel gives nobody more than the exec's streams did.
+//! An exec's streams pass through the engine and its shim, each of which copies every byte. So each container has a
+//! directory of its own, read-only, and while a helper is expected in it a socket listens there. A helper that was told a
+//! mark connects and says it: the mark says for which copy, once, and in this container alone. Nobody is known by the uid
+//! that the kernel reports, which an engine with user namespaces maps. Who in the container could read the mark off the
+//! helper is the same user, and could read the helper's memory as well: the channel gives nobody more than the exec's
+//! streams did.
+//!
+//! While nobody is expected there is no socket, and who connects all the time costs the gateway nothing. While somebody is,
+//! connections are taken at a pace, for each user: what is not taken waits in the kernel, and goes with the socket.
 
 use super::error::Error;
 use super::listen;
-use super::peer;
-use super::serve::{self, Open};
+use super::pace::Pace;
+use super::places::Places;
+use super::staging::Moment;
 use crate::protocol::leash::Mark;
 use crate::protocol::place;
+use crate::protocol::stage::Token;
 use anyhow::Context;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs::{self, Permissions};
+use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -21,108 +29,182 @@ use std::time::Duration;
 use tokio::io::AsyncReadExt;
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::oneshot;
+use tokio::task::JoinSet;
 
-/// How long a helper may take to say its mark.
+/// How long a helper that has connected may take to say its mark.
 pub(super) const PATIENCE: Duration = Duration::from_secs(5);
-/// Connections of one uid that have not said a mark; more are dropped unheard.
+/// How long it may take to get there, of a container that has little of a processor or whose socket is besieged.
+pub(super) const ARRIVES: Duration = Duration::from_secs(30);
+/// Connections to all of one user's sockets that have not said a mark; more are not taken before one of these has ended.
 const MOST_UNHEARD: usize = 16;
+/// Connections that are taken at once, and from then on in a second, from all of one user's containers.
+const PACE: (u32, u32) = (200, 50);
+/// Connections to one socket that wait to be taken: a helper behind all of them is not long in coming.
+const BACKLOG: i32 = 32;
+/// The longest path of a socket, in bytes.
+const LONGEST: usize = 107;
+/// Its directories can be passed, and not listed: that of all of them by the engine's root, which may be nobody to us, and
+/// each one by its container's user.
+const MODE: u32 = 0o711;
 
-/// Helpers that are expected, by their marks.
-#[derive(Debug, Default)]
-struct Expected(Mutex<HashMap<String, (u32, oneshot::Sender<UnixStream>)>>);
+/// Containers in which helpers are expected, by the names of their directories.
+type Rooms = Arc<Mutex<HashMap<Token, Room>>>;
 
-impl Expected {
-    fn lock(&self) -> MutexGuard<'_, HashMap<String, (u32, oneshot::Sender<UnixStream>)>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Whether any helper of this user's is expected.
-    fn any_of(&self, uid: u32) -> bool {
-        self.lock().values().any(|(owner, _)| *owner == uid)
-    }
-
-    /// The place of whoever this is, taken once; somebody else's stays.
-    fn take(&self, uid: u32, mark: &Mark) -> Option<oneshot::Sender<UnixStream>> {
-        let mut expected = self.lock();
-        expected.get(mark.as_str()).filter(|(owner, _)| *owner == uid)?;
-        expected.remove(mark.as_str()).map(|(_, place)| place)
-    }
+/// One container's socket, while it listens.
+#[derive(Debug)]
+struct Room {
+    /// Helpers that are expected, by their marks.
+    expected: HashMap<String, oneshot::Sender<UnixStream>>,
+    /// What listens, and whoever is being heard; dropped, all of it ends.
+    _serving: JoinSet<()>,
 }
 
-/// The channel's directory, and who is expected on it.
+/// The directories of all containers, and who is expected in them.
 #[derive(Debug)]
 pub(super) struct Channel {
     dir: PathBuf,
-    expected: Arc<Expected>,
+    rooms: Rooms,
+    pace: Arc<Pace>,
+    unheard: Arc<Places>,
 }
 
 /// A helper that was told its mark; dropped, it is expected no more.
 pub(super) struct Coming {
     pub(super) mark: Mark,
     pub(super) stream: oneshot::Receiver<UnixStream>,
-    expected: Arc<Expected>,
+    token: Token,
+    socket: PathBuf,
+    rooms: Rooms,
 }
 
 impl Drop for Coming {
     fn drop(&mut self) {
-        self.expected.lock().remove(self.mark.as_str());
+        let mut rooms = lock(&self.rooms);
+        let Some(room) = rooms.get_mut(&self.token) else { return };
+        room.expected.remove(self.mark.as_str());
+        if room.expected.is_empty() {
+            rooms.remove(&self.token);
+            // One that stays is replaced by the next.
+            let _gone = fs::remove_file(&self.socket);
+        }
     }
+}
+
+fn lock(rooms: &Rooms) -> MutexGuard<'_, HashMap<Token, Room>> {
+    rooms.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Channel {
     pub(super) fn open(state: &Path) -> anyhow::Result<Self> {
-        let dir = state.join("channel");
-        fs::create_dir_all(&dir)
-            .and_then(|()| fs::set_permissions(&dir, Permissions::from_mode(0o755)))
-            .with_context(|| format!("cannot make {}", dir.display()))?;
-        Ok(Self { dir, expected: Arc::default() })
-    }
-
-    /// What each container gets.
-    pub(super) fn dir(&self) -> &Path {
-        &self.dir
-    }
-
-    pub(super) fn bind(&self) -> anyhow::Result<UnixListener> {
-        listen::listening(listen::bind(&self.dir.join(place::CHANNEL_SOCKET), 0o666)?)
-    }
-
-    /// A helper of this user's will come.
-    pub(super) fn expect(&self, uid: u32, mark: Mark) -> Coming {
-        let (place, stream) = oneshot::channel();
-        self.expected.lock().insert(mark.as_str().to_owned(), (uid, place));
-        Coming { mark, stream, expected: self.expected.clone() }
-    }
-
-    /// Hears whoever connects.
-    pub(super) fn serve(&self, listener: UnixListener) -> impl Future<Output = ()> + Send + 'static {
-        let expected = self.expected.clone();
-        let open = Arc::new(Open::default());
-        serve::accept(listener, move |stream| {
-            let Ok((uid, _)) = peer::credentials(&stream) else { return };
-            // Nobody else has a reason to come, and each user has thousands of subordinate uids to come as.
-            if !expected.any_of(uid) {
-                return;
-            }
-            let (place, count) = open.enter(uid);
-            if count > MOST_UNHEARD {
-                return;
-            }
-            let expected = expected.clone();
-            tokio::spawn(async move {
-                let _heard = tokio::time::timeout(PATIENCE, hear(stream, uid, &expected)).await;
-                drop(place);
-            });
+        let dir = state.join("channels");
+        let longest = dir.join("0".repeat(32)).join(place::CHANNEL_SOCKET);
+        anyhow::ensure!(
+            longest.as_os_str().len() <= LONGEST,
+            "{} is too long a path for a socket, choose a shorter --state-dir",
+            longest.display()
+        );
+        make(&dir).with_context(|| format!("cannot make {}", dir.display()))?;
+        Ok(Self {
+            dir,
+            rooms: Rooms::default(),
+            pace: Arc::new(Pace::new(PACE.0, PACE.1)),
+            unheard: Arc::new(Places::new(MOST_UNHEARD)),
         })
+    }
+
+    fn dir(&self, token: &Token) -> PathBuf {
+        self.dir.join(token.as_str())
+    }
+
+    fn socket(&self, token: &Token) -> PathBuf {
+        self.dir(token).join(place::CHANNEL_SOCKET)
+    }
+
+    /// What one container gets, made if it is not there.
+    pub(super) fn make(&self, token: &Token) -> io::Result<PathBuf> {
+        let dir = self.dir(token);
+        make(&dir)?;
+        Ok(dir)
+    }
+
+    /// Its container is gone. What cannot be removed is left for the next sweep.
+    pub(super) fn remove(&self, token: &Token) {
+        lock(&self.rooms).remove(token);
+        let _gone = fs::remove_file(self.socket(token));
+        match fs::remove_dir(self.dir(token)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                tracing::warn!("a container's channel is left for the next sweep: {error}");
+            }
+            _ => {}
+        }
+    }
+
+    /// Removes every directory but these, and those relied on since that moment.
+    pub(super) fn keep(&self, mut tokens: HashSet<Token>, since: &Moment) {
+        let there = fs::read_dir(&self.dir).into_iter().flatten().flatten();
+        let there: Vec<Token> =
+            there.filter_map(|entry| Token::try_from(entry.file_name().into_string().ok()?).ok()).collect();
+        // What was made by now was relied on before.
+        tokens.extend(since.relied_on());
+        there.iter().filter(|token| !tokens.contains(token)).for_each(|token| self.remove(token));
+    }
+
+    /// A helper will come in this container of this user's.
+    pub(super) fn expect(&self, owner: u32, token: &Token, mark: Mark) -> anyhow::Result<Coming> {
+        let (place, stream) = oneshot::channel();
+        let socket = self.socket(token);
+        let mut rooms = lock(&self.rooms);
+        if !rooms.contains_key(token) {
+            let listener = listen::listening(listen::bind(&socket, 0o666)?, BACKLOG)?;
+            let room = Room { expected: HashMap::new(), _serving: self.serve(owner, token, listener) };
+            rooms.insert(token.clone(), room);
+        }
+        if let Some(room) = rooms.get_mut(token) {
+            room.expected.insert(mark.as_str().to_owned(), place);
+        }
+        drop(rooms);
+        Ok(Coming { mark, stream, token: token.clone(), socket, rooms: self.rooms.clone() })
+    }
+
+    /// Hears whoever connects, some at a time and at their owner's pace.
+    fn serve(&self, owner: u32, token: &Token, listener: UnixListener) -> JoinSet<()> {
+        let (rooms, token) = (self.rooms.clone(), token.clone());
+        let (pace, unheard) = (self.pace.clone(), self.unheard.clone());
+        let mut serving = JoinSet::new();
+        serving.spawn(async move {
+            let mut hearing = JoinSet::new();
+            loop {
+                let Ok((stream, _)) = listener.accept().await else {
+                    // Out of descriptors, most likely: wait for some to be closed.
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                    continue;
+                };
+                let Ok(place) = unheard.of(owner).acquire_owned().await else { return };
+                while hearing.try_join_next().is_some() {}
+                let (rooms, token) = (rooms.clone(), token.clone());
+                hearing.spawn(async move {
+                    let _heard = tokio::time::timeout(PATIENCE, hear(stream, &token, &rooms)).await;
+                    drop(place);
+                });
+                pace.keep(owner).await;
+            }
+        });
+        serving
     }
 }
 
+fn make(dir: &Path) -> io::Result<()> {
+    fs::create_dir_all(dir)?;
+    fs::set_permissions(dir, Permissions::from_mode(MODE))
+}
+
 /// Brings a helper to the copy that expects it; anybody else hears nothing.
-async fn hear(mut stream: UnixStream, uid: u32, expected: &Expected) -> Option<()> {
+async fn hear(mut stream: UnixStream, token: &Token, rooms: &Rooms) -> Option<()> {
     let mut word = [0; 32];
     stream.read_exact(&mut word).await.ok()?;
     let mark = Mark::parse(std::str::from_utf8(&word).ok()?)?;
-    expected.take(uid, &mark)?.send(stream).ok()
+    let place = lock(rooms).get_mut(token)?.expected.remove(mark.as_str())?;
+    place.send(stream).ok()
 }
 
 /// A fresh mark.
@@ -136,60 +218,140 @@ pub(super) fn mark() -> Result<Mark, Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+    use tokio::io::AsyncWriteExt;
 
-    #[tokio::test]
-    async fn who_is_not_expected_is_not_even_heard() {
-        let dir = tempfile::tempdir().unwrap();
-        let channel = Channel { dir: dir.path().to_owned(), expected: Arc::default() };
-        tokio::spawn(channel.serve(channel.bind().unwrap()));
-        let uid = rustix::process::getuid().as_raw();
-        // Closed at once, or kept until a mark has been said.
-        let closed = async |patience| {
-            let mut caller = UnixStream::connect(dir.path().join(place::CHANNEL_SOCKET)).await.unwrap();
-            tokio::time::timeout(patience, caller.read_u8()).await.is_ok()
-        };
-        let other = channel.expect(uid.wrapping_add(1), Mark::from_bytes([1; 16]));
-        assert!(closed(PATIENCE / 2).await);
-        let own = channel.expect(uid, Mark::from_bytes([2; 16]));
-        assert!(!closed(Duration::from_millis(100)).await);
-        // Of who is expected a few are waited for, and dropped when they have said nothing for a while.
-        let mut callers = Vec::new();
-        for _ in 0..MOST_UNHEARD + 4 {
-            callers.push(UnixStream::connect(dir.path().join(place::CHANNEL_SOCKET)).await.unwrap());
+    fn token(byte: u8) -> Token {
+        Token::from_bytes([byte; 16])
+    }
+
+    /// A channel with two containers.
+    fn channel(state: &Path) -> Channel {
+        let channel = Channel::open(state).unwrap();
+        for byte in [1, 2] {
+            channel.make(&token(byte)).unwrap();
         }
-        let told = callers
-            .iter_mut()
-            .map(|caller| tokio::time::timeout(Duration::from_millis(500), caller.read_u8()));
-        let told = futures_util::future::join_all(told).await;
-        assert_eq!(told.iter().filter(|told| told.is_ok()).count(), 4);
-        drop(callers);
-        drop((own, other));
-        assert!(closed(PATIENCE / 2).await);
+        channel
+    }
+
+    /// Whether a connection that says this is closed: the gateway has heard it, and does not want it.
+    async fn closed(socket: &Path, word: &str) -> bool {
+        let mut caller = UnixStream::connect(socket).await.unwrap();
+        caller.write_all(word.as_bytes()).await.unwrap();
+        tokio::time::timeout(PATIENCE / 2, caller.read_u8()).await.is_ok()
     }
 
     #[tokio::test]
-    async fn a_mark_is_its_users_and_counts_once() {
-        let expected = Arc::new(Expected::default());
-        let channel = Channel { dir: PathBuf::new(), expected: expected.clone() };
+    async fn nobody_listens_where_nobody_is_expected() {
+        let state = tempfile::tempdir().unwrap();
+        let channel = channel(state.path());
+        let there = || [1, 2].map(|byte| channel.socket(&token(byte)).exists());
+        assert_eq!(there(), [false, false]);
+        let first = channel.expect(1000, &token(1), Mark::from_bytes([1; 16])).unwrap();
+        let second = channel.expect(1000, &token(1), Mark::from_bytes([2; 16])).unwrap();
+        assert_eq!(there(), [true, false]);
+        let mut silent = UnixStream::connect(channel.socket(&token(1))).await.unwrap();
+        drop(first);
+        assert_eq!(there(), [true, false]);
+        drop(second);
+        assert_eq!(there(), [false, false]);
+        // Who has said nothing by then is not waited for.
+        assert!(tokio::time::timeout(PATIENCE / 2, silent.read_u8()).await.is_ok());
+        // What a gateway that was killed has left is in nobody's way.
+        drop(std::os::unix::net::UnixListener::bind(channel.socket(&token(1))).unwrap());
+        drop(channel.expect(1000, &token(1), Mark::from_bytes([3; 16])).unwrap());
+        assert_eq!(there(), [false, false]);
+    }
+
+    #[tokio::test]
+    async fn a_mark_is_its_containers_and_counts_once() {
+        let state = tempfile::tempdir().unwrap();
+        let channel = channel(state.path());
+        let socket = |byte| channel.socket(&token(byte));
         let mark = Mark::from_bytes([7; 16]);
-        let mut coming = channel.expect(1000, mark.clone());
-        let say = async |uid: u32, word: &str| {
-            let (mut caller, stream) = UnixStream::pair().unwrap();
-            tokio::io::AsyncWriteExt::write_all(&mut caller, word.as_bytes()).await.unwrap();
-            drop(caller);
-            hear(stream, uid, &expected).await
-        };
-        for (uid, word) in
-            [(1001, mark.as_str()), (1000, &"0".repeat(32)), (1000, "07"), (1000, &"x".repeat(32))]
+        let mut coming = channel.expect(1000, &token(1), mark.clone()).unwrap();
+        let _other = channel.expect(1000, &token(2), Mark::from_bytes([8; 16])).unwrap();
+        for (byte, word) in
+            [(2, mark.as_str()), (1, &"0".repeat(32)), (1, &"x".repeat(32)), (1, &"08".repeat(16))]
         {
-            assert_eq!(say(uid, word).await, None, "{uid} {word}");
+            assert!(closed(&socket(byte), word).await, "{byte} {word}");
             assert!(coming.stream.try_recv().is_err());
         }
-        assert_eq!(say(1000, mark.as_str()).await, Some(()));
-        assert!(coming.stream.try_recv().is_ok());
-        assert_eq!(say(1000, mark.as_str()).await, None);
+        let _also = channel.expect(1000, &token(1), Mark::from_bytes([9; 16])).unwrap();
+        let mut helper = UnixStream::connect(socket(1)).await.unwrap();
+        helper.write_all(mark.as_str().as_bytes()).await.unwrap();
+        assert!((&mut coming.stream).await.is_ok());
+        assert!(closed(&socket(1), mark.as_str()).await);
         // Nobody is waited for once the copy is given up.
-        drop(channel.expect(1000, mark.clone()));
-        assert_eq!(say(1000, mark.as_str()).await, None);
+        drop(coming);
+        drop(channel.expect(1000, &token(1), mark.clone()).unwrap());
+        assert!(closed(&socket(1), mark.as_str()).await);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_connects_all_the_time_is_taken_at_a_pace() {
+        let state = tempfile::tempdir().unwrap();
+        let channel = channel(state.path());
+        let (burst, each_second) = PACE;
+        let most = |seconds: u32| usize::try_from(burst + each_second * seconds).unwrap() + 1 + MOST_UNHEARD;
+        let mut expected = Vec::new();
+        for byte in [1, 2] {
+            expected.push(channel.expect(1000, &token(byte), Mark::from_bytes([byte; 16])).unwrap());
+        }
+        // Of all of an owner's containers together, and each is told that it is not wanted.
+        let heard = Arc::new(AtomicUsize::new(0));
+        let floods: JoinSet<()> = (0..40_u8)
+            .map(|number| {
+                let (socket, heard) = (channel.socket(&token(1 + number % 2)), heard.clone());
+                async move {
+                    // With no pace this comes to an end too.
+                    while heard.load(Relaxed) < 5000
+                        && let Ok(mut caller) = UnixStream::connect(&socket).await
+                    {
+                        let _cut = caller.write_all(&[b'0'; 32]).await;
+                        if caller.read(&mut [0]).await.is_ok() {
+                            heard.fetch_add(1, Relaxed);
+                        }
+                    }
+                }
+            })
+            .collect();
+        tokio::time::sleep(Duration::from_secs(4)).await;
+        let heard = heard.load(Relaxed);
+        assert!(heard > usize::try_from(burst).unwrap() && heard <= most(4), "{heard}");
+        drop(floods);
+        // Of another's nothing is held up.
+        channel.make(&token(3)).unwrap();
+        let mut coming = channel.expect(1001, &token(3), Mark::from_bytes([5; 16])).unwrap();
+        let mut helper = UnixStream::connect(channel.socket(&token(3))).await.unwrap();
+        helper.write_all(coming.mark.as_str().as_bytes()).await.unwrap();
+        assert!((&mut coming.stream).await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn what_no_container_needs_is_swept() {
+        let state = tempfile::tempdir().unwrap();
+        let channel = channel(state.path());
+        let stager = super::super::staging::Stager::new(PathBuf::new());
+        let moment = stager.moment();
+        // Made for a container that the list does not have yet, and let go since.
+        drop(stager.hold(vec![token(3)]));
+        channel.make(&token(3)).unwrap();
+        fs::write(channel.dir.join("a-note"), "of somebody's").unwrap();
+        let coming = channel.expect(1000, &token(2), Mark::from_bytes([1; 16])).unwrap();
+        channel.keep(HashSet::from([token(1)]), &moment);
+        assert_eq!([1, 2, 3].map(|byte| channel.dir(&token(byte)).exists()), [true, false, true]);
+        assert!(channel.dir.join("a-note").exists());
+        drop(coming);
+        channel.remove(&token(1));
+        channel.remove(&token(1));
+        assert!(!channel.dir(&token(1)).exists());
+    }
+
+    #[test]
+    fn a_path_too_long_for_a_socket_is_said_at_the_start() {
+        let state = tempfile::tempdir().unwrap();
+        let error = Channel::open(&state.path().join("d".repeat(60))).unwrap_err();
+        assert!(error.to_string().contains("choose a shorter --state-dir"), "{error}");
     }
 }

@@ -60,6 +60,8 @@ async fn sweep(gateway: &Gateway) -> Result<Duration, Box<dyn std::error::Error 
     let everyones = gateway.engine.everyones().await?;
     let wanted: HashSet<Token> =
         everyones.iter().filter(|found| young || needs_stages(found)).flat_map(stages).collect();
+    let channels = everyones.iter().filter_map(|found| found.labels().channel.clone()).collect();
+    gateway.channel.keep(channels, &since);
     // Without the mount helper the rest is done all the same.
     let kept = gateway.stager.keep(wanted, since).await;
     match kept {
@@ -153,8 +155,13 @@ async fn note(gateway: Arc<Gateway>, event: Value) {
     };
     let (Some(id), Some(stages)) = (id, attribute("stages").and_then(stage_tokens)) else { return };
     ended(&gateway, &id, stages).await;
-    let destroyed = event.get("Action").and_then(Value::as_str) == Some("destroy");
-    if destroyed && let Err(error) = gateway.engine.turn(uid).await.tidy_network().await {
+    if event.get("Action").and_then(Value::as_str) != Some("destroy") {
+        return;
+    }
+    if let Some(channel) = attribute("channel").and_then(|word| Token::try_from(word.to_owned()).ok()) {
+        gateway.channel.remove(&channel);
+    }
+    if let Err(error) = gateway.engine.turn(uid).await.tidy_network().await {
         tracing::warn!("a network is left for the next sweep: {error}");
     }
 }

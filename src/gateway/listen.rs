@@ -10,6 +10,9 @@ use std::path::Path;
 use tokio::net::UnixListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+/// 128 waiting connections, the default, were filled by one uid; more are taken in and judged.
+const BACKLOG: i32 = 4096;
+
 /// The user socket, open to everyone, and the admin socket, behind a directory that only root can pass.
 pub(super) struct Sockets {
     pub(super) user: UnixListener,
@@ -39,7 +42,7 @@ impl Sockets {
                 bind(&options.admin_socket(), 0o600)?
             }
         };
-        Ok(Self { user: listening(user)?, admin: listening(admin)? })
+        Ok(Self { user: listening(user, BACKLOG)?, admin: listening(admin, BACKLOG)? })
     }
 }
 
@@ -77,9 +80,8 @@ pub(super) fn bind(path: &Path, mode: u32) -> anyhow::Result<StdListener> {
     Ok(listener)
 }
 
-pub(super) fn listening(listener: StdListener) -> anyhow::Result<UnixListener> {
-    // 128 waiting connections, the default, were filled by one uid; more are taken in and judged.
-    rustix::net::listen(&listener, 4096).context("cannot listen")?;
+pub(super) fn listening(listener: StdListener, backlog: i32) -> anyhow::Result<UnixListener> {
+    rustix::net::listen(&listener, backlog).context("cannot listen")?;
     listener.set_nonblocking(true).context("cannot make a socket non-blocking")?;
     UnixListener::from_std(listener).context("cannot watch a socket")
 }

@@ -95,7 +95,6 @@ fn run(options: Options) -> anyhow::Result<()> {
         let gateway = Arc::new(Gateway::load(&options)?);
         let sockets = listen::Sockets::bind(&options)?;
         gpu::reaper::begin(&gateway);
-        let helpers = tokio::spawn(gateway.channel.serve(gateway.channel.bind()?));
         let keeper = tokio::spawn(keep::run(gateway.clone()));
         let reaper = tokio::spawn(gpu::reaper::run(gateway.clone()));
         let measurer = tokio::spawn(disk::run(gateway.clone()));
@@ -104,7 +103,6 @@ fn run(options: Options) -> anyhow::Result<()> {
         tracing::info!(socket = %options.user_socket().display(), "serving");
         listen::say_ready();
         serve::run(gateway, sockets, shutdown).await;
-        helpers.abort();
         keeper.abort();
         reaper.abort();
         measurer.abort();

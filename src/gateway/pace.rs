@@ -1,23 +1,35 @@
-//! How fast one user may have things done: each decision is a line in the log, and whoever writes the most of those would
-//! have everybody else's rotated away.
+//! How fast one user may have things done, which cost the gateway something each time.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
-
-/// What is done at once, after a while of little: a large Compose project comes to a few hundred.
-const BURST: u32 = 500;
-/// And from then on, in a second.
-const EACH_SECOND: u32 = 100;
+use std::time::Duration;
+use tokio::time::Instant;
 
 /// No longer than this is anything kept waiting.
 const LONGEST: Duration = Duration::from_secs(10);
 
 /// When each user's next thing is due, of those who were fast just now.
-#[derive(Debug, Default)]
-pub(super) struct Pace(Mutex<HashMap<u32, Instant>>);
+#[derive(Debug)]
+pub(super) struct Pace {
+    /// What is done at once, after a while of little.
+    burst: u32,
+    /// The time between two things from then on.
+    step: Duration,
+    due: Mutex<HashMap<u32, Instant>>,
+}
 
 impl Pace {
+    pub(super) fn new(burst: u32, each_second: u32) -> Self {
+        let step = Duration::from_secs(1).checked_div(each_second).unwrap_or(Duration::from_secs(1));
+        Self { burst, step, due: Mutex::default() }
+    }
+
+    /// Of what changes something: each decision is a line in the log, and whoever writes the most of those would have
+    /// everybody else's rotated away. A large Compose project comes to a few hundred.
+    pub(super) fn of_changes() -> Self {
+        Self::new(500, 100)
+    }
+
     /// Waits for one user's turn.
     pub(super) async fn keep(&self, uid: u32) {
         let wait = self.due(uid, Instant::now());
@@ -28,15 +40,14 @@ impl Pace {
 
     /// How long the next thing waits. What is due lies as far ahead as a burst reaches, and then things wait for it.
     fn due(&self, uid: u32, now: Instant) -> Duration {
-        let step = Duration::from_secs(1) / EACH_SECOND;
-        let mut due = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut due = self.due.lock().unwrap_or_else(PoisonError::into_inner);
         due.retain(|_, at| *at > now);
         let at = due.entry(uid).or_insert(now);
         let ahead = at.saturating_duration_since(now);
-        let wait = ahead.saturating_sub(step * BURST);
+        let wait = ahead.saturating_sub(self.step * self.burst);
         // Who gives up waiting, again and again, is not kept out for hours.
         if wait < LONGEST {
-            *at += step;
+            *at += self.step;
         }
         wait
     }
@@ -48,18 +59,18 @@ mod tests {
 
     #[test]
     fn a_burst_is_served_at_once_and_then_so_many_a_second() {
-        let (pace, now) = (Pace::default(), Instant::now());
-        for _ in 0..=BURST {
+        let (pace, now) = (Pace::new(500, 100), Instant::now());
+        for _ in 0..=500 {
             assert_eq!(pace.due(1, now), Duration::ZERO);
         }
-        let waits: Vec<Duration> = (0..EACH_SECOND).map(|_| pace.due(1, now)).collect();
+        let waits: Vec<Duration> = (0..100).map(|_| pace.due(1, now)).collect();
         assert_eq!((waits[0], waits[99]), (Duration::from_millis(10), Duration::from_secs(1)));
         assert_eq!(pace.due(2, now), Duration::ZERO);
         // A second later a second's worth has been served.
         assert_eq!(pace.due(1, now + Duration::from_secs(1)), Duration::from_millis(10));
         assert_eq!(pace.due(1, now + Duration::from_secs(60)), Duration::ZERO);
-        assert_eq!(pace.0.lock().unwrap().len(), 1);
-        let last = (0..BURST + 2000).map(|_| pace.due(3, now)).last();
+        assert_eq!(pace.due.lock().unwrap().len(), 1);
+        let last = (0..2500).map(|_| pace.due(3, now)).last();
         assert_eq!(last, Some(LONGEST));
     }
 }

@@ -94,7 +94,14 @@ struct Held {
 #[derive(Debug)]
 pub(super) struct Moment(Arc<Mutex<HashSet<Token>>>);
 
-/// Keeps stages from being tidied away while something relies on them.
+impl Moment {
+    /// What is relied on, or was since then.
+    pub(super) fn relied_on(&self) -> HashSet<Token> {
+        lock(&self.0).clone()
+    }
+}
+
+/// Keeps stages, and a new container's channel, from being tidied away while something relies on them.
 #[derive(Debug)]
 pub(super) struct Hold {
     tokens: Vec<Token>,

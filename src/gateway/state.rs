@@ -11,6 +11,7 @@ use super::staging::Stager;
 use super::wall::Wall;
 use crate::policy::{Limits, Policy, Problems, Who};
 use crate::protocol::place;
+use crate::protocol::stage::Token;
 use anyhow::Context;
 use serde_json::Value;
 use std::fs::{self, Permissions};
@@ -142,7 +143,7 @@ impl Gateway {
             walks: Places::new(1),
             rewrites: Places::new(REWRITES),
             removals: super::removals::Removals::default(),
-            pace: super::pace::Pace::default(),
+            pace: super::pace::Pace::of_changes(),
             tops: Places::new(super::containers::TOPS),
             version: Recent::default(),
             info: Recent::default(),
@@ -190,7 +191,7 @@ impl Gateway {
     }
 
     /// The files every container of this caller's gets, written anew where they differ.
-    pub(super) fn files(&self, peer: &Peer, account: &Account) -> std::io::Result<Files> {
+    pub(super) fn files(&self, peer: &Peer, account: &Account, channel: &Token) -> std::io::Result<Files> {
         let dir = self.state_dir.join("accounts").join(peer.uid().to_string());
         fs::create_dir_all(&dir)?;
         let (uid, login, home) = (peer.uid(), account.login(), account.home().display());
@@ -207,7 +208,7 @@ impl Gateway {
             passwd: write_if_changed(dir.join("passwd"), &passwd)?,
             group: write_if_changed(dir.join("group"), &group)?,
             copy_helper: self.copy_helper.clone(),
-            channel: self.channel.dir().to_owned(),
+            channel: self.channel.make(channel)?,
         })
     }
 }

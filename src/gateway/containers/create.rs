@@ -109,9 +109,10 @@ async fn admit_and_create(
     let volumes = volumes(gateway, peer, &wish.settings.volumes).await?;
     let stages = stage_labels(allowance.mounts())?;
     let tokens: Vec<Token> = stages.iter().map(|stage| stage.token.clone()).collect();
-    let hold = gateway.stager.hold(tokens.clone());
+    let channel = token()?;
+    let hold = gateway.stager.hold(tokens.iter().chain([&channel]).cloned().collect());
     let shown = name.to_string();
-    let parts = (name, image, allowance, gpus, (network, volumes), stages, wish.settings);
+    let parts = (name, image, allowance, gpus, (network, volumes), stages, channel.clone(), wish.settings);
     let made = stage_and_create(gateway, peer, &turn, parts).await;
     drop(hold);
     if let (Ok(id), Some(claim)) = (&made, claim) {
@@ -120,6 +121,7 @@ async fn admit_and_create(
     }
     if made.is_err() {
         unstage(gateway, &tokens).await;
+        gateway.channel.remove(&channel);
     }
     Ok(made?.to_string())
 }
@@ -179,7 +181,7 @@ async fn volumes(gateway: &Gateway, peer: &Peer, asked: &[VolumeAsk]) -> Result<
 }
 
 type Places = (Option<String>, Vec<VolumeGrant>);
-type Parts = (ContainerName, images::Admitted, Allowance, GpuGrant, Places, Vec<StageLabel>, Settings);
+type Parts = (ContainerName, images::Admitted, Allowance, GpuGrant, Places, Vec<StageLabel>, Token, Settings);
 
 async fn stage_and_create(
     gateway: &Gateway,
@@ -187,12 +189,13 @@ async fn stage_and_create(
     turn: &Turn<'_>,
     parts: Parts,
 ) -> Result<ContainerId, Error> {
-    let (name, image, allowance, gpus, (network, volumes), stages, settings) = parts;
+    let (name, image, allowance, gpus, (network, volumes), stages, channel, settings) = parts;
     let account = peer.account()?;
     let staged = stage(gateway, peer, &stages).await?;
     mark::at("create-staged");
-    let files =
-        gateway.files(peer, account).map_err(|error| Error::Internal(format!("account files: {error}")))?;
+    let files = gateway
+        .files(peer, account, &channel)
+        .map_err(|error| Error::Internal(format!("account files: {error}")))?;
     let home = account.home().to_string_lossy().into_owned();
     let homed = stages.iter().any(|stage| stage.target == account.home());
     let mut links = Vec::with_capacity(settings.links.len());
@@ -204,6 +207,7 @@ async fn stage_and_create(
         name,
         image: image.shown,
         image_id: image.id,
+        channel,
         image_labels: image.labels,
         image_env: image.env,
         uid: peer.uid(),
@@ -280,13 +284,18 @@ fn random() -> u64 {
     u64::from_ne_bytes(bytes)
 }
 
+/// One that nobody can know beforehand.
+fn token() -> Result<Token, Error> {
+    let mut bytes = [0u8; 16];
+    rustix::rand::getrandom(&mut bytes, rustix::rand::GetRandomFlags::empty())
+        .map_err(|error| Error::Internal(format!("no randomness: {error}")))?;
+    Ok(Token::from_bytes(bytes))
+}
+
 fn stage_labels(mounts: &[MountGrant]) -> Result<Vec<StageLabel>, Error> {
     let label = |mount: &MountGrant| {
-        let mut bytes = [0u8; 16];
-        rustix::rand::getrandom(&mut bytes, rustix::rand::GetRandomFlags::empty())
-            .map_err(|error| Error::Internal(format!("no randomness: {error}")))?;
         Ok(StageLabel {
-            token: Token::from_bytes(bytes),
+            token: token()?,
             root: mount.root.clone(),
             relative: mount.relative.clone(),
             target: mount.target.clone(),

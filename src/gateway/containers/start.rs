@@ -105,6 +105,12 @@ async fn start_now(
         gateway.engine.ensure_network(peer.uid(), gateway.policy().gateway()).await?;
     }
     stage(gateway, peer, &container.labels().stages).await?;
+    if let Some(channel) = &container.labels().channel {
+        gateway
+            .channel
+            .make(channel)
+            .map_err(|error| Error::Internal(format!("the copy channel: {error}")))?;
+    }
     mark::at("start-staged");
     still_waits(caller)?;
     let asker = Asker { uid: peer.uid(), login: peer.account()?.login() };

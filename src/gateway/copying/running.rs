@@ -14,7 +14,8 @@ use crate::gateway::state::Gateway;
 use crate::protocol::copying::{Ended, PathStat};
 use crate::protocol::escape::escape_line;
 use crate::protocol::path::AskedPath;
-use crate::protocol::place::{CHANNEL_IN_CONTAINER, COPY_IN_CONTAINER};
+use crate::protocol::place::COPY_IN_CONTAINER;
+use crate::protocol::stage::Token;
 use crate::tarball::entry::Owner;
 use axum::body::Body;
 use axum::http::HeaderValue;
@@ -22,7 +23,6 @@ use bytes::{Buf, Bytes, BytesMut};
 use serde_json::Value;
 use std::collections::VecDeque;
 use std::io;
-use std::path::Path;
 use std::sync::Arc;
 use tokio::io::AsyncReadExt;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
@@ -60,16 +60,6 @@ enum From {
     Exec,
 }
 
-/// Whether the container has the directory of this gateway's channel: one that was made earlier may have none.
-fn has_channel(gateway: &Gateway, place: &Place) -> bool {
-    let mounts = place.container.found().summary().get("Mounts").and_then(Value::as_array);
-    mounts.into_iter().flatten().any(|mount| {
-        let path = |key: &str| mount.get(key).and_then(Value::as_str).map(Path::new);
-        path("Destination") == Some(Path::new(CHANNEL_IN_CONTAINER))
-            && path("Source") == Some(gateway.channel.dir())
-    })
-}
-
 impl Helper {
     async fn start(
         gateway: &Gateway,
@@ -79,8 +69,9 @@ impl Helper {
         stdin: bool,
     ) -> Result<Self, Error> {
         peer.account()?;
-        if has_channel(gateway, place)
-            && let Some(helper) = Self::start_through(gateway, peer, place, words).await?
+        // A container that was made before each had a directory of its own has no channel.
+        if let Some(channel) = &place.container.labels().channel
+            && let Some(helper) = Self::start_through(gateway, peer, place, channel, words).await?
         {
             return Ok(helper);
         }
@@ -92,13 +83,25 @@ impl Helper {
         gateway: &Gateway,
         peer: &Peer,
         place: &Place,
+        channel: &Token,
         words: &[&str],
     ) -> Result<Option<Self>, Error> {
-        let mut coming = gateway.channel.expect(peer.uid(), channel::mark()?);
+        let mut coming = match gateway.channel.expect(peer.uid(), channel, channel::mark()?) {
+            Ok(coming) => coming,
+            Err(error) => {
+                tracing::warn!("a copy goes through the engine: {error:#}");
+                return Ok(None);
+            }
+        };
         let words = [words, &["--through", coming.mark.as_str()]].concat();
         let mut helper = Self::exec(gateway, peer, place, &words, false).await?;
         let stream = tokio::select! {
             stream = &mut coming.stream => stream.map_err(|_| Error::Internal("nobody expects the helper".into()))?,
+            () = tokio::time::sleep(channel::ARRIVES) => {
+                // It has read and written nothing, and finds nobody any more.
+                tracing::warn!("a copy goes through the engine: the helper did not reach the channel");
+                return Ok(None);
+            }
             ended = helper.next() => {
                 ended.map_err(inside)?;
                 match helper.end(gateway).await {

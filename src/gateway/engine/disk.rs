@@ -220,6 +220,7 @@ mod tests {
             stages: vec![],
             auto_remove: false,
             tty: false,
+            channel: None,
             image: None,
         };
         json!({ "Id": digit.to_string().repeat(64), "Names": [format!("/ie-{uid}-{name}")], "State": "exited",

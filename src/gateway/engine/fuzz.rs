@@ -32,6 +32,7 @@ pub(in crate::gateway) fn owned(peer: &Peer, cards: &[CardId]) -> Option<Owned> 
         stages: vec![],
         auto_remove: false,
         tty: false,
+        channel: None,
         image: None,
     };
     let name = format!("/ie-{}-web", peer.uid());

@@ -64,6 +64,8 @@ pub(in crate::gateway) struct Labels {
     pub(in crate::gateway) auto_remove: bool,
     /// Its own streams are a terminal, on which there is a place for a word of ours.
     pub(in crate::gateway) tty: bool,
+    /// Its own directory of the copy helper's channel. One that was made before there was this key has none.
+    pub(in crate::gateway) channel: Option<Token>,
     /// The image whose words were looked at before it was made. One that was made before there was this key has none,
     /// and is not started again.
     pub(in crate::gateway) image: Option<ImageId>,
@@ -86,6 +88,7 @@ impl Labels {
             ("stages", serde_json::to_string(&self.stages)?),
             ("rm", self.auto_remove.to_string()),
             ("tty", self.tty.to_string()),
+            ("channel", self.channel.as_ref().map(Token::as_str).unwrap_or_default().to_owned()),
             ("image", self.image.as_ref().map(ImageId::as_str).unwrap_or_default().to_owned()),
         ]
         .into_iter()
@@ -109,6 +112,7 @@ impl Labels {
             auto_remove: get("rm")?.parse().ok()?,
             // One that was made before there was this key has its words too; an image that says it speaks for itself alone.
             tty: get("tty") == Some("true"),
+            channel: get("channel").and_then(|word| Token::try_from(word.to_owned()).ok()),
             image: get("image").and_then(ImageId::parse),
         })
     }
@@ -160,6 +164,7 @@ mod tests {
             }],
             auto_remove: true,
             tty: true,
+            channel: Some(Token::from_bytes([2; 16])),
             image: ImageId::parse(&format!("sha256:{}", "0f".repeat(32))),
         }
     }
@@ -172,7 +177,8 @@ mod tests {
     #[test]
     fn a_missing_label_makes_it_nobodys() {
         let written = labels().write().unwrap();
-        let decides = |key: &&String| ![".version", ".tty", ".image"].iter().any(|end| key.ends_with(end));
+        let decides =
+            |key: &&String| ![".version", ".tty", ".channel", ".image"].iter().any(|end| key.ends_with(end));
         for key in written.keys().filter(decides) {
             let mut fewer = written.clone();
             fewer.remove(key);

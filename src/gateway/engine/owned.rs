@@ -272,6 +272,7 @@ mod tests {
             stages: vec![],
             auto_remove: false,
             tty: false,
+            channel: None,
             image: None,
         };
         json!({ "Id": id.to_string().repeat(64), "Names": [name], "Labels": labels.write().unwrap(), "State": "running" })

@@ -10,7 +10,7 @@ use crate::protocol::amount::Span;
 use crate::protocol::card::CardId;
 use crate::protocol::name::ContainerName;
 use crate::protocol::place;
-use crate::protocol::stage::Access;
+use crate::protocol::stage::{Access, Token};
 use crate::tarball::entry::Owner;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
@@ -24,6 +24,8 @@ pub(in crate::gateway) struct Grant {
     pub(in crate::gateway) image: String,
     /// The same image by its id, as it was looked at.
     pub(in crate::gateway) image_id: ImageId,
+    /// Names the container's own directory of the copy helper's channel.
+    pub(in crate::gateway) channel: Token,
     /// The image's own labels: those under our prefix are blanked.
     pub(in crate::gateway) image_labels: Vec<String>,
     /// The names of the image's own variables.
@@ -132,6 +134,7 @@ impl Grant {
             stages: self.stages.clone(),
             auto_remove: self.settings.auto_remove,
             tty: self.settings.tty,
+            channel: Some(self.channel.clone()),
             image: Some(self.image_id.clone()),
         }
     }
