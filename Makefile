@@ -109,6 +109,7 @@ install:
 	install -D -m 0644 -t $(DESTDIR)$(PREFIX)/share/man/man8 target/man/*.8
 	install -D -m 0644 -t $(DESTDIR)$(PREFIX)/lib/sysusers.d packaging/sysusers.d/ie-container.conf
 	install -D -m 0644 -t $(DESTDIR)$(PREFIX)/lib/tmpfiles.d packaging/tmpfiles.d/ie-container.conf
+	install -D -m 0644 -t $(DESTDIR)$(PREFIX)/lib/sysctl.d packaging/sysctl.d/ie-container.conf
 	for unit in $(UNITS); do \
 	    install -d $(DESTDIR)$(PREFIX)/lib/systemd/system && \
 	    sed 's|@PREFIX@|$(PREFIX)|g' packaging/systemd/$$unit > $(DESTDIR)$(PREFIX)/lib/systemd/system/$$unit || exit 1; \
@@ -128,6 +129,7 @@ uninstall:
 	rm -f $(DESTDIR)$(PREFIX)/share/man/man1/ie-container.1 $(DESTDIR)$(PREFIX)/share/man/man1/ie-container-*.1
 	rm -f $(DESTDIR)$(PREFIX)/share/man/man8/ie-containerd.8 $(DESTDIR)$(PREFIX)/share/man/man8/ie-mountd.8
 	rm -f $(DESTDIR)$(PREFIX)/lib/sysusers.d/ie-container.conf $(DESTDIR)$(PREFIX)/lib/tmpfiles.d/ie-container.conf
+	rm -f $(DESTDIR)$(PREFIX)/lib/sysctl.d/ie-container.conf
 	rm -f $(foreach unit,$(UNITS),$(DESTDIR)$(PREFIX)/lib/systemd/system/$(unit))
 	rm -f $(DESTDIR)$(PREFIX)/share/ie-container/gpus.conf
 	-rmdir $(DESTDIR)$(PREFIX)/libexec/ie-container $(DESTDIR)$(PREFIX)/share/ie-container

@@ -14,6 +14,7 @@ mod host;
 mod network;
 mod process;
 mod rules;
+mod shared;
 mod sockets;
 mod versions;
 
@@ -59,5 +60,6 @@ pub fn examine(subject: &Subject) -> Vec<Finding> {
     files::examine(subject, &mut found);
     network::examine(subject, &mut found);
     gpu::examine(subject, &mut found);
+    shared::examine(subject, &mut found);
     found
 }

@@ -1,7 +1,8 @@
 //! What the name service knows of a uid: login, home, shell, and the groups it may use.
 
 use super::places::Places;
-use nix::unistd::{Gid, Group, Uid, User, getgrouplist};
+use crate::policy::{HOST_GROUPS, HostGroups};
+use nix::unistd::{Gid, Group, Uid, User, getegid, getgrouplist};
 use std::ffi::CString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -21,30 +22,6 @@ pub(super) enum LookupError {
     ForbiddenGroup(u32),
 }
 
-/// Groups whose gid is worth a part of the host: no container gets them, whoever is a member.
-const NEVER: [&str; 20] = [
-    "root",
-    "docker",
-    "disk",
-    "kmem",
-    "shadow",
-    "video",
-    "render",
-    "sudo",
-    "wheel",
-    "adm",
-    "tty",
-    "tape",
-    "lxd",
-    "incus",
-    "libvirt",
-    "kvm",
-    "mem",
-    "staff",
-    "systemd-journal",
-    "ie-container",
-];
-
 /// One gid that enters containers, with its name for the generated `/etc/group`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Membership {
@@ -60,15 +37,17 @@ const AT_ONCE: usize = 4;
 /// Look-ups under way. Each blocks a thread until the name service answers, which may be never: nobody may have so many
 /// of them that none are left for others.
 #[derive(Debug)]
-pub(super) struct LookUps(Places);
-
-impl Default for LookUps {
-    fn default() -> Self {
-        Self(Places::new(AT_ONCE))
-    }
+pub(super) struct LookUps {
+    places: Places,
+    /// The engine's socket: its group is the host's own.
+    engine: PathBuf,
 }
 
 impl LookUps {
+    pub(super) fn new(engine: &Path) -> Self {
+        Self { places: Places::new(AT_ONCE), engine: engine.to_owned() }
+    }
+
     /// The account, or why there is none, after [`PATIENCE`] at the latest. `gids` are the caller's, the primary one
     /// first, for containers; `named` are the groups the policy mentions.
     pub(super) async fn account(
@@ -77,12 +56,14 @@ impl LookUps {
         gids: Vec<u32>,
         named: Vec<String>,
     ) -> Result<Account, LookupError> {
-        self.ask(uid, move || Account::look_up(uid, &gids, &named)).await
+        let engine = self.engine.clone();
+        self.ask(uid, move || Account::look_up(uid, &gids, &named, &engine)).await
     }
 
     /// The account of somebody who is not there: the name service says which groups are theirs.
     pub(super) async fn account_by_uid(&self, uid: u32, named: Vec<String>) -> Result<Account, LookupError> {
-        self.ask(uid, move || Account::look_up(uid, &gids_of_uid(uid)?, &named)).await
+        let engine = self.engine.clone();
+        self.ask(uid, move || Account::look_up(uid, &gids_of_uid(uid)?, &named, &engine)).await
     }
 
     async fn ask(
@@ -90,7 +71,7 @@ impl LookUps {
         uid: u32,
         question: impl FnOnce() -> Result<Account, LookupError> + Send + 'static,
     ) -> Result<Account, LookupError> {
-        let places = self.0.of(uid);
+        let places = self.places.of(uid);
         let look_up = async {
             let place = places.acquire_owned().await.map_err(|_| LookupError::TimedOut)?;
             let look_up = tokio::task::spawn_blocking(move || {
@@ -118,19 +99,19 @@ pub(super) struct Account {
 
 impl Account {
     /// `gids` are the caller's, the primary one first; `named` are the groups the policy mentions.
-    fn look_up(uid: u32, gids: &[u32], named: &[String]) -> Result<Self, LookupError> {
+    fn look_up(uid: u32, gids: &[u32], named: &[String], engine: &Path) -> Result<Self, LookupError> {
         let gid = gids.first().copied().unwrap_or_default();
         let failed = |error: nix::Error| LookupError::Failed(error.to_string());
         let user = User::from_uid(Uid::from_raw(uid)).map_err(failed)?.ok_or(LookupError::NoAccount(uid))?;
         if !plain(&user.name) || !user.dir.to_str().is_some_and(|home| home.starts_with('/') && plain(home)) {
             return Err(LookupError::OddLogin(user.name, uid));
         }
-        let never = gids_of(&NEVER)?;
-        if gid == 0 || never.contains(&gid) {
+        let never = host_groups(engine)?;
+        if never.contains(gid) {
             return Err(LookupError::ForbiddenGroup(uid));
         }
         let mut groups = Vec::new();
-        for &gid in gids.iter().filter(|gid| **gid != 0 && !never.contains(gid)).take(MOST_GROUPS) {
+        for &gid in gids.iter().filter(|gid| !never.contains(**gid)).take(MOST_GROUPS) {
             let name = Group::from_gid(Gid::from_raw(gid)).map_err(failed)?.map(|group| group.name);
             let name = name.filter(|name| plain(name)).unwrap_or_else(|| format!("g{gid}"));
             groups.push(Membership { gid, name });
@@ -186,13 +167,16 @@ fn gids_of_uid(uid: u32) -> Result<Vec<u32>, LookupError> {
     Ok(std::iter::once(user.gid.as_raw()).chain(rest).collect())
 }
 
-fn gids_of(names: &[&str]) -> Result<Vec<u32>, LookupError> {
-    let mut gids = Vec::new();
-    for name in names {
+/// Those that the mount helper refuses, and what the name service calls so.
+fn host_groups(engine: &Path) -> Result<HostGroups, LookupError> {
+    let mut groups = HostGroups::read(engine)
+        .map_err(|error| LookupError::Failed(format!("the host's groups: {error}")))?;
+    groups.add([getegid().as_raw()]);
+    for name in HOST_GROUPS {
         let group = Group::from_name(name).map_err(|error| LookupError::Failed(error.to_string()))?;
-        gids.extend(group.map(|group| group.gid.as_raw()));
+        groups.add(group.map(|group| group.gid.as_raw()));
     }
-    Ok(gids)
+    Ok(groups)
 }
 
 fn named_among(named: &[String], gids: &[u32]) -> Result<Vec<String>, LookupError> {
@@ -212,7 +196,10 @@ mod tests {
 
     #[test]
     fn a_uid_without_an_account_is_nobody() {
-        assert_eq!(Account::look_up(4_000_000_001, &[7], &[]), Err(LookupError::NoAccount(4_000_000_001)));
+        assert_eq!(
+            Account::look_up(4_000_000_001, &[7], &[], Path::new("/nonexistent")),
+            Err(LookupError::NoAccount(4_000_000_001))
+        );
     }
 
     #[test]
@@ -220,14 +207,22 @@ mod tests {
         let games = User::from_name("games").unwrap().unwrap();
         let shadow = Group::from_name("shadow").unwrap().unwrap().gid.as_raw();
         let (uid, gid) = (games.uid.as_raw(), games.gid.as_raw());
-        let account =
-            Account::look_up(uid, &[gid, shadow, 0, 4242], &["shadow".into(), "games".into()]).unwrap();
+        let account = Account::look_up(
+            uid,
+            &[gid, shadow, 0, 4242],
+            &["shadow".into(), "games".into()],
+            Path::new("/nonexistent"),
+        )
+        .unwrap();
         let gids: Vec<u32> = account.groups().iter().map(|group| group.gid).collect();
         assert_eq!(gids, [gid, 4242]);
         // For the policy the name service alone counts: neither a group more nor one less than it says.
         assert_eq!(account.policy_groups(), ["games"]);
-        let without = Account::look_up(uid, &[4242], &["games".into()]).unwrap();
+        let without = Account::look_up(uid, &[4242], &["games".into()], Path::new("/nonexistent")).unwrap();
         assert_eq!(without.policy_groups(), ["games"]);
-        assert_eq!(Account::look_up(uid, &[shadow], &[]), Err(LookupError::ForbiddenGroup(uid)));
+        assert_eq!(
+            Account::look_up(uid, &[shadow], &[], Path::new("/nonexistent")),
+            Err(LookupError::ForbiddenGroup(uid))
+        );
     }
 }

@@ -124,6 +124,7 @@ impl Gateway {
     }
 
     fn of(policy: Policy, paths: Paths) -> anyhow::Result<Self> {
+        let look_ups = super::account::LookUps::new(policy.gateway().engine());
         Ok(Self {
             engine: Engine::new(policy.gateway().engine()),
             policy_path: paths.policy,
@@ -138,7 +139,7 @@ impl Gateway {
             copy_helper: paths.copy_helper,
             pulls: super::images::Pulls::default(),
             leashes: super::leash::Leashes::default(),
-            look_ups: super::account::LookUps::default(),
+            look_ups,
             bodies: super::body::Bodies::default(),
             walks: Places::new(1),
             rewrites: Places::new(REWRITES),

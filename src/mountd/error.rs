@@ -11,6 +11,8 @@ pub(super) enum Error {
     BadRequest(String),
     #[error("uid {0} may not have directories staged here")]
     Uid(u32),
+    #[error("gid {0} is the host's own and never enters a container")]
+    HostGroup(u32),
     #[error("{} is not one of the directories that may be mounted here", shown(.0))]
     NotARoot(PathBuf),
     #[error("{} may be mounted read-only only", shown(.0))]
@@ -76,6 +78,7 @@ impl Error {
             Self::NoIdmap { .. } => Reason::NoIdmap,
             Self::NoAnswer(_) | Self::System { .. } => Reason::System,
             Self::Uid(_)
+            | Self::HostGroup(_)
             | Self::NotARoot(_)
             | Self::ReadOnlyRoot(_)
             | Self::OtherPolicy(_)

@@ -72,10 +72,11 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
     confine::give_up_the_rest()?;
     let signals = block_signals()?;
 
+    let ours = roots::Gateway { uid: gateway, gid: group.as_raw() };
     let roots = roots::Roots::load(&policy)?;
     let _alone = own(&runtime)?;
     let stages = stage::Stages::below(&runtime.join(place::STAGE))?;
-    let mountd = Arc::new(verbs::Mountd::new(policy, roots, stages));
+    let mountd = Arc::new(verbs::Mountd::new(policy, ours, roots, stages));
     let socket = Socket::open(&runtime, group)?;
     start_serving(&mountd, socket.listener.try_clone()?, gateway)?;
     sd_notify::notify(&[sd_notify::NotifyState::Ready]).context("telling systemd")?;

@@ -1,7 +1,7 @@
 //! The directories below which ie-mountd stages, and for whom.
 
 use super::error::Error;
-use crate::policy::{Policy, Problems, Remap, RootKind, StageRoot, UidRange};
+use crate::policy::{HostGroups, Policy, Problems, Remap, RootKind, StageRoot, UidRange};
 use crate::protocol::escape::escape_line;
 use crate::protocol::stage::{Access, Map, Stage};
 use std::collections::BTreeSet;
@@ -11,10 +11,18 @@ use std::path::{Component, Path, PathBuf};
 /// The most gids one stage maps.
 const MOST_GIDS: usize = 64;
 
-/// All roots, and the uids that stages may be made for.
+/// The ids that the gateway has itself, which no stage is for.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Gateway {
+    pub(super) uid: u32,
+    pub(super) gid: u32,
+}
+
+/// All roots, the uids that stages may be made for, and where the engine's socket shows which group may speak to it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Roots {
     uids: UidRange,
+    engine: PathBuf,
     list: Vec<StageRoot>,
     /// Where the ids of containers begin, if the engine gives them a user namespace of their own.
     remap: Option<Remap>,
@@ -38,15 +46,25 @@ impl Roots {
     }
 
     pub(super) fn of(policy: &Policy) -> Self {
-        Self { uids: policy.gateway().uids(), list: policy.roots(), remap: policy.remap() }
+        let gateway = policy.gateway();
+        let (uids, engine) = (gateway.uids(), gateway.engine().to_owned());
+        Self { uids, engine, list: policy.roots(), remap: policy.remap() }
+    }
+
+    /// The gids that no stage maps, as the host has them now.
+    pub(super) fn host_groups(&self, gateway: Gateway) -> Result<HostGroups, Error> {
+        let read = HostGroups::read(&self.engine);
+        let mut groups = read.map_err(Error::system("looking for the host's own groups"))?;
+        groups.add([gateway.gid]);
+        Ok(groups)
     }
 
     /// Decides on a request's words; what they name is looked at when it is opened.
-    pub(super) fn admit(&self, ask: &Stage) -> Result<Admitted, Error> {
-        if !self.uids.contains(ask.uid) {
+    pub(super) fn admit(&self, ask: &Stage, gateway: Gateway, never: &HostGroups) -> Result<Admitted, Error> {
+        if !self.uids.contains(ask.uid) || ask.uid == gateway.uid {
             return Err(Error::Uid(ask.uid));
         }
-        let gids = plain_gids(&ask.gids)?;
+        let gids = plain_gids(&ask.gids, never)?;
         let root = self.named(&ask.root)?.clone();
         if !self.maps_of(&root).any(|map| map == ask.map) {
             return Err(Error::OtherPolicy(root.path));
@@ -101,7 +119,7 @@ impl Admitted {
         self.uid
     }
 
-    /// Each once, the primary one first; never 0.
+    /// Each once, the primary one first; none of the host's own.
     pub(super) fn gids(&self) -> &[u32] {
         &self.gids
     }
@@ -128,12 +146,12 @@ impl Admitted {
     }
 }
 
-fn plain_gids(gids: &[u32]) -> Result<Vec<u32>, Error> {
+fn plain_gids(gids: &[u32], never: &HostGroups) -> Result<Vec<u32>, Error> {
     if gids.is_empty() || gids.len() > MOST_GIDS {
         return Err(Error::BadRequest(format!("a stage has 1 to {MOST_GIDS} gids, not {}", gids.len())));
     }
-    if let Some(bad) = gids.iter().find(|gid| [0, u32::MAX].contains(*gid)) {
-        return Err(Error::BadRequest(format!("gid {bad} is never mapped")));
+    if let Some(bad) = gids.iter().find(|gid| never.contains(**gid)) {
+        return Err(Error::HostGroup(*bad));
     }
     let mut seen = BTreeSet::new();
     Ok(gids.iter().copied().filter(|gid| seen.insert(*gid)).collect())
@@ -163,6 +181,7 @@ mod tests {
         let root = |path: &str, kind| StageRoot { path: path.into(), kind, idmap: true };
         Roots {
             uids: "1000-4294967294".parse().unwrap(),
+            engine: "/nonexistent".into(),
             remap: None,
             list: vec![
                 root("/home", RootKind::Home),
@@ -184,8 +203,16 @@ mod tests {
         }
     }
 
+    const GATEWAY: Gateway = Gateway { uid: 5900, gid: 5900 };
+
+    fn admitted(ask: &Stage) -> Result<Admitted, Error> {
+        let mut never = HostGroups::default();
+        never.add([27, GATEWAY.gid]);
+        roots().admit(ask, GATEWAY, &never)
+    }
+
     fn verdict(ask: &Stage) -> Option<Reason> {
-        match roots().admit(ask).err()?.answer() {
+        match admitted(ask).err()?.answer() {
             crate::protocol::stage::Answer::Refused { reason, .. } => Some(reason),
             other => panic!("{other:?}"),
         }
@@ -198,21 +225,28 @@ mod tests {
             assert_eq!(verdict(&ask(root, relative)), None, "{root} {relative}");
         }
         let twice = Stage { gids: vec![6000, 5001, 6000], ..ask("/home", "ann") };
-        assert_eq!(roots().admit(&twice).unwrap().gids(), [6000, 5001]);
+        assert_eq!(admitted(&twice).unwrap().gids(), [6000, 5001]);
     }
 
     #[test]
     fn only_users_of_the_policy_have_stages() {
-        for uid in [0, 999, 65534, u32::MAX] {
+        for uid in [0, 999, 65534, u32::MAX, GATEWAY.uid] {
             assert_eq!(verdict(&Stage { uid, ..ask("/home", "ann") }), Some(Reason::NotAllowed), "{uid}");
         }
     }
 
     #[test]
-    fn the_root_group_is_never_mapped() {
-        for gids in [vec![], vec![0], vec![5001, 0], vec![u32::MAX], (1..66).collect()] {
-            assert_eq!(verdict(&Stage { gids, ..ask("/home", "ann") }), Some(Reason::BadRequest));
+    fn the_hosts_own_groups_are_never_mapped() {
+        let said = |gids| verdict(&Stage { gids, ..ask("/home", "ann") });
+        for gids in
+            [vec![0], vec![5001, 0], vec![u32::MAX], vec![27], vec![5001, 27], vec![5001, GATEWAY.gid]]
+        {
+            assert_eq!(said(gids), Some(Reason::NotAllowed));
         }
+        for gids in [vec![], (100..165).collect()] {
+            assert_eq!(said(gids), Some(Reason::BadRequest));
+        }
+        assert!(roots().host_groups(GATEWAY).unwrap().contains(GATEWAY.gid));
     }
 
     #[test]
@@ -236,9 +270,9 @@ mod tests {
     fn two_policies_that_differ_stage_nothing() {
         let other = Stage { map: Map::Off, ..ask("/home", "ann") };
         assert_eq!(verdict(&other), Some(Reason::NotAllowed));
-        assert!(roots().admit(&other).unwrap_err().may_be_stale());
-        assert!(roots().admit(&ask("/elsewhere", "x")).unwrap_err().may_be_stale());
-        assert!(!roots().admit(&ask("/home", "..")).unwrap_err().may_be_stale());
+        assert!(admitted(&other).unwrap_err().may_be_stale());
+        assert!(admitted(&ask("/elsewhere", "x")).unwrap_err().may_be_stale());
+        assert!(!admitted(&ask("/home", "..")).unwrap_err().may_be_stale());
     }
 
     #[test]

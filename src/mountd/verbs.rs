@@ -3,7 +3,7 @@
 use super::error::Error;
 use super::idmap::{Maps, NO_SHIFT};
 use super::open::Opener;
-use super::roots::{Admitted, Roots};
+use super::roots::{Admitted, Gateway, Roots};
 use super::say;
 use super::stage::{Made, Stages, Wish};
 use crate::protocol::stage::{Answer, Map, Request, Stage, Token};
@@ -15,6 +15,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 #[derive(Debug)]
 pub(super) struct Mountd {
     policy: PathBuf,
+    gateway: Gateway,
     roots: Mutex<Arc<Roots>>,
     stages: Stages,
     opener: Opener,
@@ -22,9 +23,10 @@ pub(super) struct Mountd {
 }
 
 impl Mountd {
-    pub(super) fn new(policy: PathBuf, roots: Roots, stages: Stages) -> Self {
+    pub(super) fn new(policy: PathBuf, gateway: Gateway, roots: Roots, stages: Stages) -> Self {
         Self {
             policy,
+            gateway,
             roots: Mutex::new(Arc::new(roots)),
             stages,
             opener: Opener::default(),
@@ -60,11 +62,14 @@ impl Mountd {
 
     /// By the roots in force. The gateway may have read the file anew, and nobody have told us: then we do so, too.
     fn admit(&self, ask: &Stage) -> Result<Admitted, Error> {
-        let roots = || Arc::clone(&self.roots.lock().unwrap_or_else(PoisonError::into_inner));
-        match roots().admit(ask) {
+        let by_now = || {
+            let roots = Arc::clone(&self.roots.lock().unwrap_or_else(PoisonError::into_inner));
+            roots.admit(ask, self.gateway, &roots.host_groups(self.gateway)?)
+        };
+        match by_now() {
             Err(error) if error.may_be_stale() => {
                 self.reload();
-                roots().admit(ask)
+                by_now()
             }
             admitted => admitted,
         }

@@ -4,7 +4,8 @@
 //! - [`Policy::limits`] lays the tables over each other for one caller; each value keeps its [`Source`].
 //! - [`Limits::admit`] turns an [`Ask`] and a [`Usage`] into an [`Allowance`] or a refusal that names the rule.
 //!
-//! Nothing here knows an engine, a socket, a user database or a clock: today's date is an argument.
+//! Nothing here knows an engine, a name service or a clock: today's date is an argument. [`HostGroups`] alone reads
+//! something else of the host, for both programs.
 #![allow(
     clippy::result_large_err,
     reason = "a request is refused once; its words cross a socket right after"
@@ -18,6 +19,7 @@ mod disk;
 mod file;
 mod gateway;
 mod gpus;
+mod host_groups;
 mod images;
 mod layer;
 mod lease;
@@ -51,6 +53,7 @@ pub use cap::{Amount, Cap};
 pub use disk::Room;
 pub use gateway::{Gateway, HomeRoot, Pool, UidRange, Userns};
 pub use gpus::{Driver, Gpus, ListedGpu};
+pub use host_groups::{HOST_GROUPS, HostGroups};
 pub use lease::WeekUsed;
 pub use limits::{Limits, Value, Who};
 pub use mounts::MountGrant;

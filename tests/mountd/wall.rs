@@ -1,6 +1,6 @@
 //! What a stage lets through: its user's own work, and nothing of anybody else's.
 
-use crate::site::{ANN, BOB, Site, TEAM, make_dir, mount_at, set_mode};
+use crate::site::{ANN, BOB, GATEWAY, Site, TEAM, make_dir, mount_at, set_mode};
 use ie_container::protocol::stage::{Access, Map, Reason, Stage};
 use nix::mount::{MsFlags, mount};
 use std::fs;
@@ -196,4 +196,36 @@ fn a_stage_is_of_the_directory_and_not_of_the_path() {
     std::os::unix::fs::symlink("/etc", &home).unwrap();
     assert_eq!(fs::read_to_string(path.join("mine")).unwrap(), "text");
     assert!(!path.join("passwd").exists() && Path::new("/etc/passwd").exists());
+}
+
+/// Whatever the gateway asks for: a container with such a gid would have a part of the host.
+#[test]
+fn the_hosts_own_groups_enter_no_stage() {
+    let mut site = Site::new();
+    let (homes, engine) = (site.base.join("homes"), site.base.join("engine.sock"));
+    site.write_policy(&format!("homes = [{homes:?}]\nengine = \"unix://{}\"", engine.display()));
+    site.start();
+    let refused = |gids: &[u32]| {
+        let (reason, said) = site.refused(Stage { gids: gids.to_vec(), ..site.wish(1, "ann") });
+        assert!(
+            reason == Reason::NotAllowed && said.contains("never enters a container"),
+            "{gids:?}: {said}"
+        );
+    };
+    let named = |name: &str| nix::unistd::Group::from_name(name).unwrap().unwrap().gid.as_raw();
+    for gid in [named("disk"), named("shadow"), named("sudo"), GATEWAY, 0] {
+        refused(&[ANN, TEAM, gid]);
+        refused(&[gid, ANN]);
+    }
+    // Whoever has the group of the engine's socket is the host's root, whatever it is called.
+    let path = site.staged(site.wish(2, "ann"));
+    let _engine = std::os::unix::net::UnixListener::bind(&engine).unwrap();
+    chown(&engine, None, Some(TEAM)).unwrap();
+    refused(&[ANN, TEAM]);
+    site.staged(Stage { gids: vec![ANN], ..site.wish(3, "ann") });
+    assert!(path.exists());
+    // Nor is anything staged for the gateway itself, though the policy's range has its uid.
+    make_dir(&homes.join("gateway"), GATEWAY, 0o700);
+    let (reason, said) = site.refused(Stage { uid: GATEWAY, gids: vec![ANN], ..site.wish(4, "gateway") });
+    assert!(reason == Reason::NotAllowed && said.contains("uid 5900 may not"), "{said}");
 }
