@@ -36,6 +36,7 @@ mod options;
 mod pace;
 mod peer;
 mod places;
+mod ports;
 mod reasons;
 mod recent;
 mod reference;

@@ -66,6 +66,7 @@ pub(super) struct Gateway {
     /// Answers that are whole in memory, per uid.
     pub(super) answers: Places,
     born: Instant,
+    pub(super) ports: super::ports::Desk,
     pub(super) gpus: super::gpu::service::Gpus,
     /// What has been stopped for so long that it goes soon.
     pub(super) marks: super::expiry::Marks,
@@ -130,6 +131,7 @@ impl Gateway {
             stager: Stager::new(paths.mountd),
             wall: Wall::told_by(paths.wall),
             channel: Channel::open(&paths.state)?,
+            ports: super::ports::Desk::default(),
             gpus: super::gpu::service::Gpus::open(&paths.state)?,
             marks: marks(&paths.state)?,
             reasons: reasons(&paths.state)?,

@@ -8,6 +8,7 @@ use crate::gateway::error::Error;
 use crate::gateway::gpu::desk::{Asker, Claim};
 use crate::gateway::images;
 use crate::gateway::peer::Peer;
+use crate::gateway::ports::{Look, PortClaim};
 use crate::gateway::staging::Staged;
 use crate::gateway::state::Gateway;
 use crate::gateway::task::to_the_end;
@@ -71,7 +72,7 @@ pub(in crate::gateway) async fn plan(
     let wish = wish(peer, &CreateQuery { name, ..CreateQuery::default() }, body)?;
     let image = images::admit(gateway, peer, &wish.image).await?;
     let turn = turn(gateway, peer).await?;
-    let (name, allowance) = admit(gateway, peer, &turn, &wish, &image).await?;
+    let (name, allowance, _look) = admit(gateway, peer, &turn, &wish, &image).await?;
     let mounts = allowance.mounts().iter().map(|mount| {
         json!({ "Source": mount.root.join(&mount.relative), "Target": mount.target, "Mode": mount.access })
     });
@@ -99,7 +100,8 @@ async fn admit_and_create(
 ) -> Result<String, Error> {
     let image = images::admit(gateway, peer, &wish.image).await?;
     let turn = turn(gateway, peer).await?;
-    let (name, allowance) = admit(gateway, peer, &turn, &wish, &image).await?;
+    let (name, allowance, look) = admit(gateway, peer, &turn, &wish, &image).await?;
+    let ports = look.map(|look| look.claim(allowance.ports())).transpose()?.unwrap_or_default();
     mark::at("create-admitted");
     let (claim, gpus) = gpus(gateway, peer, &wish, time)?.unzip();
     let gpus = gpus.unwrap_or_default();
@@ -111,7 +113,7 @@ async fn admit_and_create(
     let tokens: Vec<Token> = stages.iter().map(|stage| stage.token.clone()).collect();
     let hold = gateway.stager.hold(tokens.clone());
     let shown = name.to_string();
-    let parts = (name, image, allowance, gpus, (network, volumes), stages, wish.settings);
+    let parts = (name, image, (allowance, ports), gpus, (network, volumes), stages, wish.settings);
     let made = stage_and_create(gateway, peer, &turn, parts).await;
     drop(hold);
     if let (Ok(id), Some(claim)) = (&made, claim) {
@@ -179,7 +181,8 @@ async fn volumes(gateway: &Gateway, peer: &Peer, asked: &[VolumeAsk]) -> Result<
 }
 
 type Places = (Option<String>, Vec<VolumeGrant>);
-type Parts = (ContainerName, images::Admitted, Allowance, GpuGrant, Places, Vec<StageLabel>, Settings);
+type Granted = (Allowance, PortClaim);
+type Parts = (ContainerName, images::Admitted, Granted, GpuGrant, Places, Vec<StageLabel>, Settings);
 
 async fn stage_and_create(
     gateway: &Gateway,
@@ -187,7 +190,7 @@ async fn stage_and_create(
     turn: &Turn<'_>,
     parts: Parts,
 ) -> Result<ContainerId, Error> {
-    let (name, image, allowance, gpus, (network, volumes), stages, settings) = parts;
+    let (name, image, (allowance, ports), gpus, (network, volumes), stages, settings) = parts;
     let account = peer.account()?;
     let staged = stage(gateway, peer, &stages).await?;
     mark::at("create-staged");
@@ -211,6 +214,7 @@ async fn stage_and_create(
         login: account.login().to_owned(),
         home: homed.then_some(home),
         allowance,
+        ports,
         gpus,
         network,
         volumes,
@@ -220,7 +224,11 @@ async fn stage_and_create(
         settings,
         files,
     };
-    let id = turn.create(&grant).await?;
+    let id = turn.create(&grant).await.inspect_err(|error| {
+        if !error.is_said() {
+            grant.ports.linger();
+        }
+    })?;
     mark::at("create-made");
     if let Err(error) = gateway.engine.give_volumes(&id, &grant).await {
         turn.undo(&id).await;
@@ -230,15 +238,21 @@ async fn stage_and_create(
     Ok(id)
 }
 
-async fn admit(
-    gateway: &Gateway,
+/// What is granted; and where ports are, the look at everybody's by which they were chosen, which keeps others waiting.
+async fn admit<'g>(
+    gateway: &'g Gateway,
     peer: &Peer,
     turn: &Turn<'_>,
     wish: &Wish,
     image: &images::Admitted,
-) -> Result<(ContainerName, Allowance), Error> {
+) -> Result<(ContainerName, Allowance, Option<Look<'g>>), Error> {
     let limits = gateway.limits(peer.account()?);
-    let usage = turn.usage(peer, !wish.ports.is_empty()).await?;
+    let usage = turn.usage(peer).await?;
+    let look = match wish.ports.is_empty() {
+        true => None,
+        false => Some(gateway.ports.look(&gateway.engine).await?),
+    };
+    let usage = Usage { taken_ports: look.as_ref().map(Look::taken).unwrap_or_default(), ..usage };
     let name = free_name(&usage, wish.name.as_ref())?;
     let ask = Ask {
         image: image.ask.clone(),
@@ -258,7 +272,7 @@ async fn admit(
             .as_ref()
             .map_or(0, |wish| u32::try_from(gateway.gpus.wanted(wish, &limits).count()).unwrap_or(u32::MAX)),
     };
-    Ok((name, limits.admit(&usage, &ask)?))
+    Ok((name, limits.admit(&usage, &ask)?, look))
 }
 
 /// The wished name if it is free among the caller's, or a new one of two words.

@@ -46,11 +46,12 @@ pub(in crate::gateway) async fn start(
     .inspect(|_| drop(waiting))
 }
 
-/// What no other container changes: the image, today's lists, the wall. Asked before any lock, as the first start of an
-/// image takes a moment longer.
+/// What no other container that runs changes: the image, today's lists, the ports, the wall. Asked before any lock, as the
+/// first start of an image takes a moment longer.
 async fn may_start(gateway: &Gateway, peer: &Peer, container: &Owned) -> Result<Limits, Error> {
     let limits = gateway.limits(peer.account()?);
     limits.still_allows(&container.used(), &standing(gateway, container).await?)?;
+    gateway.ports.ask_again(&gateway.engine, container).await?;
     gateway.engine.look_through(container).await?;
     if container.networked() {
         gateway.wall.stands()?;
@@ -95,6 +96,7 @@ async fn start_now(
         return Ok(StatusCode::NOT_MODIFIED);
     }
     limits.readmit(&used, &container.used())?;
+    gateway.ports.ask_again(&gateway.engine, &container).await?;
     still_waits(caller)?;
     let container = &container;
     audit::allowed(Some(peer), "start", container.id().as_str());

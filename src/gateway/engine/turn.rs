@@ -17,7 +17,8 @@ use tokio::sync::{Mutex, OwnedMutexGuard};
 
 /// One user's right to count and create, held until it is dropped.
 ///
-/// Quotas are each user's own, so one lock per uid is enough, and nobody waits for somebody else's slow create.
+/// Quotas are each user's own, so one lock per uid is enough for them, and nobody waits for somebody else's slow create. What
+/// is everybody's has a lock over all: ports and cards a desk, networks theirs.
 pub(in crate::gateway) struct Turn<'a> {
     engine: &'a Engine,
     uid: u32,
@@ -93,19 +94,13 @@ impl Engine {
 }
 
 impl Turn<'_> {
-    /// What the caller's containers hold, and, where ports are asked for, which host ports anybody's hold.
-    pub(in crate::gateway) async fn usage(&self, peer: &Peer, ports: bool) -> Result<Usage, EngineError> {
+    /// What the caller's containers hold. Which ports are anybody's the desk of ports says.
+    pub(in crate::gateway) async fn usage(&self, peer: &Peer) -> Result<Usage, EngineError> {
         debug_assert_eq!(peer.uid(), self.uid);
-        let usage = self.engine.usage(peer).await?;
-        let taken_ports = if ports {
-            self.engine.everyones().await?.iter().flat_map(|found| found.labels().ports.clone()).collect()
-        } else {
-            Default::default()
-        };
-        Ok(Usage { taken_ports, ..usage })
+        self.engine.usage(peer).await
     }
 
-    /// The same without ports, and the caller's container of this id as it is now.
+    /// The same, and the caller's container of this id as it is now.
     pub(in crate::gateway) async fn usage_and(
         &self,
         peer: &Peer,
