@@ -72,6 +72,14 @@ impl Error {
         Refusal::new("forbidden", format!("{field} is not allowed here: {reason}")).rule(field).into()
     }
 
+    /// The name is that of something of an account that had the uid before.
+    pub(super) fn left_name(name: &str) -> Self {
+        let what = format!("the name {name} is in use by what an account has left that had your uid before");
+        Refusal::new("conflict", what)
+            .hint("choose another, or ask your administrator to remove what was left")
+            .into()
+    }
+
     /// No wildcard: a new error must choose what it reveals.
     fn status(&self) -> StatusCode {
         match self {

@@ -21,6 +21,7 @@ mod gpus;
 mod images;
 mod layer;
 mod lease;
+mod left;
 mod limits;
 mod mounts;
 mod node;

@@ -154,7 +154,7 @@ async fn network(gateway: &Gateway, peer: &Peer, word: &NetworkWord) -> Result<O
         NetworkWord::Nothing => Ok(None),
         NetworkWord::Own => {
             gateway.wall.stands()?;
-            gateway.engine.ensure_network(peer.uid(), gateway.policy().gateway()).await?;
+            gateway.engine.ensure_network(peer, gateway.policy().gateway()).await?;
             Ok(Some(network_name(peer.uid())))
         }
         NetworkWord::Named(word) => {
@@ -277,8 +277,12 @@ async fn admit<'g>(
 
 /// The wished name if it is free among the caller's, or a new one of two words.
 fn free_name(usage: &Usage, wished: Option<&ContainerName>) -> Result<ContainerName, Error> {
-    let taken = |name: &str| usage.containers.iter().any(|used| used.name == name);
+    let having = |name: &str| usage.containers.iter().find(|used| used.name == name);
+    let taken = |name: &str| having(name).is_some();
     match wished {
+        Some(name) if having(name.as_str()).is_some_and(|used| used.left_by.is_some()) => {
+            Err(Error::left_name(name.as_str()))
+        }
         Some(name) if taken(name.as_str()) => Err(Error::Conflict(format!(
             "the name {name} is in use by one of your containers; remove it (ie-container rm {name}) or choose another"
         ))),
@@ -364,6 +368,10 @@ impl From<crate::gateway::engine::NetworkError> for Error {
             NetworkError::PoolEmpty(..) => crate::protocol::report::Refusal::new("quota", error.to_string())
                 .rule("gateway.networks")
                 .hint("use --network none, or ask the admin for a larger pool")
+                .into(),
+            NetworkError::NotYours(_) => crate::protocol::report::Refusal::new("conflict", error.to_string())
+                .rule("network")
+                .hint("ask your administrator to remove its containers, or use --network none")
                 .into(),
         }
     }

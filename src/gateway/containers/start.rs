@@ -104,7 +104,7 @@ async fn start_now(
     let _hold = gateway.stager.hold(tokens(container.found()));
     // A network that was made by name is its owner's to keep.
     if container.networked() && container.on_own_network() {
-        gateway.engine.ensure_network(peer.uid(), gateway.policy().gateway()).await?;
+        gateway.engine.ensure_network(peer, gateway.policy().gateway()).await?;
     }
     stage(gateway, peer, &container.labels().stages).await?;
     mark::at("start-staged");

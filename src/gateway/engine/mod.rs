@@ -20,6 +20,7 @@ mod runs;
 mod spec;
 mod things;
 mod turn;
+mod whose;
 mod wire;
 
 pub(super) use copied::Copying;
@@ -31,7 +32,7 @@ pub(super) use label::{Labels, PREFIX, StageLabel, stage_tokens};
 pub(super) use line::read_lines;
 pub(super) use look::LookError;
 pub(super) use network::{NetworkError, network_name};
-pub(super) use owned::{Found, Owned, pick, pick_by_id};
+pub(super) use owned::{Containers, Found, Owned, pick, pick_by_id};
 pub(super) use patience::{Patience, in_time};
 pub(super) use spec::{Files, GpuGrant, Grant, VolumeGrant, exec_body};
 pub(super) use things::{NetworkWish, OwnedNetwork, OwnedVolume, short_network, short_volume, without_ours};

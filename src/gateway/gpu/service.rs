@@ -12,7 +12,7 @@ use crate::gateway::answer::clock;
 use crate::gateway::engine::{ContainerId, Owned};
 use crate::gateway::error::Error;
 use crate::gateway::recent::Recent;
-use crate::policy::{Limits, WeekUsed};
+use crate::policy::{Limits, Used, WeekUsed};
 use crate::protocol::amount::Span;
 use crate::protocol::card::CardId;
 use crate::protocol::name::ContainerName;
@@ -152,10 +152,20 @@ impl Gpus {
         leased: &[Holder],
         now: Timestamp,
     ) -> Result<(), Error> {
-        let own = leased.iter().filter(|holder| holder.uid == asker.uid);
-        let leased = own.map(|holder| (holder.container.clone(), holder.cards.len()));
+        let gpus = |cards: usize| u32::try_from(cards).unwrap_or(u32::MAX);
+        let leased = leased.iter().filter(|holder| holder.uid == asker.uid).map(|holder| Used {
+            name: holder.container.clone(),
+            gpus: gpus(holder.cards.len()),
+            left_by: (holder.login != asker.login).then(|| holder.login.clone()),
+            ..Used::default()
+        });
         let kept = self.desk.kept(asker.uid, wanted, by, now);
-        let held: Vec<_> = leased.chain(kept.iter().cloned()).collect();
+        let keeps = kept.iter().map(|(name, cards)| Used {
+            name: name.clone(),
+            gpus: gpus(*cards),
+            ..Used::default()
+        });
+        let held: Vec<_> = leased.chain(keeps).collect();
         let fits = limits.room_for_cards(&held, wanted.count());
         Ok(fits.map_err(|no| match kept.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>() {
             // The policy's own hint fits: what runs is to be stopped.
