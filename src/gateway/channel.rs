@@ -9,6 +9,8 @@ use super::error::Error;
 use super::listen;
 use super::peer;
 use super::serve::{self, Open};
+use super::shelf;
+use super::state::Gateway;
 use crate::protocol::leash::Mark;
 use crate::protocol::place;
 use anyhow::Context;
@@ -24,6 +26,8 @@ use tokio::sync::oneshot;
 
 /// How long a helper may take to say its mark.
 pub(super) const PATIENCE: Duration = Duration::from_secs(5);
+/// When its socket is tried again.
+const AGAIN: Duration = Duration::from_secs(5);
 /// Connections of one uid that have not said a mark; more are dropped unheard.
 const MOST_UNHEARD: usize = 16;
 
@@ -70,12 +74,8 @@ impl Drop for Coming {
 }
 
 impl Channel {
-    pub(super) fn open(state: &Path) -> anyhow::Result<Self> {
-        let dir = state.join("channel");
-        fs::create_dir_all(&dir)
-            .and_then(|()| fs::set_permissions(&dir, Permissions::from_mode(0o755)))
-            .with_context(|| format!("cannot make {}", dir.display()))?;
-        Ok(Self { dir, expected: Arc::default() })
+    pub(super) fn of(state: &Path) -> Self {
+        Self { dir: state.join("channel"), expected: Arc::default() }
     }
 
     /// What each container gets.
@@ -84,7 +84,14 @@ impl Channel {
     }
 
     pub(super) fn bind(&self) -> anyhow::Result<UnixListener> {
-        listen::listening(listen::bind(&self.dir.join(place::CHANNEL_SOCKET), 0o666)?)
+        shelf::dir(&self.dir)
+            .and_then(|()| fs::set_permissions(&self.dir, Permissions::from_mode(0o755)))
+            .with_context(|| format!("cannot make {}", self.dir.display()))?;
+        let socket = self.dir.join(place::CHANNEL_SOCKET);
+        if socket.is_dir() {
+            shelf::set_aside(&socket, "it is a directory");
+        }
+        listen::listening(listen::bind(&socket, 0o666)?)
     }
 
     /// A helper of this user's will come.
@@ -114,6 +121,21 @@ impl Channel {
                 drop(place);
             });
         })
+    }
+}
+
+/// Runs for ever. Without its socket, as on a full disk, copies go through the engine until it can be made.
+pub(super) async fn run(gateway: Arc<Gateway>, mut bound: anyhow::Result<UnixListener>) {
+    let mut told = false;
+    loop {
+        match bound {
+            Ok(listener) => return gateway.channel.serve(listener).await,
+            Err(error) if !told => tracing::error!("copies go through the engine for now: {error:#}"),
+            Err(_) => {}
+        }
+        told = true;
+        tokio::time::sleep(AGAIN).await;
+        bound = gateway.channel.bind();
     }
 }
 

@@ -26,6 +26,8 @@ mod gpu;
 mod images;
 mod keep;
 mod kept;
+#[cfg(test)]
+mod laws;
 mod leash;
 mod linger;
 mod listen;
@@ -43,6 +45,7 @@ mod reference;
 mod removals;
 mod routes;
 mod serve;
+mod shelf;
 mod staging;
 mod state;
 mod system;
@@ -96,7 +99,7 @@ fn run(options: Options) -> anyhow::Result<()> {
         let gateway = Arc::new(Gateway::load(&options)?);
         let sockets = listen::Sockets::bind(&options)?;
         gpu::reaper::begin(&gateway);
-        let helpers = tokio::spawn(gateway.channel.serve(gateway.channel.bind()?));
+        let helpers = tokio::spawn(channel::run(gateway.clone(), gateway.channel.bind()));
         let keeper = tokio::spawn(keep::run(gateway.clone()));
         let reaper = tokio::spawn(gpu::reaper::run(gateway.clone()));
         let measurer = tokio::spawn(disk::run(gateway.clone()));

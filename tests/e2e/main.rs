@@ -36,6 +36,7 @@ mod refusals;
 mod restart;
 mod run;
 mod staging;
+mod state;
 mod streams;
 mod suite;
 mod volume;
@@ -63,6 +64,7 @@ fn main() -> ExitCode {
         cp::tests(),
         channel::tests(),
         staging::tests(),
+        state::tests(),
         policy::tests(),
         admin::tests(),
         attacks::tests().into_iter().flatten().collect(),

@@ -227,9 +227,11 @@ fn what_was_left_under_a_uid_counts() {
         ann.docker("network create secret-net"),
         ann.docker("volume create secret-data"),
     ];
-    let small =
-        [ann.run("run -d --network none --name own busybox:test sleep 1000"), ann.run("rename own secret-1")];
-    let memory = ann.run("run --rm --network none --memory 255m --memory 256m busybox:test true");
+    let small = [
+        ann.run("run -d --network none --memory 200m --name own busybox:test sleep 1000"),
+        ann.run("rename own secret-1"),
+    ];
+    let memory = ann.run("run --rm --network none --memory 200m busybox:test true");
     let last = ann.run("create --network none busybox:test true");
     let full = ann.run("create --network none busybox:test true");
     world.rename_account_back(&ann, "new");

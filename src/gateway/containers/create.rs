@@ -194,8 +194,7 @@ async fn stage_and_create(
     let account = peer.account()?;
     let staged = stage(gateway, peer, &stages).await?;
     mark::at("create-staged");
-    let files =
-        gateway.files(peer, account).map_err(|error| Error::Internal(format!("account files: {error}")))?;
+    let files = gateway.files(peer, account).map_err(|error| Error::State("your account files", error))?;
     let home = account.home().to_string_lossy().into_owned();
     let homed = stages.iter().any(|stage| stage.target == account.home());
     let mut links = Vec::with_capacity(settings.links.len());

@@ -31,10 +31,14 @@ pub(super) use id::{ContainerId, ExecId, ImageId, NetworkId};
 pub(super) use label::{Labels, PREFIX, StageLabel, stage_tokens};
 pub(super) use line::read_lines;
 pub(super) use look::LookError;
+#[cfg(test)]
+pub(super) use network::{Block, block, free_subnet};
 pub(super) use network::{NetworkError, network_name};
 pub(super) use owned::{Containers, Found, Owned, pick, pick_by_id};
 pub(super) use patience::{Patience, in_time};
 pub(super) use spec::{Files, GpuGrant, Grant, VolumeGrant, exec_body};
+#[cfg(test)]
+pub(super) use things::free_bridge;
 pub(super) use things::{NetworkWish, OwnedNetwork, OwnedVolume, short_network, short_volume, without_ours};
 pub(super) use turn::Turn;
 pub(super) use wire::{Body, Target, read};

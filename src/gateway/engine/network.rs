@@ -27,14 +27,14 @@ pub(in crate::gateway) fn network_name(uid: u32) -> String {
 }
 
 /// An IPv4 block as first and last address.
-type Block = (u32, u32);
+pub(in crate::gateway) type Block = (u32, u32);
 
 fn span(pool: Pool) -> Block {
     let first = u32::from(pool.network());
     (first, first | u32::MAX.checked_shr(u32::from(pool.prefix())).unwrap_or(0))
 }
 
-fn block(cidr: &str) -> Option<Block> {
+pub(in crate::gateway) fn block(cidr: &str) -> Option<Block> {
     let (address, length) = cidr.split_once('/')?;
     let address = u32::from(address.parse::<Ipv4Addr>().ok()?);
     let length: u32 = length.parse().ok().filter(|length| *length <= 32)?;
@@ -49,7 +49,7 @@ fn block_of(network: &Value) -> Option<Vec<Block>> {
 }
 
 /// The first subnet of the policy's pool that no network has.
-fn free_subnet(site: &Gateway, taken: &[Block]) -> Result<String, NetworkError> {
+pub(in crate::gateway) fn free_subnet(site: &Gateway, taken: &[Block]) -> Result<String, NetworkError> {
     let (pool, size) = (site.networks(), site.network_size());
     let free = (0..).map_while(|index| pool.subnet(index, size)).find(|subnet| {
         let (first, last) = span(*subnet);

@@ -144,6 +144,11 @@ impl OwnedVolume {
     }
 }
 
+/// A name for an interface that no network has: 15 bytes at most, for every uid.
+pub(in crate::gateway) fn free_bridge(uid: u32, taken: &[&str]) -> Option<String> {
+    (1..100).map(|number| format!("ie{uid}-{number}")).find(|name| !taken.contains(&name.as_str()))
+}
+
 /// Labels of a caller's, and ours.
 fn labels(peer: &Peer, login: &str, asked: &BTreeMap<String, String>) -> BTreeMap<String, String> {
     let mut labels = asked.clone();
@@ -215,9 +220,7 @@ impl Engine {
         let listed = self.everyones_networks(Target::new("/networks")).await?;
         let taken: Vec<&str> =
             listed.iter().filter_map(|network| network.get("Options")?.get(BRIDGE)?.as_str()).collect();
-        // An interface's name has 15 bytes at most: this one has at most 15 for every uid.
-        let bridge =
-            (1..100).map(|n| format!("ie{}-{n}", peer.uid())).find(|name| !taken.contains(&name.as_str()));
+        let bridge = free_bridge(peer.uid(), &taken);
         let bridge = bridge.ok_or_else(|| EngineError::Odd("no name is left for an interface".into()))?;
         let body = |subnet: &str| {
             json!({

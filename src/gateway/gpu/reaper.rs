@@ -42,6 +42,7 @@ pub(in crate::gateway) async fn run(gateway: Arc<Gateway>) {
             looked = Instant::now();
         }
         leases(&gateway, &mut ending);
+        gateway.gpus.catch_up();
         gateway.gpus.serve();
     }
 }
@@ -175,8 +176,8 @@ pub(in crate::gateway) async fn reconcile(
                 warned: Vec::new(),
             };
             tracing::warn!(container = found.id().as_str(), "a lease was missing and is made again");
-            if let Err(error) = gateway.gpus.leases.put(found.id(), lease) {
-                tracing::error!("a lease cannot be written: {error}");
+            if let Err(error) = gateway.gpus.leases.hold(found.id(), lease) {
+                tracing::error!("a lease cannot be written yet: {error}");
             }
         }
     }
@@ -257,7 +258,7 @@ mod tests {
     #[test]
     fn each_lease_of_a_container_ends_once() {
         let dir = tempfile::tempdir().unwrap();
-        let (leases, mut ending) = (Leases::open(dir.path()).unwrap(), Ending::default());
+        let (leases, mut ending) = (Leases::open(dir.path()), Ending::default());
         let id = ContainerId::parse(&"a".repeat(64)).unwrap();
         let lease = |since: i64| Lease {
             uid: 1000,
@@ -271,11 +272,11 @@ mod tests {
         leases.put(&id, lease(0)).unwrap();
         assert!(ending.begin(&id, &lease(0)) && !ending.begin(&id, &lease(0)));
         // Ended and started again between two looks.
-        leases.end(&id, |_| ());
+        leases.end(&id);
         leases.put(&id, lease(5)).unwrap();
         ending.retain(&leases);
         assert!(ending.begin(&id, &lease(5)) && !ending.begin(&id, &lease(5)));
-        leases.end(&id, |_| ());
+        leases.end(&id);
         ending.retain(&leases);
         assert!(ending.0.is_empty());
     }

@@ -11,16 +11,18 @@ use super::terminals::Terminals;
 use crate::gateway::answer::clock;
 use crate::gateway::engine::{ContainerId, Owned};
 use crate::gateway::error::Error;
+use crate::gateway::mark;
 use crate::gateway::recent::Recent;
 use crate::policy::{Limits, Used, WeekUsed};
 use crate::protocol::amount::Span;
 use crate::protocol::card::CardId;
 use crate::protocol::name::ContainerName;
 use crate::protocol::report::Refusal;
-use anyhow::Context;
 use jiff::Timestamp;
 use std::collections::HashSet;
+use std::io;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use tokio::sync::watch;
 
@@ -38,24 +40,26 @@ pub(in crate::gateway) struct Gpus {
     /// Held from looking at who has which card to having written the decision down: in between, a card would be free for
     /// everybody who looks.
     deciding: Mutex<()>,
+    /// Hours could not be written, and the log says so.
+    owing: AtomicBool,
     /// Counts what may let somebody in the line go on.
     changed: watch::Sender<u64>,
 }
 
 impl Gpus {
-    pub(in crate::gateway) fn open(state: &Path) -> anyhow::Result<Self> {
-        let (leases, hours) = (state.join("leases"), state.join("gpu-hours"));
-        let leases = Leases::open(&leases).with_context(|| format!("cannot read {}", leases.display()))?;
-        let hours = Hours::open(&hours).with_context(|| format!("cannot make {}", hours.display()))?;
+    pub(in crate::gateway) fn open(state: &Path) -> Self {
+        let leases = Leases::open(&state.join("leases"));
+        let hours = Hours::open(&state.join("gpu-hours"));
         for (id, lease) in leases.all().iter().filter(|(id, lease)| hours.has(id, lease)) {
             tracing::info!(
                 uid = lease.uid,
                 container = id.as_str(),
                 "a lease was over, and only its file left"
             );
-            leases.end(id, |_| ());
+            leases.end(id);
+            leases.settled(id);
         }
-        Ok(Self {
+        Self {
             leases,
             hours,
             inventory: Inventory::default(),
@@ -65,7 +69,8 @@ impl Gpus {
             asked: Mutex::default(),
             deciding: Mutex::default(),
             changed: watch::Sender::new(0),
-        })
+            owing: AtomicBool::new(false),
+        }
     }
 
     /// How many cards are meant: `all` is all the caller may hold.
@@ -115,6 +120,10 @@ impl Gpus {
         let _deciding = self.decide();
         // Of a run whose end nobody has noted yet.
         self.settle(container.id(), now);
+        // The file of that lease would be the new one's, and its hours in no file at all.
+        if self.hours.owes(Some(container.id())) {
+            return Err(Error::State("the hours of its last lease", io::ErrorKind::StorageFull.into()));
+        }
         let time = limits.lease(Some(labels.time), labels.cards.len(), self.week(asker.uid, now))?;
         let (cards, leased) = (self.inventory.cards(), self.leased());
         let scene = Scene { cards: &cards, leased: &leased, now };
@@ -135,7 +144,7 @@ impl Gpus {
         let (uid, login, until) = (lease.uid, lease.login.clone(), lease.until.to_string());
         self.leases
             .put(container.id(), lease)
-            .map_err(|error| Error::Internal(format!("the lease cannot be written: {error}")))?;
+            .map_err(|error| Error::State("the lease of the gpus", error))?;
         let cards = shown(&labels.cards);
         tracing::info!(uid, login, container = container.id().as_str(), cards, until, "gpus granted");
         Ok(())
@@ -179,7 +188,8 @@ impl Gpus {
 
     /// The start failed: there was no lease.
     pub(in crate::gateway) fn not_started(&self, id: &ContainerId) {
-        self.leases.end(id, |_| ());
+        self.leases.end(id);
+        self.leases.settled(id);
         self.moved();
     }
 
@@ -194,16 +204,40 @@ impl Gpus {
     fn settle(&self, id: &ContainerId, at: Timestamp) {
         // What is stopped at its end has a moment to end itself, and that counts; a gateway that was away does not.
         let within = |lease: &Lease| at.min(after(lease.until, LAST)).max(lease.since);
-        let settle = |lease: &Lease| {
-            if let Err(error) = self.hours.add(id, lease, within(lease)) {
-                tracing::error!("gpu hours of uid {} cannot be written: {error}", lease.uid);
-            }
-        };
-        if let Some(lease) = self.leases.end(id, settle) {
+        if let Some(lease) = self.leases.end(id) {
+            self.hours.owe(id, &lease, within(&lease));
+            self.pay();
             let seconds = within(&lease).duration_since(lease.since).as_secs();
             let (uid, login, cards) = (lease.uid, lease.login, shown(&lease.cards));
             tracing::info!(uid, login, container = id.as_str(), cards, seconds, "gpus freed");
         }
+    }
+
+    /// Writes the hours of leases that are over, and then takes their files away. What cannot be written stays as it is.
+    fn pay(&self) {
+        let paid = self.hours.pay(|id| {
+            mark::at("lease-settled");
+            self.leases.settled(id);
+        });
+        match paid {
+            Err(error) if !self.owing.swap(true, Ordering::Relaxed) => {
+                tracing::error!(
+                    "gpu hours cannot be written, they count and are written when they can be: {error}"
+                );
+            }
+            Ok(()) if self.owing.swap(false, Ordering::Relaxed) => {
+                tracing::info!("gpu hours are written again");
+            }
+            _ => {}
+        }
+    }
+
+    /// Writes what could not be written before.
+    pub(super) fn catch_up(&self) {
+        if self.hours.owes(None) {
+            self.pay();
+        }
+        self.leases.catch_up();
     }
 
     /// Gives what is free to those in the line who are first.
@@ -244,8 +278,7 @@ impl Gpus {
         let lease = self.leases.get(container.id()).ok_or_else(missing)?;
         limits.extend(lease.left(now), more, lease.cards.len(), self.week(lease.uid, now))?;
         let extended = self.leases.extend(container.id(), more);
-        let extended =
-            extended.map_err(|error| Error::Internal(format!("the lease cannot be written: {error}")))?;
+        let extended = extended.map_err(|error| Error::State("the lease of the gpus", error))?;
         let until = extended.ok_or_else(missing)?.until;
         let (uid, login, cards) = (lease.uid, lease.login, shown(&lease.cards));
         let (container, end) = (container.id().as_str(), until.to_string());

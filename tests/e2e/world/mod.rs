@@ -11,6 +11,7 @@ mod programs;
 mod pty;
 mod registry;
 mod slot;
+mod small;
 mod standin;
 pub(crate) mod tools;
 pub(crate) mod wire;
