@@ -4,6 +4,7 @@
 //! is removed, whether it runs or not, so that nobody takes a service over while it is restarted.
 
 use super::engine::{ContainerId, Engine, EngineError, Found, Owned};
+use super::error::Error;
 use crate::policy::PortGrant;
 use crate::protocol::report::Refusal;
 use std::collections::{BTreeSet, HashMap};
@@ -116,13 +117,9 @@ impl Desk {
     }
 
     /// Whether a container that exists may take its ports again.
-    pub(super) async fn ask_again(
-        &self,
-        engine: &Engine,
-        container: &Owned,
-    ) -> Result<(), super::error::Error> {
+    pub(super) async fn ask_again(&self, engine: &Engine, container: &Owned) -> Result<(), Error> {
         match Holder::of(container.found()) {
-            Some(own) => Ok(self.look(engine).await?.may_take(&own)?),
+            Some(own) => self.look(engine).await?.may_take(&own),
             None => Ok(()),
         }
     }
@@ -142,12 +139,13 @@ impl Look<'_> {
     }
 
     /// These are the create's who asked; the only way to a claim.
-    pub(super) fn claim(self, grants: &[PortGrant]) -> Result<PortClaim, Refusal> {
+    pub(super) fn claim(self, grants: &[PortGrant]) -> Result<PortClaim, Error> {
         let taken = self.taken();
         if let Some(grant) = grants.iter().find(|grant| taken.contains(&grant.host)) {
             return Err(Refusal::new("conflict", format!("host port {} is in use", grant.host))
                 .rule("ports")
-                .hint(format!("`-p {}` takes a free one", grant.container)));
+                .hint(format!("`-p {}` takes a free one", grant.container))
+                .into());
         }
         let mut claims = lock(&self.desk.claims);
         let key = claims.next;
@@ -159,14 +157,15 @@ impl Look<'_> {
     }
 
     /// Whether a container may take its ports: nobody's that was made before it holds one of them.
-    pub(super) fn may_take(&self, own: &Holder) -> Result<(), Refusal> {
+    pub(super) fn may_take(&self, own: &Holder) -> Result<(), Error> {
         let before = self.holders.iter().filter(|other| other.id != own.id && other.comes_before(own));
         let shared = before.flat_map(|other| &other.ports).find(|port| own.ports.contains(port));
         let Some(port) = shared else { return Ok(()) };
         let what = format!("host port {port} is held by another container, which was made before this one");
         Err(Refusal::new("conflict", what)
             .rule("ports")
-            .hint("remove this one and run it anew: `-p` without a host port takes a free one"))
+            .hint("remove this one and run it anew: `-p` without a host port takes a free one")
+            .into())
     }
 }
 
@@ -203,7 +202,7 @@ mod tests {
         let others =
             [plain(40000), grant(40000, Protocol::Udp, [127, 0, 0, 1]), grant(40000, Protocol::Tcp, [0; 4])];
         for other in others {
-            let no = look(&desk, &held).await.claim(&[plain(40001), other]).unwrap_err();
+            let no = look(&desk, &held).await.claim(&[plain(40001), other]).unwrap_err().refusal();
             assert_eq!((no.code.as_str(), no.message.as_str()), ("conflict", "host port 40000 is in use"));
         }
         let both = [plain(40001), grant(40001, Protocol::Udp, [127, 0, 0, 1])];
@@ -246,7 +245,7 @@ mod tests {
         let look = look(&desk, &all).await;
         assert!(look.may_take(&all[0]).is_ok());
         for (late, port) in [(&all[1], 40001), (&all[2], 40000)] {
-            let no = look.may_take(late).unwrap_err();
+            let no = look.may_take(late).unwrap_err().refusal();
             assert!(
                 no.message.starts_with(&format!("host port {port} is held by another container")),
                 "{no:?}"
