@@ -40,7 +40,7 @@ pub(super) fn examine(subject: &Subject, found: &mut Vec<Finding>) {
     found.extend([sockets(host, gateway), admin(host)]);
 }
 
-fn gateway_uid(host: &Host) -> Option<u32> {
+pub(super) fn gateway_uid(host: &Host) -> Option<u32> {
     let passwd = host.text("/etc/passwd").unwrap_or_default();
     passwd.lines().find_map(|line| {
         let mut cells = line.split(':');

@@ -1,7 +1,7 @@
 //! The host's files, below a prefix that is `/` in reality and a made-up directory in tests.
 
 use super::process::Process;
-use rustix::fs::{FileType, Mode, OFlags, fstat, open};
+use rustix::fs::{FileType, Mode, OFlags, StatVfsMountFlags, fstat, open, statvfs};
 use std::fs::{self, File};
 use std::io::Read;
 use std::os::fd::AsRawFd;
@@ -26,6 +26,14 @@ pub(super) struct Look {
     /// The permission bits.
     pub(super) mode: u32,
     pub(super) is_link: bool,
+}
+
+/// What a file system has left for those who are not root.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Room {
+    pub(super) bytes: u64,
+    pub(super) files: u64,
+    pub(super) read_only: bool,
 }
 
 impl Look {
@@ -76,6 +84,17 @@ impl Host {
             gid: meta.gid(),
             mode: meta.mode() & 0o7777,
             is_link: meta.file_type().is_symlink(),
+        })
+    }
+
+    /// How much more can be put there.
+    pub(super) fn room(&self, path: impl AsRef<Path>) -> Option<Room> {
+        let fs = statvfs(self.at(path.as_ref())).ok()?;
+        Some(Room {
+            bytes: fs.f_bavail.saturating_mul(fs.f_frsize),
+            // Some file systems do not count files, and have none beforehand.
+            files: if fs.f_files == 0 { u64::MAX } else { fs.f_favail },
+            read_only: fs.f_flag.contains(StatVfsMountFlags::RDONLY),
         })
     }
 

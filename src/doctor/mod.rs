@@ -16,6 +16,7 @@ mod process;
 mod rules;
 mod shared;
 mod sockets;
+mod state;
 mod versions;
 
 #[cfg(test)]
@@ -56,6 +57,7 @@ pub fn examine(subject: &Subject) -> Vec<Finding> {
     engine::examine(subject, &mut found);
     versions::examine(subject, &mut found);
     gateway::examine(subject, &mut found);
+    state::examine(subject, &mut found);
     rules::examine(subject, &mut found);
     files::examine(subject, &mut found);
     network::examine(subject, &mut found);

@@ -14,11 +14,11 @@ use super::error::Error;
 use super::listen;
 use super::pace::Pace;
 use super::places::Places;
+use super::shelf;
 use super::staging::Moment;
 use crate::protocol::leash::Mark;
 use crate::protocol::place;
 use crate::protocol::stage::Token;
-use anyhow::Context;
 use std::collections::{HashMap, HashSet};
 use std::fs::{self, Permissions};
 use std::io;
@@ -103,7 +103,10 @@ impl Channel {
             "{} is too long a path for a socket, choose a shorter --state-dir",
             longest.display()
         );
-        make(&dir).with_context(|| format!("cannot make {}", dir.display()))?;
+        if let Err(error) = make(&dir) {
+            // On a full disk, say: each container's is tried again when it is made.
+            tracing::error!("{} cannot be made yet: {error}", dir.display());
+        }
         Ok(Self {
             dir,
             rooms: Rooms::default(),
@@ -194,7 +197,7 @@ impl Channel {
 }
 
 fn make(dir: &Path) -> io::Result<()> {
-    fs::create_dir_all(dir)?;
+    shelf::dir(dir)?;
     fs::set_permissions(dir, Permissions::from_mode(MODE))
 }
 

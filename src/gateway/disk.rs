@@ -3,9 +3,10 @@
 //! The engine has no limit of its own for what a container writes into its layer or into a volume. So this is after the
 //! fact: between two measurements somebody can write as much as the disk is fast. What does not write is left alone.
 
+use super::account::Account;
 use super::engine::{ContainerId, EngineError, Found, Holding, Holdings, Target, Thing};
 use super::state::Gateway;
-use crate::policy::{Limits, Usage};
+use crate::policy::Usage;
 use crate::protocol::report::Refusal;
 use hyper::Method;
 use jiff::Timestamp;
@@ -61,9 +62,11 @@ async fn round(gateway: &Arc<Gateway>, seen: &mut Seen) -> Result<(), EngineErro
             continue;
         }
         // The limits are today's; when the name service does not say whose, the next measurement asks again.
-        let Some(limits) = limits(gateway, *uid).await else { continue };
+        let Some(account) = account(gateway, *uid).await else { continue };
+        let limits = gateway.limits(&account);
         let weighs = |held: &&Holding| is_there(&everyones, held) && is_known(held, before);
-        let disk = holdings.iter().filter(weighs).map(Holding::told).collect();
+        let disk =
+            holdings.iter().filter(weighs).map(|held| held.told(|login| login == account.login())).collect();
         if let Err(refusal) = limits.disk_left(&Usage { disk, ..Usage::default() }) {
             for found in writers {
                 if !seen.stopping.contains_key(found.id()) {
@@ -76,10 +79,10 @@ async fn round(gateway: &Arc<Gateway>, seen: &mut Seen) -> Result<(), EngineErro
     Ok(())
 }
 
-async fn limits(gateway: &Gateway, uid: u32) -> Option<Limits> {
+async fn account(gateway: &Gateway, uid: u32) -> Option<Account> {
     let named = gateway.policy().groups().map(str::to_owned).collect();
     match gateway.look_ups.account_by_uid(uid, named).await {
-        Ok(account) => Some(gateway.limits(&account)),
+        Ok(account) => Some(account),
         Err(error) => {
             tracing::warn!(uid, "nobody knows whose disk this is: {error}");
             None
@@ -179,6 +182,7 @@ mod tests {
         let held = |name: &str, bytes| Holding {
             thing: Thing::Volume(name.to_owned()),
             name: name.to_owned(),
+            login: "ann".to_owned(),
             bytes,
         };
         assert!(is_known(&held("a", Some(1)), &[]));

@@ -10,6 +10,7 @@ use crate::protocol::report::Refusal;
 use axum::Json;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
+use std::io::ErrorKind;
 
 /// Characters of a sentence: the words in it are the caller's to make long, and an admin's policy may have many mistakes.
 const LONGEST: usize = 16 << 10;
@@ -56,8 +57,16 @@ pub(super) enum Error {
     Stage(#[from] StageError),
     #[error(transparent)]
     Engine(#[from] EngineError),
+    /// Something could not be written to the gateway's own directory: nothing was done.
+    #[error("the gateway cannot write {0} to its state directory: {1}")]
+    State(&'static str, std::io::Error),
     #[error("{0}")]
     Internal(String),
+}
+
+/// Whether there is no room, rather than something wrong.
+fn is_full(error: &std::io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded)
 }
 
 impl From<Refusal> for Error {
@@ -70,6 +79,14 @@ impl Error {
     /// A refusal of something no policy can allow: the field and the reason.
     pub(super) fn not_allowed(field: &str, reason: &str) -> Self {
         Refusal::new("forbidden", format!("{field} is not allowed here: {reason}")).rule(field).into()
+    }
+
+    /// The name is that of something of an account that had the uid before.
+    pub(super) fn left_name(name: &str) -> Self {
+        let what = format!("the name {name} is in use by what an account has left that had your uid before");
+        Refusal::new("conflict", what)
+            .hint("choose another, or ask your administrator to remove what was left")
+            .into()
     }
 
     /// No wildcard: a new error must choose what it reveals.
@@ -98,7 +115,8 @@ impl Error {
             Self::Account(_) => StatusCode::FORBIDDEN,
             Self::Stage(error) => error.status(),
             Self::Engine(error) => error.status(),
-            Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::State(_, error) if is_full(error) => StatusCode::INSUFFICIENT_STORAGE,
+            Self::State(..) | Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
 
@@ -145,6 +163,10 @@ impl Error {
                 .hint("ps, logs, stop and rm still work; try again later, or ask the admin"),
             Self::Stage(error) => error.refusal(message),
             Self::Engine(error) => error.refusal(message),
+            Self::State(_, error) if is_full(error) => Refusal::new("state", message)
+                .hint("tell your administrator that it is full; what runs goes on, and this works as soon as there is room"),
+            Self::State(..) => Refusal::new("state", message)
+                .hint("tell your administrator: `ie-container admin doctor` looks at that directory"),
             Self::Internal(_) => {
                 Refusal::new("internal", message).hint("the gateway's log says more: ask the admin")
             }

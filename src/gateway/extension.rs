@@ -22,9 +22,10 @@ pub(super) async fn quota(peer: Peer, State(gateway): State<Arc<Gateway>>) -> Re
     if limits.most_gpus() != Some(0) {
         quota.lines.push(limits.week_line(gateway.gpus.week(peer.uid(), jiff::Timestamp::now())));
     }
-    let networks = gateway.engine.networks_of(&peer).await?;
-    let volumes = gateway.engine.volumes_of(&peer).await?.len();
-    let networks = networks.iter().filter(|network| network.is_named()).count();
+    let networks = gateway.engine.all_networks_of(&peer).await?;
+    let volumes = gateway.engine.all_volumes_of(&peer).await?;
+    let named = networks.own.iter().filter(|network| network.is_named()).count();
+    let (networks, volumes) = (named + networks.left.len(), volumes.own.len() + volumes.left.len());
     quota.lines.push(limits.things_line(Thing::Network, networks));
     quota.lines.push(limits.things_line(Thing::Volume, volumes));
     Ok(Json(quota))

@@ -72,6 +72,7 @@ async fn sweep(gateway: &Gateway) -> Result<Duration, Box<dyn std::error::Error 
     }
     let there: HashSet<&ContainerId> = everyones.iter().map(Found::id).collect();
     noted.iter().filter(|id| !there.contains(id)).for_each(|id| gateway.reasons.forget(id));
+    gateway.reasons.catch_up();
     let running = everyones.iter().filter(|found| found.running()).map(Found::id).collect();
     gateway.leashes.forget_all_but(&running, SWEEP);
     let mut patience = Patience::default();

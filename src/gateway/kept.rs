@@ -1,6 +1,7 @@
 //! What is kept of containers from one gateway to the next: a directory with a file for each, named by its id.
 
 use super::engine::ContainerId;
+use super::shelf::{self, HalfWritten};
 use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::io;
@@ -12,57 +13,68 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 pub(super) struct Kept<T> {
     dir: PathBuf,
     held: Mutex<HashMap<ContainerId, T>>,
-}
-
-/// A file that is written and not yet in its place; left so, it is taken away when all are read.
-#[must_use]
-pub(super) struct HalfWritten {
-    fresh: PathBuf,
-    place: PathBuf,
-}
-
-impl HalfWritten {
-    pub(super) fn finish(self) -> io::Result<()> {
-        fs::rename(self.fresh, self.place)
-    }
+    /// Those whose files could not be written.
+    behind: Mutex<HashSet<ContainerId>>,
 }
 
 impl<T> Kept<T> {
-    /// Reads what was kept, and takes away what cannot be read: it was half-written when a gateway ended.
-    pub(super) fn open(dir: &Path, parse: impl Fn(&str) -> Option<T>) -> io::Result<Self> {
-        fs::create_dir_all(dir)?;
+    /// Reads what was kept. What cannot be understood is set aside.
+    pub(super) fn open(dir: &Path, parse: impl Fn(&str) -> Option<T>) -> Self {
         let mut held = HashMap::new();
-        for entry in fs::read_dir(dir)? {
-            let path = entry?.path();
-            let id = path.file_name().and_then(|name| ContainerId::parse(name.to_str()?));
-            let kept = fs::read_to_string(&path).ok().and_then(|text| parse(&text));
-            match id.zip(kept) {
+        for (name, text) in shelf::files(dir) {
+            match ContainerId::parse(&name).zip(parse(&text)) {
                 Some((id, kept)) => drop(held.insert(id, kept)),
-                None => fs::remove_file(&path)?,
+                None => shelf::set_aside(&dir.join(name), "it cannot be understood"),
             }
         }
-        Ok(Self { dir: dir.to_owned(), held: Mutex::new(held) })
+        Self { dir: dir.to_owned(), held: Mutex::new(held), behind: Mutex::default() }
     }
 
     pub(super) fn held(&self) -> MutexGuard<'_, HashMap<ContainerId, T>> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Writes the file of one container, whole or not at all.
-    pub(super) fn write(&self, id: &ContainerId, text: &[u8]) -> io::Result<()> {
-        self.half_write(id, text)?.finish()
+    fn behind(&self) -> MutexGuard<'_, HashSet<ContainerId>> {
+        self.behind.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The same, in its two steps.
+    /// Writes the file of one container, whole or not at all.
+    pub(super) fn write(&self, id: &ContainerId, text: &[u8]) -> io::Result<()> {
+        self.half_write(id, text)?.finish()?;
+        self.behind().remove(id);
+        Ok(())
+    }
+
+    /// The same, in its first step.
     pub(super) fn half_write(&self, id: &ContainerId, text: &[u8]) -> io::Result<HalfWritten> {
-        let (fresh, place) = (self.dir.join(format!("{id}.new")), self.dir.join(id.as_str()));
-        fs::write(&fresh, text)?;
-        Ok(HalfWritten { fresh, place })
+        shelf::half_write(self.dir.join(id.as_str()), text)
+    }
+
+    /// The file of one container says something older than what is in memory: it is written when it can be.
+    pub(super) fn is_behind(&self, id: &ContainerId) {
+        self.behind().insert(id.clone());
+    }
+
+    /// Writes what could not be written before.
+    pub(super) fn catch_up(&self, text: impl Fn(&T) -> Vec<u8>) {
+        let behind: Vec<ContainerId> = self.behind().iter().cloned().collect();
+        for id in behind {
+            // Under the lock: what is forgotten meanwhile does not come back.
+            let held = self.held();
+            match held.get(&id) {
+                Some(kept) if self.write(&id, &text(kept)).is_err() => return,
+                Some(_) => {}
+                None => drop(self.behind().remove(&id)),
+            }
+            drop(held);
+        }
     }
 
     /// Takes the file of one container away.
     pub(super) fn unwrite(&self, id: &ContainerId) {
-        if let Err(error) = fs::remove_file(self.dir.join(id.as_str())) {
+        self.behind().remove(id);
+        let gone = fs::remove_file(self.dir.join(id.as_str()));
+        if let Err(error) = gone.or_else(|error| missing(&error).then_some(()).ok_or(error)) {
             tracing::warn!(container = id.as_str(), "what was kept of a container is left: {error}");
         }
     }
@@ -80,24 +92,64 @@ impl<T> Kept<T> {
     }
 }
 
+/// What was never written is not there.
+fn missing(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::NotFound
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::gateway::shelf::Full;
+
+    fn id() -> ContainerId {
+        ContainerId::parse(&"a".repeat(64)).unwrap()
+    }
+
+    fn open(dir: &Path) -> Kept<String> {
+        Kept::open(dir, |text| Some(text.to_owned()).filter(|text| text != "garbage"))
+    }
+
+    fn read(dir: &Path) -> Vec<String> {
+        open(dir).held().values().cloned().collect()
+    }
 
     #[test]
     fn a_file_is_there_whole_or_as_it_was() {
         let dir = tempfile::tempdir().unwrap();
-        let id = ContainerId::parse(&"a".repeat(64)).unwrap();
-        let open = || Kept::open(dir.path(), |text| Some(text.to_owned())).unwrap();
-        let kept = open();
-        kept.write(&id, b"old words").unwrap();
-        // As when the disk is full: the new ones cannot be written.
-        fs::create_dir(dir.path().join(format!("{id}.new"))).unwrap();
-        assert!(kept.write(&id, b"new").is_err());
-        fs::remove_dir(dir.path().join(format!("{id}.new"))).unwrap();
-        fs::write(dir.path().join(format!("{id}.new")), "ne").unwrap();
-        let read: Vec<String> = open().held().values().cloned().collect();
-        assert_eq!(read, ["old words"]);
+        let kept = open(dir.path());
+        kept.write(&id(), b"old words").unwrap();
+        // Given up in the midst, as when its gateway is killed.
+        drop(kept.half_write(&id(), b"ne").unwrap());
+        assert_eq!(read(dir.path()), ["old words"]);
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+        fs::write(dir.path().join(id().as_str()), "garbage").unwrap();
+        assert_eq!(read(dir.path()), Vec::<String>::new());
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1, "it is set aside, not gone");
+    }
+
+    #[test]
+    fn what_could_not_be_written_is_written_later() {
+        let root = tempfile::tempdir().unwrap();
+        let dir = root.path().join("state/kept");
+        let kept = open(&dir);
+        let written = || kept.catch_up(|text| text.as_bytes().to_vec());
+        let full = Full::of(&root.path().join("state"));
+        kept.held().insert(id(), "words".to_owned());
+        assert!(kept.write(&id(), b"words").is_err());
+        kept.is_behind(&id());
+        written();
+        drop(full);
+        assert_eq!(read(&dir), Vec::<String>::new());
+        written();
+        assert_eq!(read(&dir), ["words"]);
+        // Once: what is written since is not written over, and what is forgotten does not come back.
+        kept.write(&id(), b"newer").unwrap();
+        written();
+        assert_eq!(read(&dir), ["newer"]);
+        kept.is_behind(&id());
+        kept.forget(&id());
+        written();
+        assert_eq!(read(&dir), Vec::<String>::new());
     }
 }

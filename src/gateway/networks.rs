@@ -102,13 +102,17 @@ async fn make(gateway: &Gateway, peer: &Peer, wish: &NetworkWish) -> Result<Stri
     gateway.wall.stands()?;
     // Counted and made under one turn: no two of one user's at once.
     let _turn = super::containers::turn(gateway, peer).await?;
-    let own = gateway.engine.networks_of(peer).await?;
+    let all = gateway.engine.all_networks_of(peer).await?;
+    let own = all.own.iter();
     let names: Vec<String> =
-        own.iter().filter(|network| network.is_named()).map(|network| network.shown().to_owned()).collect();
+        own.filter(|network| network.is_named()).map(|network| network.shown().to_owned()).collect();
     if names.iter().any(|name| name == wish.name.as_str()) {
         return Err(Error::Conflict(format!("network with name {} already exists", wish.name)));
     }
-    gateway.limits(account).one_more_thing(Thing::Network, &names)?;
+    if all.is_left(wish.name.as_str()) {
+        return Err(Error::left_name(wish.name.as_str()));
+    }
+    gateway.limits(account).one_more_thing(Thing::Network, &names, &all.logins())?;
     audit::allowed(Some(peer), "network-create", wish.name.as_str());
     let site = gateway.policy();
     let id = gateway.engine.create_network(peer, account.login(), site.gateway(), wish).await?;

@@ -2,22 +2,22 @@
 
 use super::engine::ContainerId;
 use super::kept::Kept;
-use std::io;
 use std::path::Path;
 
 #[derive(Debug)]
 pub(super) struct Reasons(Kept<String>);
 
 impl Reasons {
-    pub(super) fn open(dir: &Path) -> io::Result<Self> {
+    pub(super) fn open(dir: &Path) -> Self {
         let words = |text: &str| Some(text.trim_end().to_owned()).filter(|words| !words.is_empty());
-        Kept::open(dir, words).map(Self)
+        Self(Kept::open(dir, words))
     }
 
-    /// Before the container is stopped. What cannot be written is told as long as this gateway lives.
+    /// Before the container is stopped. What cannot be written now is written when there is room.
     pub(super) fn put(&self, id: &ContainerId, words: String) {
-        if let Err(error) = self.0.write(id, format!("{words}\n").as_bytes()) {
-            tracing::warn!("why a container was stopped is not written down: {error}");
+        if let Err(error) = self.0.write(id, &written(&words)) {
+            tracing::warn!("why a container was stopped is not written down yet: {error}");
+            self.0.is_behind(id);
         }
         self.0.held().insert(id.clone(), words);
     }
@@ -35,6 +35,15 @@ impl Reasons {
     pub(super) fn noted(&self) -> Vec<ContainerId> {
         self.0.held().keys().cloned().collect()
     }
+
+    /// Writes what could not be written before.
+    pub(super) fn catch_up(&self) {
+        self.0.catch_up(|words| written(words));
+    }
+}
+
+fn written(words: &str) -> Vec<u8> {
+    format!("{words}\n").into_bytes()
 }
 
 #[cfg(test)]
@@ -46,14 +55,14 @@ mod tests {
     fn it_is_told_until_the_container_is_started_or_gone() {
         let dir = tempfile::tempdir().unwrap();
         let id = |digit: char| ContainerId::parse(&digit.to_string().repeat(64)).unwrap();
-        let reasons = Reasons::open(dir.path()).unwrap();
+        let reasons = Reasons::open(dir.path());
         for digit in ['a', 'b', 'c'] {
             reasons.put(&id(digit), format!("words of {digit}"));
         }
         reasons.forget(&id('a'));
         reasons.forget(&id('d'));
         drop(reasons);
-        let reasons = Reasons::open(dir.path()).unwrap();
+        let reasons = Reasons::open(dir.path());
         assert_eq!((reasons.of(&id('a')), reasons.of(&id('b'))), (None, Some("words of b".to_owned())));
         assert_eq!(reasons.noted().len(), 2);
         reasons.forget(&id('b'));

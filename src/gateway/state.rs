@@ -7,6 +7,7 @@ use super::options::Options;
 use super::peer::Peer;
 use super::places::Places;
 use super::recent::Recent;
+use super::shelf;
 use super::staging::Stager;
 use super::wall::Wall;
 use crate::policy::{Limits, Policy, Problems, Who};
@@ -14,9 +15,8 @@ use crate::protocol::place;
 use crate::protocol::stage::Token;
 use anyhow::Context;
 use serde_json::Value;
-use std::fs::{self, Permissions};
-use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
+use std::fs;
+use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 use tokio::signal::unix::Signal;
@@ -67,6 +67,7 @@ pub(super) struct Gateway {
     /// Answers that are whole in memory, per uid.
     pub(super) answers: Places,
     born: Instant,
+    pub(super) ports: super::ports::Desk,
     pub(super) gpus: super::gpu::service::Gpus,
     /// What has been stopped for so long that it goes soon.
     pub(super) marks: super::expiry::Marks,
@@ -82,24 +83,12 @@ struct Paths {
     copy_helper: PathBuf,
 }
 
-fn reasons(state: &Path) -> anyhow::Result<super::reasons::Reasons> {
-    let dir = state.join("stopped");
-    super::reasons::Reasons::open(&dir).with_context(|| format!("cannot read {}", dir.display()))
-}
-
-fn marks(state: &Path) -> anyhow::Result<super::expiry::Marks> {
-    let dir = state.join("expiring");
-    super::expiry::Marks::open(&dir).with_context(|| format!("cannot read {}", dir.display()))
-}
-
 impl Gateway {
     pub(super) fn load(options: &Options) -> anyhow::Result<Self> {
         let policy = Policy::load(&options.policy)?;
         let helper = fs::metadata(&options.copy_helper)
             .with_context(|| format!("cannot read {}", options.copy_helper.display()))?;
         anyhow::ensure!(helper.is_file(), "{} is not a file", options.copy_helper.display());
-        let accounts = options.state_dir.join("accounts");
-        fs::create_dir_all(&accounts).with_context(|| format!("cannot make {}", accounts.display()))?;
         Self::of(
             policy,
             Paths {
@@ -115,7 +104,7 @@ impl Gateway {
     /// One that reads no file, with the sockets of an engine and of an ie-mountd of the caller's.
     #[cfg(any(test, feature = "fuzz"))]
     pub(super) fn fake(policy: Policy, mountd: PathBuf, state: PathBuf) -> anyhow::Result<Self> {
-        let nowhere = |name: &str| Path::new("/nonexistent").join(name);
+        let nowhere = |name: &str| std::path::Path::new("/nonexistent").join(name);
         let copy_helper = PathBuf::from(place::COPY_HELPER);
         Self::of(
             policy,
@@ -132,9 +121,10 @@ impl Gateway {
             stager: Stager::new(paths.mountd),
             wall: Wall::told_by(paths.wall),
             channel: Channel::open(&paths.state)?,
-            gpus: super::gpu::service::Gpus::open(&paths.state)?,
-            marks: marks(&paths.state)?,
-            reasons: reasons(&paths.state)?,
+            ports: super::ports::Desk::default(),
+            gpus: super::gpu::service::Gpus::open(&paths.state),
+            marks: super::expiry::Marks::open(&paths.state.join("expiring")),
+            reasons: super::reasons::Reasons::open(&paths.state.join("stopped")),
             state_dir: paths.state,
             copy_helper: paths.copy_helper,
             pulls: super::images::Pulls::default(),
@@ -194,7 +184,7 @@ impl Gateway {
     /// The files every container of this caller's gets, written anew where they differ.
     pub(super) fn files(&self, peer: &Peer, account: &Account, channel: &Token) -> std::io::Result<Files> {
         let dir = self.state_dir.join("accounts").join(peer.uid().to_string());
-        fs::create_dir_all(&dir)?;
+        shelf::dir(&self.state_dir.join("accounts"))?;
         let (uid, login, home) = (peer.uid(), account.login(), account.home().display());
         let passwd = format!(
             "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/nonexistent:/bin/false\n\
@@ -214,25 +204,12 @@ impl Gateway {
     }
 }
 
-/// Written by rename, so that no container ever binds half a file.
+/// Written by rename, so that no container ever binds half a file. Everyone in a container reads it, whatever the umask.
 fn write_if_changed(path: PathBuf, text: &str) -> std::io::Result<PathBuf> {
-    if fs::read_to_string(&path).is_ok_and(|old| old == text) {
-        return Ok(path);
+    if !shelf::read(&path).is_ok_and(|old| old == text) {
+        shelf::half_write(path.clone(), text.as_bytes())?.readable()?.finish()?;
     }
-    let mut random = [0u8; 8];
-    rustix::rand::getrandom(&mut random, rustix::rand::GetRandomFlags::empty())?;
-    let fresh = path.with_extension(format!("{:016x}", u64::from_ne_bytes(random)));
-    let written = write_readable(&fresh, text).and_then(|()| fs::rename(&fresh, &path));
-    if written.is_err() {
-        let _gone = fs::remove_file(&fresh);
-    }
-    written.map(|()| path)
-}
-
-/// Everyone in a container reads these, whatever the gateway's umask.
-fn write_readable(path: &Path, text: &str) -> std::io::Result<()> {
-    fs::write(path, text)?;
-    fs::set_permissions(path, Permissions::from_mode(0o644))
+    Ok(path)
 }
 
 /// SIGHUP: the whole new policy or the old one.

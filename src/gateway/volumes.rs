@@ -115,12 +115,15 @@ pub(super) async fn ensure(
     labels: &BTreeMap<String, String>,
 ) -> Result<OwnedVolume, Error> {
     let account = peer.account()?;
-    let own = gateway.engine.volumes_of(peer).await?;
-    if let Some(volume) = own.iter().find(|volume| volume.name() == name) {
+    let all = gateway.engine.all_volumes_of(peer).await?;
+    if let Some(volume) = all.own.iter().find(|volume| volume.name() == name) {
         return Ok(volume.clone());
     }
-    let names: Vec<String> = own.iter().map(|volume| volume.name().to_string()).collect();
-    gateway.limits(account).one_more_thing(Thing::Volume, &names)?;
+    if all.is_left(name.as_str()) {
+        return Err(Error::left_name(name.as_str()));
+    }
+    let names: Vec<String> = all.own.iter().map(|volume| volume.name().to_string()).collect();
+    gateway.limits(account).one_more_thing(Thing::Volume, &names, &all.logins())?;
     audit::allowed(Some(peer), "volume-create", name.as_str());
     Ok(gateway.engine.create_volume(peer, account.login(), name, labels).await?)
 }

@@ -2,8 +2,9 @@
 
 use super::allowance::Allowance;
 use super::ask::Ask;
+use super::left::left_ones;
 use super::limits::Limits;
-use super::total::Total;
+use super::total::{Share, Total};
 use super::usage::{Usage, Used};
 use crate::protocol::report::Refusal;
 
@@ -31,19 +32,24 @@ impl Limits {
 
     /// `containers`, counted over all that exist, stopped ones included.
     pub(super) fn existing<'a>(&'a self, used: &'a Usage) -> Total<'a, u64> {
-        let used = used.containers.iter().map(|container| (container.name.as_str(), 1)).collect();
+        let used = used.containers.iter().map(|container| Share::of(container, 1)).collect();
         Total { rule: "containers", limit: &self.containers, used, frees: "rm" }
     }
 
     fn one_more(&self, used: &Usage) -> Result<(), Refusal> {
-        self.existing(used).take(1, None).map_err(|no| {
-            let names: Vec<_> = used.containers.iter().map(|container| container.name.as_str()).collect();
-            let stopped = used.containers.iter().find(|container| !container.running);
-            let hint = match stopped {
-                Some(stopped) => format!("`ie-container rm {}`", stopped.name),
-                None => "`ie-container ps -a` shows yours, stop and remove one".to_owned(),
+        let existing = self.existing(used);
+        existing.take(1, None).map_err(|no| {
+            let own = || used.containers.iter().filter(|container| container.left_by.is_none());
+            let left = left_ones(used.containers.iter().filter_map(|container| container.left_by.as_deref()));
+            let holders: Vec<_> = own().map(|container| container.name.clone()).chain(left).collect();
+            let stopped = own().find(|container| !container.running);
+            let hint = match (stopped, own().next()) {
+                (Some(stopped), _) => Some(format!("`ie-container rm {}`", stopped.name)),
+                (None, Some(_)) => Some("`ie-container ps -a` shows yours, stop and remove one".to_owned()),
+                (None, None) => None,
             };
-            Refusal { used: Some(format!("{} by {}", names.len(), names.join(", "))), ..no }.hint(hint)
+            let used = format!("{} by {}", used.containers.len(), holders.join(", "));
+            Refusal { used: Some(used), ..no }.hint(existing.with_left(hint))
         })
     }
 }

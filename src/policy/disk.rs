@@ -1,17 +1,22 @@
 //! What a user's containers and volumes may hold on the engine's disk together.
 
 use super::cap::Cap;
+use super::left::{hinted, left_over};
 use super::limits::Limits;
 use super::refuse::{QUOTA, refusal};
-use super::total::Total;
+use super::total::{Share, Total};
 use super::usage::{Held, Usage};
 use crate::protocol::amount::Bytes;
 use crate::protocol::report::Refusal;
 
 impl Limits {
     pub(super) fn disk<'a>(&'a self, used: &'a Usage) -> Total<'a, Bytes> {
-        let used =
-            used.disk.iter().map(|held| (held.name.as_str(), held.bytes.unwrap_or_default())).collect();
+        let share = |held: &'a Held| Share {
+            name: &held.name,
+            left_by: held.left_by.as_deref(),
+            amount: held.bytes.unwrap_or_default(),
+        };
+        let used = used.disk.iter().map(share).collect();
         Total { rule: "total.disk", limit: &self.total.disk, used, frees: "rm" }
     }
 
@@ -24,9 +29,13 @@ impl Limits {
         }
         // Nothing that is kept from being counted is free.
         if let Some(held) = used.disk.iter().find(|held| held.bytes.is_none()) {
-            let what = format!("what {} holds cannot be measured", held.name);
+            let what = match &held.left_by {
+                Some(login) => format!("something that {login} left cannot be measured"),
+                None => format!("what {} holds cannot be measured", held.name),
+            };
             let no = refusal(QUOTA, "total.disk", &self.total.disk.source, &what);
-            return Err(no.hint(removal(held)));
+            let own = held.left_by.is_none().then(|| removal(held));
+            return Err(no.hint(hinted(own, left(used)).unwrap_or_default()));
         }
         if total.fits() {
             return Ok(());
@@ -49,12 +58,18 @@ impl Limits {
         no.used = Some(total.holders());
         no.limit = Some(total.line().limit);
         // Who holds nothing has nothing to remove.
-        let largest = used.disk.iter().filter(|held| held.bytes > Some(Bytes(0)));
-        no.hint(match largest.max_by_key(|held| held.bytes) {
-            Some(held) => removal(held),
-            None => "`ie-container quota` shows what you may have".to_owned(),
-        })
+        let own = used.disk.iter().filter(|held| held.left_by.is_none() && held.bytes > Some(Bytes(0)));
+        let largest = own.max_by_key(|held| held.bytes).map(removal);
+        no.hint(
+            hinted(largest, left(used))
+                .unwrap_or_else(|| "`ie-container quota` shows what you may have".to_owned()),
+        )
     }
+}
+
+/// What counts and is nobody's to remove but the admin's.
+fn left(used: &Usage) -> Option<String> {
+    left_over("things", used.disk.iter().filter_map(|held| held.left_by.as_deref()))
 }
 
 /// What may still be written, and what is said to who writes more.

@@ -23,6 +23,7 @@ mod host_groups;
 mod images;
 mod layer;
 mod lease;
+mod left;
 mod limits;
 mod mounts;
 mod node;

@@ -4,7 +4,7 @@ use super::ask::{PortAsk, Protocol};
 use super::limits::Limits;
 use super::refuse::{CONFLICT, FORBIDDEN, refusal};
 use super::source::Source;
-use super::total::Total;
+use super::total::{Share, Total};
 use super::usage::Usage;
 use crate::protocol::report::Refusal;
 use std::collections::BTreeSet;
@@ -162,7 +162,7 @@ impl Limits {
     /// `ports.max`, counted over all of the caller's containers: a stopped one takes its ports again when started.
     pub(super) fn published<'a>(&'a self, used: &'a Usage) -> Total<'a, u64> {
         let count = |ports: &[u16]| u64::try_from(ports.len()).unwrap_or(u64::MAX);
-        let used = used.containers.iter().map(|c| (c.name.as_str(), count(&c.ports))).collect();
+        let used = used.containers.iter().map(|c| Share::of(c, count(&c.ports))).collect();
         Total { rule: "ports.max", limit: &self.ports.max, used, frees: "rm" }
     }
 }

@@ -1,6 +1,7 @@
 //! Networks and volumes: how many of each a caller may have by name.
 
 use super::cap::Cap;
+use super::left::{hinted, left_ones, left_over};
 use super::limits::Limits;
 use super::refuse::{QUOTA, refusal};
 use super::source::Sourced;
@@ -30,22 +31,23 @@ impl Thing {
 }
 
 impl Limits {
-    /// Whether one more may be made beside those of these names.
-    pub fn one_more_thing(&self, thing: Thing, names: &[String]) -> Result<(), Refusal> {
+    /// Whether one more may be made beside those of these names, and those that were left by these logins.
+    pub fn one_more_thing(&self, thing: Thing, names: &[String], left: &[String]) -> Result<(), Refusal> {
         let limit = self.of_things(thing);
-        let used = u64::try_from(names.len()).unwrap_or(u64::MAX);
+        let used = u64::try_from(names.len().saturating_add(left.len())).unwrap_or(u64::MAX);
         let most = match limit.value {
             Cap::Most(most) if used >= most => most,
             Cap::Most(_) | Cap::Unlimited => return Ok(()),
         };
         let mut no = refusal(QUOTA, thing.rule(), &limit.source, &format!("asked 1, 0 of {most} free"));
         no.asked = Some("1".to_owned());
-        no.used = Some(format!("{used} by {}", names.join(", ")));
+        let logins = || left.iter().map(String::as_str);
+        let holders: Vec<_> = names.iter().cloned().chain(left_ones(logins())).collect();
+        no.used = Some(format!("{used} by {}", holders.join(", ")));
         no.limit = Some(most.to_string());
-        Err(match names.iter().min() {
-            Some(first) => no.hint(format!("{} {first}", thing.frees())),
-            None => no,
-        })
+        let own = names.iter().min().map(|first| format!("{} {first}", thing.frees()));
+        no.hint = hinted(own, left_over(thing.rule(), logins()));
+        Err(no)
     }
 
     /// What is used and left, for showing.
@@ -82,14 +84,21 @@ mod tests {
         let today = jiff::civil::date(2026, 11, 20);
         let limits = policy.limits(&Who { login: "ann", groups: &[], home: Path::new("/home/ann"), today });
         let names = |count: usize| (0..count).map(|n| format!("n{n}")).collect::<Vec<_>>();
-        assert!(limits.one_more_thing(Thing::Network, &names(1)).is_ok());
-        let no = limits.one_more_thing(Thing::Network, &names(2)).unwrap_err();
+        assert!(limits.one_more_thing(Thing::Network, &names(1), &[]).is_ok());
+        let no = limits.one_more_thing(Thing::Network, &names(2), &[]).unwrap_err();
         assert_eq!(no.message, "networks: asked 1, 0 of 2 free (p.toml:4, [defaults])");
         assert_eq!(
             (no.used.as_deref(), no.hint.as_deref()),
             (Some("2 by n0, n1"), Some("docker network rm n0"))
         );
-        assert!(limits.one_more_thing(Thing::Volume, &names(1000)).is_ok());
+        assert!(limits.one_more_thing(Thing::Volume, &names(1000), &[]).is_ok());
         assert_eq!(limits.things_line(Thing::Network, 1).left, "1");
+        let no = limits.one_more_thing(Thing::Network, &names(1), &["bob".to_owned()]).unwrap_err();
+        assert_eq!(no.used.as_deref(), Some("2 by n0, 1 that bob left"));
+        let hint = no.hint.unwrap();
+        assert!(
+            hint.starts_with("docker network rm n0; 1 network of bob, who had your uid before"),
+            "{hint}"
+        );
     }
 }

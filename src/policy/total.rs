@@ -1,6 +1,7 @@
 //! What all of a user's containers may have together.
 
 use super::cap::{Amount, Cap, shown, sum};
+use super::left::{hinted, left_ones, left_over};
 use super::limits::Limits;
 use super::refuse::{QUOTA, refusal};
 use super::size::Size;
@@ -9,16 +10,29 @@ use super::usage::{Usage, Used};
 use crate::protocol::amount::{Bytes, Cpus};
 use crate::protocol::report::{QuotaLine, Refusal};
 
+/// What one container, or something else, takes of a limit.
+pub(super) struct Share<'a, T> {
+    pub(super) name: &'a str,
+    pub(super) left_by: Option<&'a str>,
+    pub(super) amount: T,
+}
+
+impl<'a, T> Share<'a, T> {
+    pub(super) fn of(container: &'a Used, amount: T) -> Self {
+        Self { name: &container.name, left_by: container.left_by.as_deref(), amount }
+    }
+}
+
 /// One rule over several containers: the limit, and what each of them takes of it.
 pub(super) struct Total<'a, T> {
     pub(super) rule: &'static str,
     pub(super) limit: &'a Sourced<Cap<T>>,
-    pub(super) used: Vec<(&'a str, T)>,
+    pub(super) used: Vec<Share<'a, T>>,
     /// What gives some of it back: `stop` or `rm`.
     pub(super) frees: &'static str,
 }
 
-impl<T: Amount> Total<'_, T> {
+impl<'a, T: Amount> Total<'a, T> {
     /// Whether `asked` more fits. `flag` is what the caller could ask less with, if anything.
     pub(super) fn take(&self, asked: T, flag: Option<&str>) -> Result<(), Refusal> {
         let used = self.sum();
@@ -33,7 +47,13 @@ impl<T: Amount> Total<'_, T> {
         no.asked = Some(asked.to_string());
         no.used = Some(self.holders());
         no.limit = Some(limit.to_string());
-        Err(no.hint(self.way_out(after, left, flag)))
+        Err(no.hint(self.with_left(self.way_out(after, left, flag))))
+    }
+
+    /// A hint, and what counts beside the caller's own.
+    pub(super) fn with_left(&self, hint: Option<String>) -> String {
+        hinted(hint, left_over("containers", self.left_by()))
+            .unwrap_or_else(|| "`ie-container quota` shows what you may have".to_owned())
     }
 
     /// Whether what is used is within the limit.
@@ -58,22 +78,30 @@ impl<T: Amount> Total<'_, T> {
     }
 
     fn sum(&self) -> u128 {
-        sum(self.used.iter().map(|(_, amount)| *amount))
+        sum(self.used.iter().map(|share| share.amount))
     }
 
-    /// `31g by train-1 (16g), web (15g)`, the largest first.
+    /// `31g by train-1 (16g), web (15g), 2 that ann left`, the largest first.
     pub(super) fn holders(&self) -> String {
-        let mut holding: Vec<_> = self.used.iter().filter(|(_, amount)| amount.raw() > 0).collect();
-        holding.sort_by_key(|(name, amount)| (std::cmp::Reverse(*amount), *name));
+        let mut holding: Vec<_> = self.own().collect();
+        holding.sort_by_key(|share| (std::cmp::Reverse(share.amount), share.name));
+        let names = holding.iter().map(|share| format!("{} ({})", share.name, share.amount));
+        let holders: Vec<_> = names.chain(left_ones(self.left_by())).collect();
         let total = shown::<T>(self.sum());
-        if holding.is_empty() {
-            return total;
-        }
-        let names: Vec<_> = holding.iter().map(|(name, amount)| format!("{name} ({amount})")).collect();
-        format!("{total} by {}", names.join(", "))
+        if holders.is_empty() { total } else { format!("{total} by {}", holders.join(", ")) }
     }
 
-    fn way_out(&self, after: u128, left: Cap<T>, flag: Option<&str>) -> String {
+    /// Who has left something that takes of it, once for each.
+    fn left_by(&self) -> impl Iterator<Item = &'a str> {
+        self.used.iter().filter(|share| share.amount.raw() > 0).filter_map(|share| share.left_by)
+    }
+
+    /// What the caller could give back.
+    fn own(&self) -> impl Iterator<Item = &Share<'a, T>> {
+        self.used.iter().filter(|share| share.left_by.is_none() && share.amount.raw() > 0)
+    }
+
+    fn way_out(&self, after: u128, left: Cap<T>, flag: Option<&str>) -> Option<String> {
         let over = match self.limit.value {
             Cap::Unlimited => 0,
             Cap::Most(most) => after.saturating_sub(u128::from(most.raw())),
@@ -86,18 +114,16 @@ impl<T: Amount> Total<'_, T> {
             _ => None,
         };
         match (free, less) {
-            (Some(free), Some(less)) => format!("{free}, or {less}"),
-            (Some(only), None) | (None, Some(only)) => only,
-            (None, None) => "`ie-container quota` shows what you may have".to_owned(),
+            (Some(free), Some(less)) => Some(format!("{free}, or {less}")),
+            (only, None) | (None, only) => only,
         }
     }
 
     /// The smallest container that gives back enough alone, or else the largest.
     fn worth_freeing(&self, over: u128) -> Option<&str> {
-        let holding = || self.used.iter().filter(|(_, amount)| amount.raw() > 0);
-        let enough =
-            holding().filter(|(_, amount)| u128::from(amount.raw()) >= over).min_by_key(|held| held.1);
-        enough.or_else(|| holding().max_by_key(|held| held.1)).map(|(name, _)| *name)
+        let enough = self.own().filter(|share| u128::from(share.amount.raw()) >= over);
+        let enough = enough.min_by_key(|share| share.amount);
+        enough.or_else(|| self.own().max_by_key(|share| share.amount)).map(|share| share.name)
     }
 }
 
@@ -127,11 +153,10 @@ impl Limits {
     }
 
     /// Whether so many more cards fit beside those that the user's containers hold, or keep until they are started.
-    pub fn room_for_cards(&self, held: &[(String, usize)], asked: usize) -> Result<(), Refusal> {
-        let count = |cards: usize| u64::try_from(cards).unwrap_or(u64::MAX);
-        let used = held.iter().map(|(name, cards)| (name.as_str(), count(*cards))).collect();
+    pub fn room_for_cards(&self, held: &[Used], asked: usize) -> Result<(), Refusal> {
+        let used = held.iter().map(|holder| Share::of(holder, u64::from(holder.gpus))).collect();
         let held = Total { rule: "total.gpus", limit: &self.total.gpus, used, frees: "stop" };
-        held.take(count(asked), Some("--gpus"))
+        held.take(u64::try_from(asked).unwrap_or(u64::MAX), Some("--gpus"))
     }
 
     /// The same for a container that exists: its amounts are what they are.
@@ -150,6 +175,6 @@ fn running<'a, T: Amount>(
     used: &'a Usage,
     amount: impl Fn(&Used) -> T,
 ) -> Total<'a, T> {
-    let used = used.running().map(|container| (container.name.as_str(), amount(container))).collect();
+    let used = used.running().map(|container| Share::of(container, amount(container))).collect();
     Total { rule, limit, used, frees: "stop" }
 }

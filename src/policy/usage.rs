@@ -15,6 +15,8 @@ pub struct Used {
     pub gpus: u32,
     /// Host ports it publishes, or will publish when started again.
     pub ports: Vec<u16>,
+    /// The login that the uid had when it was made, if that was another one: it counts, and its name is not told.
+    pub left_by: Option<String>,
 }
 
 /// What one of the caller's containers, or a volume, holds on the engine's disk.
@@ -26,9 +28,11 @@ pub struct Held {
     pub volume: Option<String>,
     /// Nothing where it cannot be measured.
     pub bytes: Option<Bytes>,
+    /// As of a container.
+    pub left_by: Option<String>,
 }
 
-/// All of the caller's containers, and the host ports that anybody's containers hold.
+/// All containers of the caller's uid, and the host ports that anybody's containers hold.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Usage {
     pub containers: Vec<Used>,

@@ -14,7 +14,9 @@ pub const MOUNTD_SOCKET: &str = "mountd.sock";
 pub const WALL: &str = "/run/ie-wall/up";
 /// The stage below ie-mountd's directory.
 pub const STAGE: &str = "stage";
-/// The gateway's state: generated account files.
+/// What stands in the name of something there that the gateway has set aside, before the time.
+pub const ASIDE: &str = ".set-aside-";
+/// The gateway's state: account files, leases, hours, marks.
 pub const STATE_DIR: &str = "/var/lib/ie-container";
 /// The policy file.
 pub const POLICY: &str = "/etc/ie-container/policy.toml";

@@ -27,14 +27,14 @@ tests![
 const CARDS: [&str; 4] = ["GPU-e2e-0", "GPU-e2e-1", "GPU-e2e-2", "GPU-e2e-3"];
 
 /// Somebody who may have GPUs.
-fn granted<'w>(world: &'w World, name: &str, keys: &str) -> User<'w> {
+pub(crate) fn granted<'w>(world: &'w World, name: &str, keys: &str) -> User<'w> {
     let user = world.newcomer(name);
     world.limit(&user, &format!("total = {{ gpus = 4 }}\n{keys}"));
     user
 }
 
 /// Each held card with its holder's container, as `gpus` tells it.
-fn held(user: &User<'_>) -> Vec<(String, String)> {
+pub(crate) fn held(user: &User<'_>) -> Vec<(String, String)> {
     let answer: serde_json::Value = serde_json::from_str(&user.run("gpus --format json").ok()).unwrap();
     let mut held = Vec::new();
     for card in answer["Cards"].as_array().unwrap() {

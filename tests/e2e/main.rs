@@ -37,6 +37,7 @@ mod refusals;
 mod restart;
 mod run;
 mod staging;
+mod state;
 mod streams;
 mod suite;
 mod volume;
@@ -65,6 +66,7 @@ fn main() -> ExitCode {
         cp::tests(),
         channel::tests(),
         staging::tests(),
+        state::tests(),
         policy::tests(),
         admin::tests(),
         attacks::tests().into_iter().flatten().collect(),

@@ -14,6 +14,8 @@ tests![
     a_name_never_shadows_an_id,
     own_words_all_work,
     a_reused_uid_inherits_nothing,
+    what_was_left_under_a_uid_counts,
+    a_network_that_was_left_is_not_entered,
     the_identity_is_the_kernels,
     rename_stays_in_the_family,
     several_operands_go_on_past_a_failure,
@@ -202,6 +204,85 @@ fn a_reused_uid_inherits_nothing() {
     assert_eq!(listed.ok(), "");
     assert_eq!(world.inspect(&id, "{{.State.Running}}"), "true");
     ann.run("inspect box").ok();
+}
+
+/// A new login begins with what the uid holds, and reads how much of it is whose: no name of it, and nothing to do to it.
+fn what_was_left_under_a_uid_counts() {
+    let world = world();
+    let ann = world.newcomer("ann");
+    for name in ["secret-1", "secret-2", "secret-3"] {
+        ann.sleeper(name);
+    }
+    ann.run("create --name secret-4 -p 80 -p 81 busybox:test true").ok();
+    ann.docker("network create secret-net").ok();
+    ann.docker("volume create secret-data").ok();
+    let quota = ann.run("quota").ok();
+    world.rename_account(&ann, "new");
+    let (quota_now, listed) = (ann.run("quota").ok(), ann.run("ps -aq").ok());
+    let networks = ann.docker("network ls -q").ok();
+    let volumes = ann.docker("volume ls -q").ok();
+    let ports = ann.run("run --rm --network none -p 80 busybox:test true");
+    let names = [
+        ann.run("run --rm --network none --name secret-4 busybox:test true"),
+        ann.docker("network create secret-net"),
+        ann.docker("volume create secret-data"),
+    ];
+    let small = [
+        ann.run("run -d --network none --memory 200m --name own busybox:test sleep 1000"),
+        ann.run("rename own secret-1"),
+    ];
+    let memory = ann.run("run --rm --network none --memory 200m busybox:test true");
+    let last = ann.run("create --network none busybox:test true");
+    let full = ann.run("create --network none busybox:test true");
+    world.rename_account_back(&ann, "new");
+    // The amounts are the same under another name, and what they are of is not there. The disk may be measured in between.
+    let numbers = |quota: &str| {
+        let lines = quota.lines().filter(|line| line.starts_with(char::is_lowercase));
+        lines.filter(|line| !line.starts_with("total.disk")).map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(numbers(&quota_now), numbers(&quota));
+    assert_eq!((listed.as_str(), networks.as_str(), volumes.as_str()), ("", "", ""));
+    let left = |count: usize| format!("{count} containers of {}, who had your uid before, count", ann.login);
+    ports
+        .says(&["ports.max", "1 container of", &ann.login, "ask your administrator to remove it"])
+        .fails(125);
+    for name in names {
+        name.says(&["is in use by what an account has left that had your uid before"]);
+        assert_ne!(name.code, 0, "{name}");
+    }
+    small[0].ok();
+    small[1].says(&["is in use by what an account has left"]).fails(1);
+    memory.says(&["total.memory", &left(3)]).hides(&["secret"]).fails(125);
+    last.ok();
+    full.says(&["containers: asked 1, 0 of 6 free", &left(4)]).hides(&["secret"]).fails(1);
+    assert_eq!(ann.run("ps -aq").ok().lines().count(), 4, "what was left is its login's again");
+}
+
+fn a_network_that_was_left_is_not_entered() {
+    let world = world();
+    let ann = world.newcomer("ann");
+    ann.sleeper("box");
+    let network = format!("ie-{}", ann.uid);
+    let label = r#"{{index .Labels "io.ie-container.login"}}"#;
+    let login_of = || world.docker(["network", "inspect", "--format", label, &network]).line();
+    assert_eq!(login_of(), ann.login);
+    world.rename_account(&ann, "new");
+    let refused = ann.run("run --rm busybox:test true");
+    let seen = ann.docker("network inspect own");
+    let without = ann.run("run --rm --network none busybox:test true");
+    // What was left is the administrator's to remove, and then there is a network of the new login's.
+    world.docker(["rm", "-f", &ann.engine_name("box")]).ok();
+    let served = ann.run("run -d --name web busybox:test sleep 1000");
+    let label_now = login_of();
+    world.rename_account_back(&ann, "new");
+    refused
+        .says(&[&format!("still that of {}", ann.login), "ask your administrator"])
+        .hides(&["box"])
+        .fails(125);
+    assert_ne!(seen.code, 0, "{seen}");
+    without.ok();
+    served.ok();
+    assert_eq!(label_now, format!("{}new", ann.login));
 }
 
 fn the_identity_is_the_kernels() {

@@ -134,7 +134,11 @@ pub(in crate::gateway) async fn rename(
     let container = gateway.engine.owned(&peer, &word).await?;
     to_the_end(async move {
         let (_lock, turn) = lock_and_turn(&gateway, &peer, &container).await?;
-        if gateway.engine.own(&peer, false).await?.iter().any(|owned| *owned.name() == name) {
+        let all = gateway.engine.containers_of(&peer).await?;
+        if all.left.iter().any(|left| left.used().name == name.as_str()) {
+            return Err(Error::left_name(name.as_str()));
+        }
+        if all.own.iter().any(|owned| *owned.name() == name) {
             return Err(Error::Conflict(format!("the name {name} is in use by one of your containers")));
         }
         audit::allowed(Some(&peer), "rename", container.id().as_str());

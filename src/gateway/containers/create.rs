@@ -11,6 +11,7 @@ use crate::gateway::error::Error;
 use crate::gateway::gpu::desk::{Asker, Claim};
 use crate::gateway::images;
 use crate::gateway::peer::Peer;
+use crate::gateway::ports::{Look, PortClaim};
 use crate::gateway::staging::Staged;
 use crate::gateway::state::Gateway;
 use crate::gateway::task::to_the_end;
@@ -75,7 +76,7 @@ pub(in crate::gateway) async fn plan(
     let wish = wish(peer, &CreateQuery { name, ..CreateQuery::default() }, body)?;
     let image = images::admit(gateway, peer, &wish.image).await?;
     let turn = turn(gateway, peer).await?;
-    let (name, allowance, _) = admit(gateway, peer, &turn, &wish, &image).await?;
+    let (name, allowance, _, _look) = admit(gateway, peer, &turn, &wish, &image).await?;
     let mounts = allowance.mounts().iter().map(|mount| {
         json!({ "Source": mount.root.join(&mount.relative), "Target": mount.target, "Mode": mount.access })
     });
@@ -103,7 +104,8 @@ async fn admit_and_create(
 ) -> Result<String, Error> {
     let image = images::admit(gateway, peer, &wish.image).await?;
     let turn = turn(gateway, peer).await?;
-    let (name, allowance, space) = admit(gateway, peer, &turn, &wish, &image).await?;
+    let (name, allowance, space, look) = admit(gateway, peer, &turn, &wish, &image).await?;
+    let ports = look.map(|look| look.claim(allowance.ports())).transpose()?.unwrap_or_default();
     mark::at("create-admitted");
     let (claim, gpus) = gpus(gateway, peer, &wish, time)?.unzip();
     let gpus = gpus.unwrap_or_default();
@@ -116,8 +118,9 @@ async fn admit_and_create(
     let channel = token()?;
     let hold = gateway.stager.hold(tokens.iter().chain([&channel]).cloned().collect());
     let shown = name.to_string();
+    let granted = (allowance, ports);
     let parts =
-        (name, image, allowance, gpus, (network, volumes), stages, channel.clone(), wish.settings, space);
+        (name, image, granted, gpus, (network, volumes), stages, channel.clone(), wish.settings, space);
     let made = stage_and_create(gateway, peer, &turn, parts).await;
     drop(hold);
     if let (Ok(id), Some(claim)) = (&made, claim) {
@@ -159,7 +162,7 @@ async fn network(gateway: &Gateway, peer: &Peer, word: &NetworkWord) -> Result<O
         NetworkWord::Nothing => Ok(None),
         NetworkWord::Own => {
             gateway.wall.stands()?;
-            gateway.engine.ensure_network(peer.uid(), gateway.policy().gateway()).await?;
+            gateway.engine.ensure_network(peer, gateway.policy().gateway()).await?;
             Ok(Some(network_name(peer.uid())))
         }
         NetworkWord::Named(word) => {
@@ -186,8 +189,9 @@ async fn volumes(gateway: &Gateway, peer: &Peer, asked: &[VolumeAsk]) -> Result<
 }
 
 type Places = (Option<String>, Vec<VolumeGrant>);
+type Granted = (Allowance, PortClaim);
 type Parts =
-    (ContainerName, images::Admitted, Allowance, GpuGrant, Places, Vec<StageLabel>, Token, Settings, Space);
+    (ContainerName, images::Admitted, Granted, GpuGrant, Places, Vec<StageLabel>, Token, Settings, Space);
 
 async fn stage_and_create(
     gateway: &Gateway,
@@ -195,13 +199,12 @@ async fn stage_and_create(
     turn: &Turn<'_>,
     parts: Parts,
 ) -> Result<ContainerId, Error> {
-    let (name, image, allowance, gpus, (network, volumes), stages, channel, settings, space) = parts;
+    let (name, image, (allowance, ports), gpus, (network, volumes), stages, channel, settings, space) = parts;
     let account = peer.account()?;
     let staged = stage(gateway, peer, &stages, space).await?;
     mark::at("create-staged");
-    let files = gateway
-        .files(peer, account, &channel)
-        .map_err(|error| Error::Internal(format!("account files: {error}")))?;
+    let files =
+        gateway.files(peer, account, &channel).map_err(|error| Error::State("your account files", error))?;
     let home = account.home().to_string_lossy().into_owned();
     let homed = stages.iter().any(|stage| stage.target == account.home());
     let mut links = Vec::with_capacity(settings.links.len());
@@ -221,6 +224,7 @@ async fn stage_and_create(
         login: account.login().to_owned(),
         home: homed.then_some(home),
         allowance,
+        ports,
         gpus,
         network,
         volumes,
@@ -231,7 +235,11 @@ async fn stage_and_create(
         files,
         space,
     };
-    let id = turn.create(&grant).await?;
+    let id = turn.create(&grant).await.inspect_err(|error| {
+        if !error.is_said() {
+            grant.ports.linger();
+        }
+    })?;
     mark::at("create-made");
     if let Err(error) = gateway.engine.give_volumes(&id, &grant).await {
         turn.undo(&id).await;
@@ -241,15 +249,21 @@ async fn stage_and_create(
     Ok(id)
 }
 
-async fn admit(
-    gateway: &Gateway,
+/// What is granted; and where ports are, the look at everybody's by which they were chosen, which keeps others waiting.
+async fn admit<'g>(
+    gateway: &'g Gateway,
     peer: &Peer,
     turn: &Turn<'_>,
     wish: &Wish,
     image: &images::Admitted,
-) -> Result<(ContainerName, Allowance, Space), Error> {
+) -> Result<(ContainerName, Allowance, Space, Option<Look<'g>>), Error> {
     let limits = gateway.limits(peer.account()?);
-    let usage = turn.usage(peer, !wish.ports.is_empty()).await?;
+    let usage = turn.usage(peer).await?;
+    let look = match wish.ports.is_empty() {
+        true => None,
+        false => Some(gateway.ports.look(&gateway.engine).await?),
+    };
+    let usage = Usage { taken_ports: look.as_ref().map(Look::taken).unwrap_or_default(), ..usage };
     let name = free_name(&usage, wish.name.as_ref())?;
     let ask = Ask {
         image: image.ask.clone(),
@@ -272,7 +286,7 @@ async fn admit(
     let allowance = limits.admit(&usage, &ask)?;
     let space = space(gateway, peer, allowance.mounts().iter().map(|mount| mount.root.as_path())).await?;
     volumes_fit(gateway, space, &wish.settings.volumes)?;
-    Ok((name, allowance, space))
+    Ok((name, allowance, space, look))
 }
 
 /// A remapped engine gives a volume to one of its own ids, whoever mounts it.
@@ -292,8 +306,12 @@ fn volumes_fit(gateway: &Gateway, space: Space, volumes: &[VolumeAsk]) -> Result
 
 /// The wished name if it is free among the caller's, or a new one of two words.
 fn free_name(usage: &Usage, wished: Option<&ContainerName>) -> Result<ContainerName, Error> {
-    let taken = |name: &str| usage.containers.iter().any(|used| used.name == name);
+    let having = |name: &str| usage.containers.iter().find(|used| used.name == name);
+    let taken = |name: &str| having(name).is_some();
     match wished {
+        Some(name) if having(name.as_str()).is_some_and(|used| used.left_by.is_some()) => {
+            Err(Error::left_name(name.as_str()))
+        }
         Some(name) if taken(name.as_str()) => Err(Error::Conflict(format!(
             "the name {name} is in use by one of your containers; remove it (ie-container rm {name}) or choose another"
         ))),
@@ -386,6 +404,10 @@ impl From<crate::gateway::engine::NetworkError> for Error {
             NetworkError::PoolEmpty(..) => crate::protocol::report::Refusal::new("quota", error.to_string())
                 .rule("gateway.networks")
                 .hint("use --network none, or ask the admin for a larger pool")
+                .into(),
+            NetworkError::NotYours(_) => crate::protocol::report::Refusal::new("conflict", error.to_string())
+                .rule("network")
+                .hint("ask your administrator to remove its containers, or use --network none")
                 .into(),
         }
     }

@@ -47,11 +47,12 @@ pub(in crate::gateway) async fn start(
     .inspect(|_| drop(waiting))
 }
 
-/// What no other container changes: the image, today's lists, the wall. Asked before any lock, as the first start of an
-/// image takes a moment longer.
+/// What no other container that runs changes: the image, today's lists, the ports, the wall. Asked before any lock, as the
+/// first start of an image takes a moment longer.
 async fn may_start(gateway: &Gateway, peer: &Peer, container: &Owned) -> Result<Limits, Error> {
     let limits = gateway.limits(peer.account()?);
     limits.still_allows(&container.used(), &standing(gateway, container).await?)?;
+    gateway.ports.ask_again(&gateway.engine, container).await?;
     gateway.engine.look_through(container).await?;
     if container.networked() {
         gateway.wall.stands()?;
@@ -96,6 +97,7 @@ async fn start_now(
         return Ok(StatusCode::NOT_MODIFIED);
     }
     limits.readmit(&used, &container.used())?;
+    gateway.ports.ask_again(&gateway.engine, &container).await?;
     still_waits(caller)?;
     let container = &container;
     audit::allowed(Some(peer), "start", container.id().as_str());
@@ -103,7 +105,7 @@ async fn start_now(
     let _hold = gateway.stager.hold(tokens(container.found()));
     // A network that was made by name is its owner's to keep.
     if container.networked() && container.on_own_network() {
-        gateway.engine.ensure_network(peer.uid(), gateway.policy().gateway()).await?;
+        gateway.engine.ensure_network(peer, gateway.policy().gateway()).await?;
     }
     let space = same_as_made(gateway, peer, container).await?;
     stage(gateway, peer, &container.labels().stages, space).await?;

@@ -63,10 +63,10 @@ impl Room {
 /// Finds the room that there is by now, besides what the copy has taken so far; and what is said where it ends.
 async fn look(gateway: &Gateway, peer: &Peer, copying: &mut Copying) -> Result<Refusal, Error> {
     let limits = gateway.limits(peer.account()?);
-    let own = gateway.engine.own(peer, false).await?;
+    let all = gateway.engine.containers_of(peer).await?;
     // Nothing is waited for from here on: what another copy took meanwhile would count twice.
     let taken = copying.taken();
-    let room = limits.disk_room(&gateway.engine.usage_of(peer, &own))?;
+    let room = limits.disk_room(&gateway.engine.usage_of(peer, &all))?;
     copying.allow(taken, room.left.unwrap_or(u64::MAX));
     Ok(room.over)
 }

@@ -1,9 +1,10 @@
 //! What each user's containers and volumes hold on the engine's disk, as it was last measured.
 
 use super::copied::{Copied, Copying};
-use super::label::UID;
+use super::label::{LOGIN, UID};
 use super::lean::{List, Things, read_lean};
-use super::{ContainerId, Engine, EngineError, Found, Owned, Target, short_volume};
+use super::{ContainerId, Containers, Engine, EngineError, Found, Owned, Target, short_volume};
+use crate::gateway::peer::Peer;
 use crate::policy::Held;
 use crate::protocol::amount::Bytes;
 use hyper::Method;
@@ -20,6 +21,8 @@ pub(in crate::gateway) struct Holding {
     pub(in crate::gateway) thing: Thing,
     /// The short name that its owner knows, which may change.
     pub(in crate::gateway) name: String,
+    /// Of the account that it was made for.
+    pub(in crate::gateway) login: String,
     /// Nothing where the engine could not measure it, or measured what cannot be.
     pub(in crate::gateway) bytes: Option<u64>,
 }
@@ -94,18 +97,18 @@ impl Engine {
         Ok(unmeasured(found))
     }
 
-    /// What a user holds, of the containers that are still there, with what was copied into them since.
-    pub(super) fn held(&self, uid: u32, own: &[Owned]) -> Vec<Held> {
+    /// What counts for a user, of the containers that are still there, with what was copied into them since.
+    pub(super) fn held(&self, peer: &Peer, containers: &Containers) -> Vec<Held> {
         let all = self.disk.measured.read().unwrap_or_else(PoisonError::into_inner);
-        let all = all.get(&uid).map_or(&[][..], Vec::as_slice);
+        let all = all.get(&peer.uid()).map_or(&[][..], Vec::as_slice);
         let volumes = all.iter().filter(|holding| matches!(holding.thing, Thing::Volume(_))).cloned();
-        let containers = own.iter().map(|owned| {
-            let bytes = of_container(all, owned.id());
-            let bytes = bytes.map(|bytes| self.disk.copied.holds(owned.id(), bytes));
-            let (thing, name) = (Thing::Container(owned.id().clone()), owned.name().to_string());
-            Holding { thing, name, bytes }
+        let left = containers.left.iter().map(|left| &left.found);
+        let containers = containers.own.iter().map(Owned::found).chain(left).map(|found| {
+            let bytes = of_container(all, found.id());
+            let bytes = bytes.map(|bytes| self.disk.copied.holds(found.id(), bytes));
+            Holding::of(found, bytes)
         });
-        volumes.chain(containers).map(|holding| holding.told()).collect()
+        volumes.chain(containers).map(|holding| holding.told(|login| peer.may_be(login))).collect()
     }
 
     /// A copy into a container of this user's that does not run; what it takes counts from now on.
@@ -131,14 +134,22 @@ fn of_container(all: &[Holding], id: &ContainerId) -> Option<u64> {
 }
 
 impl Holding {
-    /// As its owner reads it.
-    pub(in crate::gateway) fn told(&self) -> Held {
+    fn of(found: &Found, bytes: Option<u64>) -> Self {
+        let (thing, name) = (Thing::Container(found.id().clone()), found.name().to_string());
+        Self { thing, name, login: found.labels().login.clone(), bytes }
+    }
+
+    /// As whoever has its uid reads it: not by its name, if it was made for another login.
+    pub(in crate::gateway) fn told(&self, is_own: impl Fn(&str) -> bool) -> Held {
         // Nobody wants to read 31457432.
         let bytes = self.bytes.map(|bytes| Bytes(if bytes < MIB { bytes } else { bytes / MIB * MIB }));
-        let name = &self.name;
+        let (name, login) = (&self.name, &self.login);
+        let left_by = (!is_own(login)).then(|| login.clone());
         match &self.thing {
-            Thing::Container(_) => Held { name: name.clone(), volume: None, bytes },
-            Thing::Volume(_) => Held { name: format!("volume {name}"), volume: Some(name.clone()), bytes },
+            Thing::Container(_) => Held { name: name.clone(), volume: None, bytes, left_by },
+            Thing::Volume(_) => {
+                Held { name: format!("volume {name}"), volume: Some(name.clone()), bytes, left_by }
+            }
         }
     }
 }
@@ -167,8 +178,7 @@ fn holdings(account: Account) -> Holdings {
         }
         // The engine leaves out a zero.
         let bytes = found.summary().get("SizeRw").map_or(Some(0), measured);
-        let (thing, name) = (Thing::Container(found.id().clone()), found.name().to_string());
-        holdings.entry(found.owner()).or_default().push(Holding { thing, name, bytes });
+        holdings.entry(found.owner()).or_default().push(Holding::of(&found, bytes));
     }
     for volume in &account.volumes.0 {
         let Some(name) = volume.get("Name").and_then(Value::as_str) else { continue };
@@ -181,7 +191,9 @@ fn holdings(account: Account) -> Holdings {
         } else if let Some((uid, short)) = owner(volume).and_then(|uid| Some((uid, short_volume(uid, name)?)))
         {
             let (thing, name) = (Thing::Volume(name.to_owned()), short.to_owned());
-            holdings.entry(uid).or_default().push(Holding { thing, name, bytes });
+            let login = volume.get("Labels").and_then(|labels| labels.get(LOGIN)?.as_str());
+            let login = login.unwrap_or("nobody").to_owned();
+            holdings.entry(uid).or_default().push(Holding { thing, name, login, bytes });
         }
     }
     holdings
@@ -240,21 +252,26 @@ mod tests {
             ],
             "Volumes": [
                 {"Name": nameless, "Labels": null, "UsageData": {"Size": 3 << 20, "RefCount": 1}},
-                {"Name": "ie-1000-data", "Labels": {UID: "1000"}, "UsageData": {"Size": (2 << 20) + 1}},
-                {"Name": "ie-1001-data", "Labels": {UID: "1001"}, "UsageData": {"Size": -1}},
+                {"Name": "ie-1000-data", "Labels": {UID: "1000", LOGIN: "ann"}, "UsageData": {"Size": (2 << 20) + 1}},
+                {"Name": "ie-1001-data", "Labels": {UID: "1001", LOGIN: "bob"}, "UsageData": {"Size": -1}},
                 {"Name": "ie-1001-gone", "Labels": {UID: "1001"}},
                 {"Name": "ie-1000-odd", "Labels": {UID: "1001"}, "UsageData": {"Size": 1u64 << 40}},
                 {"Name": "byhand", "Labels": null, "UsageData": {"Size": 1u64 << 40}},
             ],
         });
         let told = |uid| {
-            let mut held: Vec<Held> = holdings(account(&df))[&uid].iter().map(Holding::told).collect();
+            let mut held: Vec<Held> =
+                holdings(account(&df))[&uid].iter().map(|held| held.told(|login| login == "ann")).collect();
             held.sort_by(|one, other| one.name.cmp(&other.name));
             let bytes = |held: &Held| held.bytes.map_or("unknown".into(), |bytes| bytes.to_string());
-            held.iter().map(|held| format!("{} {}", held.name, bytes(held))).collect::<Vec<_>>()
+            let whose =
+                |held: &Held| held.left_by.as_ref().map_or(String::new(), |login| format!(" of {login}"));
+            held.iter()
+                .map(|held| format!("{} {}{}", held.name, bytes(held), whose(held)))
+                .collect::<Vec<_>>()
         };
         assert_eq!(told(1000), ["db 7", "volume data 2m", "web 8m"]);
-        assert_eq!(told(1001), ["volume data unknown", "volume gone unknown", "web 9"]);
+        assert_eq!(told(1001), ["volume data unknown of bob", "volume gone unknown of nobody", "web 9"]);
         assert_eq!(holdings(account(&df)).len(), 2);
     }
 

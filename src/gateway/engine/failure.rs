@@ -29,6 +29,11 @@ impl EngineError {
         matches!(self, Self::Said { status: StatusCode::NOT_FOUND, .. })
     }
 
+    /// Whether the engine itself said no: whatever was asked was not done.
+    pub(in crate::gateway) fn is_said(&self) -> bool {
+        matches!(self, Self::Said { .. })
+    }
+
     pub(in crate::gateway) fn is_conflict(&self) -> bool {
         matches!(self, Self::Said { status: StatusCode::CONFLICT, .. })
     }

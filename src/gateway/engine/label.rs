@@ -131,6 +131,7 @@ impl Labels {
             pids: self.pids,
             gpus: u32::try_from(self.cards.len()).unwrap_or(u32::MAX),
             ports: self.ports.clone(),
+            left_by: None,
         }
     }
 }

@@ -22,6 +22,7 @@ mod space;
 mod spec;
 mod things;
 mod turn;
+mod whose;
 mod wire;
 
 pub(super) use copied::Copying;
@@ -33,11 +34,15 @@ pub(super) use label::{Labels, PREFIX, StageLabel, stage_tokens};
 pub(super) use line::read_lines;
 pub(super) use locked::Locked;
 pub(super) use look::LookError;
+#[cfg(test)]
+pub(super) use network::{Block, block, free_subnet};
 pub(super) use network::{NetworkError, network_name};
-pub(super) use owned::{Found, Owned, pick, pick_by_id};
+pub(super) use owned::{Containers, Found, Owned, pick, pick_by_id};
 pub(super) use patience::{Patience, in_time};
 pub(super) use space::Space;
 pub(super) use spec::{Files, GpuGrant, Grant, VolumeGrant, exec_body};
+#[cfg(test)]
+pub(super) use things::free_bridge;
 pub(super) use things::{NetworkWish, OwnedNetwork, OwnedVolume, short_network, short_volume, without_ours};
 pub(super) use turn::Turn;
 pub(super) use wire::{Body, Target, read};

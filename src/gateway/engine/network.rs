@@ -1,8 +1,9 @@
 //! Each user's own network: made on demand out of the policy's pool, removed when idle.
 
-use super::label::UID;
+use super::label::{LOGIN, UID};
 use super::lean::{List, read_lean};
 use super::{Engine, EngineError, Target, read};
+use crate::gateway::peer::Peer;
 use crate::policy::{Gateway, Pool};
 use hyper::Method;
 use serde_json::{Value, json};
@@ -15,6 +16,9 @@ pub(in crate::gateway) enum NetworkError {
     Engine(#[from] EngineError),
     #[error("gateway.networks: all networks of the pool {0} are in use")]
     PoolEmpty(String),
+    /// Nobody enters a network in which containers of somebody else's may be, though the uid be the same.
+    #[error("the network of your uid is still that of {0}, who had your uid before")]
+    NotYours(String),
 }
 
 /// The engine's name of a user's network.
@@ -23,14 +27,14 @@ pub(in crate::gateway) fn network_name(uid: u32) -> String {
 }
 
 /// An IPv4 block as first and last address.
-type Block = (u32, u32);
+pub(in crate::gateway) type Block = (u32, u32);
 
 fn span(pool: Pool) -> Block {
     let first = u32::from(pool.network());
     (first, first | u32::MAX.checked_shr(u32::from(pool.prefix())).unwrap_or(0))
 }
 
-fn block(cidr: &str) -> Option<Block> {
+pub(in crate::gateway) fn block(cidr: &str) -> Option<Block> {
     let (address, length) = cidr.split_once('/')?;
     let address = u32::from(address.parse::<Ipv4Addr>().ok()?);
     let length: u32 = length.parse().ok().filter(|length| *length <= 32)?;
@@ -45,7 +49,7 @@ fn block_of(network: &Value) -> Option<Vec<Block>> {
 }
 
 /// The first subnet of the policy's pool that no network has.
-fn free_subnet(site: &Gateway, taken: &[Block]) -> Result<String, NetworkError> {
+pub(in crate::gateway) fn free_subnet(site: &Gateway, taken: &[Block]) -> Result<String, NetworkError> {
     let (pool, size) = (site.networks(), site.network_size());
     let free = (0..).map_while(|index| pool.subnet(index, size)).find(|subnet| {
         let (first, last) = span(*subnet);
@@ -55,21 +59,37 @@ fn free_subnet(site: &Gateway, taken: &[Block]) -> Result<String, NetworkError> 
 }
 
 impl Engine {
-    /// Makes the user's network if there is none yet.
+    /// Makes the caller's network if there is none yet; only while the caller's turn is held.
     pub(in crate::gateway) async fn ensure_network(
         &self,
-        uid: u32,
+        peer: &Peer,
         site: &Gateway,
     ) -> Result<(), NetworkError> {
-        if self.own_network(uid).await?.is_some() {
+        if self.has_network(peer).await? {
             return Ok(());
         }
         let _one_at_a_time = self.networks.lock().await;
-        if self.own_network(uid).await?.is_some() {
-            return Ok(());
-        }
         let listed = self.everyones_networks(Target::new("/networks")).await?;
-        self.create_in_pool(site, &listed, |subnet| body(uid, subnet)).await.map(drop)
+        self.create_in_pool(site, &listed, |subnet| body(peer, subnet)).await.map(drop)
+    }
+
+    /// Whether the caller's network is there. One that another login has left is removed when nothing else of that is
+    /// left, and keeps the caller out until then.
+    async fn has_network(&self, peer: &Peer) -> Result<bool, NetworkError> {
+        let Some(network) = self.own_network(peer.uid()).await? else { return Ok(false) };
+        if network.login.as_ref().is_some_and(|login| peer.may_be(login)) {
+            return Ok(true);
+        }
+        if let Some(left) = self.containers_of(peer).await?.left.first() {
+            return Err(NetworkError::NotYours(left.login().to_owned()));
+        }
+        // One that was made before networks bore a login is the caller's, as all that can be in it is.
+        let Some(login) = network.login else { return Ok(true) };
+        self.remove_network(peer.uid()).await?;
+        match self.own_network(peer.uid()).await? {
+            Some(_) => Err(NetworkError::NotYours(login)),
+            None => Ok(false),
+        }
     }
 
     /// Makes a network of the pool's first subnet that is free. Of these networks it is known that they are there; but an
@@ -91,20 +111,23 @@ impl Engine {
         }
     }
 
-    /// The id of the user's network: the name alone proves nothing, the label must agree.
-    async fn own_network(&self, uid: u32) -> Result<Option<String>, EngineError> {
+    /// The network of a uid: the name alone proves nothing, the label must agree.
+    async fn own_network(&self, uid: u32) -> Result<Option<UidsNetwork>, EngineError> {
         let filters = json!({ "label": [format!("{UID}={uid}")] }).to_string();
         let listed: Vec<Value> =
             read(self.call(Method::GET, Target::new("/networks").with("filters", &filters)).await?).await?;
         let named =
             |network: &&Value| network.get("Name").and_then(Value::as_str) == Some(&network_name(uid));
-        let id = listed.iter().find(named).and_then(|network| network.get("Id")).and_then(Value::as_str);
-        Ok(id.map(str::to_owned))
+        let text = |value: Option<&Value>| value.and_then(Value::as_str).map(str::to_owned);
+        Ok(listed.iter().find(named).and_then(|network| {
+            let login = text(network.get("Labels").and_then(|labels| labels.get(LOGIN)));
+            Some(UidsNetwork { id: text(network.get("Id"))?, login })
+        }))
     }
 
     /// Removes the user's network; one that is in use or gone is left as it is.
     pub(super) async fn remove_network(&self, uid: u32) -> Result<(), EngineError> {
-        let Some(id) = self.own_network(uid).await? else { return Ok(()) };
+        let Some(UidsNetwork { id, .. }) = self.own_network(uid).await? else { return Ok(()) };
         if !id.bytes().all(|b| b.is_ascii_hexdigit()) {
             return Err(EngineError::Odd(format!("network id {id:?}")));
         }
@@ -129,6 +152,12 @@ impl Engine {
     }
 }
 
+/// The network that is named after a uid, and the login that it was made for.
+struct UidsNetwork {
+    id: String,
+    login: Option<String>,
+}
+
 /// How many subnets are passed over because the engine has them without listing them.
 const TRIES: u32 = 16;
 
@@ -140,7 +169,8 @@ fn in_use(error: &EngineError) -> bool {
     matches!(error, EngineError::Said { message, .. } if message.contains("has active endpoints"))
 }
 
-fn body(uid: u32, subnet: &str) -> Value {
+fn body(peer: &Peer, subnet: &str) -> Value {
+    let uid = peer.uid();
     json!({
         "Name": network_name(uid),
         // Docker allows two networks of one name: refuse instead.
@@ -153,7 +183,7 @@ fn body(uid: u32, subnet: &str) -> Value {
             // A port published without an address stays on the host itself.
             "com.docker.network.bridge.host_binding_ipv4": "127.0.0.1",
         },
-        "Labels": { UID: uid.to_string() },
+        "Labels": { UID: uid.to_string(), LOGIN: peer.login().unwrap_or_default() },
     })
 }
 

@@ -1,7 +1,8 @@
 //! Looking a container up and proving whose it is, in one step.
 
-use super::label::{LOGIN, Labels, UID};
+use super::label::{Labels, UID};
 use super::lean::{Things, read_lean};
+use super::whose::{Estate, LeftContainer, Whose};
 use super::{ContainerId, Engine, EngineError, ImageId, Target, read};
 use crate::gateway::error::Error;
 use crate::gateway::peer::Peer;
@@ -34,6 +35,9 @@ pub(in crate::gateway) struct Owned {
     found: Found,
 }
 
+/// All containers that count for a caller.
+pub(in crate::gateway) type Containers = Estate<Owned, LeftContainer>;
+
 /// The engine's name of a container: digits cannot hold the separator, so no two (uid, name) pairs meet.
 pub(super) fn engine_name(uid: u32, name: &ContainerName) -> String {
     format!("ie-{uid}-{name}")
@@ -63,17 +67,13 @@ impl Found {
         (labels.uid == owner).then_some(Self { id, owner, name, running, state, labels, summary })
     }
 
-    fn named_for(&self, peer: &Peer) -> bool {
-        self.owner == peer.uid()
-    }
-
-    /// A reused uid has another login and inherits nothing.
-    fn labelled_for(&self, peer: &Peer) -> bool {
-        self.labels.uid == peer.uid() && peer.may_be(&self.labels.login)
+    /// A reused uid has another login and inherits nothing. That the uids of name and label agree was looked at before.
+    fn whose(&self, peer: &Peer) -> Whose {
+        Whose::of(peer, self.owner, &self.labels.login)
     }
 
     pub(super) fn claim(self, peer: &Peer) -> Option<Owned> {
-        (self.named_for(peer) && self.labelled_for(peer)).then_some(Owned { found: self })
+        (self.whose(peer) == Whose::Callers).then_some(Owned { found: self })
     }
 
     pub(in crate::gateway) fn id(&self) -> &ContainerId {
@@ -130,10 +130,7 @@ impl Owned {
     /// The short name of the container that an event is about, if it is the caller's: name and labels must agree.
     pub(in crate::gateway) fn named_in_event(peer: &Peer, name: &str, labels: &Value) -> Option<String> {
         let (uid, short) = split_engine_name(&format!("/{name}"))?;
-        let label = |key: &str| labels.get(key)?.as_str();
-        let own = uid == peer.uid()
-            && label(UID) == Some(uid.to_string().as_str())
-            && label(LOGIN).is_some_and(|login| peer.may_be(login));
+        let own = uid == peer.uid() && Whose::by_labels(peer, labels) == Whose::Callers;
         own.then(|| short.to_string())
     }
 
@@ -195,11 +192,29 @@ impl Owned {
 impl Engine {
     /// The caller's own containers, stopped ones included.
     pub(in crate::gateway) async fn own(&self, peer: &Peer, size: bool) -> Result<Vec<Owned>, EngineError> {
+        let listed = self.of_uid(peer, size).await?;
+        Ok(listed.into_iter().filter_map(|found| found.claim(peer)).collect())
+    }
+
+    /// The same, and what else counts for the caller.
+    pub(in crate::gateway) async fn containers_of(&self, peer: &Peer) -> Result<Containers, EngineError> {
+        let mut all = Estate { own: Vec::new(), left: Vec::new() };
+        for found in self.of_uid(peer, false).await? {
+            match found.whose(peer) {
+                Whose::Callers => all.own.push(Owned { found }),
+                Whose::Left(_) => all.left.push(LeftContainer { found }),
+                Whose::Others => {}
+            }
+        }
+        Ok(all)
+    }
+
+    async fn of_uid(&self, peer: &Peer, size: bool) -> Result<Vec<Found>, EngineError> {
         let filter = format!("{UID}={}", peer.uid());
         // Each is held whole while it is read.
         let _place = self.reads.of(peer.uid()).acquire_owned().await;
         let listed: Vec<Value> = read(self.list(&filter, size).await?).await?;
-        Ok(listed.into_iter().filter_map(Found::parse).filter_map(|found| found.claim(peer)).collect())
+        Ok(listed.into_iter().filter_map(Found::parse).collect())
     }
 
     /// Everybody's containers: for tidying, port numbers, and the admin. Without what is long in them.

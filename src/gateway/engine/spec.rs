@@ -4,6 +4,7 @@ use super::label::{Labels, StageLabel};
 use super::{EngineError, ImageId, Owned, PREFIX, Space};
 use crate::gateway::create::{ExecWish, LARGEST_FILE, Settings, Tmpfs, VISIBLE_DEVICES};
 use crate::gateway::peer::Peer;
+use crate::gateway::ports::PortClaim;
 use crate::gateway::staging::Staged;
 use crate::policy::{Allowance, Driver};
 use crate::protocol::amount::Span;
@@ -36,6 +37,8 @@ pub(in crate::gateway) struct Grant {
     /// The home inside the container, where one is mounted.
     pub(in crate::gateway) home: Option<String>,
     pub(in crate::gateway) allowance: Allowance,
+    /// The allowance's ports, which nobody else is given meanwhile.
+    pub(in crate::gateway) ports: PortClaim,
     pub(in crate::gateway) gpus: GpuGrant,
     /// The engine's name of the network, or none.
     pub(in crate::gateway) network: Option<String>,
@@ -131,7 +134,7 @@ impl Grant {
             pids: self.allowance.pids(),
             cards: self.gpus.cards.clone(),
             time: self.gpus.time,
-            ports: self.allowance.ports().iter().map(|port| port.host).collect(),
+            ports: self.ports.grants().iter().map(|port| port.host).collect(),
             stages: self.stages.clone(),
             auto_remove: self.settings.auto_remove,
             tty: self.settings.tty,
@@ -219,7 +222,7 @@ impl Grant {
 
     fn exposed(&self) -> Map<String, Value> {
         let published =
-            self.allowance.ports().iter().map(|port| format!("{}/{}", port.container, port.protocol));
+            self.ports.grants().iter().map(|port| format!("{}/{}", port.container, port.protocol));
         published.chain(self.settings.exposed.iter().cloned()).map(|port| (port, json!({}))).collect()
     }
 
@@ -269,7 +272,7 @@ impl Grant {
 
     fn port_bindings(&self) -> BTreeMap<String, Vec<Value>> {
         let mut bindings: BTreeMap<String, Vec<Value>> = BTreeMap::new();
-        for port in self.allowance.ports() {
+        for port in self.ports.grants() {
             let binding = json!({ "HostIp": port.address.to_string(), "HostPort": port.host.to_string() });
             bindings.entry(format!("{}/{}", port.container, port.protocol)).or_default().push(binding);
         }

@@ -2,6 +2,7 @@
 
 use super::label::{LOGIN, UID};
 use super::network::network_name;
+use super::whose::{Estate, LeftThing, Whose};
 use super::{Engine, EngineError, NetworkError, NetworkId, PREFIX, Target, read};
 use crate::gateway::error::Error;
 use crate::gateway::peer::Peer;
@@ -46,11 +47,15 @@ pub(in crate::gateway) struct NetworkWish {
 
 /// Whether name and labels of something in the engine are this caller's; its short name then.
 fn claimed(peer: &Peer, name: &str, labels: Option<&Value>) -> Option<ThingName> {
-    let label = |key: &str| labels?.get(key)?.as_str();
-    let uid = peer.uid().to_string();
-    let short = name.strip_prefix("ie-")?.strip_prefix(uid.as_str())?.strip_prefix('-')?;
-    let own = label(UID) == Some(uid.as_str()) && label(LOGIN).is_some_and(|login| peer.may_be(login));
-    own.then(|| short.parse().ok())?
+    let short = short_volume(peer.uid(), name)?;
+    (Whose::by_labels(peer, labels?) == Whose::Callers).then(|| short.parse().ok())?
+}
+
+/// The same of something that only counts for this caller.
+fn left(peer: &Peer, details: &Value) -> Option<LeftThing> {
+    let name = short_volume(peer.uid(), details.get("Name")?.as_str()?)?.to_owned();
+    let login = Whose::by_labels(peer, details.get("Labels")?).left_by()?;
+    Some(LeftThing { name, login })
 }
 
 fn engine_name(uid: u32, name: &ThingName) -> String {
@@ -77,7 +82,7 @@ impl OwnedNetwork {
         let engine_name = text("Name")?.to_owned();
         let labels = details.get("Labels");
         let own = engine_name == network_name(peer.uid())
-            && labels.and_then(|labels| labels.get(UID)?.as_str()) == Some(peer.uid().to_string().as_str());
+            && labels.is_some_and(|labels| Whose::by_labels(peer, labels) == Whose::Callers);
         let name = if own { None } else { Some(claimed(peer, &engine_name, labels)?) };
         Some(Self { id, name, engine_name, details })
     }
@@ -139,6 +144,11 @@ impl OwnedVolume {
     }
 }
 
+/// A name for an interface that no network has: 15 bytes at most, for every uid.
+pub(in crate::gateway) fn free_bridge(uid: u32, taken: &[&str]) -> Option<String> {
+    (1..100).map(|number| format!("ie{uid}-{number}")).find(|name| !taken.contains(&name.as_str()))
+}
+
 /// Labels of a caller's, and ours.
 fn labels(peer: &Peer, login: &str, asked: &BTreeMap<String, String>) -> BTreeMap<String, String> {
     let mut labels = asked.clone();
@@ -160,10 +170,20 @@ impl Engine {
         &self,
         peer: &Peer,
     ) -> Result<Vec<OwnedNetwork>, EngineError> {
+        Ok(self.all_networks_of(peer).await?.own)
+    }
+
+    /// The same, and those made by name that another login has left.
+    pub(in crate::gateway) async fn all_networks_of(
+        &self,
+        peer: &Peer,
+    ) -> Result<Estate<OwnedNetwork, LeftThing>, EngineError> {
         let filters = json!({ "label": [format!("{UID}={}", peer.uid())] }).to_string();
         let listed: Vec<Value> =
             read(self.call(Method::GET, Target::new("/networks").with("filters", &filters)).await?).await?;
-        Ok(listed.into_iter().filter_map(|details| OwnedNetwork::claim(peer, details)).collect())
+        let left = listed.iter().filter_map(|details| left(peer, details)).collect();
+        let own = listed.into_iter().filter_map(|details| OwnedNetwork::claim(peer, details)).collect();
+        Ok(Estate { own, left })
     }
 
     /// By name, full id, or the beginning of exactly one id.
@@ -200,9 +220,7 @@ impl Engine {
         let listed = self.everyones_networks(Target::new("/networks")).await?;
         let taken: Vec<&str> =
             listed.iter().filter_map(|network| network.get("Options")?.get(BRIDGE)?.as_str()).collect();
-        // An interface's name has 15 bytes at most: this one has at most 15 for every uid.
-        let bridge =
-            (1..100).map(|n| format!("ie{}-{n}", peer.uid())).find(|name| !taken.contains(&name.as_str()));
+        let bridge = free_bridge(peer.uid(), &taken);
         let bridge = bridge.ok_or_else(|| EngineError::Odd("no name is left for an interface".into()))?;
         let body = |subnet: &str| {
             json!({
@@ -250,12 +268,22 @@ impl Engine {
 
     /// The caller's volumes.
     pub(in crate::gateway) async fn volumes_of(&self, peer: &Peer) -> Result<Vec<OwnedVolume>, EngineError> {
+        Ok(self.all_volumes_of(peer).await?.own)
+    }
+
+    /// The same, and those that another login has left.
+    pub(in crate::gateway) async fn all_volumes_of(
+        &self,
+        peer: &Peer,
+    ) -> Result<Estate<OwnedVolume, LeftThing>, EngineError> {
         let filters = json!({ "label": [format!("{UID}={}", peer.uid())] }).to_string();
         let mut listed: Value =
             read(self.call(Method::GET, Target::new("/volumes").with("filters", &filters)).await?).await?;
         let volumes = listed.get_mut("Volumes").map(Value::take).unwrap_or_default();
         let volumes = if let Value::Array(volumes) = volumes { volumes } else { Vec::new() };
-        Ok(volumes.into_iter().filter_map(|details| OwnedVolume::claim(peer, details)).collect())
+        let left = volumes.iter().filter_map(|details| left(peer, details)).collect();
+        let own = volumes.into_iter().filter_map(|details| OwnedVolume::claim(peer, details)).collect();
+        Ok(Estate { own, left })
     }
 
     pub(in crate::gateway) async fn volume_of(&self, peer: &Peer, word: &str) -> Result<OwnedVolume, Error> {
@@ -309,6 +337,7 @@ mod tests {
             ("ie-1000-", "1000", "ann"),
             ("db", "1000", "ann"),
             ("ie-1000", "1001", "ann"),
+            ("ie-1000", "1000", "bob"),
         ] {
             assert_eq!(shown(network(name, uid, login)), None, "{name} {uid} {login}");
             assert!(OwnedVolume::claim(&ann, volume(name, uid, login)).is_none(), "{name} {uid} {login}");

@@ -3,7 +3,8 @@
 use super::label::UID;
 use super::owned::engine_name;
 use super::spec::Grant;
-use super::{ContainerId, Engine, EngineError, Owned, Target, read};
+use super::whose::LeftContainer;
+use super::{ContainerId, Containers, Engine, EngineError, Owned, Target, read};
 use crate::gateway::peer::Peer;
 use crate::policy::Usage;
 use crate::protocol::name::ContainerName;
@@ -17,7 +18,8 @@ use tokio::sync::{Mutex, OwnedMutexGuard};
 
 /// One user's right to count and create, held until it is dropped.
 ///
-/// Quotas are each user's own, so one lock per uid is enough, and nobody waits for somebody else's slow create.
+/// Quotas are each user's own, so one lock per uid is enough for them, and nobody waits for somebody else's slow create. What
+/// is everybody's has a lock over all: ports and cards a desk, networks theirs.
 pub(in crate::gateway) struct Turn<'a> {
     engine: &'a Engine,
     uid: u32,
@@ -78,13 +80,14 @@ impl Engine {
 
     /// What a user's containers hold just now, to look at: who makes or starts one needs the turn.
     pub(in crate::gateway) async fn usage(&self, peer: &Peer) -> Result<Usage, EngineError> {
-        Ok(self.usage_of(peer, &self.own(peer, false).await?))
+        Ok(self.usage_of(peer, &self.containers_of(peer).await?))
     }
 
-    /// The same of these, which are all that the user has.
-    pub(in crate::gateway) fn usage_of(&self, peer: &Peer, own: &[Owned]) -> Usage {
-        let containers = own.iter().map(Owned::used).collect();
-        Usage { containers, disk: self.held(peer.uid(), own), ..Usage::default() }
+    /// The same of these, which are all that count for the user.
+    pub(in crate::gateway) fn usage_of(&self, peer: &Peer, all: &Containers) -> Usage {
+        let own = all.own.iter().map(Owned::used);
+        let containers = own.chain(all.left.iter().map(LeftContainer::used)).collect();
+        Usage { containers, disk: self.held(peer, all), ..Usage::default() }
     }
 
     fn turns(&self, uid: u32) -> Arc<Turns> {
@@ -93,28 +96,22 @@ impl Engine {
 }
 
 impl Turn<'_> {
-    /// What the caller's containers hold, and, where ports are asked for, which host ports anybody's hold.
-    pub(in crate::gateway) async fn usage(&self, peer: &Peer, ports: bool) -> Result<Usage, EngineError> {
+    /// What the caller's containers hold. Which ports are anybody's the desk of ports says.
+    pub(in crate::gateway) async fn usage(&self, peer: &Peer) -> Result<Usage, EngineError> {
         debug_assert_eq!(peer.uid(), self.uid);
-        let usage = self.engine.usage(peer).await?;
-        let taken_ports = if ports {
-            self.engine.everyones().await?.iter().flat_map(|found| found.labels().ports.clone()).collect()
-        } else {
-            Default::default()
-        };
-        Ok(Usage { taken_ports, ..usage })
+        self.engine.usage(peer).await
     }
 
-    /// The same without ports, and the caller's container of this id as it is now.
+    /// The same, and the caller's container of this id as it is now.
     pub(in crate::gateway) async fn usage_and(
         &self,
         peer: &Peer,
         id: &ContainerId,
     ) -> Result<(Usage, Option<Owned>), EngineError> {
         debug_assert_eq!(peer.uid(), self.uid);
-        let own = self.engine.own(peer, false).await?;
-        let usage = self.engine.usage_of(peer, &own);
-        Ok((usage, own.into_iter().find(|owned| owned.id() == id)))
+        let all = self.engine.containers_of(peer).await?;
+        let usage = self.engine.usage_of(peer, &all);
+        Ok((usage, all.own.into_iter().find(|owned| owned.id() == id)))
     }
 
     /// Makes what was granted.

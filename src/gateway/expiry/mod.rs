@@ -80,10 +80,11 @@ struct Round<'a> {
 }
 
 /// How long a user's containers may stay.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 enum Allowed {
     ForEver,
-    For(Span),
+    /// Those of this login.
+    For(String, Span),
     /// The name service does not say whose they are: nothing goes, and nothing is forgotten.
     Unknown,
 }
@@ -99,9 +100,10 @@ impl Round<'_> {
         }
         let Some(ended) = self.ended(found, created).await? else { return Ok(Timestamp::MAX) };
         let span = match self.allowed(found.owner()).await {
-            Allowed::For(span) => span,
+            Allowed::For(login, span) if login == found.labels().login => span,
             Allowed::Unknown => return Ok(Timestamp::MAX),
-            Allowed::ForEver => {
+            // Of an account that had the uid before: nobody who could be warned sees it, and it is the admin's to remove.
+            Allowed::For(..) | Allowed::ForEver => {
                 gateway.marks.clear(found.id());
                 return Ok(Timestamp::MAX);
             }
@@ -129,10 +131,10 @@ impl Round<'_> {
 
     async fn allowed(&mut self, uid: u32) -> Allowed {
         if let Some(known) = self.allowed.get(&uid) {
-            return *known;
+            return known.clone();
         }
         let allowed = allowed(self.gateway, uid).await;
-        self.allowed.insert(uid, allowed);
+        self.allowed.insert(uid, allowed.clone());
         allowed
     }
 }
@@ -179,7 +181,10 @@ fn has_ended(found: &Found) -> bool {
 async fn allowed(gateway: &Gateway, uid: u32) -> Allowed {
     let named = gateway.policy().groups().map(str::to_owned).collect();
     match gateway.look_ups.account_by_uid(uid, named).await {
-        Ok(account) => gateway.limits(&account).stopped_for().map_or(Allowed::ForEver, Allowed::For),
+        Ok(account) => {
+            let span = gateway.limits(&account).stopped_for();
+            span.map_or(Allowed::ForEver, |span| Allowed::For(account.login().to_owned(), span))
+        }
         Err(error) => {
             tracing::debug!(uid, "nobody knows whose containers these are: {error}");
             Allowed::Unknown

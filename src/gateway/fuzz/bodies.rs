@@ -4,6 +4,7 @@ use super::{ann, check_refusal, policy};
 use crate::gateway::body::json_body;
 use crate::gateway::create::{NetworkWord, VolumeAsk, Wish, parse, parse_exec};
 use crate::gateway::engine::{self, Files, Grant, StageLabel, VolumeGrant};
+use crate::gateway::ports::PortClaim;
 use crate::gateway::staging::Staged;
 use crate::policy::{Allowance, Ask, ImageAsk, Limits, Usage, Who};
 use crate::protocol::place;
@@ -154,6 +155,7 @@ fn granted(wish: Wish, allowance: Allowance) -> Grant {
         links: vec![],
         staged: staged.collect(),
         stages,
+        ports: PortClaim::fake(allowance.ports()),
         allowance,
         settings: wish.settings,
         files: Files {

@@ -2,20 +2,22 @@
 
 use super::lease::Lease;
 use crate::gateway::engine::ContainerId;
+use crate::gateway::shelf;
 use crate::policy::WeekUsed;
 use jiff::civil::{Date, Weekday};
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, Zoned};
 use serde::{Deserialize, Serialize};
-use std::fs;
+use std::collections::HashMap;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// One small file for each user.
+/// One small file for each user, read once.
 #[derive(Debug)]
 pub(in crate::gateway) struct Hours {
     dir: PathBuf,
+    weeks: Mutex<HashMap<u32, Week>>,
     /// What is over and could not be written yet: a full disk makes nothing free.
     owed: Mutex<Vec<Spell>>,
 }
@@ -57,17 +59,25 @@ struct Week {
 }
 
 impl Hours {
-    pub(in crate::gateway) fn open(dir: &Path) -> io::Result<Self> {
-        fs::create_dir_all(dir)?;
-        Ok(Self { dir: dir.to_owned(), owed: Mutex::default() })
+    /// Reads what a gateway before this one has left. What cannot be understood is set aside, and its user begins anew.
+    pub(in crate::gateway) fn open(dir: &Path) -> Self {
+        let mut weeks = HashMap::new();
+        for (name, text) in shelf::files(dir) {
+            match name.parse().ok().zip(serde_json::from_str(&text).ok()) {
+                Some((uid, week)) => drop(weeks.insert(uid, week)),
+                None => shelf::set_aside(&dir.join(name), "it cannot be understood"),
+            }
+        }
+        Self { dir: dir.to_owned(), weeks: Mutex::new(weeks), owed: Mutex::default() }
     }
 
     /// What the user has had and what the leases that run may still take, of the week that `now` is in.
     pub(in crate::gateway) fn of(&self, uid: u32, running: &[Lease], now: Timestamp) -> WeekUsed {
         let (begin, end) = week_of(now);
         let own = || running.iter().filter(|lease| lease.uid == uid);
-        let ended = self.read(uid).filter(|week| week.monday == monday(now)).map_or(0, |week| week.seconds);
-        let owed = self.owed.lock().unwrap_or_else(PoisonError::into_inner);
+        // First, so that what is written meanwhile is not missed.
+        let owed = self.owed();
+        let ended = self.week(uid).filter(|week| week.monday == monday(now)).map_or(0, |week| week.seconds);
         let owed = owed.iter().filter(|owed| owed.uid == uid);
         let ended = owed.map(|owed| owed.cost(begin)).sum::<u64>().saturating_add(ended);
         let of = |lease: &Lease, from: Timestamp, to| cost(lease.cards.len(), lease.since.max(from), to);
@@ -77,43 +87,58 @@ impl Hours {
         }
     }
 
-    /// Adds what is over: the part of it that lies in this week.
-    pub(in crate::gateway) fn add(&self, spell: Spell) -> io::Result<()> {
-        let mut owed = self.owed.lock().unwrap_or_else(PoisonError::into_inner);
-        owed.push(spell);
+    /// What is over: the part of it that lies in this week counts from now on.
+    pub(in crate::gateway) fn owe(&self, spell: Spell) {
+        self.owed().push(spell);
+    }
+
+    /// Writes what is owed. One at a time, each `settled` before the next: a crash in between leaves at most one lease
+    /// that is on account and still a file.
+    pub(in crate::gateway) fn pay(&self, settled: impl Fn(&ContainerId)) -> io::Result<()> {
+        let mut owed = self.owed();
         while let Some(first) = owed.first() {
             self.write(first)?;
+            first.lease.iter().for_each(&settled);
             owed.remove(0);
         }
         Ok(())
     }
 
+    /// Whether anything is owed, for this container if one is named.
+    pub(in crate::gateway) fn owes(&self, id: Option<&ContainerId>) -> bool {
+        self.owed().iter().any(|owed| id.is_none_or(|id| owed.lease.as_ref() == Some(id)))
+    }
+
     fn write(&self, spell: &Spell) -> io::Result<()> {
         let (begin, _) = week_of(spell.ended);
         let monday = monday(spell.ended);
-        let before = self.read(spell.uid);
+        let before = self.week(spell.uid);
         let last = spell.lease.as_ref().map(|id| (id.to_string(), spell.since));
         let last = last.or_else(|| before.as_ref()?.last.clone());
         let before = before.filter(|week| week.monday == monday).map_or(0, |week| week.seconds);
         let week = Week { monday, seconds: before.saturating_add(spell.cost(begin)), last };
-        let path = self.path(spell.uid);
-        let fresh = path.with_extension("new");
-        fs::write(&fresh, serde_json::to_vec(&week).map_err(io::Error::other)?)?;
-        fs::rename(fresh, path)
+        let text = serde_json::to_vec(&week).map_err(io::Error::other)?;
+        shelf::half_write(self.dir.join(spell.uid.to_string()), &text)?.finish()?;
+        self.weeks().insert(spell.uid, week);
+        Ok(())
     }
 
     /// Whether this lease was the last that was added for its user.
     pub(in crate::gateway) fn has(&self, id: &ContainerId, lease: &Lease) -> bool {
-        let last = self.read(lease.uid).and_then(|week| week.last);
+        let last = self.week(lease.uid).and_then(|week| week.last);
         last.is_some_and(|(last, since)| last == id.as_str() && since == lease.since)
     }
 
-    fn read(&self, uid: u32) -> Option<Week> {
-        serde_json::from_slice(&fs::read(self.path(uid)).ok()?).ok()
+    fn week(&self, uid: u32) -> Option<Week> {
+        self.weeks().get(&uid).cloned()
     }
 
-    fn path(&self, uid: u32) -> PathBuf {
-        self.dir.join(uid.to_string())
+    fn weeks(&self) -> MutexGuard<'_, HashMap<u32, Week>> {
+        self.weeks.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn owed(&self) -> MutexGuard<'_, Vec<Spell>> {
+        self.owed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -142,10 +167,16 @@ fn week_of(now: Timestamp) -> (Timestamp, Timestamp) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::gateway::shelf::Full;
 
     fn at(word: &str) -> Timestamp {
         let time: jiff::civil::DateTime = word.parse().unwrap();
         time.to_zoned(TimeZone::system()).unwrap().timestamp()
+    }
+
+    fn add(hours: &Hours, id: &ContainerId, lease: &Lease, ended: Timestamp) {
+        hours.owe(Spell::of(id, lease, ended));
+        hours.pay(|_| ()).unwrap();
     }
 
     fn id() -> ContainerId {
@@ -168,13 +199,11 @@ mod tests {
     #[test]
     fn hours_add_up_over_leases_and_restarts() {
         let dir = tempfile::tempdir().unwrap();
-        let hours = Hours::open(dir.path()).unwrap();
+        let hours = Hours::open(dir.path());
         // The 16th of November 2026 is a Monday.
-        hours
-            .add(Spell::of(&id(), &lease(2, "2026-11-16T10:00", "2026-11-16T20:00"), at("2026-11-16T11:00")))
-            .unwrap();
+        add(&hours, &id(), &lease(2, "2026-11-16T10:00", "2026-11-16T20:00"), at("2026-11-16T11:00"));
         let running = [lease(1, "2026-11-17T08:00", "2026-11-17T12:00")];
-        let used = Hours::open(dir.path()).unwrap().of(1000, &running, at("2026-11-17T09:30"));
+        let used = Hours::open(dir.path()).of(1000, &running, at("2026-11-17T09:30"));
         assert_eq!(used, WeekUsed { used: 2 * 3600 + 5400, promised: 9000 });
         assert_eq!(hours.of(1001, &running, at("2026-11-17T09:30")), WeekUsed::default());
     }
@@ -182,11 +211,11 @@ mod tests {
     #[test]
     fn a_lease_that_is_on_account_is_known_again() {
         let dir = tempfile::tempdir().unwrap();
-        let hours = Hours::open(dir.path()).unwrap();
+        let hours = Hours::open(dir.path());
         let first = lease(1, "2026-11-16T10:00", "2026-11-16T20:00");
         assert!(!hours.has(&id(), &first));
-        hours.add(Spell::of(&id(), &first, at("2026-11-16T11:00"))).unwrap();
-        let next = Hours::open(dir.path()).unwrap();
+        add(&hours, &id(), &first, at("2026-11-16T11:00"));
+        let next = Hours::open(dir.path());
         assert!(next.has(&id(), &first));
         // The same container's next lease, and another user's, are not.
         assert!(!next.has(&id(), &lease(1, "2026-11-16T12:00", "2026-11-16T20:00")));
@@ -196,56 +225,75 @@ mod tests {
     #[test]
     fn a_new_week_begins_on_monday() {
         let dir = tempfile::tempdir().unwrap();
-        let hours = Hours::open(dir.path()).unwrap();
+        let hours = Hours::open(dir.path());
         let over = lease(1, "2026-11-22T20:00", "2026-11-23T04:00");
         // On Sunday the promise ends with the week; on Monday only its own part counts.
         let sunday = hours.of(1000, std::slice::from_ref(&over), at("2026-11-22T22:00"));
         assert_eq!(sunday, WeekUsed { used: 2 * 3600, promised: 2 * 3600 });
-        hours
-            .add(Spell::of(&id(), &lease(1, "2026-11-18T08:00", "2026-11-18T12:00"), at("2026-11-18T12:00")))
-            .unwrap();
+        add(&hours, &id(), &lease(1, "2026-11-18T08:00", "2026-11-18T12:00"), at("2026-11-18T12:00"));
         let monday = hours.of(1000, std::slice::from_ref(&over), at("2026-11-23T01:00"));
         assert_eq!(monday, WeekUsed { used: 3600, promised: 3 * 3600 });
-        hours.add(Spell::of(&id(), &over, at("2026-11-23T02:00"))).unwrap();
+        add(&hours, &id(), &over, at("2026-11-23T02:00"));
         assert_eq!(hours.of(1000, &[], at("2026-11-23T02:00")).used, 2 * 3600);
     }
 
     #[test]
     fn what_is_kept_without_a_lease_counts_and_hides_none() {
         let dir = tempfile::tempdir().unwrap();
-        let hours = Hours::open(dir.path()).unwrap();
+        let hours = Hours::open(dir.path());
         let over = lease(1, "2026-11-16T10:00", "2026-11-16T20:00");
-        hours.add(Spell::of(&id(), &over, at("2026-11-16T11:00"))).unwrap();
+        add(&hours, &id(), &over, at("2026-11-16T11:00"));
         let (since, ended) = (at("2026-11-16T11:30"), at("2026-11-16T11:31"));
-        hours.add(Spell { uid: 1000, cards: 2, since, ended, lease: None }).unwrap();
+        hours.owe(Spell { uid: 1000, cards: 2, since, ended, lease: None });
+        hours.pay(|_| panic!("nothing has a file")).unwrap();
         assert_eq!(hours.of(1000, &[], at("2026-11-16T12:00")).used, 3600 + 120);
         assert!(hours.has(&id(), &over));
     }
 
     #[test]
     fn what_cannot_be_written_is_owed() {
-        let dir = tempfile::tempdir().unwrap();
-        let hours = Hours::open(&dir.path().join("hours")).unwrap();
-        fs::remove_dir(dir.path().join("hours")).unwrap();
-        let lease = |since, cards| Lease {
-            uid: 1000,
-            login: "ann".into(),
-            container: "train".into(),
-            cards: vec!["GPU-0".parse().unwrap(); cards],
-            since: at(since),
-            until: at("2026-11-19T00:00"),
-            warned: vec![],
-            ending: false,
-        };
-        let now = at("2026-11-18T12:00");
-        let ended = at("2026-11-18T11:00");
-        assert!(hours.add(Spell::of(&id(), &lease("2026-11-18T10:00", 1), ended)).is_err());
-        assert_eq!(hours.of(1000, &[], now).used, 3600);
-        assert_eq!(hours.of(1001, &[], now).used, 0);
+        let root = tempfile::tempdir().unwrap();
+        let dir = root.path().join("state/hours");
+        let hours = Hours::open(&dir);
+        let (first, second) = (
+            lease(1, "2026-11-18T10:00", "2026-11-19T00:00"),
+            lease(2, "2026-11-18T10:30", "2026-11-19T00:00"),
+        );
+        let (now, ended) = (at("2026-11-18T12:00"), at("2026-11-18T11:00"));
+        let full = Full::of(&root.path().join("state"));
+        hours.owe(Spell::of(&id(), &first, ended));
+        assert!(hours.pay(|_| panic!("nothing is settled")).is_err());
+        assert!(hours.owes(None) && hours.owes(Some(&id())));
+        assert_eq!((hours.of(1000, &[], now).used, hours.of(1001, &[], now).used), (3600, 0));
+        drop(full);
         // Once there is room both are written, and nothing twice.
-        fs::create_dir(dir.path().join("hours")).unwrap();
-        hours.add(Spell::of(&id(), &lease("2026-11-18T10:30", 2), ended)).unwrap();
-        assert_eq!(hours.of(1000, &[], now).used, 7200);
-        assert_eq!(Hours::open(&dir.path().join("hours")).unwrap().of(1000, &[], now).used, 7200);
+        hours.owe(Spell::of(&id(), &second, ended));
+        let settled = std::cell::Cell::new(0);
+        hours.pay(|_| settled.set(settled.get() + 1)).unwrap();
+        assert_eq!((settled.get(), hours.owes(None)), (2, false));
+        for hours in [hours, Hours::open(&dir)] {
+            assert_eq!(hours.of(1000, &[], now).used, 7200);
+        }
+    }
+
+    #[test]
+    fn what_is_no_account_is_set_aside() {
+        let dir = tempfile::tempdir().unwrap();
+        add(
+            &Hours::open(dir.path()),
+            &id(),
+            &lease(1, "2026-11-18T10:00", "2026-11-19T00:00"),
+            at("2026-11-18T11:00"),
+        );
+        std::fs::write(dir.path().join("1001"), "{").unwrap();
+        std::fs::write(dir.path().join("ann"), "{}").unwrap();
+        std::fs::create_dir(dir.path().join("1002")).unwrap();
+        let hours = Hours::open(dir.path());
+        let now = at("2026-11-18T12:00");
+        assert_eq!([1000, 1001, 1002].map(|uid| hours.of(uid, &[], now).used), [3600, 0, 0]);
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 4);
+        let two = Lease { uid: 1002, ..lease(1, "2026-11-18T10:00", "2026-11-19T00:00") };
+        add(&hours, &id(), &two, at("2026-11-18T10:30"));
+        assert_eq!(Hours::open(dir.path()).of(1002, &[], now).used, 1800);
     }
 }

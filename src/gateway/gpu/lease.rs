@@ -54,10 +54,10 @@ pub(in crate::gateway) enum Due {
 pub(in crate::gateway) struct Leases(Kept<Lease>);
 
 impl Leases {
-    /// Reads what a gateway before this one has left. A file that cannot be read is nobody's lease: its
-    /// container was not started.
-    pub(in crate::gateway) fn open(dir: &Path) -> io::Result<Self> {
-        Kept::open(dir, |text| serde_json::from_str(text).ok()).map(Self)
+    /// Reads what a gateway before this one has left. A file that cannot be read is nobody's lease: if its container runs,
+    /// its labels say what it holds.
+    pub(in crate::gateway) fn open(dir: &Path) -> Self {
+        Self(Kept::open(dir, |text| serde_json::from_str(text).ok()))
     }
 
     pub(in crate::gateway) fn get(&self, id: &ContainerId) -> Option<Lease> {
@@ -100,15 +100,42 @@ impl Leases {
         Ok(())
     }
 
-    /// Takes a lease away, once `settle` has its hours on account: one at a time, so that a crash in between leaves
-    /// at most one lease of each user that is on account and still a file.
-    pub(in crate::gateway) fn end(&self, id: &ContainerId, settle: impl FnOnce(&Lease)) -> Option<Lease> {
-        let mut held = self.held();
-        let lease = held.remove(id)?;
-        settle(&lease);
-        mark::at("lease-settled");
-        self.0.unwrite(id);
-        Some(lease)
+    /// The lease of a container that runs whatever can be written: its cards are held.
+    pub(in crate::gateway) fn hold(&self, id: &ContainerId, lease: Lease) -> io::Result<()> {
+        self.hold_in(&mut self.held(), id, lease)
+    }
+
+    fn hold_in(
+        &self,
+        held: &mut HashMap<ContainerId, Lease>,
+        id: &ContainerId,
+        lease: Lease,
+    ) -> io::Result<()> {
+        let written = self.write(held, id, lease.clone());
+        if written.is_err() {
+            self.0.is_behind(id);
+            held.insert(id.clone(), lease);
+        }
+        written
+    }
+
+    /// Writes what could not be written before.
+    pub(in crate::gateway) fn catch_up(&self) {
+        self.0.catch_up(|lease| serde_json::to_vec(lease).unwrap_or_default());
+    }
+
+    /// Takes a lease away. Its file stays until its hours are on account, and then is [`Leases::settled`].
+    pub(in crate::gateway) fn end(&self, id: &ContainerId) -> Option<Lease> {
+        self.held().remove(id)
+    }
+
+    /// The file of a lease that is over goes, unless the container has another lease by now.
+    pub(in crate::gateway) fn settled(&self, id: &ContainerId) {
+        let held = self.held();
+        if !held.contains_key(id) {
+            self.0.unwrite(id);
+        }
+        drop(held);
     }
 
     /// What is due now, and is taken up with that: each warning is due once, and only the nearest of those that were
@@ -149,10 +176,8 @@ impl Leases {
         let Some(mut lease) = held.get(id).cloned() else { return Ok(()) };
         let left = lease.left(now);
         lease.warned = warnings.iter().filter(|warning| left <= **warning).map(|warning| warning.0).collect();
-        let written = self.write(&mut held, id, lease.clone());
         // Written or not: who was told is not told again each second.
-        held.insert(id.clone(), lease);
-        written
+        self.hold_in(&mut held, id, lease)
     }
 
     /// The container has another short name.
@@ -187,6 +212,7 @@ pub(in crate::gateway) fn after(time: Timestamp, span: Span) -> Timestamp {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::gateway::shelf::Full;
     use std::fs;
 
     const WARNINGS: [Span; 2] = [Span(1800), Span(300)];
@@ -215,7 +241,7 @@ mod tests {
     #[test]
     fn warnings_come_once_each_and_then_the_end() {
         let dir = tempfile::tempdir().unwrap();
-        let leases = Leases::open(dir.path()).unwrap();
+        let leases = Leases::open(dir.path());
         leases.put(&id('a'), lease(7200)).unwrap();
         let mut told = Vec::new();
         for second in (0..=7300).step_by(100) {
@@ -223,7 +249,10 @@ mod tests {
                 told.push((second, due.clone()));
                 match due {
                     Due::Warning(_) => leases.warned(&id, at(second), &WARNINGS).unwrap(),
-                    Due::End => drop(leases.end(&id, |_| ())),
+                    Due::End => {
+                        leases.end(&id);
+                        leases.settled(&id);
+                    }
                 }
             }
         }
@@ -235,7 +264,7 @@ mod tests {
     #[test]
     fn a_gateway_that_slept_gives_the_nearest_warning_alone() {
         let dir = tempfile::tempdir().unwrap();
-        let leases = Leases::open(dir.path()).unwrap();
+        let leases = Leases::open(dir.path());
         leases.put(&id('a'), lease(7200)).unwrap();
         let told: Vec<Due> = leases.due(at(7000), &WARNINGS).into_iter().map(|(_, _, due)| due).collect();
         assert_eq!(told, [Due::Warning(Span(200))]);
@@ -246,7 +275,7 @@ mod tests {
     #[test]
     fn an_extension_moves_the_end_and_warns_anew() {
         let dir = tempfile::tempdir().unwrap();
-        let leases = Leases::open(dir.path()).unwrap();
+        let leases = Leases::open(dir.path());
         leases.put(&id('a'), lease(7200)).unwrap();
         leases.warned(&id('a'), at(7000), &WARNINGS).unwrap();
         assert_eq!(leases.extend(&id('a'), Span(3600)).unwrap().unwrap().until, at(10800));
@@ -258,18 +287,19 @@ mod tests {
     #[test]
     fn the_next_gateway_knows_what_the_last_one_wrote_and_nothing_half_written() {
         let dir = tempfile::tempdir().unwrap();
-        Leases::open(dir.path()).unwrap().put(&id('a'), lease(7200)).unwrap();
+        Leases::open(dir.path()).put(&id('a'), lease(7200)).unwrap();
         fs::write(dir.path().join(format!("{}.new", id('b'))), "{").unwrap();
         fs::write(dir.path().join(id('c').as_str()), "{").unwrap();
-        let leases = Leases::open(dir.path()).unwrap();
+        let leases = Leases::open(dir.path());
         assert_eq!(leases.all(), [(id('a'), lease(7200))]);
-        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+        // What was half-written is gone, what is there whole and not understood is set aside.
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 2);
     }
 
     #[test]
     fn each_lease_of_a_container_ends_once_and_is_not_extended_then() {
         let dir = tempfile::tempdir().unwrap();
-        let leases = Leases::open(dir.path()).unwrap();
+        let leases = Leases::open(dir.path());
         leases.put(&id('a'), lease(2)).unwrap();
         let ends =
             |now| leases.due(at(now), &[]).into_iter().map(|(_, lease, due)| (lease.since, due)).collect();
@@ -278,7 +308,7 @@ mod tests {
         assert_eq!(leases.extend(&id('a'), Span(3600)).unwrap(), None);
         assert!(leases.is_ending(&id('a'), at(0)));
         // Stopped, and started again between two looks.
-        leases.end(&id('a'), |_| ());
+        leases.end(&id('a'));
         leases.put(&id('a'), Lease { since: at(3), ..lease(5) }).unwrap();
         assert!(!leases.is_ending(&id('a'), at(0)) && !leases.is_ending(&id('a'), at(3)));
         assert_eq!(leases.extend(&id('a'), Span(5)).unwrap().unwrap().until, at(10));
@@ -286,13 +316,39 @@ mod tests {
     }
 
     #[test]
-    fn a_full_disk_warns_once() {
-        let dir = tempfile::tempdir().unwrap();
-        let leases = Leases::open(dir.path()).unwrap();
+    fn a_full_disk_warns_once_and_holds_what_runs() {
+        let root = tempfile::tempdir().unwrap();
+        let dir = root.path().join("state/leases");
+        let leases = Leases::open(&dir);
         leases.put(&id('a'), lease(10_000)).unwrap();
         assert_eq!(leases.due(at(9900), &WARNINGS).len(), 1);
-        drop(dir);
+        let full = Full::of(&root.path().join("state"));
         assert!(leases.warned(&id('a'), at(9900), &WARNINGS).is_err());
         assert_eq!(leases.due(at(9901), &WARNINGS), []);
+        // What is about to start has no lease; what runs has one, written or not.
+        assert!(leases.put(&id('b'), lease(10_000)).is_err());
+        assert!(leases.hold(&id('c'), lease(20_000)).is_err());
+        assert_eq!((leases.get(&id('b')), leases.get(&id('c'))), (None, Some(lease(20_000))));
+        drop(full);
+        leases.catch_up();
+        let next = Leases::open(&dir);
+        assert_eq!(next.due(at(9901), &WARNINGS), []);
+        assert_eq!(next.get(&id('c')), Some(lease(20_000)));
+    }
+
+    #[test]
+    fn a_file_stays_until_its_lease_is_settled() {
+        let dir = tempfile::tempdir().unwrap();
+        let leases = Leases::open(dir.path());
+        leases.put(&id('a'), lease(7200)).unwrap();
+        assert!(leases.end(&id('a')).is_some() && leases.end(&id('a')).is_none());
+        assert_eq!(Leases::open(dir.path()).all(), [(id('a'), lease(7200))]);
+        // Started again before that: the file is the new lease's.
+        leases.put(&id('a'), lease(9000)).unwrap();
+        leases.settled(&id('a'));
+        assert_eq!(Leases::open(dir.path()).all(), [(id('a'), lease(9000))]);
+        leases.end(&id('a'));
+        leases.settled(&id('a'));
+        assert_eq!(Leases::open(dir.path()).all(), []);
     }
 }

@@ -40,6 +40,7 @@ pub(in crate::gateway) async fn run(gateway: Arc<Gateway>) {
             looked = Instant::now();
         }
         leases(&gateway);
+        gateway.gpus.catch_up();
         gateway.gpus.serve(Timestamp::now());
     }
 }

@@ -11,15 +11,17 @@ use super::refusal::refusal;
 use super::terminals::Terminals;
 use crate::gateway::engine::{ContainerId, Locked, Owned};
 use crate::gateway::error::Error;
+use crate::gateway::mark;
 use crate::gateway::recent::Recent;
-use crate::policy::{Limits, WeekUsed};
+use crate::policy::{Limits, Used, WeekUsed};
 use crate::protocol::amount::Span;
 use crate::protocol::card::CardId;
 use crate::protocol::name::ContainerName;
-use anyhow::Context;
 use jiff::Timestamp;
 use std::collections::HashSet;
+use std::io;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use tokio::sync::watch;
 
@@ -37,24 +39,26 @@ pub(in crate::gateway) struct Gpus {
     /// Held from looking at who has which card to having written the decision down: in between, a card would be free for
     /// everybody who looks.
     deciding: Mutex<()>,
+    /// Hours could not be written, and the log says so.
+    owing: AtomicBool,
     /// Counts what may let somebody in the line go on.
     changed: watch::Sender<u64>,
 }
 
 impl Gpus {
-    pub(in crate::gateway) fn open(state: &Path) -> anyhow::Result<Self> {
-        let (leases, hours) = (state.join("leases"), state.join("gpu-hours"));
-        let leases = Leases::open(&leases).with_context(|| format!("cannot read {}", leases.display()))?;
-        let hours = Hours::open(&hours).with_context(|| format!("cannot make {}", hours.display()))?;
+    pub(in crate::gateway) fn open(state: &Path) -> Self {
+        let leases = Leases::open(&state.join("leases"));
+        let hours = Hours::open(&state.join("gpu-hours"));
         for (id, lease) in leases.all().iter().filter(|(id, lease)| hours.has(id, lease)) {
             tracing::info!(
                 uid = lease.uid,
                 container = id.as_str(),
                 "a lease was over, and only its file left"
             );
-            leases.end(id, |_| ());
+            leases.end(id);
+            leases.settled(id);
         }
-        Ok(Self {
+        Self {
             leases,
             hours,
             inventory: Inventory::default(),
@@ -64,7 +68,8 @@ impl Gpus {
             asked: Mutex::default(),
             deciding: Mutex::default(),
             changed: watch::Sender::new(0),
-        })
+            owing: AtomicBool::new(false),
+        }
     }
 
     /// How many cards are meant: `all` is all the caller may hold.
@@ -113,6 +118,10 @@ impl Gpus {
         let _deciding = self.decide();
         // Of a run whose end nobody has noted yet.
         self.settle(container.id(), now);
+        // The file of that lease would be the new one's, and its hours in no file at all.
+        if self.hours.owes(Some(container.id())) {
+            return Err(Error::State("the hours of its last lease", io::ErrorKind::StorageFull.into()));
+        }
         let time = limits.lease(Some(labels.time), labels.cards.len(), self.week(asker.uid, now))?;
         let (cards, leased) = (self.inventory.cards(), self.leased());
         let scene = Scene { cards: &cards, leased: &leased, now };
@@ -134,7 +143,7 @@ impl Gpus {
         let (uid, login, until) = (lease.uid, lease.login.clone(), lease.until.to_string());
         self.leases
             .put(container.id(), lease)
-            .map_err(|error| Error::Internal(format!("the lease cannot be written: {error}")))?;
+            .map_err(|error| Error::State("the lease of the gpus", error))?;
         let cards = shown(&labels.cards);
         tracing::info!(uid, login, container = container.id().as_str(), cards, until, "gpus granted");
         Ok(())
@@ -151,10 +160,20 @@ impl Gpus {
         leased: &[Holder],
         now: Timestamp,
     ) -> Result<(), Error> {
-        let own = leased.iter().filter(|holder| holder.uid == asker.uid);
-        let leased = own.map(|holder| (holder.container.clone(), holder.cards.len()));
+        let gpus = |cards: usize| u32::try_from(cards).unwrap_or(u32::MAX);
+        let leased = leased.iter().filter(|holder| holder.uid == asker.uid).map(|holder| Used {
+            name: holder.container.clone(),
+            gpus: gpus(holder.cards.len()),
+            left_by: (holder.login != asker.login).then(|| holder.login.clone()),
+            ..Used::default()
+        });
         let kept = self.desk.kept(asker.uid, wanted, by, now);
-        let held: Vec<_> = leased.chain(kept.iter().cloned()).collect();
+        let keeps = kept.iter().map(|(name, cards)| Used {
+            name: name.clone(),
+            gpus: gpus(*cards),
+            ..Used::default()
+        });
+        let held: Vec<_> = leased.chain(keeps).collect();
         let fits = limits.room_for_cards(&held, wanted.count());
         Ok(fits.map_err(|no| match kept.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>() {
             // The policy's own hint fits: what runs is to be stopped.
@@ -199,8 +218,8 @@ impl Gpus {
             ending: false,
         };
         tracing::warn!(container = container.id().as_str(), "a lease was missing and is made again");
-        if let Err(error) = self.leases.put(container.id(), lease) {
-            tracing::error!("a lease cannot be written: {error}");
+        if let Err(error) = self.leases.hold(container.id(), lease) {
+            tracing::error!("a lease cannot be written yet: {error}");
         }
     }
 
@@ -208,21 +227,40 @@ impl Gpus {
     fn settle(&self, id: &ContainerId, at: Timestamp) {
         // What is stopped at its end has a moment to end itself, and that counts; a gateway that was away does not.
         let within = |lease: &Lease| at.min(after(lease.until, LAST)).max(lease.since);
-        let settle = |lease: &Lease| {
-            self.count(Spell::of(id, lease, within(lease)));
-        };
-        if let Some(lease) = self.leases.end(id, settle) {
+        if let Some(lease) = self.leases.end(id) {
+            self.hours.owe(Spell::of(id, &lease, within(&lease)));
+            self.pay();
             let seconds = within(&lease).duration_since(lease.since).as_secs();
             let (uid, login, cards) = (lease.uid, lease.login, shown(&lease.cards));
             tracing::info!(uid, login, container = id.as_str(), cards, seconds, "gpus freed");
         }
     }
 
-    fn count(&self, spell: Spell) {
-        let uid = spell.uid;
-        if let Err(error) = self.hours.add(spell) {
-            tracing::error!("gpu hours of uid {uid} cannot be written: {error}");
+    /// Writes the hours of leases that are over, and then takes their files away. What cannot be written stays as it is.
+    fn pay(&self) {
+        let paid = self.hours.pay(|id| {
+            mark::at("lease-settled");
+            self.leases.settled(id);
+        });
+        match paid {
+            Err(error) if !self.owing.swap(true, Ordering::Relaxed) => {
+                tracing::error!(
+                    "gpu hours cannot be written, they count and are written when they can be: {error}"
+                );
+            }
+            Ok(()) if self.owing.swap(false, Ordering::Relaxed) => {
+                tracing::info!("gpu hours are written again");
+            }
+            _ => {}
         }
+    }
+
+    /// Writes what could not be written before.
+    pub(super) fn catch_up(&self) {
+        if self.hours.owes(None) {
+            self.pay();
+        }
+        self.leases.catch_up();
     }
 
     /// Gives what is free to those in the line whose turns have come.
@@ -240,7 +278,11 @@ impl Gpus {
 
     /// What was kept without a lease counts as well: nobody else had it meanwhile.
     fn count_kept(&self, now: Timestamp) {
-        self.desk.spells(now).into_iter().for_each(|spell| self.count(spell));
+        let kept = self.desk.spells(now);
+        if !kept.is_empty() {
+            kept.into_iter().for_each(|spell| self.hours.owe(spell));
+            self.pay();
+        }
     }
 
     /// Where a ticket in the line stands.
@@ -278,8 +320,7 @@ impl Gpus {
         }
         limits.extend(lease.left(now), more, lease.cards.len(), self.week(lease.uid, now))?;
         let extended = self.leases.extend(container.id(), more);
-        let extended =
-            extended.map_err(|error| Error::Internal(format!("the lease cannot be written: {error}")))?;
+        let extended = extended.map_err(|error| Error::State("the lease of the gpus", error))?;
         let until = extended.ok_or_else(over)?.until;
         let (uid, login, cards) = (lease.uid, lease.login, shown(&lease.cards));
         let (container, end) = (container.id().as_str(), until.to_string());

@@ -44,7 +44,16 @@ fn act(limits: &Limits, used: &mut Usage, step: Step, serial: usize) {
             used.taken_ports.extend(&ports);
             let name = format!("c{serial}");
             let (cpus, memory, pids, gpus) = (got.cpus(), got.memory(), got.pids(), got.gpus());
-            used.containers.push(Used { name, running: true, cpus, memory, pids, gpus, ports });
+            used.containers.push(Used {
+                name,
+                running: true,
+                cpus,
+                memory,
+                pids,
+                gpus,
+                ports,
+                left_by: None,
+            });
         }
         Step::Start(at) => {
             let Some(container) = used.containers.get(at).cloned() else { return };

@@ -41,7 +41,7 @@ fn a_lease_is_as_long_as_asked_or_as_long_as_may_be() {
 #[test]
 fn cards_that_are_kept_count_like_cards_that_are_used() {
     let limits = limits("[defaults]\ntotal = { gpus = 3 }", &[]);
-    let held = [("train".to_owned(), 1), ("later".to_owned(), 1)];
+    let held = ["train", "later"].map(|name| Used { name: name.into(), gpus: 1, ..Used::default() });
     assert_eq!(told(limits.room_for_cards(&held, 1)), "yes");
     assert_eq!(
         told(limits.room_for_cards(&held, 2)),

@@ -89,6 +89,7 @@ fn a_full_disk_starts_nothing_more() {
         name: name.into(),
         volume: volume.map(Into::into),
         bytes: Some(Bytes(mib << 20)),
+        left_by: None,
     };
     let used = |disk| Usage { disk, ..Usage::default() };
     let full = used(vec![held("web", None, 20)]);
@@ -318,4 +319,60 @@ fn nobody_is_told_to_stop_what_gives_nothing_back() {
     };
     let no = ann.admit(&used, &Ask { gpus: 1, ..ubuntu() }).unwrap_err();
     assert_eq!(no.hint.as_deref(), Some("`ie-container quota` shows what you may have"));
+}
+
+#[test]
+fn what_an_account_before_has_left_counts_and_is_not_named() {
+    let ann = open(
+        "containers = 3\ntotal = { memory = '100m', disk = '20m' }\nports = { range = '40000-40009', max = 2 }",
+    );
+    let container = |name: &str, left_by: Option<&str>| Used {
+        name: name.into(),
+        running: true,
+        memory: Bytes(40 << 20),
+        ports: vec![40000],
+        left_by: left_by.map(Into::into),
+        ..Used::default()
+    };
+    let used = |own: &[&str], left: usize| Usage {
+        containers: own
+            .iter()
+            .map(|name| container(name, None))
+            .chain((0..left).map(|n| container(&format!("secret{n}"), Some("bob"))))
+            .collect(),
+        ..Usage::default()
+    };
+    let left = "2 containers of bob, who had your uid before, count: ask your administrator to remove them";
+    let no = ann.admit(&used(&["web"], 2), &memory("1m")).unwrap_err();
+    assert_eq!(
+        (no.rule.as_deref(), no.used.as_deref()),
+        (Some("containers"), Some("3 by web, 2 that bob left"))
+    );
+    assert_eq!(no.hint, Some(format!("`ie-container ps -a` shows yours, stop and remove one; {left}")));
+    let no = ann.admit(&used(&[], 2), &memory("60m")).unwrap_err();
+    assert_eq!(
+        (no.rule.as_deref(), no.used.as_deref()),
+        (Some("total.memory"), Some("80m by 2 that bob left"))
+    );
+    assert_eq!(no.hint, Some(format!("ask for at most `--memory 20m`; {left}")));
+    let no = ann.admit(&used(&[], 2), &Ask { ports: vec![port(None)], ..memory("1m") }).unwrap_err();
+    assert_eq!((no.rule.as_deref(), no.hint.as_deref()), (Some("ports.max"), Some(left)));
+    let no = ann.readmit(
+        &used(&["web"], 2),
+        &Used { name: "web".into(), memory: Bytes(90 << 20), ..Used::default() },
+    );
+    assert_eq!(no.unwrap_err().hint.as_deref(), Some(left));
+    let disk = |bytes| Usage {
+        disk: vec![Held { name: "secret".into(), bytes, left_by: Some("bob".into()), ..Held::default() }],
+        ..Usage::default()
+    };
+    let one = "1 thing of bob, who had your uid before, counts: ask your administrator to remove it";
+    let no = ann.disk_left(&disk(Some(Bytes(30 << 20)))).unwrap_err();
+    assert_eq!((no.used.as_deref(), no.hint.as_deref()), (Some("30m by 1 that bob left"), Some(one)));
+    let no = ann.disk_left(&disk(None)).unwrap_err();
+    assert_eq!(
+        no.message,
+        "total.disk: something that bob left cannot be measured (policy.toml:7, [defaults])"
+    );
+    assert_eq!(no.hint.as_deref(), Some(one));
 }

@@ -4,6 +4,7 @@
 mod after;
 mod chance;
 pub(crate) mod kills;
+pub(crate) mod ports;
 pub(crate) mod quota;
 pub(crate) mod reload;
 pub(crate) mod returning;
@@ -18,6 +19,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 pub(crate) fn tests() -> Vec<Vec<libtest_mimic::Trial>> {
     vec![
         quota::tests(),
+        ports::tests(),
         swaps::tests(),
         verbs::tests(),
         reload::tests(),

@@ -13,6 +13,7 @@ mod pty;
 mod registry;
 mod runtime;
 mod slot;
+mod small;
 mod standin;
 pub(crate) mod tools;
 pub(crate) mod wire;

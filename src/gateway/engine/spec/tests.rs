@@ -43,6 +43,7 @@ fn plain() -> Grant {
         login: "ann".into(),
         home: None,
         allowance: limits().admit(&Usage::default(), &ask()).unwrap(),
+        ports: PortClaim::default(),
         gpus: GpuGrant::default(),
         network: None,
         volumes: vec![],
@@ -145,10 +146,12 @@ fn all() -> Grant {
     let staged = |source: &str, target: &str, access| Staged::fake(source.into(), target.into(), access);
     let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
     let memory = |target: &str, size, exec| Tmpfs { target: target.into(), size, mode: 0o700, exec };
+    let allowance = limits().admit(&Usage::default(), &ask).unwrap();
     Grant {
         gids: vec![1005, 2000, 2001],
         home: Some("/home/ann".into()),
-        allowance: limits().admit(&Usage::default(), &ask).unwrap(),
+        ports: PortClaim::fake(allowance.ports()),
+        allowance,
         gpus: GpuGrant { cards: cards(), time: "4h".parse().unwrap(), driver: Driver::Nvidia },
         network: Some("ie-1000-lab".into()),
         volumes: vec![VolumeGrant {
