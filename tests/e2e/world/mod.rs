@@ -163,11 +163,13 @@ impl World {
     }
 
     /// The plain docker client, as root and on the engine itself. What it runs is in the host's user namespace, whatever
-    /// the engine's default: an attack that is to work on the bare engine is tried where root inside is root.
+    /// the engine's default: an attack that is to work on the bare engine is tried where root inside is root. `--userns=`
+    /// leaves it where the engine has it.
     #[track_caller]
     pub(crate) fn docker(&self, words: impl Words) -> Output {
         let mut words = words.words();
-        if matches!(words.first().map(String::as_str), Some("run" | "create")) {
+        let runs = matches!(words.first().map(String::as_str), Some("run" | "create"));
+        if runs && !words.iter().any(|word| word == "--userns=") {
             words.insert(1, "--userns=host".to_owned());
         }
         let refs: Vec<&str> = words.iter().map(String::as_str).collect();
