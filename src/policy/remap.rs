@@ -36,7 +36,7 @@ impl IdRange {
         inside < self.count
     }
 
-    #[cfg(any(test, feature = "fuzz"))]
+    #[cfg(test)]
     pub(crate) fn fake(first: u32, count: u32) -> Self {
         Self { first, count }
     }

@@ -209,7 +209,11 @@ fn a_setuid_program_gains_nothing() {
     let look =
         r#"for p in /proc/[0-9]*; do [ "$(cat $p/comm)" = setuid-init ] && grep ^Uid $p/status; done; true"#;
     let bare = world
-        .docker([&["run", "-d", "--network=none", "--user", &ids], program.as_slice()].concat().as_slice())
+        .docker(
+            [&["run", "-d", "--userns=", "--network=none", "--user", &ids], program.as_slice()]
+                .concat()
+                .as_slice(),
+        )
         .line();
     let effective = |line: String| line.split_whitespace().nth(2).unwrap().to_owned();
     assert_eq!(

@@ -167,7 +167,7 @@ impl World {
 
     /// The plain docker client, as root and on the engine itself. What it runs is in the host's user namespace, whatever
     /// the engine's default, and has nothing in front of runc, unless the words name another runtime: an attack that is to
-    /// work on the bare engine is tried where root inside is root.
+    /// work on the bare engine is tried where root inside is root. `--userns=` leaves it where the engine has it.
     #[track_caller]
     pub(crate) fn docker(&self, words: impl Words) -> Output {
         let mut words = words.words();
