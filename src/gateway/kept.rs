@@ -22,6 +22,13 @@ pub(super) struct HalfWritten {
 }
 
 impl HalfWritten {
+    /// Writes a file of this name beside its place in a directory.
+    pub(super) fn begin(dir: &Path, name: &str, text: &[u8]) -> io::Result<Self> {
+        let (fresh, place) = (dir.join(format!("{name}.new")), dir.join(name));
+        fs::write(&fresh, text)?;
+        Ok(Self { fresh, place })
+    }
+
     pub(super) fn finish(self) -> io::Result<()> {
         fs::rename(self.fresh, self.place)
     }
@@ -55,9 +62,7 @@ impl<T> Kept<T> {
 
     /// The same, in its two steps.
     pub(super) fn half_write(&self, id: &ContainerId, text: &[u8]) -> io::Result<HalfWritten> {
-        let (fresh, place) = (self.dir.join(format!("{id}.new")), self.dir.join(id.as_str()));
-        fs::write(&fresh, text)?;
-        Ok(HalfWritten { fresh, place })
+        HalfWritten::begin(&self.dir, id.as_str(), text)
     }
 
     /// Takes the file of one container away.

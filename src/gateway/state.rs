@@ -54,6 +54,8 @@ pub(super) struct Gateway {
     pub(super) rewrites: Places,
     /// Copies with containers that do not run.
     pub(super) removals: super::removals::Removals,
+    /// What is in images.
+    pub(super) looks: super::look::Looks,
     /// What each user has done, one after the other.
     pub(super) pace: super::pace::Pace,
     /// Processes that the engine lists with a program of the host's, per uid.
@@ -89,6 +91,10 @@ fn reasons(state: &Path) -> anyhow::Result<super::reasons::Reasons> {
 fn marks(state: &Path) -> anyhow::Result<super::expiry::Marks> {
     let dir = state.join("expiring");
     super::expiry::Marks::open(&dir).with_context(|| format!("cannot read {}", dir.display()))
+}
+
+fn looks(state: &Path) -> anyhow::Result<super::look::Looks> {
+    super::look::Looks::open(state).with_context(|| format!("cannot make images below {}", state.display()))
 }
 
 impl Gateway {
@@ -133,6 +139,7 @@ impl Gateway {
             gpus: super::gpu::service::Gpus::open(&paths.state)?,
             marks: marks(&paths.state)?,
             reasons: reasons(&paths.state)?,
+            looks: looks(&paths.state)?,
             state_dir: paths.state,
             copy_helper: paths.copy_helper,
             pulls: super::images::Pulls::default(),

@@ -52,7 +52,7 @@ pub use gateway::{Gateway, HomeRoot, Pool, UidRange};
 pub use gpus::{Driver, Gpus, ListedGpu};
 pub use lease::WeekUsed;
 pub use limits::{Limits, Value, Who};
-pub use mounts::MountGrant;
+pub use mounts::{KEPT_PLACES, MountGrant, volume_of_image};
 pub use paths::PathFault;
 pub use ports::PortGrant;
 pub use problems::{Problem, Problems};

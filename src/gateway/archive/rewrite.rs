@@ -154,7 +154,7 @@ impl Rewriter {
         while let Some(event) = self.reader.next(&mut bytes)? {
             match event {
                 Event::Entry(entry) => self.entry(entry, out)?,
-                Event::Special { what, name } if self.way == Way::In => {
+                Event::Special { what, name, .. } if self.way == Way::In => {
                     return Err(ArchiveError::Special { name: shown(&name), what });
                 }
                 // Who reads what comes out knows nothing of notes: a break is the only word for a fault.

@@ -6,6 +6,8 @@ pub(crate) mod devices;
 mod ground;
 pub(crate) mod hostile_images;
 pub(crate) mod joined;
+pub(crate) mod layers;
+pub(crate) mod links;
 pub(crate) mod planted;
 pub(crate) mod swaps;
 pub(crate) mod words;
@@ -16,6 +18,8 @@ pub(crate) fn tests() -> Vec<Vec<libtest_mimic::Trial>> {
         hostile_images::tests(),
         planted::tests(),
         devices::tests(),
+        layers::tests(),
+        links::tests(),
         swaps::tests(),
         joined::tests(),
         words::tests(),
