@@ -154,7 +154,7 @@ mod tests {
         assert_eq!(octal_of(b""), Some(0));
         assert_eq!(octal_of(b"9"), None);
         assert_eq!(octal_of(b"-1"), None);
-        for odd in [&b"1 1"[..], b"\01", b"1\01", b"\0001", b"\t1", b"+1"] {
+        for odd in [&b"1 1"[..], b"\x001", b"1\x001", b"\x00001", b"\t1", b"+1"] {
             assert_eq!(octal_of(odd), None, "{odd:?}");
         }
         assert_eq!(octal_of(b" 1 \0 \0"), Some(1));

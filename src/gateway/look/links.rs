@@ -100,7 +100,10 @@ impl Collector {
     fn leave_out_the_deepest(&mut self) {
         let deepest = self.kept.keys().map(|name| deep(name)).max().unwrap_or_default();
         self.depth = deepest.saturating_sub(1);
-        for (name, target) in self.kept.extract_if(.., |name, _| deep(name) >= deepest).collect::<Vec<_>>() {
+        let (deeper, kept) =
+            std::mem::take(&mut self.kept).into_iter().partition(|(name, _)| deep(name) >= deepest);
+        self.kept = kept;
+        for (name, target) in BTreeMap::<Vec<u8>, Vec<u8>>::into_iter(deeper) {
             self.bytes -= name.len() + target.len();
             self.leave_out(&name);
         }

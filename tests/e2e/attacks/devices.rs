@@ -66,7 +66,8 @@ fn a_node_out_of_an_image() {
         fs::remove_file(node).unwrap();
         let path = format!("/{dir}/node");
 
-        if owner == 0 {
+        // The engine's own `/dev` lies over that one, and what takes it out of there is `layers`' to show.
+        if owner == 0 && name != "node-below-dev" {
             let ids = format!("{0}:{0}", victim.uid);
             let careful =
                 ["run", "-d", "--network=none", "--cap-drop=ALL", "--security-opt=no-new-privileges"];

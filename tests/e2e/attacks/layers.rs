@@ -188,6 +188,8 @@ fn nodes_are_known_by_their_numbers() {
     refused(&ground, &name("hidden"), &["device node", "/d/node"]);
 }
 
+type Pack = fn(&[u8]) -> Vec<u8>;
+
 /// An engine may keep layers as they came.
 fn packed_layers_are_read() {
     let world = world();
@@ -200,10 +202,10 @@ fn packed_layers_are_read() {
     };
     let zstd =
         |bytes: &[u8]| ruzstd::encoding::compress_to_vec(bytes, ruzstd::encoding::CompressionLevel::Fastest);
-    let mut ways: Vec<(&str, &dyn Fn(&[u8]) -> Vec<u8>)> = vec![("gzip", &gzip)];
+    let mut ways: Vec<(&str, Pack)> = vec![("gzip", gzip)];
     // Debian 12's engine does not read them.
     if world.engine.reads_cdi() {
-        ways.push(("zstd", &zstd));
+        ways.push(("zstd", zstd));
     }
     let node = Layer::new().dir("dev").node(EntryType::Block, "dev/node", (7, 0), 0o666).end();
     for (way, pack) in ways {

@@ -112,7 +112,7 @@ fn numbers_that_can_be_read_in_two_ways_are_no_numbers() {
         &b"\x80\0\0\x01\0\0\0\x01"[..],
         b"\xff\xff\xff\xff\xff\xff\xff\xff",
         b"\x000000001",
-        b"1\0000000",
+        b"1\x00000000",
         b"x000001\0",
     ] {
         assert!(wrong(&[changed(null(), &[(329, odd)])]).is_some(), "{odd:?}");
