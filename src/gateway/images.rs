@@ -13,6 +13,7 @@ use super::reference;
 use super::state::Gateway;
 use crate::policy::ImageAsk;
 use serde_json::Value;
+use std::path::PathBuf;
 
 /// An image the policy allows and the engine has.
 #[derive(Debug)]
@@ -26,6 +27,8 @@ pub(super) struct Admitted {
     pub(super) labels: Vec<String>,
     /// The names of its variables.
     pub(super) env: Vec<String>,
+    /// Where it wants volumes.
+    pub(super) volumes: Vec<PathBuf>,
 }
 
 /// An image with more volumes than this makes a new directory of the engine's for each, at each run.
@@ -82,8 +85,9 @@ const MOST_BYTES: usize = 128 << 10;
 /// Looks an image up for a create: first the policy, so that nobody learns what else the engine has.
 pub(super) async fn admit(gateway: &Gateway, peer: &Peer, word: &str) -> Result<Admitted, Error> {
     let (ask, image) = look_up(gateway, peer, word).await?;
-    let volumes = image.pointer("/Config/Volumes").and_then(Value::as_object).map_or(0, serde_json::Map::len);
-    if volumes > MOST_VOLUMES {
+    let volumes = image.pointer("/Config/Volumes").and_then(Value::as_object);
+    let volumes: Vec<PathBuf> = volumes.into_iter().flat_map(|all| all.keys().map(PathBuf::from)).collect();
+    if volumes.len() > MOST_VOLUMES {
         return Err(Error::not_allowed(&format!("the image {word}"), "it declares more than 16 volumes"));
     }
     if let Some(why) = too_heavy(image.get("Config").unwrap_or(&Value::Null)) {
@@ -95,7 +99,7 @@ pub(super) async fn admit(gateway: &Gateway, peer: &Peer, word: &str) -> Result<
     let env = env.iter().map(|one| one.split('=').next().unwrap_or(one).to_owned()).collect();
     let id = image.get("Id").and_then(Value::as_str).and_then(ImageId::parse);
     let id = id.ok_or_else(|| EngineError::Odd("an image without an id".to_owned()))?;
-    Ok(Admitted { shown: ask.shown.clone(), id, ask, labels, env })
+    Ok(Admitted { shown: ask.shown.clone(), id, ask, labels, env, volumes })
 }
 
 /// What an image says stands in every list and every event of the engine's that has a container of it, everybody's among

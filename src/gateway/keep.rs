@@ -51,7 +51,6 @@ async fn follow_for_ever(gateway: &Arc<Gateway>, missed: &Notify) {
 
 /// Compares what is there with what should be: the engine's containers are the truth. When to sweep again.
 async fn sweep(gateway: &Gateway) -> Result<Duration, Box<dyn std::error::Error + Send + Sync>> {
-    gateway.engine.tidy_looks().await?;
     gateway.engine.tidy_gives().await?;
     // A container that is listed as ended may be one that the engine is starting for a gateway that was killed.
     let young = gateway.is_young();
@@ -129,9 +128,11 @@ async fn follow(
     gateway: &Arc<Gateway>,
     missed: &Notify,
 ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-    let filters = serde_json::json!({ "type": ["container"], "event": ["die", "destroy"] }).to_string();
+    let events = ["die", "destroy", "commit", "delete", "import", "load", "pull", "tag"];
+    let filters = serde_json::json!({ "type": ["container", "image"], "event": events }).to_string();
     let answer = gateway.engine.call(Method::GET, Target::new("/events").with("filters", &filters)).await?;
     missed.notify_one();
+    gateway.looks.news.notify_one();
     let mut events = Box::pin(read_lines(answer.into_body()));
     while let Some(line) = events.next().await {
         let event: Value = serde_json::from_slice(&line?)?;
@@ -142,6 +143,10 @@ async fn follow(
 }
 
 async fn note(gateway: Arc<Gateway>, event: Value) {
+    let action = event.get("Action").and_then(Value::as_str);
+    if !matches!(action, Some("die" | "destroy")) {
+        return gateway.looks.news.notify_one();
+    }
     let attribute = |key: &str| {
         event.pointer(&format!("/Actor/Attributes/io.ie-container.{key}")).and_then(Value::as_str)
     };
@@ -153,8 +158,12 @@ async fn note(gateway: Arc<Gateway>, event: Value) {
         return;
     };
     let (Some(id), Some(stages)) = (id, attribute("stages").and_then(stage_tokens)) else { return };
+    let destroyed = action == Some("destroy");
+    if destroyed {
+        gateway.removals.gone(&id);
+    }
     ended(&gateway, &id, stages).await;
-    if event.get("Action").and_then(Value::as_str) != Some("destroy") {
+    if !destroyed {
         return;
     }
     if let Some(channel) = attribute("channel").and_then(|word| Token::try_from(word.to_owned()).ok()) {

@@ -31,6 +31,7 @@ mod laws;
 mod leash;
 mod linger;
 mod listen;
+mod look;
 mod mark;
 mod naming;
 mod networks;
@@ -103,6 +104,7 @@ fn run(options: Options) -> anyhow::Result<()> {
         let reaper = tokio::spawn(gpu::reaper::run(gateway.clone()));
         let measurer = tokio::spawn(disk::run(gateway.clone()));
         let remover = tokio::spawn(expiry::run(gateway.clone()));
+        let looker = tokio::spawn(look::background::run(gateway.clone()));
         let reloader = tokio::spawn(state::reload_on_hangup(gateway.clone(), hangups));
         tracing::info!(socket = %options.user_socket().display(), "serving");
         listen::say_ready();
@@ -111,6 +113,7 @@ fn run(options: Options) -> anyhow::Result<()> {
         reaper.abort();
         measurer.abort();
         remover.abort();
+        looker.abort();
         reloader.abort();
         Ok(())
     })

@@ -7,7 +7,7 @@ use super::engine::{ContainerId, Owned};
 use super::error::Error;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 
 #[derive(Debug, Default)]
 pub(super) struct Removals(Mutex<Book>);
@@ -18,6 +18,8 @@ struct Book {
     under_way: HashMap<ContainerId, Weak<Notify>>,
     /// How many wait to remove it.
     wanted: HashMap<ContainerId, usize>,
+    /// For those who wait for something of a container, without its lock: whether it goes.
+    told: HashMap<ContainerId, Weak<watch::Sender<bool>>>,
 }
 
 /// While it is there, what has this container's lock is given up, and so is what gets it next.
@@ -49,6 +51,30 @@ impl Removals {
         Some(cut)
     }
 
+    /// Waits until the container is to be removed, or was, whoever did it.
+    pub(super) async fn of(&self, id: &ContainerId) {
+        let goes = self.teller(id);
+        // Said by what is held here, so it says so or never ends.
+        let mut told = goes.subscribe();
+        let _goes = told.wait_for(|goes| *goes).await;
+    }
+
+    fn teller(&self, id: &ContainerId) -> Arc<watch::Sender<bool>> {
+        let mut book = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        book.told.retain(|_, goes| goes.strong_count() > 0);
+        if let Some(goes) = book.told.get(id).and_then(Weak::upgrade) {
+            return goes;
+        }
+        let goes = Arc::new(watch::Sender::new(book.wanted.contains_key(id)));
+        book.told.insert(id.clone(), Arc::downgrade(&goes));
+        goes
+    }
+
+    /// It is gone, whoever removed it.
+    pub(super) fn gone(&self, id: &ContainerId) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).tell(id);
+    }
+
     /// For who is about to wait for the container's lock, to remove it.
     pub(super) fn want(&self, id: &ContainerId) -> Wanted<'_> {
         let mut book = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -56,7 +82,16 @@ impl Removals {
         if let Some(work) = book.under_way.get(id).and_then(Weak::upgrade) {
             work.notify_one();
         }
+        book.tell(id);
         Wanted { removals: self, id: id.clone() }
+    }
+}
+
+impl Book {
+    fn tell(&self, id: &ContainerId) {
+        if let Some(goes) = self.told.get(id).and_then(Weak::upgrade) {
+            goes.send_replace(true);
+        }
     }
 }
 
@@ -89,6 +124,21 @@ mod tests {
         assert!(removals.begin(&id('a')).is_none(), "the next in line goes too, while somebody waits");
         drop(again);
         assert!(removals.begin(&id('a')).is_some());
+        for way in ["wanted", "gone", "wanted before"] {
+            let before = (way == "wanted before").then(|| removals.want(&id('a')));
+            let a = id('a');
+            let waits = removals.of(&a);
+            tokio::pin!(waits);
+            if before.is_none() {
+                assert!(tokio::time::timeout(Duration::from_millis(10), &mut waits).await.is_err(), "{way}");
+                removals.gone(&id('b'));
+                match way {
+                    "wanted" => drop(removals.want(&id('a'))),
+                    _ => removals.gone(&id('a')),
+                }
+            }
+            tokio::time::timeout(Duration::from_secs(60), waits).await.unwrap();
+        }
         let book = removals.0.lock().unwrap();
         assert_eq!((book.under_way.len(), book.wanted.len()), (1, 0));
     }

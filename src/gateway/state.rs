@@ -55,6 +55,8 @@ pub(super) struct Gateway {
     pub(super) rewrites: Places,
     /// Who waits with a container's lock in hand, and which containers are to be removed.
     pub(super) removals: super::removals::Removals,
+    /// What is in images.
+    pub(super) looks: super::look::Looks,
     /// What each user has done, one after the other.
     pub(super) pace: super::pace::Pace,
     /// Processes that the engine lists with a program of the host's, per uid.
@@ -125,6 +127,7 @@ impl Gateway {
             gpus: super::gpu::service::Gpus::open(&paths.state),
             marks: super::expiry::Marks::open(&paths.state.join("expiring")),
             reasons: super::reasons::Reasons::open(&paths.state.join("stopped")),
+            looks: super::look::Looks::open(&paths.state),
             state_dir: paths.state,
             copy_helper: paths.copy_helper,
             pulls: super::images::Pulls::default(),

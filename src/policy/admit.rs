@@ -19,7 +19,7 @@ impl Limits {
         self.room_for(used, &size, ask.gpus)?;
         self.disk_left(used)?;
         let ports = self.grant_ports(used, &ask.ports)?;
-        let mounts = self.grant_mounts(&ask.mounts, &ask.memory_mounts)?;
+        let mounts = self.grant_mounts(&ask.mounts, &ask.memory_mounts, &ask.image_volumes)?;
         Ok(Allowance::new(size, ask.gpus, ports, mounts))
     }
 

@@ -18,6 +18,8 @@ pub struct Ask {
     pub mounts: Vec<MountAsk>,
     /// Where file systems in memory are mounted in the container.
     pub memory_mounts: Vec<PathBuf>,
+    /// Where the image itself wants volumes.
+    pub image_volumes: Vec<PathBuf>,
     pub gpus: u32,
 }
 

@@ -57,7 +57,7 @@ pub use gpus::{Driver, Gpus, ListedGpu};
 pub use host_groups::{HOST_GROUPS, HostGroups};
 pub use lease::WeekUsed;
 pub use limits::{Limits, Value, Who};
-pub use mounts::MountGrant;
+pub use mounts::{KEPT_PLACES, MountGrant, volume_of_image};
 pub use paths::PathFault;
 pub use ports::PortGrant;
 pub use problems::{Problem, Problems};

@@ -56,7 +56,7 @@ pub struct MountGrant {
 const MOST: usize = 32;
 
 /// Nothing is mounted at, below or above these: the kernel's, the engine's and what the gateway puts there itself.
-const KEPT: [&str; 10] = [
+pub const KEPT_PLACES: [&str; 10] = [
     "/proc",
     "/sys",
     "/dev",
@@ -75,12 +75,23 @@ const NAMES_GPUS: [&str; 2] = ["/var/run/nvidia-container-devices", "/run/nvidia
 /// The path as a place in a container, or why it is none.
 pub(super) fn target(path: &Path) -> Result<PathBuf, String> {
     let path = plain(path).map_err(|fault| fault.to_string())?;
-    let kept = KEPT.iter().any(|kept| overlap(&path, Path::new(kept)));
+    let kept = KEPT_PLACES.iter().any(|kept| overlap(&path, Path::new(kept)));
     let named = NAMES_GPUS.iter().any(|names| path.starts_with(names));
     if is_root(&path) || kept || named {
         return Err("is not a place to mount at".to_owned());
     }
     Ok(path)
+}
+
+/// Whether an image may have a volume there, by the same rules as what is asked for.
+pub fn volume_of_image(path: &Path) -> Result<PathBuf, Refusal> {
+    target(path).map_err(|fault| at_image_volume(path, &fault))
+}
+
+fn at_image_volume(path: &Path, what: &str) -> Refusal {
+    let shown = escape_line(&path.to_string_lossy());
+    refusal(FORBIDDEN, "mounts.target", &Source::BuiltIn, &format!("the image's VOLUME {shown} {what}"))
+        .hint("use another image, or build it anew without the VOLUME")
 }
 
 /// What a site may not offer: the kernel's trees, sockets, and the gateway's own state.
@@ -160,6 +171,7 @@ impl Limits {
         &self,
         asks: &[MountAsk],
         memory: &[PathBuf],
+        of_image: &[PathBuf],
     ) -> Result<Vec<MountGrant>, Refusal> {
         // Counted first: everything below takes longer than linear.
         if asks.len() + memory.len() > MOST {
@@ -182,6 +194,18 @@ impl Limits {
         let mut taken: Vec<PathBuf> = grants.iter().map(|grant| grant.target.clone()).collect();
         for place in memory {
             taken.push(free(place, taken.iter())?);
+        }
+        for place in of_image {
+            let place = volume_of_image(place)?;
+            match taken.iter().find(|other| overlap(other, &place)) {
+                // What was asked for stands in the place of the image's.
+                Some(same) if *same == place => {}
+                Some(other) => {
+                    let what = format!("lies above or below {}, which is mounted too", other.display());
+                    return Err(at_image_volume(&place, &what));
+                }
+                None => taken.push(place),
+            }
         }
         Ok(grants)
     }

@@ -24,6 +24,16 @@ pub struct Entry {
     pub mtime: Time,
 }
 
+/// A device node, as a header says: for who wants to know which one it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Node {
+    pub is_block: bool,
+    pub major: i64,
+    pub minor: i64,
+    pub mode: u32,
+    pub uid: i64,
+}
+
 /// The bits of a mode that are ever copied: no setuid, setgid or sticky.
 pub const PERMISSIONS: u32 = 0o777;
 

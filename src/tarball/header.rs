@@ -16,7 +16,13 @@ pub(super) const CHECKSUM: Range<usize> = 148..156;
 pub(super) const TYPE: Range<usize> = 156..157;
 pub(super) const TARGET: Range<usize> = 157..257;
 pub(super) const MAGIC: Range<usize> = 257..265;
+const MAJOR: Range<usize> = 329..337;
+const MINOR: Range<usize> = 337..345;
 const PREFIX: Range<usize> = 345..500;
+/// GNU's times of access and change, in the prefix's place.
+const GNU_TIMES: [Range<usize>; 2] = [345..357, 357..369];
+/// Where star writes its own magic, and takes the prefix to be shorter.
+const STAR: Range<usize> = 508..512;
 
 /// The magic of GNU's form, which the writer uses: long names are members of their own, large numbers base 256.
 pub(super) const GNU: &[u8; 8] = b"ustar  \0";
@@ -43,6 +49,20 @@ pub(super) fn name(block: &Block) -> Vec<u8> {
     name
 }
 
+/// Whether readers could take the name for another one: star's form, and what an old writer of Go's took GNU's for.
+pub(super) fn is_two_faced(block: &Block) -> bool {
+    let magic = field(block, MAGIC);
+    let star = magic.starts_with(POSIX) && field(block, STAR) == b"tar\0";
+    star || magic == GNU && GNU_TIMES.iter().any(|at| number(block, at.clone()).is_none())
+}
+
+/// A device's numbers; none in a header of a form that has no place for them, or where they are none.
+pub(super) fn device(block: &Block) -> Option<(i64, i64)> {
+    let magic = field(block, MAGIC);
+    let has_them = magic == GNU || magic.starts_with(POSIX);
+    has_them.then(|| Some((number(block, MAJOR)?, number(block, MINOR)?)))?
+}
+
 /// A number; none if the field holds something else, or more than an `i64`.
 pub(super) fn number(block: &Block, at: Range<usize>) -> Option<i64> {
     let bytes = field(block, at);
@@ -62,10 +82,13 @@ fn base256(bytes: &[u8]) -> Option<i64> {
     i64::try_from(value).ok()
 }
 
-/// Octal digits between spaces and zero bytes; an empty field is 0.
+/// Octal digits, spaces before them, spaces and zero bytes after; an empty field is 0. Anything else is refused, as
+/// other readers take it for another number.
 fn octal(bytes: &[u8]) -> Option<i64> {
-    let word = bytes.split(|byte| *byte == 0).next()?.trim_ascii();
-    word.iter().try_fold(0i64, |value, digit| match digit {
+    let end = bytes.iter().rposition(|byte| !matches!(byte, b' ' | 0)).map_or(0, |last| last + 1);
+    let word = bytes.get(..end)?;
+    let begin = word.iter().position(|byte| *byte != b' ').unwrap_or(end);
+    word.get(begin..)?.iter().try_fold(0i64, |value, digit| match digit {
         b'0'..=b'7' => value.checked_mul(8)?.checked_add(i64::from(digit - b'0')),
         _ => None,
     })
@@ -131,7 +154,10 @@ mod tests {
         assert_eq!(octal_of(b""), Some(0));
         assert_eq!(octal_of(b"9"), None);
         assert_eq!(octal_of(b"-1"), None);
-        assert_eq!(octal_of(b"1 1"), None);
+        for odd in [&b"1 1"[..], b"\x001", b"1\x001", b"\x00001", b"\t1", b"+1"] {
+            assert_eq!(octal_of(odd), None, "{odd:?}");
+        }
+        assert_eq!(octal_of(b" 1 \0 \0"), Some(1));
         assert_eq!(octal_of(b"\x80\0\0\0\0\0\0\x02\0\0\0\0"), Some(8 << 30));
         assert_eq!(octal_of(b"\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff"), Some(-1));
         assert_eq!(octal_of(b"\x80\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff"), None);

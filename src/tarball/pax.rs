@@ -17,6 +17,9 @@ pub(super) struct Pax {
     pub(super) target: Option<Vec<u8>>,
     pub(super) size: Option<u64>,
     pub(super) mtime: Option<Time>,
+    pub(super) uid: Option<i64>,
+    /// The key of an attribute that overlayfs reads as an order: where a directory leads, what lies below it is hidden.
+    pub(super) order: Option<Vec<u8>>,
     pub(super) sparse: bool,
     pub(super) failure: Option<Vec<u8>>,
     /// Whether it is a fault, and its words; see [`super::note`].
@@ -26,7 +29,7 @@ pub(super) struct Pax {
 impl Pax {
     /// Reads the records; none if one of them is not `LENGTH KEY=VALUE\n`, or a value is not what its key wants.
     ///
-    /// Unknown keys (owners' names, extended attributes, comments) are passed over: they are never copied.
+    /// Unknown keys (groups, owners' names, extended attributes, comments) are passed over: they are never copied.
     pub(super) fn parse(mut records: &[u8]) -> Option<Self> {
         let mut pax = Self::default();
         while !records.is_empty() {
@@ -43,6 +46,9 @@ impl Pax {
             b"linkpath" => self.target = Some(text(value)?),
             b"size" => self.size = Some(digits(value)?),
             b"mtime" => self.mtime = Some(time(value)?),
+            // What is no number is nobody's.
+            b"uid" => self.uid = Some(digits(value).and_then(|uid| i64::try_from(uid).ok()).unwrap_or(-1)),
+            key if gives_orders(key) => self.order = Some(key.to_vec()),
             FAILURE => self.failure = Some(value.to_vec()),
             COMMENT => self.note = note::read(value).map(|(is_fault, words)| (is_fault, words.to_vec())),
             key if key.starts_with(b"GNU.sparse.") => self.sparse = true,
@@ -53,8 +59,16 @@ impl Pax {
 
     /// Whether a member would be read otherwise because of it.
     pub(super) fn matters(&self) -> bool {
-        *self != Self { note: self.note.clone(), ..Self::default() }
+        let (note, order) = (self.note.clone(), self.order.clone());
+        *self != Self { note, order, uid: self.uid, ..Self::default() }
     }
+}
+
+/// Whether it is the key of such an attribute, in the spelling of any packer.
+fn gives_orders(key: &[u8]) -> bool {
+    let name = [&b"SCHILY.xattr."[..], b"LIBARCHIVE.xattr.", b"RHT.security.xattr."];
+    let name = name.iter().find_map(|spelling| key.strip_prefix(*spelling));
+    name.is_some_and(|name| name.starts_with(b"trusted.") || name.starts_with(b"user.overlay."))
 }
 
 /// The first record's key and value, and what follows it.
@@ -111,6 +125,10 @@ mod tests {
         assert!(!pax.sparse && pax.matters());
         assert!(Pax::parse(b"22 GNU.sparse.major=1\n").unwrap().sparse);
         assert!(!Pax::parse(b"17 comment=hello\n").unwrap().matters());
+        let order = b"38 SCHILY.xattr.user.overlay.opaque=y\n10 uid=-1\n";
+        let pax = Pax::parse(order).unwrap();
+        assert_eq!(pax.order.as_deref(), Some(&b"SCHILY.xattr.user.overlay.opaque"[..]));
+        assert_eq!((pax.uid, pax.matters()), (Some(-1), false));
         assert_eq!(Pax::parse(b""), Some(Pax::default()));
     }
 

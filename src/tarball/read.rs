@@ -1,6 +1,6 @@
 //! The reader: bytes go in as they come, members and their contents come out.
 
-use super::entry::{Entry, Kind, Time};
+use super::entry::{Entry, Kind, Node, Time};
 use super::header::{self, Block};
 use super::pax::Pax;
 use super::reason::shown;
@@ -10,7 +10,7 @@ use super::{BLOCK, LONGEST_NAME, at_most, padding, wide};
 const LONGEST_SPECIAL: u64 = 1 << 20;
 
 /// What a device node is called.
-pub const DEVICE: &str = "a device";
+const DEVICE: &str = "a device";
 
 /// Why bytes are not an archive, or not one that is read here.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -35,6 +35,12 @@ pub enum Malformed {
     LongName(String),
     #[error("an extended header is damaged, too long, or given twice")]
     Extension,
+    #[error("{0}: the header's name is read in two ways, pack with --format=posix")]
+    TwoFaced(String),
+    #[error("{name}: the attribute {key} would give the kernel orders")]
+    Order { name: String, key: String },
+    #[error("something comes after the archive's end")]
+    AfterEnd,
     #[error("{0}")]
     Sender(String),
 }
@@ -44,10 +50,12 @@ pub enum Malformed {
 pub enum Event<'a> {
     /// A member; a file's contents follow, and its [`Event::Close`].
     Entry(Entry),
-    /// A device, a fifo or the like: what it is and its name. It has no contents.
+    /// A device, a fifo or the like: what it is and its name. It has no contents. A device has numbers, unless its
+    /// header is of a form that has none.
     Special {
         what: &'static str,
         name: Vec<u8>,
+        node: Option<Node>,
     },
     /// What the packer went on past, and whether something is therefore not as it was there.
     Note {
@@ -77,6 +85,8 @@ pub struct Reader {
     long_name: Option<Vec<u8>>,
     long_target: Option<Vec<u8>>,
     pax: Option<Pax>,
+    /// What another reader could take for something else is refused.
+    exact: bool,
 }
 
 impl Default for Reader {
@@ -88,11 +98,17 @@ impl Default for Reader {
             long_name: None,
             long_target: None,
             pax: None,
+            exact: false,
         }
     }
 }
 
 impl Reader {
+    /// One for archives that somebody else unpacks: it refuses what the other one could read otherwise, or would obey.
+    pub fn exact() -> Self {
+        Self { exact: true, ..Self::default() }
+    }
+
     /// The next thing in `input`, which is shortened by what was read; none when more bytes are needed.
     pub fn next<'a>(&mut self, input: &mut &'a [u8]) -> Result<Option<Event<'a>>, Malformed> {
         loop {
@@ -144,6 +160,9 @@ impl Reader {
                     }
                 }
                 State::End => {
+                    if self.exact && input.iter().any(|byte| *byte != 0) {
+                        return Err(Malformed::AfterEnd);
+                    }
                     *input = &[];
                     return Ok(None);
                 }
@@ -168,10 +187,9 @@ impl Reader {
     ///
     /// The end mark may be missing, as tar itself allows, when the last member is whole: nothing is lost by it.
     pub fn finish(&self) -> Result<(), Malformed> {
-        let pending = self.pax.is_some() || self.long_name.is_some() || self.long_target.is_some();
         match &self.state {
             State::End => Ok(()),
-            State::Header { filled: 0 } | State::Padding { left: 0 } if !pending => Ok(()),
+            State::Header { filled: 0 } | State::Padding { left: 0 } if !self.is_pending() => Ok(()),
             State::Header { filled } if self.taken == 0 => {
                 let start = self.block.get(..*filled).unwrap_or_default();
                 Err(compression(start).map_or(Malformed::NotTar, Malformed::Compressed))
@@ -180,6 +198,11 @@ impl Reader {
                 Err(Malformed::Truncated)
             }
         }
+    }
+
+    /// Whether an extension waits for its member.
+    fn is_pending(&self) -> bool {
+        self.pax.is_some() || self.long_name.is_some() || self.long_target.is_some()
     }
 
     fn header<'a>(&mut self, block: &Block) -> Result<Option<Event<'a>>, Malformed> {
@@ -216,6 +239,8 @@ impl Reader {
             b'L' => put_once(&mut self.long_name, long(&text)?)?,
             b'K' => put_once(&mut self.long_target, long(&text)?)?,
             b'x' => put_once(&mut self.pax, Pax::parse(&text).ok_or(Malformed::Extension)?)?,
+            // Between an extension and its member, where readers do not agree whose that is then.
+            _ if self.is_pending() => return Err(Malformed::Extension),
             _ => return global(Pax::parse(&text).ok_or(Malformed::Extension)?),
         }
         Ok(None)
@@ -228,6 +253,9 @@ impl Reader {
         let target = target.unwrap_or_else(|| header::text(block, header::TARGET).to_vec());
         if pax.sparse || kind == b'S' {
             return Err(Malformed::Sparse(shown(&name)));
+        }
+        if self.exact {
+            exactly(block, &name, pax.order.as_deref())?;
         }
         if name.len() > LONGEST_NAME || target.len() > LONGEST_NAME {
             return Err(Malformed::LongName(shown(name.get(..80).unwrap_or(&name))));
@@ -249,10 +277,16 @@ impl Reader {
             None => Time { seconds: number(header::MTIME, "time")?, nanoseconds: 0 },
         };
         let mode = u32::try_from(number(header::MODE, "mode")? & 0o7777).unwrap_or_default();
+        let is_block = kind == b'4';
         let kind = match kind_of(kind, &name)? {
             Ok(kind) => kind,
             Err(_) if size > 0 => return Err(Malformed::Contents(shown(&name))),
-            Err(what) => return Ok(Event::Special { what, name }),
+            Err(what) => {
+                let numbers = if what == DEVICE { header::device(block) } else { None };
+                let uid = pax.uid.or_else(|| header::number(block, header::UID)).unwrap_or(-1);
+                let node = numbers.map(|(major, minor)| Node { is_block, major, minor, mode, uid });
+                return Ok(Event::Special { what, name, node });
+            }
         };
         if kind != Kind::File && size > 0 {
             return Err(Malformed::Contents(shown(&name)));
@@ -262,6 +296,15 @@ impl Reader {
         }
         let target = if matches!(kind, Kind::Symlink | Kind::HardLink) { target } else { Vec::new() };
         Ok(Event::Entry(Entry { kind, name, target, size, mode, mtime }))
+    }
+}
+
+/// Refuses a member that another reader could call otherwise, or whose attributes are orders.
+fn exactly(block: &Block, name: &[u8], order: Option<&[u8]>) -> Result<(), Malformed> {
+    match order {
+        Some(key) => Err(Malformed::Order { name: shown(name), key: shown(key) }),
+        None if header::is_two_faced(block) => Err(Malformed::TwoFaced(shown(name))),
+        None => Ok(()),
     }
 }
 

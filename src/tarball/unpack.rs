@@ -119,7 +119,7 @@ impl Unpacker {
         while let Some(event) = self.reader.next(&mut bytes)? {
             match event {
                 Event::Entry(entry) => self.entry(&entry)?,
-                Event::Special { what, name } => {
+                Event::Special { what, name, .. } => {
                     return Err(UnpackError::Special { name: shown(&name), what });
                 }
                 Event::Note { is_fault, words } => self.notes.add(is_fault, words),

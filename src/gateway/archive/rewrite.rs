@@ -2,8 +2,9 @@
 //!
 //! For containers that do not run: there the engine itself packs and unpacks, as root. So what it is given holds only
 //! files, directories and links, all of one owner, without setuid bits, extended attributes or names that climb; and
-//! it is never compressed, for the engine would run a program to undo that. Memory is bounded: one header, and the
-//! hashes of the names of the links that the archive made, up to a limit.
+//! it is never compressed, for the engine would run a program to undo that. A hard link leads to a file that the same
+//! archive brought: to one of the image's it could take a device node out of a place that nobody reaches. Memory is
+//! bounded: one header, and the hashes of the names of links and files that the archive made, up to a limit.
 
 use crate::protocol::path::AskedPath;
 use crate::tarball::entry::{Entry, Kind, Owner, PERMISSIONS};
@@ -38,6 +39,10 @@ pub enum ArchiveError {
     TooLarge { name: String, most: u64 },
     #[error("{0}: the archive has too many symbolic links")]
     TooManyLinks(String),
+    #[error(
+        "{name}: a hard link leads to a file that the archive brought before, one of its first {most}; pack {target} as a file"
+    )]
+    NotBrought { name: String, target: String, most: usize },
 }
 
 /// The most that an archive may hold.
@@ -48,11 +53,13 @@ pub struct Limits {
     pub bytes: u64,
     /// Symbolic links, which have to be remembered.
     pub links: usize,
+    /// Files that a hard link may lead to, which are remembered. More may come.
+    pub files: usize,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { members: 10_000_000, bytes: 1 << 44, links: 1 << 17 }
+        Self { members: 10_000_000, bytes: 1 << 44, links: 1 << 17, files: 1 << 18 }
     }
 }
 
@@ -81,6 +88,10 @@ impl Names {
         self.known.insert(self.hashed(name));
     }
 
+    fn remove(&mut self, name: &[u8]) {
+        self.known.remove(&self.hashed(name));
+    }
+
     fn contains(&self, name: &[u8]) -> bool {
         self.known.contains(&self.hashed(name))
     }
@@ -100,6 +111,8 @@ pub struct Rewriter {
     size: u64,
     /// The symbolic links so far, where whoever made the archive may want them followed.
     links: Option<Names>,
+    /// What is a file of the archive's own so far, where hard links to anything else are refused.
+    files: Option<Names>,
 }
 
 impl Rewriter {
@@ -124,8 +137,9 @@ impl Rewriter {
     }
 
     fn new(way: Way, owner: Owner, limits: Limits) -> Self {
-        let (reader, links) = (Reader::default(), (way == Way::In).then(Names::default));
-        Self { reader, way, base: None, owner, limits, members: 0, bytes: 0, size: 0, links }
+        let names = || (way == Way::In).then(Names::default);
+        let (reader, links, files) = (Reader::default(), names(), names());
+        Self { reader, way, base: None, owner, limits, members: 0, bytes: 0, size: 0, links, files }
     }
 
     /// The contents that headers have announced so far, in bytes.
@@ -140,7 +154,7 @@ impl Rewriter {
         while let Some(event) = self.reader.next(&mut bytes)? {
             match event {
                 Event::Entry(entry) => self.entry(entry, out)?,
-                Event::Special { what, name } if self.way == Way::In => {
+                Event::Special { what, name, .. } if self.way == Way::In => {
                     return Err(ArchiveError::Special { name: shown(&name), what });
                 }
                 // Who reads what comes out knows nothing of notes: a break is the only word for a fault.
@@ -170,6 +184,7 @@ impl Rewriter {
             Kind::HardLink => entry.target = self.inside(&entry)?,
             Kind::File | Kind::Directory => {}
         }
+        self.bring(&name, entry.kind);
         entry.name = self.dressed(&name, &entry.name, entry.kind == Kind::Directory);
         entry.mode &= PERMISSIONS;
         self.size = entry.size;
@@ -234,7 +249,21 @@ impl Rewriter {
         if !self.is_asked_for(&target) {
             return Err(ArchiveError::Beside(shown(&entry.name)));
         }
+        if self.files.as_ref().is_some_and(|files| !files.contains(&target)) {
+            let (name, target) = (shown(&entry.name), shown(&entry.target));
+            return Err(ArchiveError::NotBrought { name, target, most: self.limits.files });
+        }
         Ok(self.dressed(&target, &entry.target, false))
+    }
+
+    /// Keeps the name of a file, which another name of one is too; what else it becomes, it is a file no more.
+    fn bring(&mut self, name: &[u8], kind: Kind) {
+        let Some(files) = &mut self.files else { return };
+        match kind {
+            Kind::File | Kind::HardLink if files.known.len() < self.limits.files => files.insert(name),
+            Kind::File | Kind::HardLink => {}
+            Kind::Directory | Kind::Symlink => files.remove(name),
+        }
     }
 
     /// Keeps a symbolic link's name, for whatever would lead through it.

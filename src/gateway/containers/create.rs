@@ -10,6 +10,7 @@ use crate::gateway::engine::{
 use crate::gateway::error::Error;
 use crate::gateway::gpu::desk::{Asker, Claim};
 use crate::gateway::images;
+use crate::gateway::look::places::always_there;
 use crate::gateway::peer::Peer;
 use crate::gateway::ports::{Look, PortClaim};
 use crate::gateway::staging::Staged;
@@ -29,6 +30,7 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 #[derive(Debug, Default, Deserialize)]
@@ -278,12 +280,14 @@ async fn admit<'g>(
             let volumes = wish.settings.volumes.iter().map(|volume| volume.target.clone());
             tmpfs.chain(volumes).map(Into::into).collect()
         },
+        image_volumes: image.volumes.clone(),
         gpus: wish
             .gpus
             .as_ref()
             .map_or(0, |wish| u32::try_from(gateway.gpus.wanted(wish, &limits).count()).unwrap_or(u32::MAX)),
     };
     let allowance = limits.admit(&usage, &ask)?;
+    gateway.looks.known_to_allow(&image.id, &places(&ask, &allowance, wish))?;
     let space = space(gateway, peer, allowance.mounts().iter().map(|mount| mount.root.as_path())).await?;
     volumes_fit(gateway, space, &wish.settings.volumes)?;
     Ok((name, allowance, space, look))
@@ -302,6 +306,14 @@ fn volumes_fit(gateway: &Gateway, space: Space, volumes: &[VolumeAsk]) -> Result
         .rule("gateway.userns")
         .hint("mount the volume read-only, or use it in a container of its own")
         .into())
+}
+
+/// Where something will be mounted, and what the engine makes where it is missing.
+fn places(ask: &Ask, allowance: &Allowance, wish: &Wish) -> Vec<PathBuf> {
+    let mounts = allowance.mounts().iter().map(|mount| mount.target.clone());
+    let working = wish.settings.working_dir.iter().map(PathBuf::from);
+    let others = ask.memory_mounts.iter().chain(&ask.image_volumes).cloned();
+    always_there().chain(mounts).chain(others).chain(working).collect()
 }
 
 /// The wished name if it is free among the caller's, or a new one of two words.
@@ -373,25 +385,6 @@ pub(super) async fn unstage(gateway: &Gateway, tokens: &[Token]) {
     for token in tokens {
         if let Err(error) = gateway.stager.unstage(token).await {
             tracing::warn!("a stage is left for the next sweep: {error}");
-        }
-    }
-}
-
-impl From<crate::gateway::engine::LookError> for Error {
-    fn from(error: crate::gateway::engine::LookError) -> Self {
-        use crate::gateway::engine::LookError;
-        match error {
-            LookError::Engine(error) => Self::Engine(error),
-            LookError::Node(_) | LookError::Unread(_) => {
-                crate::protocol::report::Refusal::new("forbidden", error.to_string())
-                    .rule("image")
-                    .hint("use another image, or build it anew without the node")
-                    .into()
-            }
-            LookError::Moved => crate::protocol::report::Refusal::new("forbidden", error.to_string())
-                .rule("image")
-                .hint("remove it, and run the image again")
-                .into(),
         }
     }
 }

@@ -3,18 +3,30 @@
 use crate::gateway::engine::{EngineError, Owned};
 use crate::gateway::error::Error;
 use crate::gateway::images;
+use crate::gateway::look::places;
 use crate::gateway::state::Gateway;
-use crate::policy::{MountAsk, Standing};
+use crate::policy::{self, MountAsk, Standing};
 use serde_json::Value;
 use std::net::IpAddr;
+use std::path::PathBuf;
 
-/// What the container was granted when it was made.
-pub(super) async fn standing(gateway: &Gateway, container: &Owned) -> Result<Standing, Error> {
+/// What the container was granted when it was made, and where its mounts are meant to land.
+pub(super) async fn standing(
+    gateway: &Gateway,
+    container: &Owned,
+) -> Result<(Standing, Vec<PathBuf>), Error> {
     let details = gateway.engine.get(container.target("/json")).await?;
+    for place in places::volumes_of(&details) {
+        policy::volume_of_image(place)?;
+    }
+    Ok((granted(gateway, container, &details).await?, places::of_container(&details)))
+}
+
+async fn granted(gateway: &Gateway, container: &Owned, details: &Value) -> Result<Standing, Error> {
     let stages = &container.labels().stages;
     Ok(Standing {
-        image: images::of_container(gateway, &details).await?,
-        ports: published(&details)?,
+        image: images::of_container(gateway, details).await?,
+        ports: published(details)?,
         mounts: stages
             .iter()
             .map(|stage| MountAsk {

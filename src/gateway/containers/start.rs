@@ -9,10 +9,11 @@ use crate::gateway::engine::{Owned, Turn};
 use crate::gateway::error::Error;
 use crate::gateway::gpu::desk::Asker;
 use crate::gateway::peer::Peer;
+use crate::gateway::removals::being_removed;
 use crate::gateway::routes::Word;
 use crate::gateway::state::Gateway;
 use crate::gateway::task::to_the_end;
-use crate::gateway::{audit, mark};
+use crate::gateway::{audit, look, mark};
 use crate::policy::Limits;
 use crate::protocol::report::Refusal;
 use axum::extract::{Query, State};
@@ -33,11 +34,15 @@ pub(in crate::gateway) async fn start(
     if container.running() && gateway.engine.runs(&container).await? {
         return Ok(StatusCode::NOT_MODIFIED);
     }
+    // Here, where it ends with its caller.
+    let limits = may_start(&gateway, &peer, &container).await.inspect_err(|error| {
+        audit::refused(&peer, "start", container.id().as_str(), error);
+    })?;
     // Held until there is an answer, or nobody who waits for one.
     let waiting = Arc::new(());
     let caller = Arc::downgrade(&waiting);
     to_the_end(async move {
-        let started = start_in_turn(&gateway, &peer, &container, &caller).await;
+        let started = start_in_turn(&gateway, &peer, &container, limits, &caller).await;
         if let Err(error) = &started {
             audit::refused(&peer, "start", container.id().as_str(), error);
         }
@@ -47,13 +52,17 @@ pub(in crate::gateway) async fn start(
     .inspect(|_| drop(waiting))
 }
 
-/// What no other container that runs changes: the image, today's lists, the ports, the wall. Asked before any lock, as the
-/// first start of an image takes a moment longer.
-async fn may_start(gateway: &Gateway, peer: &Peer, container: &Owned) -> Result<Limits, Error> {
+/// What no other container that runs changes: the image, today's lists, the ports, the wall. Asked before any lock, as the first start of an
+/// image takes a moment longer, and ends with whoever waits for it: the caller, and the container.
+async fn may_start(gateway: &Arc<Gateway>, peer: &Peer, container: &Owned) -> Result<Limits, Error> {
     let limits = gateway.limits(peer.account()?);
-    limits.still_allows(&container.used(), &standing(gateway, container).await?)?;
+    let (standing, places) = standing(gateway, container).await?;
+    limits.still_allows(&container.used(), &standing)?;
     gateway.ports.ask_again(&gateway.engine, container).await?;
-    gateway.engine.look_through(container).await?;
+    tokio::select! {
+        looked = look::through(gateway, container, &places) => looked?,
+        () = gateway.removals.of(container.id()) => return Err(being_removed()),
+    }
     if container.networked() {
         gateway.wall.stands()?;
     }
@@ -72,9 +81,9 @@ async fn start_in_turn(
     gateway: &Gateway,
     peer: &Peer,
     container: &Owned,
+    limits: Limits,
     caller: &Weak<()>,
 ) -> Result<StatusCode, Error> {
-    let limits = may_start(gateway, peer, container).await?;
     let held = lock_and_turn(gateway, peer, container).await?;
     start_now(gateway, peer, container, limits, held, caller).await
 }
@@ -145,9 +154,9 @@ pub(in crate::gateway) async fn restart(
             .hint("run it anew, without --rm to restart it later")
             .into());
     }
+    // Asked before the stop: a caller who could not start again keeps a running container.
+    may_start(&gateway, &peer, &container).await?;
     to_the_end(async move {
-        // Asked before the stop: a caller who could not start again keeps a running container.
-        may_start(&gateway, &peer, &container).await?;
         audit::allowed(Some(&peer), "restart", container.id().as_str());
         let _hold = gateway.stager.hold(tokens(container.found()));
         stop_in_engine(&gateway, Some(&peer), &container, seconds).await?;

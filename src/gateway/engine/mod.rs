@@ -13,7 +13,6 @@ mod lane;
 mod lean;
 mod line;
 mod locked;
-mod look;
 mod network;
 mod owned;
 mod patience;
@@ -33,7 +32,6 @@ pub(super) use id::{ContainerId, ExecId, ImageId, NetworkId};
 pub(super) use label::{Labels, PREFIX, StageLabel, stage_tokens};
 pub(super) use line::read_lines;
 pub(super) use locked::Locked;
-pub(super) use look::LookError;
 #[cfg(test)]
 pub(super) use network::{Block, block, free_subnet};
 pub(super) use network::{NetworkError, network_name};
@@ -74,7 +72,6 @@ pub(super) struct Engine {
     locks: Mutex<HashMap<ContainerId, Arc<tokio::sync::Mutex<()>>>>,
     /// Networks are numbered one at a time.
     networks: tokio::sync::Mutex<()>,
-    looked: look::Looked,
     disk: disk::Disk,
     /// A user's own lists that are read at once.
     reads: Places,
@@ -106,7 +103,6 @@ impl Engine {
             turns: Mutex::default(),
             locks: Mutex::default(),
             networks: tokio::sync::Mutex::default(),
-            looked: look::Looked::default(),
             disk: disk::Disk::default(),
             reads: Places::new(READS),
             giving: tokio::sync::RwLock::default(),
@@ -170,6 +166,23 @@ impl Engine {
     /// Inspects an image by a reference the policy has allowed.
     pub(super) async fn image(&self, reference: &str) -> Result<Value, EngineError> {
         self.get(Target::new(format!("/images/{}/json", encode_reference(reference)))).await
+    }
+
+    /// The digests of an image's layers, as its own record names them.
+    pub(super) async fn layers(&self, image: &ImageId) -> Result<Vec<String>, EngineError> {
+        let image = self.image(image.as_str()).await?;
+        let layers = match image.pointer("/RootFS/Layers") {
+            None | Some(Value::Null) => return Ok(Vec::new()),
+            Some(layers) => layers.as_array(),
+        };
+        let digest = |layer: &Value| layer.as_str().map(str::to_owned);
+        let layers = layers.and_then(|layers| layers.iter().map(digest).collect());
+        layers.ok_or_else(|| EngineError::Odd("an image whose layers have no digests".to_owned()))
+    }
+
+    /// All of an image, as an archive of its layers and of words about them.
+    pub(super) async fn saved(&self, image: &ImageId) -> Result<Response<Incoming>, EngineError> {
+        self.call(Method::GET, Target::new(format!("/images/{}/get", image.as_str()))).await
     }
 
     /// Makes an exec instance of a body that [`exec_body`] wrote.

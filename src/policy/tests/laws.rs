@@ -13,7 +13,7 @@ ports = { range = '40000-40005', max = 3 }
 
 #[derive(Debug, Clone)]
 enum Step {
-    Create(Ask),
+    Create(Box<Ask>),
     Start(usize),
     Stop(usize),
     Remove(usize),
@@ -23,14 +23,14 @@ fn step() -> impl Strategy<Value = Step> {
     let ports = prop::collection::vec(prop::option::of(39999u16..40008), 0..3);
     let create =
         (0u64..6000, 0u64..10, 0u64..600, 0u32..3, ports).prop_map(|(cpus, memory, pids, gpus, ports)| {
-            Step::Create(Ask {
+            Step::Create(Box::new(Ask {
                 cpus: Some(crate::protocol::amount::Cpus(cpus * 1_000_000)),
                 memory: Some(crate::protocol::amount::Bytes(memory << 30)),
                 pids: Some(pids),
                 gpus,
                 ports: ports.into_iter().map(port).collect(),
                 ..ubuntu()
-            })
+            }))
         });
     prop_oneof![3 => create, 1 => (0usize..5).prop_map(Step::Start), 1 => (0usize..5).prop_map(Step::Stop), 1 => (0usize..5).prop_map(Step::Remove)]
 }

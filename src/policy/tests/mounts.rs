@@ -204,6 +204,23 @@ fn no_mount_lies_in_another() {
 }
 
 #[test]
+fn an_images_volumes_are_judged_as_if_they_were_asked_for() {
+    let ann = limits(OFFERS, &[]);
+    let told = |place: &str| {
+        let ask = Ask { memory_mounts: vec!["/m".into()], image_volumes: vec![place.into()], ..ubuntu() };
+        ann.admit(&Usage::default(), &ask).err().map(|no| no.message).unwrap_or_default()
+    };
+    for good in ["/v", "/v/", "/m", "/home/ann", "/opt/lic"] {
+        assert_eq!(told(good), "", "{good}");
+    }
+    for bad in
+        ["/dev/d", "/proc", "/etc", "/", "/.ie-channel", "/home", "/home/ann/x", "/m/x", "v", "/a/../dev"]
+    {
+        assert!(told(bad).contains(&format!("the image's VOLUME {bad} ")), "{bad}: {}", told(bad));
+    }
+}
+
+#[test]
 fn no_two_mounts_share_a_target() {
     let ann = limits(OFFERS, &[]);
     for target in ["/home/ann", "/home/ann/", "/opt/lic"] {

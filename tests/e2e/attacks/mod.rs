@@ -6,6 +6,8 @@ pub(crate) mod devices;
 mod ground;
 pub(crate) mod hostile_images;
 pub(crate) mod joined;
+pub(crate) mod layers;
+pub(crate) mod links;
 pub(crate) mod planted;
 pub(crate) mod remapped;
 pub(crate) mod runtime;
@@ -19,6 +21,8 @@ pub(crate) fn tests() -> Vec<Vec<libtest_mimic::Trial>> {
         planted::tests(),
         devices::tests(),
         runtime::tests(),
+        layers::tests(),
+        links::tests(),
         swaps::tests(),
         // There is nothing of it in the host's user namespace.
         if crate::world::is_remapped() { remapped::tests() } else { Vec::new() },

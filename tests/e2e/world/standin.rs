@@ -45,6 +45,13 @@ impl World {
         self.gateway_on(move |listener| pass(listener, &real, &Arc::new(word)))
     }
 
+    /// One more gateway on the real engine, which knows of no image but those it is asked for, and does not answer
+    /// requests with `word` in their first line: `ear` hears of each, true when it comes and false when it is given up.
+    pub(crate) fn stalled(&self, word: &'static str, ear: impl Fn(bool) + Send + Sync + 'static) -> Faulty {
+        let real = self.engine.socket();
+        self.gateway_on(move |listener| stall(&listener, &real, word, &Arc::new(ear)))
+    }
+
     /// A gateway whose engine is whatever `serve` makes of a socket's connections; it does not return while it does.
     pub(crate) fn gateway_on(&self, serve: impl FnOnce(UnixListener) + Send + 'static) -> Faulty {
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
@@ -151,6 +158,39 @@ fn pass(
         thread::spawn(move || {
             std::io::copy(&mut from, &mut to).ok();
             to.shutdown(Shutdown::Both).ok();
+        });
+    }
+}
+
+fn stall(
+    listener: &UnixListener,
+    real: &Path,
+    word: &'static str,
+    ear: &Arc<impl Fn(bool) + Send + Sync + 'static>,
+) {
+    for mut caller in listener.incoming().flatten() {
+        let (real, ear) = (real.to_owned(), Arc::clone(ear));
+        thread::spawn(move || {
+            let mut head = [0; 4096];
+            let count = caller.read(&mut head).unwrap_or_default();
+            let text = String::from_utf8_lossy(&head[..count]).into_owned();
+            let line = text.lines().next().unwrap_or_default();
+            if line.contains("/images/json") {
+                caller.write_all(json("200 OK", "[]").as_bytes()).ok();
+            } else if line.contains(word) {
+                ear(true);
+                while let Ok(1..) = caller.read(&mut head) {}
+                ear(false);
+            } else if let Ok(mut engine) = UnixStream::connect(real) {
+                engine.write_all(&head[..count]).ok();
+                let (mut from, mut to) = (caller.try_clone().unwrap(), engine.try_clone().unwrap());
+                thread::spawn(move || {
+                    std::io::copy(&mut from, &mut to).ok();
+                    to.shutdown(Shutdown::Write).ok();
+                });
+                std::io::copy(&mut engine, &mut caller).ok();
+                caller.shutdown(Shutdown::Both).ok();
+            }
         });
     }
 }

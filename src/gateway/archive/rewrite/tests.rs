@@ -146,8 +146,38 @@ fn each_refusal_names_the_member() {
 }
 
 #[test]
+fn a_hard_link_leads_to_a_file_of_the_same_archive() {
+    let hard = |name: &str, target: &str| entry(Kind::HardLink, name, target, 0);
+    let file = |name: &str| entry(Kind::File, name, "", 0);
+    assert!(inward(&[file("d/f"), hard("a", "./d//f"), hard("b", "a"), hard("a", "b")]).is_ok());
+    for (before, target) in [
+        (vec![], "dev/d/node"),
+        (vec![], "./dev/d/node"),
+        (vec![], "h"),
+        (vec![file("f")], "f/x"),
+        (vec![entry(Kind::Directory, "d", "", 0)], "d"),
+        (vec![entry(Kind::Directory, "dev/d", "", 0)], "dev/d/node"),
+        (vec![file("f"), entry(Kind::Directory, "f/", "", 0)], "f"),
+        (vec![file("f"), hard("g", "f"), entry(Kind::Directory, "g", "", 0)], "./g"),
+    ] {
+        let refused = inward(&[before.as_slice(), &[hard("h", target)]].concat()).unwrap_err();
+        assert!(
+            matches!(&refused, ArchiveError::NotBrought { name, .. } if name == "h"),
+            "{target}: {refused}"
+        );
+    }
+    let limits = Limits { files: 1, ..Limits::default() };
+    let second = archive(&[file("a"), file("b"), hard("c", "a"), hard("d", "b")]);
+    let refused = rewritten(Rewriter::inward(OWNER, limits), &second, 512).unwrap_err();
+    assert_eq!(
+        refused.to_string(),
+        "d: a hard link leads to a file that the archive brought before, one of its first 1; pack b as a file"
+    );
+}
+
+#[test]
 fn limits_hold() {
-    let limits = Limits { members: 2, bytes: 1000, links: 1 };
+    let limits = Limits { members: 2, bytes: 1000, links: 1, files: 1 };
     let push = |entries: &[Entry]| rewritten(Rewriter::inward(OWNER, limits), &archive(entries), 512);
     let directory = |name: &str| entry(Kind::Directory, name, "", 0);
     let link = |name: &str| entry(Kind::Symlink, name, "x", 0);

@@ -1,0 +1,131 @@
+//! One layer, judged as it comes: no device nodes but Docker's own, nothing that overlayfs would obey, no name that
+//! cannot be opened.
+
+use super::links::Collector;
+use crate::tarball::entry::{Entry, Kind, Node};
+use crate::tarball::name::{Absolute, clean};
+use crate::tarball::read::{Event, Reader};
+use crate::tarball::shown;
+
+/// What an image may hold at the most, and what its names may be. Those of real images are a few hundred bytes.
+const MEMBERS: u64 = 4_000_000;
+const LONGEST_PART: usize = 255;
+const LONGEST_PATH: usize = 2000;
+const MOST_PARTS: usize = 128;
+
+/// What all layers of an image have together.
+#[derive(Debug, Default)]
+pub(super) struct Whole {
+    pub(super) members: u64,
+    pub(super) links: Collector,
+}
+
+impl Whole {
+    /// Why it is not read any further.
+    pub(super) fn too_large(&self) -> Option<String> {
+        (self.members > MEMBERS)
+            .then(|| format!("the image has more than {MEMBERS} files, the most that are looked through"))
+    }
+}
+
+/// The walk through one layer, up to the first thing that is wrong with it.
+pub(super) struct Layer<'a> {
+    reader: Reader,
+    whole: &'a mut Whole,
+    wrong: Option<String>,
+}
+
+impl<'a> Layer<'a> {
+    pub(super) fn new(whole: &'a mut Whole) -> Self {
+        Self { reader: Reader::exact(), whole, wrong: None }
+    }
+
+    /// Takes the next bytes of the layer's archive.
+    pub(super) fn push(&mut self, mut bytes: &[u8]) {
+        while self.wrong.is_none() {
+            let judged = match self.reader.next(&mut bytes) {
+                Ok(None) => return,
+                Ok(Some(Event::Entry(entry))) => self.entry(&entry),
+                Ok(Some(Event::Special { name, node, what })) => self.special(&name, node, what),
+                Ok(Some(Event::Note { .. } | Event::Data(_) | Event::Close | Event::End)) => Ok(()),
+                Err(error) => Err(format!("the image cannot be looked through: {error}")),
+            };
+            self.wrong = judged.err().or_else(|| self.whole.too_large());
+        }
+    }
+
+    /// What is wrong with it, now that it has ended.
+    pub(super) fn end(self) -> Option<String> {
+        let end = |error| format!("the image cannot be looked through: {error}");
+        self.wrong.or_else(|| self.reader.finish().err().map(end))
+    }
+
+    fn entry(&mut self, entry: &Entry) -> Result<(), String> {
+        self.whole.members += 1;
+        let name = openable(&entry.name)?;
+        if name.is_empty() && entry.kind != Kind::Directory {
+            return Err(odd(&entry.name, "the image's root can only be a directory"));
+        }
+        if matches!(entry.kind, Kind::Symlink | Kind::HardLink) {
+            self.whole.links.add(&name, &entry.target);
+        }
+        Ok(())
+    }
+
+    fn special(&mut self, raw: &[u8], node: Option<Node>, what: &str) -> Result<(), String> {
+        self.whole.members += 1;
+        let name = openable(raw)?;
+        match node {
+            None if what == "a fifo" => Ok(()),
+            Some(node) if is_dockers_own(node) => Ok(()),
+            node => Err(format!(
+                "the image holds a device node, /{}{}, which whoever runs it could open from outside the container",
+                shown(&name),
+                node.map(told).unwrap_or_default()
+            )),
+        }
+    }
+}
+
+/// The nodes that the engine gives every container itself: wherever one lies, it opens nothing else. A console is the
+/// host's, so only root may be able to open that.
+fn is_dockers_own(node: Node) -> bool {
+    let closed = node.uid == 0 && node.mode & 0o077 == 0;
+    match (node.is_block, node.major, node.minor) {
+        // null, zero, full, random, urandom; tty and ptmx.
+        (false, 1, 3 | 5 | 7 | 8 | 9) | (false, 5, 0 | 2) => true,
+        (false, 5, 1) => closed,
+        _ => false,
+    }
+}
+
+fn told(node: Node) -> String {
+    let kind = if node.is_block { "block" } else { "char" };
+    format!(" ({kind} {}:{}, mode {:o})", node.major, node.minor, node.mode)
+}
+
+fn odd(name: &[u8], what: &str) -> String {
+    let name = name.get(..LONGEST_PART).unwrap_or(name);
+    format!("the image cannot be looked through: {}: {what}", shown(name))
+}
+
+/// A member's clean name, which can be opened whatever it lies in.
+fn openable(raw: &[u8]) -> Result<Vec<u8>, String> {
+    let name = clean(raw, Absolute::Stripped).map_err(|fault| odd(raw, &fault.to_string()))?;
+    let long = |what: &str, has, most| odd(raw, &format!("{what} of {has}, the most is {most}"));
+    let longest = name.split(|byte| *byte == b'/').map(<[u8]>::len).max().unwrap_or_default();
+    let parts = name.split(|byte| *byte == b'/').count();
+    if longest > LONGEST_PART {
+        return Err(long("a name with a length", longest, LONGEST_PART));
+    }
+    if name.len() > LONGEST_PATH {
+        return Err(long("a path with a length", name.len(), LONGEST_PATH));
+    }
+    if parts > MOST_PARTS {
+        return Err(long("a path with a number of names", parts, MOST_PARTS));
+    }
+    Ok(name)
+}
+
+#[cfg(test)]
+mod tests;
