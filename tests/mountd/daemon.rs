@@ -167,7 +167,7 @@ fn what_does_not_parse_is_answered() {
     let mut client = Client::connect(&site, GATEWAY).unwrap();
     let stage = |token: &str| {
         format!(
-            r#"{{"verb":"stage","token":"{token}","uid":5001,"gids":[1],"root":"/","relative":"","access":"rw","idmap":true}}"#
+            r#"{{"verb":"stage","token":"{token}","uid":5001,"gids":[1],"root":"/","relative":"","access":"rw","map":"same"}}"#
         )
     };
     // All of it is right but the token.
