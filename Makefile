@@ -105,6 +105,7 @@ install:
 	install -D -m 0755 -t $(DESTDIR)$(PREFIX)/bin target/release/ie-container
 	install -D -m 0755 -t $(DESTDIR)$(PREFIX)/sbin target/release/ie-containerd target/release/ie-mountd
 	install -D -m 0755 -t $(DESTDIR)$(PREFIX)/libexec/ie-container target/ie-copy packaging/ie-wall
+	install -D -m 0755 target/ie-runc $(DESTDIR)$(PREFIX)/libexec/ie-container/engine/runc
 	install -D -m 0644 -t $(DESTDIR)$(PREFIX)/share/man/man1 target/man/*.1
 	install -D -m 0644 -t $(DESTDIR)$(PREFIX)/share/man/man8 target/man/*.8
 	install -D -m 0644 -t $(DESTDIR)$(PREFIX)/lib/sysusers.d packaging/sysusers.d/ie-container.conf
@@ -121,18 +122,21 @@ install:
 	    install -D -m 0644 packaging/engine/daemon.json $(DESTDIR)/etc/ie-container/engine.json
 	test -e $(DESTDIR)/etc/ie-container/containerd.toml || \
 	    install -D -m 0644 packaging/engine/containerd.toml $(DESTDIR)/etc/ie-container/containerd.toml
+	test -e $(DESTDIR)/etc/ie-container/runtime.toml || { install -d $(DESTDIR)/etc/ie-container && \
+	    sed 's|@PREFIX@|$(PREFIX)|g' packaging/engine/runtime.toml > $(DESTDIR)/etc/ie-container/runtime.toml; }
 
 # By the names that `install` gives them; containers, state, the policy and the engine's configuration stay.
 uninstall:
 	rm -f $(DESTDIR)$(PREFIX)/bin/ie-container $(DESTDIR)$(PREFIX)/sbin/ie-containerd $(DESTDIR)$(PREFIX)/sbin/ie-mountd
 	rm -f $(DESTDIR)$(PREFIX)/libexec/ie-container/ie-copy $(DESTDIR)$(PREFIX)/libexec/ie-container/ie-wall
+	rm -f $(DESTDIR)$(PREFIX)/libexec/ie-container/engine/runc
 	rm -f $(DESTDIR)$(PREFIX)/share/man/man1/ie-container.1 $(DESTDIR)$(PREFIX)/share/man/man1/ie-container-*.1
 	rm -f $(DESTDIR)$(PREFIX)/share/man/man8/ie-containerd.8 $(DESTDIR)$(PREFIX)/share/man/man8/ie-mountd.8
 	rm -f $(DESTDIR)$(PREFIX)/lib/sysusers.d/ie-container.conf $(DESTDIR)$(PREFIX)/lib/tmpfiles.d/ie-container.conf
 	rm -f $(DESTDIR)$(PREFIX)/lib/sysctl.d/ie-container.conf
 	rm -f $(foreach unit,$(UNITS),$(DESTDIR)$(PREFIX)/lib/systemd/system/$(unit))
 	rm -f $(DESTDIR)$(PREFIX)/share/ie-container/gpus.conf
-	-rmdir $(DESTDIR)$(PREFIX)/libexec/ie-container $(DESTDIR)$(PREFIX)/share/ie-container
+	-rmdir $(DESTDIR)$(PREFIX)/libexec/ie-container/engine $(DESTDIR)$(PREFIX)/libexec/ie-container $(DESTDIR)$(PREFIX)/share/ie-container
 
 clean:
 	$(CARGO) clean

@@ -76,6 +76,15 @@ configure_engine() {
         >"$lib/containerd.toml"
 }
 
+# ie-runc where the engine finds it as runc, with the places of here.
+configure_runtime() {
+    install -d -m 0755 "$lib/runtime"
+    install -m 0755 "$root/target/ie-runc" "$lib/runtime/runc"
+    sed -e "s|/var/lib/ie-engine/docker|$lib/engine|; s|ie-engine.slice|/$place|; s|\"ie-engine\"|\"$engine_login\"|" \
+        -e "s|/run/ie-mountd|$run/mountd|; s|/var/lib/ie-container\"|$lib/state\"|; s|@PREFIX@.*ie-copy|$bin/ie-copy|" \
+        "$root/packaging/engine/runtime.toml" >"$lib/runtime/runtime.toml"
+}
+
 # An engine of its own, with a network namespace too, so that none of its rules, bridges and routes is the host's.
 start_engine() {
     docker version >/dev/null 2>&1 && return
@@ -86,11 +95,12 @@ start_engine() {
     record netns "$place"
     ip -netns "$place" link set lo up
     configure_engine
-    setsid containerd --config "$lib/containerd.toml" >>"$lib/log/containerd" 2>&1 </dev/null &
+    configure_runtime
+    setsid env PATH="$lib/runtime:$PATH" containerd --config "$lib/containerd.toml" >>"$lib/log/containerd" 2>&1 </dev/null &
     echo $! >"$run/containerd.pid"
     for _ in $(seq 300); do [ -S "$run/containerd/containerd.sock" ] && break; sleep 0.1; done
     # Not `ip netns exec`: that mounts a /sys of its own, in which the control groups are missing.
-    setsid nsenter --net="/run/netns/$place" dockerd --config-file "$lib/daemon.json" \
+    setsid env PATH="$lib/runtime:$PATH" nsenter --net="/run/netns/$place" dockerd --config-file "$lib/daemon.json" \
         >>"$lib/log/dockerd" 2>&1 </dev/null &
     for _ in $(seq 300); do
         docker version >/dev/null 2>&1 && return

@@ -12,6 +12,8 @@ const RUNTIME: Check = Check::new(
     "default-runtime",
     "the gateway asks for runc by name, but whatever else is started here gets the default one, and with it perhaps GPUs",
 );
+const WALL: Check =
+    Check::new("ie-runc", "without it in front of runc, what runs is held by the gateway's own checks alone");
 const LIMITS: Check =
     Check::new("limits", "a limit that the kernel does not offer is dropped by the engine without an error");
 const SWAP: Check =
@@ -44,7 +46,7 @@ pub(super) fn examine(subject: &Subject, found: &mut Vec<Finding>) {
         }
     };
     found.push(ANSWERS.ok(format!("it answers on {socket}")));
-    found.extend([runtime(info), limits(info), swap(info), cgroups(info), restore(info)]);
+    found.extend([runtime(info), wall(info), limits(info), swap(info), cgroups(info), restore(info)]);
     found.extend([remap(subject, info), seccomp(info), graph(subject, info)]);
 }
 
@@ -68,6 +70,18 @@ fn runtime(info: &Value) -> Finding {
         "runc" => RUNTIME.ok("runc"),
         "" => RUNTIME.notice("the engine does not say", "docker info --format '{{.DefaultRuntime}}'"),
         other => RUNTIME.warning(other, "take \"default-runtime\" out of daemon.json and restart the engine"),
+    }
+}
+
+/// The engine shows the commit of whatever it finds under the name of runc.
+fn wall(info: &Value) -> Finding {
+    let commit = info.pointer("/RuncCommit/ID").and_then(Value::as_str).unwrap_or_default();
+    match commit.ends_with(place::RUNTIME_MARK) {
+        true => WALL.ok(format!("it stands in front of runc {}", commit.trim_end_matches(place::RUNTIME_MARK))),
+        false => WALL.warning(
+            "the engine calls runc itself",
+            "start the engine, and its containerd, with the directory of ie-runc first in PATH: docs/admin.md",
+        ),
     }
 }
 
@@ -197,6 +211,7 @@ mod tests {
             "DefaultRuntime": "runc", "Runtimes": {"runc": {}, "nvidia": {}}, "MemoryLimit": true, "PidsLimit": true,
             "CpuCfsQuota": true, "SwapLimit": true, "CgroupVersion": "2", "LiveRestoreEnabled": true,
             "SecurityOptions": ["name=apparmor", "name=seccomp,profile=default", "name=userns"],
+            "RuncCommit": {"ID": "v1.1.14-0-g2c9f560+ie-runc"},
         });
         fake.info(info.clone());
         assert_eq!(fake.found(check).0, Ok, "{check} where all is well");
@@ -208,6 +223,8 @@ mod tests {
     #[test]
     fn each_field_is_minded() {
         says("DefaultRuntime", json!("nvidia"), "default-runtime", Warning);
+        says("RuncCommit", json!({"ID": "v1.1.14-0-g2c9f560"}), "ie-runc", Warning);
+        says("RuncCommit", json!(null), "ie-runc", Warning);
         says("DefaultRuntime", json!(""), "default-runtime", Notice);
         says("Runtimes", json!({"nvidia": {}}), "default-runtime", Warning);
         says("MemoryLimit", json!(false), "limits", Warning);

@@ -29,6 +29,8 @@ pub const COPY_IN_CONTAINER: &str = "/.ie-copy";
 /// Where the directory of the gateway's channel for it appears inside each container, and the socket in it.
 pub const CHANNEL_IN_CONTAINER: &str = "/.ie-channel";
 pub const CHANNEL_SOCKET: &str = "copy.sock";
+/// What ie-runc is told of the engine, where no such file lies beside it.
+pub const RUNTIME: &str = "/etc/ie-container/runtime.toml";
 /// What ie-runc adds to the commit of the runc that it stands in front of, where the engine shows it.
 pub const RUNTIME_MARK: &str = "+ie-runc";
 /// The system user whose subordinate ids the engine's containers have.

@@ -1,11 +1,12 @@
-//! What root has written down about the engine that this program serves, in a file beside the program.
+//! What root has written down about the engine that this program serves, in a file beside the program or in `/etc`.
 
 use super::refused::Refused;
 use crate::policy::{Remap, UidRange, open_trusted};
+use crate::protocol::place;
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
 
-/// The file's name; its directory is the program's own, and root's alone as every one above.
+/// The file's name in the program's own directory, which is root's alone as every one above.
 const FILE: &str = "runtime.toml";
 
 /// The file as it is written. Paths are absolute and without links.
@@ -54,10 +55,11 @@ pub(crate) struct Site {
 }
 
 impl Site {
-    /// Of the directory that this program really lies in, whatever name it was called by.
+    /// Of the directory that this program really lies in, whatever name it was called by; or the installed one.
     pub(crate) fn beside_this_program() -> Result<Self, Refused> {
         let program = std::env::current_exe().map_err(Refused::system("finding ie-runc's own directory"))?;
-        let file = program.parent().unwrap_or(Path::new("/")).join(FILE);
+        let beside = program.parent().unwrap_or(Path::new("/")).join(FILE);
+        let file = if beside.exists() { beside } else { PathBuf::from(place::RUNTIME) };
         let text = open_trusted(&file).map_err(|error| Refused::new(error.to_string()))?;
         let ranges = |user: &str, uids| Remap::of_user(user, uids).map_err(|error| error.to_string());
         Self::parse(&text, ranges).map_err(|why| Refused::new(format!("{}: {why}", file.display())))

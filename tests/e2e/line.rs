@@ -61,6 +61,8 @@ fn turns_that_nobody_uses_renew_nothing() {
     // Who hangs up has had the turn: the next one of hers is behind all that wait by then.
     drop(first);
     bobs.hears("Granted");
+    // He works on it: what is given next is not his.
+    works_on(&bob, "his", "1");
     assert!(!third.told().contains("Granted"), "{}", third.told());
     // And so has who lets it pass.
     let mut dans = dan.stands("count=1");

@@ -1,6 +1,7 @@
 //! `run`: what a container gets, what comes out of it, and what is said when it does not start.
 
 use crate::suite::{tests, world};
+use crate::world::is_remapped;
 use rustix::process::Signal;
 use std::os::unix::fs::MetadataExt;
 
@@ -161,7 +162,8 @@ fn every_container_is_fenced_in() {
         ("{{.HostConfig.Runtime}}", "runc"),
         ("{{.HostConfig.Init}}", "true"),
         ("{{len .HostConfig.Binds}}", "0"),
-        ("{{.HostConfig.PidMode}}{{.HostConfig.UTSMode}}{{.HostConfig.UsernsMode}}", ""),
+        ("{{.HostConfig.PidMode}}{{.HostConfig.UTSMode}}", ""),
+        ("{{.HostConfig.UsernsMode}}", if is_remapped() { "" } else { "host" }),
         ("{{.HostConfig.IpcMode}}", "private"),
         ("{{len .HostConfig.Devices}}", "0"),
         ("{{.HostConfig.PublishAllPorts}}", "false"),

@@ -109,7 +109,9 @@ fn ids(linux: &Linux, site: &Site) -> Result<(), Refused> {
         (true, Some(remap)) => is_the_range(uids, remap.uids) && is_the_range(gids, remap.gids),
         (true, None) => return Err(Refused::new("a user namespace is not served here")),
         (false, Some(_)) if !site.unmapped() => {
-            return Err(Refused::new("it would be in the host's user namespace"));
+            return Err(Refused::new(
+                "it would be in the host's user namespace, which `unmapped` in ie-runc's runtime.toml does not allow",
+            ));
         }
         (false, _) => uids.is_empty() && gids.is_empty(),
     };

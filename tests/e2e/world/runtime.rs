@@ -33,7 +33,7 @@ pub(super) fn install(
     let (lib, run, uids) = (slot.lib(), slot.run(), slot.uids());
     let told = format!(
         "runc = '{RUNC}'\nengine = '{engine}'\ninit = '{init}'\ndata = '{lib}/engine'\ncgroup = '/{name}'\n\
-         stages = '{run}/mountd/stage'\nfiles = ['{lib}/state', '{lib}/bin/ie-copy']\nuids = '{first}-{last}'\n\
+         stages = '{run}/mountd/stage'\nfiles = ['{lib}/state', '{run}/faulty', '{lib}/bin/ie-copy']\nuids = '{first}-{last}'\n\
          hooks = ['{lib}/hooks/nvidia-container-runtime-hook']\n{remap}",
         engine = engine.display(),
         init = init.display(),

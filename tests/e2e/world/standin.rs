@@ -55,7 +55,7 @@ impl World {
     /// A gateway whose engine is whatever `serve` makes of a socket's connections; it does not return while it does.
     pub(crate) fn gateway_on(&self, serve: impl FnOnce(UnixListener) + Send + 'static) -> Faulty {
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let dir = self.slot.run().join(format!("faulty-{number}"));
+        let dir = self.slot.run().join(format!("faulty/{number}"));
         let socket = dir.join("user.sock");
         for part in ["", "state"] {
             owned_dir(&dir.join(part), self.gateway_uid, 0o755).unwrap();
