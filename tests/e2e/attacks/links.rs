@@ -58,13 +58,14 @@ fn a_mount_lands_where_it_was_asked_for() {
     assert!(create.says(&["/v is a link to dev"]).code != 0);
     guest.run("volume inspect other").fails(1);
     // A layer that puts a directory in a link's place takes nothing back.
-    let over = format!("FROM {image}\nRUN [\"/bin/sh\", \"-c\", \"rm /v\"]\nWORKDIR /v\nWORKDIR /\n");
     let name = format!("evil-{}:over", ground.victim.uid);
     fs::hard_link(root.join("bin/sh"), root.join("bin/rm")).unwrap();
+    fs::hard_link(root.join("bin/sh"), root.join("bin/mkdir")).unwrap();
     ground.import(&image, &[]);
-    let mut build = world.engine.docker(&["build", "--quiet", "--network=none", "--tag", &name, "-"]);
-    let what = "root# docker build".to_owned();
-    crate::world::output::run_to_end(&mut build, what, over.as_bytes()).exits(0);
+    let over = world.docker(["run", "-d", "--network=none", &image, "sh", "-c", "rm /v && mkdir /v"]).line();
+    assert_eq!(world.docker(["wait", &over]).line(), "0");
+    world.docker(["commit", &over, &name]).exits(0);
+    world.docker(["rm", &over]).exits(0);
     guest
         .run([&run[..], &["-v", "vol:/v", &name, "true"]].concat().as_slice())
         .says(&["/v is a link"])

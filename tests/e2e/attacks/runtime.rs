@@ -112,7 +112,7 @@ fn the_gateways_user_is_not_root() {
         (&["--pid=host"], "host's pid namespace"),
         (&["--ipc=host"], "host's ipc namespace"),
         (&["--uts=host"], "host's uts namespace"),
-        (&["--network=host"], "another's net"),
+        (&["--network=host"], "net namespace"),
         (&["--cgroupns=host"], "host's cgroup namespace"),
         (&["--cgroup-parent=/"], "control group"),
         (&[&device], "granted"),
