@@ -61,10 +61,13 @@ fn a_full_disk_is_said() {
     let world = world();
     let ann = world.newcomer("ann");
     world.limit(&ann, "home = \"none\"");
+    let info = world.engine_raw("/v1.41/info");
     const FULL: &str = r#"{"message":"mkdir /var/lib/docker/overlay2/x-init: no space left on device"}"#;
     for step in ["/containers/create", "/networks/create"] {
         let image = format!(r#"{{"Id":"sha256:{}","Config":{{}}}}"#, "0".repeat(64));
+        let info = info.clone();
         let gateway = world.faulty_engine(move |line| match line {
+            line if line.contains("/info") => json("200 OK", &info),
             line if line.contains(step) => json("500 Internal Server Error", FULL),
             line if line.contains("/version") => json("200 OK", VERSION),
             line if line.contains("/images/") => json("200 OK", &image),

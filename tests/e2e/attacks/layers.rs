@@ -142,8 +142,13 @@ fn a_node_that_an_export_leaves_out() {
         .end();
     let name = |which: &str| format!("evil-{}:{which}", ground.victim.uid);
     load_plain(&world, &name("redirect"), &[&base, &first, &second]);
-    refused(&ground, &name("redirect"), &["device node", "/node"]);
-    // Not for the node's sake alone.
+    // The engine gives layers out in an order of its own: whichever is first says why.
+    let told = ground.guest.run([&RUN[..], &[&name("redirect"), "true"]].concat().as_slice());
+    let why = ["device node", "trusted.overlay.redirect"];
+    assert!(why.iter().any(|why| told.fails(125).contains(why)), "{told}");
+    // Each is enough.
+    load_plain(&world, &name("node-alone"), &[&base, &first]);
+    refused(&ground, &name("node-alone"), &["device node", "/node"]);
     load_plain(&world, &name("redirect-alone"), &[&base, &second]);
     refused(&ground, &name("redirect-alone"), &["trusted.overlay.redirect"]);
     let long = Layer::new().pax("path", &vec!["l".repeat(200); 11].join("/")).dir("short").end();
@@ -312,20 +317,20 @@ fn a_look_ends_with_who_waits_for_it() {
     let [asked, given_up] = counts.each_ref().map(|count| || count.load(Ordering::Relaxed));
     guest.run(["create", "--name", "box", "--network=none", &image, "true"]).ok();
     let start = || guest.spawn_command(gateway.client(guest, "start box"));
-    // Two wait for one look, which goes on without the first.
+    // Two wait: one look is under way, also without the first.
     let (one, two) = (start(), start());
-    assert!(eventually(|| asked() == 1), "the engine was not asked");
+    assert!(eventually(|| asked() >= 1), "the engine was not asked");
     one.signal(rustix::process::Signal::KILL);
     one.finish();
-    assert_eq!(given_up(), 0);
+    assert!(eventually(|| asked() == given_up() + 1), "nobody looks for the second");
     two.signal(rustix::process::Signal::KILL);
     two.finish();
-    assert!(eventually(|| given_up() == 1), "the look goes on with nobody waiting");
+    assert!(eventually(|| asked() == given_up()), "the look goes on with nobody waiting");
     // Removed at the engine itself.
     let three = start();
-    assert!(eventually(|| asked() == 2), "the engine was not asked again");
+    assert!(eventually(|| asked() == given_up() + 1), "the engine was not asked again");
     world.docker(["rm", "-f", &guest.engine_name("box")]).exits(0);
-    assert!(eventually(|| given_up() == 2), "the look goes on for a container that is gone");
+    assert!(eventually(|| asked() == given_up()), "the look goes on for a container that is gone");
     assert_ne!(three.finish().code, 0);
 }
 

@@ -5,7 +5,7 @@ use crate::suite::{tests, world};
 use crate::world::tools::eventually;
 use crate::world::{User, World};
 use serde_json::{Value, json};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Barrier;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
@@ -95,13 +95,12 @@ fn nobody_shares_a_port() {
 /// A container as one could have been made before ports were given out in one place: with a port that is somebody else's.
 fn with_the_port_of_another(world: &World, mallory: &User<'_>, port: &str) {
     mallory.run("create --name like -p 80 busybox:test sleep 1000").ok();
-    let like = world.inspect(&mallory.engine_name("like"), "{{json .Config.Labels}}");
-    let mut labels: BTreeMap<String, String> = serde_json::from_str(&like).unwrap();
-    labels.insert("io.ie-container.ports".to_owned(), port.to_owned());
-    let host = json!({ "NetworkMode": format!("ie-{}", mallory.uid),
-        "PortBindings": { "80/tcp": [{ "HostIp": "127.0.0.1", "HostPort": port }] } });
-    let body =
-        json!({ "Image": "busybox:test", "Cmd": ["sleep", "1000"], "Labels": labels, "HostConfig": host });
+    let like: Value =
+        serde_json::from_str(&world.inspect(&mallory.engine_name("like"), "{{json .}}")).unwrap();
+    let mut body = like["Config"].clone();
+    body["Labels"]["io.ie-container.ports"] = json!(port);
+    body["HostConfig"] = like["HostConfig"].clone();
+    body["HostConfig"]["PortBindings"] = json!({ "80/tcp": [{ "HostIp": "127.0.0.1", "HostPort": port }] });
     let path = format!("/containers/create?name={}", mallory.engine_name("taker"));
     let (status, said) = world.ask_engine("POST", &path, &body.to_string());
     assert_eq!(status, 201, "{said}");

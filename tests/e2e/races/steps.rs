@@ -24,8 +24,8 @@ const CREATE: [&str; 7] = [
     "create-given",
     "create-promised",
 ];
-const START: [&str; 6] =
-    ["look-made", "start-admitted", "start-staged", "lease-half-written", "start-leased", "start-started"];
+const START: [&str; 5] =
+    ["start-admitted", "start-staged", "lease-half-written", "start-leased", "start-started"];
 const END: [&str; 5] = ["rename-renamed", "rm-removed", "rm-unstaged", "lease-settled", "end-freed"];
 
 /// What somebody does, one verb after the other; each stands for those of the steps above.
