@@ -9,7 +9,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 /// By name, as distributions and programs call them.
-pub const HOST_GROUPS: [&str; 20] = [
+pub const HOST_GROUPS: [&str; 21] = [
     "root",
     "docker",
     "disk",
@@ -30,6 +30,7 @@ pub const HOST_GROUPS: [&str; 20] = [
     "staff",
     "systemd-journal",
     "ie-container",
+    "ie-engine",
 ];
 
 /// Where the host keeps its own groups.
@@ -42,8 +43,7 @@ pub struct HostGroups(BTreeSet<u32>);
 impl HostGroups {
     /// Those that the host's group file names, and the one that may speak to the engine, whatever it is called.
     pub fn read(engine: &Path) -> io::Result<Self> {
-        // Bytes, as nobody promises more of the file; a name among ours is plain.
-        let mut groups = Self::named_in(&String::from_utf8_lossy(&std::fs::read(FILE)?));
+        let mut groups = Self::by_name()?;
         match std::fs::metadata(engine) {
             Ok(socket) => groups.add([socket.gid()]),
             // Nothing is bound for an engine that is not there.
@@ -51,6 +51,12 @@ impl HostGroups {
             Err(error) => return Err(error),
         }
         Ok(groups)
+    }
+
+    /// Those alone that the host's group file names.
+    pub fn by_name() -> io::Result<Self> {
+        // Bytes, as nobody promises more of the file; a name among ours is plain.
+        Ok(Self::named_in(&String::from_utf8_lossy(&std::fs::read(FILE)?)))
     }
 
     /// In lines such as `disk:x:6:`.

@@ -9,6 +9,7 @@ use super::document::parse_spec;
 use super::judge;
 use super::rootfs::RootFs;
 use super::site::Site;
+use crate::policy::HostGroups;
 use serde_json::Value;
 use std::ffi::OsStr;
 use std::path::Path;
@@ -34,7 +35,7 @@ pub(crate) fn spec(data: &[u8]) {
     let id = Id::parse(OsStr::new(&"c0".repeat(32))).unwrap();
     // A root without anything in it: the kernel's own control groups never have such names.
     let root = RootFs::at(Path::new("/proc/self/attr"));
-    let Ok(judged) = judge::create(spec, &SITE, &id, &root) else { return };
+    let Ok(judged) = judge::create(spec, &SITE, &id, &root, &HostGroups::default()) else { return };
     let judged = serde_json::to_value(judged).unwrap();
     let at = |path: &str| judged.pointer(path).unwrap_or(&Value::Null);
     let uid = at("/process/user/uid").as_u64().unwrap();

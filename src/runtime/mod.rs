@@ -17,6 +17,7 @@ mod rootfs;
 mod site;
 mod version;
 
+use crate::policy::HostGroups;
 use call::{Call, Verb};
 use refused::Refused;
 use site::Site;
@@ -40,7 +41,7 @@ fn run(words: &[OsString]) -> Result<ExitCode, Refused> {
     let call = Call::parse(words)?;
     match &call.verb {
         Verb::Create { bundle, id } => create(&site, bundle, id)?,
-        Verb::Exec { process } => judge::exec(&document::process(process)?, &site)?,
+        Verb::Exec { process } => judge::exec(&document::process(process)?, &site, &host_groups()?)?,
         Verb::Version => return version::tell(site.runc()),
         Verb::Other => {}
     }
@@ -48,12 +49,16 @@ fn run(words: &[OsString]) -> Result<ExitCode, Refused> {
     Err(Refused::system("running runc")(error))
 }
 
+fn host_groups() -> Result<HostGroups, Refused> {
+    HostGroups::by_name().map_err(Refused::system("looking for the host's own groups"))
+}
+
 /// The specification is written anew: what runs is what was judged, whatever else somebody may read in the old one.
 fn create(site: &Site, bundle: &std::path::Path, id: &call::Id) -> Result<(), Refused> {
     let file = document::Bundle::open(bundle)?;
     let spec = file.spec()?;
     let root = rootfs::RootFs::open(site, &spec)?;
-    let judged = judge::create(spec, site, id, &root)?;
+    let judged = judge::create(spec, site, id, &root, &host_groups()?)?;
     root.close()?;
     file.replace(&judged)
 }

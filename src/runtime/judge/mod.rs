@@ -12,15 +12,22 @@ use super::call::Id;
 use super::refused::Refused;
 use super::rootfs::RootFs;
 use super::site::Site;
+use crate::policy::HostGroups;
 use oci_spec::runtime::{Process, Spec};
 
 /// The specification of a new container, with what it does without taken away.
-pub(crate) fn create(mut spec: Spec, site: &Site, id: &Id, root: &RootFs) -> Result<Spec, Refused> {
+pub(crate) fn create(
+    mut spec: Spec,
+    site: &Site,
+    id: &Id,
+    root: &RootFs,
+    groups: &HostGroups,
+) -> Result<Spec, Refused> {
     if spec.annotations().as_ref().is_some_and(|annotations| !annotations.is_empty()) {
         return Err(Refused::new("its specification has annotations, which can be orders to runc"));
     }
     let asked = spec.process().as_ref().ok_or_else(|| Refused::new("its specification names no process"))?;
-    process::judge(asked, site)?;
+    process::judge(asked, site, groups)?;
     process::place(asked, root)?;
     hooks::judge(spec.hooks().as_ref(), site, id)?;
     let linux =
@@ -32,8 +39,8 @@ pub(crate) fn create(mut spec: Spec, site: &Site, id: &Id, root: &RootFs) -> Res
 }
 
 /// A process that joins a container which runs.
-pub(crate) fn exec(process: &Process, site: &Site) -> Result<(), Refused> {
-    process::judge(process, site)
+pub(crate) fn exec(process: &Process, site: &Site, groups: &HostGroups) -> Result<(), Refused> {
+    process::judge(process, site, groups)
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use super::super::site::Site;
 use super::process::KERNELS;
 use oci_spec::runtime::Mount;
 use rustix::fs::{CWD, FileType, Mode, OFlags, ResolveFlags, fstat, openat2};
+use rustix::io::Errno;
 use std::path::{Component, Path, PathBuf};
 
 /// The kernel's own file systems: each container has all of them, each once: place, type, options it must have.
@@ -150,6 +151,12 @@ fn source(mount: &Mount, site: &Site, id: &Id) -> Result<Kind, Refused> {
         return Ok(Kind::Engines);
     }
     let gateways = site.files().iter().any(|files| source.starts_with(files));
+    if gateways && leads_elsewhere(source) {
+        let shown = source.display();
+        return Err(Refused::new(format!(
+            "{shown} leads through a link, and the gateway's own files do not"
+        )));
+    }
     let init = source == site.init() && place == Path::new(INIT);
     match gateways || init || is_everybodys(source, site) {
         true => Ok(Kind::ReadOnly),
@@ -186,6 +193,11 @@ fn is_volume(site: &Site, inside: &Path) -> Result<(), Refused> {
             "the volume {shown} is not a plain directory among the engine's volumes: {errno}"
         ))
     })
+}
+
+fn leads_elsewhere(source: &Path) -> bool {
+    let flags = OFlags::PATH | OFlags::CLOEXEC;
+    openat2(CWD, source, flags, Mode::empty(), ResolveFlags::NO_SYMLINKS).err() == Some(Errno::LOOP)
 }
 
 /// A file of root's that every user of the host may read: parts of a GPU's driver. Only where GPUs are granted.

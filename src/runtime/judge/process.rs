@@ -3,20 +3,22 @@
 use super::super::refused::Refused;
 use super::super::rootfs::RootFs;
 use super::super::site::Site;
+use crate::policy::HostGroups;
 use oci_spec::runtime::Process;
 use std::path::Path;
 
 /// What the kernel shows of itself: nobody begins to work there.
 pub(super) const KERNELS: [&str; 3] = ["/proc", "/sys", "/dev"];
 
-pub(super) fn judge(process: &Process, site: &Site) -> Result<(), Refused> {
+pub(super) fn judge(process: &Process, site: &Site, groups: &HostGroups) -> Result<(), Refused> {
     let user = process.user();
     let (uid, gid) = (user.uid(), user.gid());
     if !site.uids().contains(uid) {
         return Err(Refused::new(format!("a process of uid {uid} is none of the users of this engine")));
     }
-    if gid == 0 || user.additional_gids().iter().flatten().any(|gid| *gid == 0) {
-        return Err(Refused::new("a process in group 0, which is root's"));
+    let mut gids = user.additional_gids().iter().flatten().copied().chain([gid]);
+    if let Some(gid) = gids.find(|gid| groups.contains(*gid)) {
+        return Err(Refused::new(format!("a process in group {gid}, which is the host's own")));
     }
     capabilities(process)?;
     if process.no_new_privileges() != Some(true) {

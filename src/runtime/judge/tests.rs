@@ -5,7 +5,7 @@ use super::super::document::{parse_process, parse_spec};
 use super::super::rootfs::RootFs;
 use super::super::site::Site;
 use super::*;
-use crate::policy::{IdRange, Remap};
+use crate::policy::{HostGroups, IdRange, Remap};
 use serde_json::{Value, json};
 use std::ffi::OsStr;
 use std::fs;
@@ -26,13 +26,15 @@ impl Ground {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().canonicalize().unwrap();
         fs::create_dir_all(path.join("root/etc")).unwrap();
+        fs::create_dir_all(path.join("state")).unwrap();
         let (data, engine) = (path.join("data"), std::env::current_exe().unwrap().canonicalize().unwrap());
         let site = format!(
             "runc = '/usr/sbin/runc'\nengine = '{}'\ndata = '{}'\ncgroup = '/ie-engine'\n\
-             stages = '/run/ie-mountd/stage'\nfiles = ['/var/lib/ie-container']\ninit = '/usr/bin/docker-init'\n\
+             stages = '/run/ie-mountd/stage'\nfiles = ['/var/lib/ie-container', '{}']\ninit = '/usr/bin/docker-init'\n\
              uids = '1000-59999'\n{more}",
             engine.display(),
             data.display(),
+            path.join("state").display(),
         );
         let ranges = |user: &str, _| {
             let ids = |count| IdRange::fake(1_000_000, count);
@@ -60,7 +62,7 @@ impl Ground {
     fn judge(&self, spec: &Value) -> Result<Value, String> {
         let id = Id::parse(OsStr::new(&"c0".repeat(32))).unwrap();
         let spec = parse_spec(spec.clone()).map_err(|refused| refused.to_string())?;
-        let judged = create(spec, &self.site, &id, &RootFs::at(&self.root()));
+        let judged = create(spec, &self.site, &id, &RootFs::at(&self.root()), &groups());
         judged.map(|spec| serde_json::to_value(spec).unwrap()).map_err(|refused| refused.to_string())
     }
 
@@ -69,6 +71,13 @@ impl Ground {
         let told = self.judge(spec).expect_err(word);
         assert!(told.contains(word), "{told:?} does not say {word:?}");
     }
+}
+
+/// root's, and one more.
+fn groups() -> HostGroups {
+    let mut groups = HostGroups::default();
+    groups.add([6]);
+    groups
 }
 
 fn at<'a>(spec: &'a mut Value, path: &str) -> &'a mut Value {
@@ -133,6 +142,8 @@ fn whoever_asks_for_more_than_a_user_is_refused() {
         ("/process/user/uid", json!(999), "uid 999"),
         ("/process/user/gid", json!(0), "group 0"),
         ("/process/user/additionalGids", json!([1000, 0]), "group 0"),
+        ("/process/user/additionalGids", json!([1000, 6]), "group 6"),
+        ("/process/user/gid", json!(6), "group 6"),
         ("/process/capabilities", json!({"bounding": ["CAP_CHOWN"]}), "capability"),
         ("/process/capabilities", json!({"ambient": ["CAP_SYS_ADMIN"]}), "capability"),
         ("/process/noNewPrivileges", json!(false), "no-new-privileges"),
@@ -145,7 +156,7 @@ fn whoever_asks_for_more_than_a_user_is_refused() {
     ] {
         ground.refuses(&with(&spec, path, value), word);
     }
-    let exec = |value: Value| exec(&parse_process(value).unwrap(), &ground.site);
+    let exec = |value: Value| exec(&parse_process(value).unwrap(), &ground.site, &groups());
     let process = spec["process"].clone();
     assert_eq!(exec(process.clone()), Ok(()));
     let mut root = process;
@@ -281,7 +292,13 @@ fn nothing_but_stages_volumes_and_own_files_is_mounted() {
         let mount = json!({"destination": "/x", "type": typ, "source": "/etc", "options": options});
         ground.refuses(&with(&spec, "/mounts/99", mount), word);
     }
-    // The gateway's own are read-only, whatever is asked.
+    // The gateway's own do not lead elsewhere, and are read-only, whatever is asked.
+    let state = ground.root().with_file_name("state");
+    symlink("/etc", state.join("out")).unwrap();
+    for name in ["out", "out/ssl"] {
+        let out = state.join(name).display().to_string();
+        ground.refuses(&with(&spec, "/mounts/99", bind(&out, "/x")), "leads through a link");
+    }
     let file = bind("/var/lib/ie-container/accounts/1000/group", "/etc/group");
     let judged = ground.judge(&with(&spec, "/mounts/99", file)).unwrap();
     let options = judged["mounts"][place_of(&judged, "/etc/group")]["options"].as_array().unwrap();

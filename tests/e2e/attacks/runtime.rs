@@ -102,12 +102,13 @@ fn the_gateways_user_is_not_root() {
     let engine = format!("--volume={}:/engine", world.engine.socket().display());
 
     gateway(&run("--runtime=runc", &user, &["--rm", &image, "true"])).exits(0);
-    let cases: [(&[&str], &str); 27] = [
+    let cases: [(&[&str], &str); 28] = [
         (&["--privileged"], "capability"),
         (&["--cap-add=SYS_ADMIN"], "capability"),
         (&["--cap-add=MKNOD"], "capability"),
         (&["--user=0:0"], "uid 0"),
         (&["--group-add=0"], "group 0"),
+        (&["--group-add=6"], "the host's own"),
         (&["--security-opt=no-new-privileges=false"], "no-new-privileges"),
         (&["--pid=host"], "host's pid namespace"),
         (&["--ipc=host"], "host's ipc namespace"),
