@@ -6,7 +6,7 @@ use super::super::site::Site;
 use crate::policy::IdRange;
 use oci_spec::runtime::{
     Linux, LinuxDeviceCgroup, LinuxDeviceType, LinuxIdMapping, LinuxNamespace, LinuxNamespaceType,
-    LinuxResources, LinuxSeccomp, LinuxSeccompAction, LinuxSyscall,
+    LinuxResources, LinuxSeccomp, LinuxSeccompAction, LinuxSeccompArg, LinuxSeccompOperator, LinuxSyscall,
 };
 use rustix::fs::{FileType, stat};
 use std::path::Path;
@@ -37,8 +37,10 @@ const DEVICES: [(i64, Option<i64>); 9] = [
 ];
 /// The names in Docker's own profile for a process without capabilities, on any architecture.
 const SYSCALLS: &str = include_str!("syscalls.txt");
-/// Calls of which Docker's profile allows some forms only.
-const WITH_ARGUMENTS: [&str; 2] = ["clone", "personality"];
+/// What no process may ask of `clone`: a namespace of any kind.
+const NEW_NAMESPACES: u64 = 0x7e02_0000;
+/// What a process may ask of `personality`: Linux, 32 bits, the plain one, and which it has.
+const PERSONALITIES: [u64; 5] = [0, 0x8, 0x2_0000, 0x2_0008, 0xffff_ffff];
 const MASKED: [&str; 11] = [
     "/proc/acpi",
     "/proc/asound",
@@ -229,9 +231,27 @@ fn profile(mut asked: LinuxSeccomp) -> Result<LinuxSeccomp, Refused> {
     Ok(asked)
 }
 
+/// On the list; and of two calls in the forms alone in which Docker's own profile allows them.
 fn may_be_allowed(name: &str, rule: &LinuxSyscall) -> bool {
-    let whole = rule.args().as_ref().is_none_or(Vec::is_empty);
-    SYSCALLS.split_whitespace().any(|known| known == name) && !(whole && WITH_ARGUMENTS.contains(&name))
+    let args = rule.args().as_deref().unwrap_or_default();
+    match name {
+        "clone" => matches!(args, [arg] if forbids_namespaces(arg)),
+        "personality" => matches!(args, [arg] if is_a_personality(arg)),
+        name => SYSCALLS.split_whitespace().any(|known| known == name),
+    }
+}
+
+/// The flags are the first argument, on s390 the second.
+fn forbids_namespaces(arg: &LinuxSeccompArg) -> bool {
+    let place = if cfg!(target_arch = "s390x") { 1 } else { 0 };
+    arg.index() == place
+        && arg.op() == LinuxSeccompOperator::ScmpCmpMaskedEq
+        && arg.value() & NEW_NAMESPACES == NEW_NAMESPACES
+        && arg.value_two().unwrap_or_default() == 0
+}
+
+fn is_a_personality(arg: &LinuxSeccompArg) -> bool {
+    arg.index() == 0 && arg.op() == LinuxSeccompOperator::ScmpCmpEq && PERSONALITIES.contains(&arg.value())
 }
 
 fn with(asked: Option<Vec<String>>, wanted: &[&str]) -> Vec<String> {

@@ -230,6 +230,25 @@ fn what_a_profile_allows_beyond_dockers_own_is_taken_away() {
     let rules = judged["linux"]["seccomp"]["syscalls"].as_array().unwrap();
     assert_eq!(rules.len(), 1);
     assert_eq!(rules[0]["names"], json!(["read"]));
+    // The forms of a call count, and not that it has one.
+    let clone = |args: Value| {
+        let rule = json!([{"names": ["clone", "personality"], "action": "SCMP_ACT_ALLOW", "args": args}]);
+        let judged = ground.judge(&with(&spec, "/linux/seccomp/syscalls", rule)).unwrap();
+        judged["linux"]["seccomp"]["syscalls"].as_array().unwrap().len()
+    };
+    let masked = |value: u64, two: u64| json!({"index": 0, "value": value, "valueTwo": two, "op": "SCMP_CMP_MASKED_EQ"});
+    assert_eq!(clone(json!([masked(0x7e02_0000, 0)])), 1);
+    for args in [
+        json!([]),
+        json!([{"index": 0, "value": 0, "op": "SCMP_CMP_GE"}]),
+        json!([{"index": 3, "value": 0x7e02_0000, "op": "SCMP_CMP_MASKED_EQ"}]),
+        json!([masked(0x0002_0000, 0)]),
+        json!([masked(0x7e02_0000, 0x1000_0000)]),
+        json!([masked(0, 0)]),
+        json!([masked(0x7e02_0000, 0), {"index": 1, "value": 0, "op": "SCMP_CMP_GE"}]),
+    ] {
+        assert_eq!(clone(args.clone()), 0, "{args}");
+    }
     // Docker's own is left as it is, and an older one made as it is now: io_uring has gone from it.
     let rules = |spec: &Value| spec["linux"]["seccomp"]["syscalls"].as_array().unwrap().clone();
     let names = |rules: &[Value]| rules[0]["names"].as_array().unwrap().clone();
