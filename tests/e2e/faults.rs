@@ -171,7 +171,8 @@ impl Swept {
             }
             _ => json("500 Internal Server Error", r#"{"message":"this far"}"#),
         });
-        assert!(eventually(|| sweeps.load(Ordering::SeqCst) > 0), "{}", gateway.said());
+        // Twice: a sweep passes over a container that something else is looking at just then.
+        assert!(eventually(|| sweeps.load(Ordering::SeqCst) > 1), "{}", gateway.said());
         Self { gateway, removals }
     }
 }
