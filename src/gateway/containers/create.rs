@@ -120,9 +120,19 @@ async fn admit_and_create(
     let channel = token()?;
     let hold = gateway.stager.hold(tokens.iter().chain([&channel]).cloned().collect());
     let shown = name.to_string();
-    let granted = (allowance, ports);
-    let parts =
-        (name, image, granted, gpus, (network, volumes), stages, channel.clone(), wish.settings, space);
+    let parts = Parts {
+        name,
+        image,
+        allowance,
+        ports,
+        gpus,
+        network,
+        volumes,
+        stages,
+        channel: channel.clone(),
+        settings: wish.settings,
+        space,
+    };
     let made = stage_and_create(gateway, peer, &turn, parts).await;
     drop(hold);
     if let (Ok(id), Some(claim)) = (&made, claim) {
@@ -190,10 +200,20 @@ async fn volumes(gateway: &Gateway, peer: &Peer, asked: &[VolumeAsk]) -> Result<
     Ok(granted)
 }
 
-type Places = (Option<String>, Vec<VolumeGrant>);
-type Granted = (Allowance, PortClaim);
-type Parts =
-    (ContainerName, images::Admitted, Granted, GpuGrant, Places, Vec<StageLabel>, Token, Settings, Space);
+/// What a create has been given; staged, it is a grant.
+struct Parts {
+    name: ContainerName,
+    image: images::Admitted,
+    allowance: Allowance,
+    ports: PortClaim,
+    gpus: GpuGrant,
+    network: Option<String>,
+    volumes: Vec<VolumeGrant>,
+    stages: Vec<StageLabel>,
+    channel: Token,
+    settings: Settings,
+    space: Space,
+}
 
 async fn stage_and_create(
     gateway: &Gateway,
@@ -201,7 +221,8 @@ async fn stage_and_create(
     turn: &Turn<'_>,
     parts: Parts,
 ) -> Result<ContainerId, Error> {
-    let (name, image, (allowance, ports), gpus, (network, volumes), stages, channel, settings, space) = parts;
+    let Parts { name, image, allowance, ports, gpus, network, volumes, stages, channel, settings, space } =
+        parts;
     let account = peer.account()?;
     let staged = stage(gateway, peer, &stages, space).await?;
     mark::at("create-staged");

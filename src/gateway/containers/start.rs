@@ -52,8 +52,8 @@ pub(in crate::gateway) async fn start(
     .inspect(|_| drop(waiting))
 }
 
-/// What no other container that runs changes: the image, today's lists, the ports, the wall. Asked before any lock, as the first start of an
-/// image takes a moment longer, and ends with whoever waits for it: the caller, and the container.
+/// What no other container that runs changes: the image, today's lists, the ports, the wall. Asked before any lock, as the
+/// first start of an image takes a moment longer. It ends with whoever waits for it: the caller, and the container.
 async fn may_start(gateway: &Arc<Gateway>, peer: &Peer, container: &Owned) -> Result<Limits, Error> {
     let limits = gateway.limits(peer.account()?);
     let (standing, places) = standing(gateway, container).await?;
@@ -119,10 +119,7 @@ async fn start_now(
     let space = same_as_made(gateway, peer, container).await?;
     stage(gateway, peer, &container.labels().stages, space).await?;
     if let Some(channel) = &container.labels().channel {
-        gateway
-            .channel
-            .make(channel)
-            .map_err(|error| Error::Internal(format!("the copy channel: {error}")))?;
+        gateway.channel.make(channel).map_err(|error| Error::State("the copy channel", error))?;
     }
     mark::at("start-staged");
     still_waits(caller)?;
