@@ -18,7 +18,8 @@ pub(crate) enum Verb {
         id: Id,
     },
     Exec {
-        process: PathBuf,
+        /// Which of the words names the file.
+        process: usize,
     },
     /// The engine asks for runc's version and shows it.
     Version,
@@ -52,8 +53,7 @@ const GLOBAL: &[(&str, bool)] = &[
     ("--systemd-cgroup", false),
     ("--debug", false),
 ];
-const CREATE: &[(&str, bool)] =
-    &[("--bundle", true), ("--pid-file", true), ("--console-socket", true), ("--no-new-keyring", false)];
+const CREATE: &[(&str, bool)] = &[("--bundle", true), ("--pid-file", true), ("--console-socket", true)];
 const EXEC: &[(&str, bool)] =
     &[("--process", true), ("--pid-file", true), ("--console-socket", true), ("--detach", false)];
 /// Verbs that run nothing new. Not `run` and `restore`, which do, nor `update`, which changes limits.
@@ -70,7 +70,7 @@ impl Call {
         let (verb, rest) = rest.split_first().ok_or_else(|| Refused::new("runc was asked for nothing"))?;
         let verb = match verb.to_str().unwrap_or_default() {
             "create" => create(rest)?,
-            "exec" => exec(rest)?,
+            "exec" => exec(rest, words.len() - rest.len())?,
             word if HARMLESS.contains(&word) => Verb::Other,
             word => return Err(Refused::new(format!("`runc {word}` is not for containers of this engine"))),
         };
@@ -80,16 +80,17 @@ impl Call {
 
 fn create(words: &[OsString]) -> Result<Verb, Refused> {
     let (given, rest) = options(words, CREATE)?;
-    let bundle = given.get("--bundle").ok_or_else(|| Refused::new("`runc create` without --bundle"))?;
-    Ok(Verb::Create { bundle: bundle.into(), id: one_id(rest)? })
+    let at = given.get("--bundle").ok_or_else(|| Refused::new("`runc create` without --bundle"))?;
+    let bundle = words.get(at).map(PathBuf::from).unwrap_or_default();
+    Ok(Verb::Create { bundle, id: one_id(rest)? })
 }
 
 /// Only with `--process`: words for a process beside it would be judged by nobody.
-fn exec(words: &[OsString]) -> Result<Verb, Refused> {
+fn exec(words: &[OsString], before: usize) -> Result<Verb, Refused> {
     let (given, rest) = options(words, EXEC)?;
-    let process = given.get("--process").ok_or_else(|| Refused::new("`runc exec` without --process"))?;
+    let at = given.get("--process").ok_or_else(|| Refused::new("`runc exec` without --process"))?;
     one_id(rest)?;
-    Ok(Verb::Exec { process: process.into() })
+    Ok(Verb::Exec { process: before + at })
 }
 
 fn one_id(rest: &[OsString]) -> Result<Id, Refused> {
@@ -99,11 +100,11 @@ fn one_id(rest: &[OsString]) -> Result<Id, Refused> {
     }
 }
 
-/// The options at the front with their values, each at most once, and what comes after them.
+/// The options at the front, each at most once, and what comes after them.
 fn options<'a>(
     words: &'a [OsString],
     known: &[(&'static str, bool)],
-) -> Result<(Given<'a>, &'a [OsString]), Refused> {
+) -> Result<(Given, &'a [OsString]), Refused> {
     let (mut given, mut rest) = (Given::default(), words);
     while let Some((word, after)) = rest.split_first() {
         let Some(word) = word.to_str().filter(|word| word.starts_with('-')) else { break };
@@ -113,26 +114,26 @@ fn options<'a>(
             )));
         };
         rest = after;
-        let mut value = OsStr::new("");
-        if *has_value {
-            let (word, after) =
-                rest.split_first().ok_or_else(|| Refused::new(format!("runc's {name} without a value")))?;
-            (value, rest) = (word.as_os_str(), after);
-        }
         if given.get(name).is_some() {
             return Err(Refused::new(format!("runc's {name} twice")));
         }
-        given.0.push((name, value));
+        given.0.push((name, words.len() - rest.len()));
+        if *has_value {
+            let (_, after) =
+                rest.split_first().ok_or_else(|| Refused::new(format!("runc's {name} without a value")))?;
+            rest = after;
+        }
     }
     Ok((given, rest))
 }
 
+/// Options by name, with the number of the word after each, where a value would be.
 #[derive(Default)]
-struct Given<'a>(Vec<(&'static str, &'a OsStr)>);
+struct Given(Vec<(&'static str, usize)>);
 
-impl<'a> Given<'a> {
-    fn get(&self, name: &str) -> Option<&'a OsStr> {
-        self.0.iter().find(|(given, _)| *given == name).map(|(_, value)| *value)
+impl Given {
+    fn get(&self, name: &str) -> Option<usize> {
+        self.0.iter().find(|(given, _)| *given == name).map(|(_, at)| *at)
     }
 }
 
@@ -158,7 +159,12 @@ mod tests {
             parse(&format!("--root /r --log /l --log-format json create --bundle /b --pid-file /p {id}"));
         assert_eq!(made, Ok(Verb::Create { bundle: "/b".into(), id: Id(id.clone()) }));
         let exec = format!("--root /r exec --process /p --console-socket /c --detach --pid-file /f {id}");
-        assert_eq!(parse(&exec), Ok(Verb::Exec { process: "/p".into() }));
+        assert_eq!(parse(&exec), Ok(Verb::Exec { process: 4 }));
+        // The word that counts is the option's own, whatever other values look like.
+        assert_eq!(
+            parse(&format!("exec --pid-file --process --process /p {id}")),
+            Ok(Verb::Exec { process: 4 })
+        );
         assert_eq!(parse("--version"), Ok(Verb::Version));
         for line in ["features", &format!("--root /r kill {id} 9"), &format!("delete --force {id}")] {
             assert_eq!(parse(line), Ok(Verb::Other), "{line}");
@@ -176,6 +182,7 @@ mod tests {
             format!("--criu /evil create --bundle /b {id}"),
             format!("create --no-pivot --bundle /b {id}"),
             format!("create --preserve-fds 3 --bundle /b {id}"),
+            format!("create --no-new-keyring --bundle /b {id}"),
             format!("create --bundle /b --bundle /c {id}"),
             format!("create --bundle=/b {id}"),
             format!("create {id}"),

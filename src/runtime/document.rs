@@ -2,7 +2,10 @@
 
 use super::refused::Refused;
 use oci_spec::runtime::{Process, Spec};
-use rustix::fs::{Mode, OFlags, fchmod, fchown, fstat, openat, renameat};
+use rustix::fs::{
+    MemfdFlags, Mode, OFlags, SealFlags, fchmod, fchown, fcntl_add_seals, fstat, memfd_create, openat,
+    renameat,
+};
 use rustix::process::{Gid, Uid};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -154,6 +157,18 @@ pub(crate) fn process(path: &Path) -> Result<Process, Refused> {
     let file = rustix::fs::open(path, flags, Mode::empty());
     let file = file.map_err(Refused::system("opening the process of an exec"))?;
     parse_process(read(file.into())?)
+}
+
+/// The same process in a file without a name that nobody changes any more: runc reads what was judged.
+pub(crate) fn sealed(process: &Process) -> Result<OwnedFd, Refused> {
+    let failed = || Refused::system("handing on the process of an exec");
+    let bytes = serde_json::to_vec(process).map_err(Refused::system("handing on the process of an exec"))?;
+    // runc inherits it.
+    let mut file = File::from(memfd_create("process", MemfdFlags::ALLOW_SEALING).map_err(failed())?);
+    file.write_all(&bytes).map_err(Refused::system("handing on the process of an exec"))?;
+    let seals = SealFlags::SEAL | SealFlags::SHRINK | SealFlags::GROW | SealFlags::WRITE;
+    fcntl_add_seals(&file, seals).map_err(failed())?;
+    Ok(file.into())
 }
 
 pub(crate) fn parse_process(value: Value) -> Result<Process, Refused> {

@@ -36,7 +36,9 @@ pub(crate) fn spec(data: &[u8]) {
     // A root without anything in it: the kernel's own control groups never have such names.
     let root = RootFs::at(Path::new("/proc/self/attr"));
     let Ok(judged) = judge::create(spec, &SITE, &id, &root, &HostGroups::default()) else { return };
-    let judged = serde_json::to_value(judged).unwrap();
+    let judge::Judged { mut spec, mounts } = judged;
+    spec.set_mounts(Some(mounts.into_iter().map(|planned| planned.mount).collect()));
+    let judged = serde_json::to_value(spec).unwrap();
     let at = |path: &str| judged.pointer(path).unwrap_or(&Value::Null);
     let uid = at("/process/user/uid").as_u64().unwrap();
     assert!((1000..=59999).contains(&uid) && at("/process/user/gid") != 0, "root is let through");

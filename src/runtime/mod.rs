@@ -6,23 +6,28 @@
 //! - [`call`] is runc's command line, [`site`] what root has written down about this engine.
 //! - [`document`] reads a specification whole and bounded, [`judge`] holds it against the list.
 //! - [`rootfs`] finds where names lead in the container's own files, and closes these to device nodes and setuid.
+//! - [`sources`] opens what a container's mounts show, once; [`ready`] makes what was judged ready for runc.
 
 mod call;
 mod document;
 #[cfg(any(test, feature = "fuzz"))]
 pub(crate) mod fuzz;
 mod judge;
+mod ready;
 mod refused;
 mod rootfs;
 mod site;
+mod sources;
 mod version;
 
 use crate::policy::HostGroups;
 use call::{Call, Verb};
 use refused::Refused;
+use rustix::fd::{AsRawFd, OwnedFd};
 use site::Site;
 use std::ffi::OsString;
 use std::os::unix::process::CommandExt;
+use std::path::Path;
 use std::process::{Command, ExitCode};
 
 /// Runs the program; it comes back only where runc is not run.
@@ -39,26 +44,48 @@ pub fn main() -> ExitCode {
 fn run(words: &[OsString]) -> Result<ExitCode, Refused> {
     let site = Site::beside_this_program()?;
     let call = Call::parse(words)?;
+    let mut words = words.to_vec();
     match &call.verb {
         Verb::Create { bundle, id } => create(&site, bundle, id)?,
-        Verb::Exec { process } => judge::exec(&document::process(process)?, &site, &host_groups()?)?,
+        Verb::Exec { process } => {
+            // runc inherits what this number stands for.
+            let judged = words.get_mut(*process).map(|word| exec(&site, word)).transpose()?;
+            return Err(become_runc(&site, &words, judged));
+        }
         Verb::Version => return version::tell(site.runc()),
         Verb::Other => {}
     }
-    let error = Command::new(site.runc()).args(words).exec();
-    Err(Refused::system("running runc")(error))
+    Err(become_runc(&site, &words, None))
 }
 
-fn host_groups() -> Result<HostGroups, Refused> {
-    HostGroups::by_name().map_err(Refused::system("looking for the host's own groups"))
+/// Comes back only where that fails. What runc is to read stays open in its place.
+fn become_runc(site: &Site, words: &[OsString], _held: Option<OwnedFd>) -> Refused {
+    Refused::system("running runc")(Command::new(site.runc()).args(words).exec())
+}
+
+fn host_groups(site: &Site) -> Result<HostGroups, Refused> {
+    let groups = match site.socket() {
+        Some(socket) => HostGroups::read(socket),
+        None => HostGroups::by_name(),
+    };
+    groups.map_err(Refused::system("looking for the host's own groups"))
 }
 
 /// The specification is written anew: what runs is what was judged, whatever else somebody may read in the old one.
-fn create(site: &Site, bundle: &std::path::Path, id: &call::Id) -> Result<(), Refused> {
+fn create(site: &Site, bundle: &Path, id: &call::Id) -> Result<(), Refused> {
+    let alone = sources::Alone::begin()?;
     let file = document::Bundle::open(bundle)?;
     let spec = file.spec()?;
-    let root = rootfs::RootFs::open(site, &spec)?;
-    let judged = judge::create(spec, site, id, &root, &host_groups()?)?;
-    root.close()?;
-    file.replace(&judged)
+    let root = rootfs::RootFs::open(&alone, site, &spec)?;
+    let judged = judge::create(spec, site, id, &root, &host_groups(site)?)?;
+    file.replace(&ready::ready(judged, &alone, site, &root)?)
+}
+
+/// The process of an exec likewise; the word that named its file names the judged one from here on.
+fn exec(site: &Site, word: &mut OsString) -> Result<OwnedFd, Refused> {
+    let process = document::process(Path::new(word))?;
+    judge::exec(&process, site, &host_groups(site)?)?;
+    let sealed = document::sealed(&process)?;
+    *word = format!("/proc/self/fd/{}", sealed.as_raw_fd()).into();
+    Ok(sealed)
 }

@@ -4,15 +4,17 @@
 
 use super::refused::Refused;
 use super::site::Site;
+use super::sources::Alone;
 use crate::sys::mount_setattr;
 use oci_spec::runtime::Spec;
 use rustix::fs::{
-    AtFlags, CWD, Mode, OFlags, ResolveFlags, StatVfsMountFlags, StatxAttributes, StatxFlags, fstatvfs,
-    openat2, readlinkat, statx,
+    AtFlags, CWD, Mode, OFlags, ResolveFlags, StatVfsMountFlags, StatxAttributes, StatxFlags, chownat,
+    fstatvfs, mkdirat, openat, openat2, readlinkat, statx,
 };
 use rustix::io::Errno;
 use rustix::mount::MountAttrFlags;
-use std::ffi::OsString;
+use rustix::process::{Gid, Uid};
+use std::ffi::{OsStr, OsString};
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Component, Path, PathBuf};
@@ -26,6 +28,13 @@ pub(crate) struct RootFs {
     path: PathBuf,
 }
 
+/// What stands at a place of a mount's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Node {
+    Directory,
+    File,
+}
+
 /// Where a name leads.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Landing {
@@ -36,8 +45,9 @@ pub(crate) struct Landing {
 }
 
 impl RootFs {
-    /// The engine mounts a container's root below its own data, and nowhere else.
-    pub(crate) fn open(site: &Site, spec: &Spec) -> Result<Self, Refused> {
+    /// The engine mounts a container's root below its own data, and nowhere else. What is done to that mount is for this
+    /// process and runc alone.
+    pub(crate) fn open(_: &Alone, site: &Site, spec: &Spec) -> Result<Self, Refused> {
         let root = spec.root().as_ref().ok_or_else(|| Refused::new("its specification names no root"))?;
         let path = root.path();
         let shown = path.display();
@@ -53,8 +63,9 @@ impl RootFs {
 
     /// Makes the mount nodev and nosuid before anything is made of it. The container's own mounts are clones of this
     /// one and keep it, and in a user namespace nobody can take it away again. Whoever holds a descriptor of a file in
-    /// it, on whichever side, opens no device node by it.
-    pub(crate) fn close(&self) -> Result<(), Refused> {
+    /// it, on whichever side, opens no device node by it. And read-only, if it is to be: where it has no user namespace,
+    /// runc would take the others away with that.
+    pub(crate) fn close(&self, read_only: bool) -> Result<(), Refused> {
         let failed = || Refused::system("closing its root to device nodes");
         let told = statx(&self.dir, "", AtFlags::EMPTY_PATH, StatxFlags::empty()).map_err(failed())?;
         let is_mount = told.stx_attributes_mask.contains(StatxAttributes::MOUNT_ROOT)
@@ -65,7 +76,8 @@ impl RootFs {
                 "its root {path} is no mount of its own, which the storage drivers overlay2 and overlayfs make"
             )));
         }
-        let flags = MountAttrFlags::MOUNT_ATTR_NODEV | MountAttrFlags::MOUNT_ATTR_NOSUID;
+        let mut flags = MountAttrFlags::MOUNT_ATTR_NODEV | MountAttrFlags::MOUNT_ATTR_NOSUID;
+        flags.set(MountAttrFlags::MOUNT_ATTR_RDONLY, read_only);
         mount_setattr(&self.dir, flags, None).map_err(Refused::system("closing its root to device nodes"))?;
         let flags = fstatvfs(&self.dir).map_err(failed())?.f_flag;
         match flags.contains(StatVfsMountFlags::NODEV | StatVfsMountFlags::NOSUID) {
@@ -74,6 +86,28 @@ impl RootFs {
                 Err(Refused::new("its root could not be closed to device nodes: the kernel shows it open"))
             }
         }
+    }
+
+    /// Makes what is missing at a place and on the way there, as runc does in a root that can be written to. Where
+    /// something else stands already, runc says so.
+    pub(crate) fn make(&self, place: &Path, node: Node, owner: (Uid, Gid)) -> Result<(), Refused> {
+        let failed = || Refused::system(format!("making {} in its root", place.display()));
+        let flags = OFlags::PATH | OFlags::CLOEXEC;
+        let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_XDEV;
+        let mut at = self.dir.try_clone().map_err(Refused::system("making a place in its root"))?;
+        let mut parts = place.strip_prefix("/").unwrap_or(place).iter().peekable();
+        while let Some(part) = parts.next() {
+            let open = |at: &OwnedFd| openat2(at, part, flags, Mode::empty(), resolve);
+            at = match open(&at) {
+                Err(Errno::NOENT) => {
+                    let node = if parts.peek().is_some() { Node::Directory } else { node };
+                    make(&at, part, node, owner).and_then(|()| open(&at)).map_err(failed())?
+                }
+                Err(Errno::NOTDIR) => return Ok(()),
+                opened => opened.map_err(failed())?,
+            };
+        }
+        Ok(())
     }
 
     /// Follows an absolute name, its links too, as runc would: within the root, also where a part is missing.
@@ -121,6 +155,17 @@ impl RootFs {
             Err(errno) => Err(failed()(errno)),
         }
     }
+}
+
+fn make(at: &OwnedFd, name: &OsStr, node: Node, (uid, gid): (Uid, Gid)) -> Result<(), Errno> {
+    match node {
+        Node::Directory => mkdirat(at, name, Mode::from_raw_mode(0o755))?,
+        Node::File => {
+            let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+            drop(openat(at, name, flags, Mode::from_raw_mode(0o644))?);
+        }
+    }
+    chownat(at, name, Some(uid), Some(gid), AtFlags::SYMLINK_NOFOLLOW)
 }
 
 /// The parts of a name in front of what is left, the next one last.

@@ -4,7 +4,7 @@ use super::refused::Refused;
 use crate::policy::{Remap, UidRange, open_trusted};
 use crate::protocol::place;
 use serde::Deserialize;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 /// The file's name in the program's own directory, which is root's alone as every one above.
 const FILE: &str = "runtime.toml";
@@ -17,6 +17,9 @@ struct Written {
     runc: PathBuf,
     /// The engine's program: its own hook sets up a container's network.
     engine: PathBuf,
+    /// The engine's socket: no container has the group that may speak to it, whatever it is called.
+    #[serde(default)]
+    socket: Option<PathBuf>,
     /// The engine's data root, as in its configuration.
     data: PathBuf,
     /// The control group of the engine's containers: `/group`, or `name.slice` under systemd.
@@ -42,7 +45,27 @@ struct Written {
     /// The host's device nodes that may be granted.
     #[serde(default)]
     devices: Vec<PathBuf>,
+    /// Files and directories of a GPU's driver, which the toolkit gives to containers, and all below them.
+    #[serde(default)]
+    drivers: Vec<PathBuf>,
+    /// The AppArmor profiles in which a process may run where the host has AppArmor.
+    #[serde(default = "dockers_profile")]
+    apparmor: Vec<String>,
+    /// The SELinux types that a process and its files may have where the host has SELinux.
+    #[serde(default = "dockers_types")]
+    selinux: Vec<String>,
 }
+
+fn dockers_profile() -> Vec<String> {
+    vec!["docker-default".to_owned()]
+}
+
+fn dockers_types() -> Vec<String> {
+    ["container_t", "container_file_t", "svirt_lxc_net_t", "svirt_sandbox_file_t"].map(str::to_owned).into()
+}
+
+/// Below `/dev`, where a container has its own.
+const OWN_DEV: [&str; 3] = ["/dev/pts", "/dev/shm", "/dev/mqueue"];
 
 /// One engine and what its containers may be made of.
 #[derive(Debug)]
@@ -71,8 +94,13 @@ impl Site {
         ranges: impl Fn(&str, UidRange) -> Result<Remap, String>,
     ) -> Result<Self, String> {
         let written: Written = toml::from_str(text).map_err(|error| error.message().to_owned())?;
-        if let Some(path) = written.paths().find(|path| !path.is_absolute()) {
-            return Err(format!("{} is not an absolute path", path.display()));
+        if let Some(path) = written.paths().find(|path| !is_plain(path)) {
+            return Err(format!("{} is not a plain absolute path", path.display()));
+        }
+        let is_node =
+            |path: &Path| path.starts_with("/dev") && !OWN_DEV.iter().any(|own| path.starts_with(own));
+        if let Some(path) = written.devices.iter().find(|path| !is_node(path)) {
+            return Err(format!("{} is no place of a device node of the host's", path.display()));
         }
         let uids: UidRange = written.uids.parse()?;
         let remap = written.remap_user.as_ref().map(|user| ranges(user, uids)).transpose()?;
@@ -130,11 +158,35 @@ impl Site {
     pub(crate) fn devices(&self) -> &[PathBuf] {
         &self.written.devices
     }
+
+    pub(crate) fn drivers(&self) -> &[PathBuf] {
+        &self.written.drivers
+    }
+
+    pub(crate) fn socket(&self) -> Option<&Path> {
+        self.written.socket.as_deref()
+    }
+
+    pub(crate) fn apparmor(&self) -> &[String] {
+        &self.written.apparmor
+    }
+
+    pub(crate) fn selinux(&self) -> &[String] {
+        &self.written.selinux
+    }
+}
+
+/// Absolute, and no part of it says where to go: neither `.` nor `..`, no slash twice or at the end.
+pub(crate) fn is_plain(path: &Path) -> bool {
+    path.is_absolute()
+        && path.components().all(|part| matches!(part, Component::RootDir | Component::Normal(_)))
+        && path.components().collect::<PathBuf>().as_os_str() == path.as_os_str()
 }
 
 impl Written {
     fn paths(&self) -> impl Iterator<Item = &PathBuf> {
         let single = [&self.runc, &self.engine, &self.data, &self.stages, &self.init];
-        single.into_iter().chain(&self.files).chain(&self.hooks).chain(&self.devices)
+        let several = [&self.files, &self.hooks, &self.devices, &self.drivers];
+        single.into_iter().chain(several.into_iter().flatten()).chain(&self.socket)
     }
 }

@@ -9,6 +9,7 @@ tests![
     root_in_the_container_cannot_leave_anything_in_the_home,
     stages_go_with_their_container,
     further_directories_are_mounted,
+    a_missing_working_directory_is_made_as_its_owner,
     shared_directories_are_read_only,
     paths_outside_the_roots_are_refused,
     links_lead_nowhere,
@@ -121,6 +122,36 @@ fn further_directories_are_mounted() {
         "code\n"
     );
     assert_eq!(ann.run("run --rm -v ./proj:/work busybox:test cat /work/src/main").ok(), "code\n");
+}
+
+fn a_missing_working_directory_is_made_as_its_owner() {
+    let world = world();
+    let ann = world.newcomer("ann");
+    let place = ann.home.join("new/deep");
+    for home in [&ann.home, &place] {
+        let shown = place.display();
+        let workdir = format!("--workdir={shown}");
+        let told = ann.run([
+            "run",
+            "--rm",
+            "--read-only",
+            &workdir,
+            "busybox:test",
+            "sh",
+            "-c",
+            "pwd; echo wrote >file",
+        ]);
+        assert_eq!(told.ok(), format!("{shown}\n"));
+        assert_eq!(fs::metadata(home).unwrap().uid(), ann.uid);
+    }
+    assert_eq!(fs::metadata(place.parent().unwrap()).unwrap().uid(), ann.uid);
+    assert_eq!(ann.read("new/deep/file"), "wrote\n");
+    // Nowhere that its owner could not have made it.
+    ann.sh("mkdir closed; chmod 555 closed").ok();
+    let closed = ann.home.join("closed/new");
+    let told = ann.run(format!("run --rm -w {} busybox:test true", closed.display()));
+    told.says(&["cannot be made as its user", "Permission denied"]);
+    assert!(!closed.exists());
 }
 
 fn shared_directories_are_read_only() {

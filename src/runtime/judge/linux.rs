@@ -2,13 +2,15 @@
 
 use super::super::call::Id;
 use super::super::refused::Refused;
-use super::super::site::Site;
+use super::super::site::{Site, is_plain};
+use super::super::sources::Source;
 use crate::policy::IdRange;
 use oci_spec::runtime::{
-    Linux, LinuxDeviceCgroup, LinuxDeviceType, LinuxIdMapping, LinuxNamespace, LinuxNamespaceType,
-    LinuxResources, LinuxSeccomp, LinuxSeccompAction, LinuxSeccompArg, LinuxSeccompOperator, LinuxSyscall,
+    Linux, LinuxDevice, LinuxDeviceBuilder, LinuxDeviceCgroup, LinuxDeviceType, LinuxIdMapping,
+    LinuxNamespace, LinuxNamespaceType, LinuxResources, LinuxSeccomp, LinuxSeccompAction, LinuxSeccompArg,
+    LinuxSeccompOperator, LinuxSyscall,
 };
-use rustix::fs::{FileType, stat};
+use rustix::fs::FileType;
 use std::path::Path;
 
 /// Every container has these of its own.
@@ -23,7 +25,7 @@ const NAMESPACES: [LinuxNamespaceType; 6] = [
 /// What the engine sets in a network namespace of its own.
 const SYSCTLS: [(&str, &str); 2] =
     [("net.ipv4.ip_unprivileged_port_start", "0"), ("net.ipv4.ping_group_range", "0 2147483647")];
-/// The character devices of every container: null, zero, full, random, urandom, tty, console and the terminals.
+/// Which devices a container may open by its control group: null, zero, full, random, urandom, tty, console and the terminals.
 const DEVICES: [(i64, Option<i64>); 9] = [
     (1, Some(3)),
     (1, Some(5)),
@@ -66,16 +68,10 @@ pub(super) fn judge(mut linux: Linux, site: &Site, id: &Id) -> Result<Linux, Ref
     }
     control_group(linux.cgroups_path().as_deref(), site, id)?;
     propagation(linux.rootfs_propagation().as_deref())?;
-    for device in linux.devices().iter().flatten() {
-        let (major, minor) = (device.major(), Some(device.minor()));
-        let shown = device.path().display();
-        if !device.path().starts_with("/dev") || !is_allowed(device.typ(), major, minor, site) {
-            return Err(Refused::new(format!(
-                "the device {shown} ({major}:{}) is not granted here",
-                device.minor()
-            )));
-        }
-    }
+    super::process::labelled(linux.mount_label().as_deref(), site)?;
+    let devices =
+        linux.devices().iter().flatten().map(|device| node(device, site)).collect::<Result<_, _>>()?;
+    linux.set_devices(Some(devices));
     resources(linux.resources().as_ref(), site)?;
     let seccomp =
         linux.seccomp().clone().ok_or_else(|| Refused::new("a process without a seccomp profile"))?;
@@ -180,6 +176,21 @@ fn resources(asked: Option<&LinuxResources>, site: &Site) -> Result<(), Refused>
     }
 }
 
+/// A node that may be granted, under its own name, with owner and mode of runc's: everybody's in there, who is one user.
+///
+/// runc makes a node of that name as root, or binds the host's own, and for either it follows the name.
+fn node(asked: &LinuxDevice, site: &Site) -> Result<LinuxDevice, Refused> {
+    let (path, kind) = (asked.path(), asked.typ());
+    let (major, minor) = (asked.major(), asked.minor());
+    if !(is_plain(path) && site.devices().contains(path) && is_node(path, kind, major, Some(minor))) {
+        let shown = path.display();
+        return Err(Refused::new(format!("the device {shown} ({major}:{minor}) is not granted here")));
+    }
+    let node =
+        LinuxDeviceBuilder::default().path(path).typ(kind).major(major).minor(minor).file_mode(0o666_u32);
+    node.build().map_err(Refused::system("writing a device down"))
+}
+
 /// One of every container's, or one of the host's nodes that may be granted, by its numbers.
 fn is_allowed(kind: LinuxDeviceType, major: i64, minor: Option<i64>, site: &Site) -> bool {
     let is_character = matches!(kind, LinuxDeviceType::C | LinuxDeviceType::U);
@@ -188,7 +199,7 @@ fn is_allowed(kind: LinuxDeviceType, major: i64, minor: Option<i64>, site: &Site
 }
 
 fn is_node(node: &Path, kind: LinuxDeviceType, major: i64, minor: Option<i64>) -> bool {
-    let Ok(stat) = stat(node) else { return false };
+    let Some(stat) = Source::open(node).ok().and_then(|node| node.stat().ok()) else { return false };
     let wanted = match kind {
         LinuxDeviceType::C | LinuxDeviceType::U => FileType::CharacterDevice,
         LinuxDeviceType::B => FileType::BlockDevice,

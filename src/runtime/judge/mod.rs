@@ -5,7 +5,7 @@
 
 mod hooks;
 mod linux;
-mod mounts;
+pub(crate) mod mounts;
 mod process;
 
 use super::call::Id;
@@ -13,29 +13,35 @@ use super::refused::Refused;
 use super::rootfs::RootFs;
 use super::site::Site;
 use crate::policy::HostGroups;
+use mounts::Planned;
 use oci_spec::runtime::{Process, Spec};
 
-/// The specification of a new container, with what it does without taken away.
+/// The specification of a new container, with what it does without taken away, and its mounts apart.
+pub(crate) struct Judged {
+    pub(crate) spec: Spec,
+    pub(crate) mounts: Vec<Planned>,
+}
+
 pub(crate) fn create(
     mut spec: Spec,
     site: &Site,
     id: &Id,
     root: &RootFs,
     groups: &HostGroups,
-) -> Result<Spec, Refused> {
+) -> Result<Judged, Refused> {
     if spec.annotations().as_ref().is_some_and(|annotations| !annotations.is_empty()) {
         return Err(Refused::new("its specification has annotations, which can be orders to runc"));
     }
     let asked = spec.process().as_ref().ok_or_else(|| Refused::new("its specification names no process"))?;
     process::judge(asked, site, groups)?;
     process::place(asked, root)?;
-    hooks::judge(spec.hooks().as_ref(), site, id)?;
+    let hooks = spec.hooks().clone().map(|hooks| hooks::judge(hooks, site, id)).transpose()?;
+    spec.set_hooks(hooks);
     let linux =
         spec.linux().clone().ok_or_else(|| Refused::new("its specification has no part for Linux"))?;
     spec.set_linux(Some(linux::judge(linux, site, id)?));
-    let mounts = spec.mounts().clone().unwrap_or_default();
-    spec.set_mounts(Some(mounts::judge(mounts, site, id, root)?));
-    Ok(spec)
+    let mounts = mounts::judge(spec.mounts().clone().unwrap_or_default(), site, id, root)?;
+    Ok(Judged { spec, mounts })
 }
 
 /// A process that joins a container which runs.

@@ -3,12 +3,13 @@
 use super::super::call::Id;
 use super::super::refused::Refused;
 use super::super::rootfs::RootFs;
-use super::super::site::Site;
+use super::super::site::{Site, is_plain};
+use super::super::sources::Source;
 use super::process::KERNELS;
 use oci_spec::runtime::Mount;
-use rustix::fs::{CWD, FileType, Mode, OFlags, ResolveFlags, fstat, openat2};
+use rustix::fs::{FileType, lstat};
 use rustix::io::Errno;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 
 /// The kernel's own file systems: each container has all of them, each once: place, type, options it must have.
 const KERNEL: [(&str, &str, &[&str]); 7] = [
@@ -20,34 +21,44 @@ const KERNEL: [(&str, &str, &[&str]); 7] = [
     ("/dev/mqueue", "mqueue", &["nosuid", "noexec", "nodev"]),
     ("/dev/shm", "tmpfs", &["nosuid", "noexec", "nodev"]),
 ];
-/// Options without a value, and the beginnings of those with one.
-const OPTIONS: [&str; 17] = [
-    "bind",
-    "rbind",
+/// Options of any mount.
+const OPTIONS: [&str; 11] = [
     "ro",
-    "rro",
-    "rw",
     "private",
     "rprivate",
     "nosuid",
     "nodev",
     "noexec",
-    "exec",
     "relatime",
     "strictatime",
     "noatime",
-    "newinstance",
     "nodiratime",
     "norelatime",
 ];
+/// Those of what is a user's own, besides.
+const OWN: [&str; 2] = ["rw", "exec"];
+/// Those of a bind, and of nothing else: with them the source counts, whatever the type says.
+const BINDS: [&str; 3] = ["bind", "rbind", "rro"];
+/// The beginnings of those with a value, which are the kernel's and memory's.
 const VALUES: [&str; 5] = ["mode=", "size=", "ptmxmode=", "gid=", "nr_inodes="];
 /// What the engine writes for each container, and where it belongs.
 const ENGINES: [(&str, &str); 3] =
     [("resolv.conf", "/etc/resolv.conf"), ("hostname", "/etc/hostname"), ("hosts", "/etc/hosts")];
 const INIT: &str = "/sbin/docker-init";
 
+/// A mount that was judged, before runc is told of it.
+pub(crate) struct Planned {
+    pub(crate) mount: Mount,
+    /// Where it lands, if that is in the container's own files.
+    pub(crate) place: Option<PathBuf>,
+    /// What it shows, if that is not new.
+    pub(crate) source: Option<Source>,
+    pub(crate) kind: Kind,
+}
+
 /// Whose a mount is; each has its own rules.
-enum Kind {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
     Kernel,
     Memory,
     Stage,
@@ -58,19 +69,23 @@ enum Kind {
     ReadOnly,
 }
 
-pub(super) fn judge(asked: Vec<Mount>, site: &Site, id: &Id, root: &RootFs) -> Result<Vec<Mount>, Refused> {
+pub(super) fn judge(asked: Vec<Mount>, site: &Site, id: &Id, root: &RootFs) -> Result<Vec<Planned>, Refused> {
     kernels_are_all_there(&asked)?;
     let mut places: Vec<PathBuf> = Vec::new();
     let mut judged = Vec::new();
     for mut mount in asked {
-        options(&mount)?;
-        let kind = kind(&mount, site, id)?;
-        match kind {
+        let (kind, source) = kind(&mount, site, id)?;
+        options(&mount, kind)?;
+        let place = match kind {
             Kind::Kernel => lands_there(&mount, root)?,
-            _ => places.push(place(&mount, &kind, root)?),
-        }
-        tighten(&mut mount, &kind);
-        judged.push(mount);
+            _ => {
+                let place = place(&mount, kind, root)?;
+                places.push(place.clone());
+                Some(place)
+            }
+        };
+        tighten(&mut mount, kind);
+        judged.push(Planned { mount, place, source, kind });
     }
     apart(&places)?;
     Ok(judged)
@@ -94,9 +109,18 @@ fn kernels_are_all_there(asked: &[Mount]) -> Result<(), Refused> {
     }
 }
 
-fn options(mount: &Mount) -> Result<(), Refused> {
-    let known =
-        |option: &str| OPTIONS.contains(&option) || VALUES.iter().any(|value| option.starts_with(value));
+/// Each kind has its own: whatever else would change what kind it is, or take away what that kind is to have.
+fn options(mount: &Mount, kind: Kind) -> Result<(), Refused> {
+    let known = |option: &str| {
+        let own = || OWN.contains(&option);
+        OPTIONS.contains(&option)
+            || match kind {
+                Kind::Kernel => option == "newinstance" || is_value(option),
+                Kind::Memory => own() || is_value(option),
+                Kind::Stage | Kind::Volume | Kind::Engines => own() || BINDS.contains(&option),
+                Kind::ReadOnly => BINDS.contains(&option),
+            }
+    };
     match mount.options().iter().flatten().find(|option| !known(option)) {
         Some(option) => {
             let place = mount.destination().display();
@@ -108,65 +132,67 @@ fn options(mount: &Mount) -> Result<(), Refused> {
     }
 }
 
+/// One value, which does not smuggle another option in.
+fn is_value(option: &str) -> bool {
+    let value = VALUES.iter().find_map(|name| option.strip_prefix(name));
+    value.is_some_and(|value| value.bytes().all(|byte| byte.is_ascii_alphanumeric()))
+}
+
 fn has(mount: &Mount, wanted: &str) -> bool {
     mount.options().iter().flatten().any(|option| option == wanted)
 }
 
-fn kind(mount: &Mount, site: &Site, id: &Id) -> Result<Kind, Refused> {
+fn kind(mount: &Mount, site: &Site, id: &Id) -> Result<(Kind, Option<Source>), Refused> {
     let place = mount.destination();
     if let Some((_, _, wanted)) = KERNEL.iter().find(|(kernels, _, _)| Path::new(kernels) == place) {
         return match wanted.iter().find(|option| !has(mount, option)) {
             Some(missing) => {
                 Err(Refused::new(format!("its {} is mounted without {missing}", place.display())))
             }
-            None => Ok(Kind::Kernel),
+            None => Ok((Kind::Kernel, None)),
         };
     }
     match mount.typ().as_deref() {
-        Some("tmpfs") => Ok(Kind::Memory),
-        Some("bind") => source(mount, site, id),
+        Some("tmpfs") => Ok((Kind::Memory, None)),
+        Some("bind") => source(mount, site, id).map(|(kind, source)| (kind, Some(source))),
         other => Err(Refused::new(format!("a mount of type {other:?} at {}", place.display()))),
     }
 }
 
-/// Whose directory or file is bound. Whatever is named by two ways is refused: none of these is.
-fn source(mount: &Mount, site: &Site, id: &Id) -> Result<Kind, Refused> {
+/// Whose directory or file is bound, opened. Whatever is named by two ways is refused: none of these is.
+fn source(mount: &Mount, site: &Site, id: &Id) -> Result<(Kind, Source), Refused> {
     let place = mount.destination();
     let source = mount.source().as_deref().unwrap_or(Path::new(""));
     let unknown = || {
         let (source, place) = (source.display(), place.display());
         Refused::new(format!("{source} at {place} is no stage, no volume and no file of this engine's own"))
     };
-    if !source.is_absolute() || !is_plain(source) {
+    if !is_plain(source) {
         return Err(unknown());
     }
-    if is_stage(source, site) {
-        return Ok(Kind::Stage);
-    }
     if let Ok(inside) = source.strip_prefix(site.data().join("volumes")) {
-        return is_volume(site, inside).map(|()| Kind::Volume);
+        return volume(site, inside).map(|source| (Kind::Volume, source));
     }
     let own = site.data().join("containers").join(id.as_str());
-    if ENGINES.iter().any(|(file, at)| source == own.join(file) && place == Path::new(at)) {
-        return Ok(Kind::Engines);
-    }
+    let engines = ENGINES.iter().any(|(file, at)| source == own.join(file) && place == Path::new(at));
     let gateways = site.files().iter().any(|files| source.starts_with(files));
-    if gateways && leads_elsewhere(source) {
-        let shown = source.display();
-        return Err(Refused::new(format!(
-            "{shown} leads through a link, and the gateway's own files do not"
-        )));
-    }
     let init = source == site.init() && place == Path::new(INIT);
-    match gateways || init || is_everybodys(source, site) {
-        true => Ok(Kind::ReadOnly),
-        false => Err(unknown()),
+    match () {
+        () if is_stage(source, site) => Ok((Kind::Stage, open(source)?)),
+        () if engines => Ok((Kind::Engines, open(source)?)),
+        () if gateways => Ok((Kind::ReadOnly, open(source)?)),
+        () => Ok((Kind::ReadOnly, hosts(source, |path| init || is_driver(path, site)).ok_or_else(unknown)?)),
     }
 }
 
-fn is_plain(path: &Path) -> bool {
-    path.components().all(|part| matches!(part, Component::RootDir | Component::Normal(_)))
-        && path.components().collect::<PathBuf>().as_os_str() == path.as_os_str()
+fn open(source: &Path) -> Result<Source, Refused> {
+    let shown = source.display();
+    Source::open(source).map_err(|errno| match errno {
+        Errno::LOOP => {
+            Refused::new(format!("{shown} leads through a link, and what is mounted here does not"))
+        }
+        errno => Refused::new(format!("opening {shown} failed: {errno}")),
+    })
 }
 
 /// `<stages>/<token>/d`: what ie-mountd has made.
@@ -178,54 +204,61 @@ fn is_stage(source: &Path, site: &Site) -> bool {
 }
 
 /// `<volumes>/<name>/_data`, a plain directory there: the engine could have mounted something else on it.
-fn is_volume(site: &Site, inside: &Path) -> Result<(), Refused> {
+fn volume(site: &Site, inside: &Path) -> Result<Source, Refused> {
     let named = matches!(inside.iter().collect::<Vec<_>>().as_slice(), [_, data] if *data == "_data");
     let shown = inside.display();
     if !named {
         return Err(Refused::new(format!("{shown} is not a volume's own directory")));
     }
-    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    let volumes = openat2(CWD, site.data().join("volumes"), flags, Mode::empty(), ResolveFlags::NO_SYMLINKS)
-        .map_err(Refused::system("opening the engine's volumes"))?;
-    let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_XDEV;
-    openat2(&volumes, inside, flags, Mode::empty(), resolve).map(drop).map_err(|errno| {
-        Refused::new(format!(
-            "the volume {shown} is not a plain directory among the engine's volumes: {errno}"
-        ))
-    })
-}
-
-fn leads_elsewhere(source: &Path) -> bool {
-    let flags = OFlags::PATH | OFlags::CLOEXEC;
-    openat2(CWD, source, flags, Mode::empty(), ResolveFlags::NO_SYMLINKS).err() == Some(Errno::LOOP)
-}
-
-/// A file of root's that every user of the host may read: parts of a GPU's driver. Only where GPUs are granted.
-fn is_everybodys(source: &Path, site: &Site) -> bool {
-    if site.hooks().is_empty() && site.devices().is_empty() {
-        return false;
+    let volumes = open(&site.data().join("volumes"))?;
+    let refused = |why: &str| {
+        Refused::new(format!("the volume {shown} is not a plain directory among the engine's volumes: {why}"))
+    };
+    let opened = volumes.open_beneath(inside).map_err(|errno| refused(&errno.to_string()))?;
+    match opened.is_dir() {
+        true => Ok(opened),
+        false => Err(refused("no directory")),
     }
-    let flags = OFlags::PATH | OFlags::CLOEXEC;
-    let opened = openat2(CWD, source, flags, Mode::empty(), ResolveFlags::NO_SYMLINKS);
-    opened.ok().and_then(|file| fstat(file).ok()).is_some_and(|stat| {
-        FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile
-            && stat.st_uid == 0
-            && stat.st_mode & 0o004 != 0
-    })
+}
+
+/// The engine's init or a part of a GPU's driver, by whatever link of the host's: what was opened counts, and where that
+/// lies.
+fn hosts(source: &Path, is_listed: impl Fn(&Path) -> bool) -> Option<Source> {
+    let (opened, path) = Source::follow(source).ok()?;
+    (is_listed(&path) && is_everybodys(&path, &opened)).then_some(opened)
+}
+
+fn is_driver(path: &Path, site: &Site) -> bool {
+    site.drivers().iter().any(|drivers| path.starts_with(drivers))
+}
+
+/// A file of root's that every user of the host may read, or a socket that each may speak to, and every directory on
+/// the way is open to each.
+fn is_everybodys(path: &Path, opened: &Source) -> bool {
+    let file = opened.stat().is_ok_and(|stat| {
+        let wanted = match FileType::from_raw_mode(stat.st_mode) {
+            FileType::RegularFile => 0o004,
+            FileType::Socket => 0o006,
+            _ => return false,
+        };
+        stat.st_uid == 0 && stat.st_mode & wanted == wanted
+    });
+    let open = |dir: &Path| lstat(dir).is_ok_and(|stat| stat.st_uid == 0 && stat.st_mode & 0o001 != 0);
+    file && path.ancestors().skip(1).all(open)
 }
 
 /// The places of the kernel's are covered by what is mounted there: the image may not lead elsewhere. Below `/dev` and
 /// `/sys` the kernel's own files are the ones to look in.
-fn lands_there(mount: &Mount, root: &RootFs) -> Result<(), Refused> {
+fn lands_there(mount: &Mount, root: &RootFs) -> Result<Option<PathBuf>, Refused> {
     let place = mount.destination();
     match place.iter().count() {
-        2 => plainly(place, root).map(drop),
-        _ => Ok(()),
+        2 => plainly(place, root).map(Some),
+        _ => Ok(None),
     }
 }
 
 /// Where a mount lands, apart from the kernel's places.
-fn place(mount: &Mount, kind: &Kind, root: &RootFs) -> Result<PathBuf, Refused> {
+fn place(mount: &Mount, kind: Kind, root: &RootFs) -> Result<PathBuf, Refused> {
     let asked = mount.destination();
     let place = match kind {
         Kind::Engines => root.landing(asked)?.path,
@@ -243,7 +276,7 @@ fn place(mount: &Mount, kind: &Kind, root: &RootFs) -> Result<PathBuf, Refused> 
 
 fn plainly(asked: &Path, root: &RootFs) -> Result<PathBuf, Refused> {
     let shown = asked.display();
-    if !asked.is_absolute() || !is_plain(asked) {
+    if !is_plain(asked) {
         return Err(Refused::new(format!("a mount at {shown}, which is no plain absolute path")));
     }
     let landing = root.landing(asked)?;
@@ -272,18 +305,23 @@ fn apart(places: &[PathBuf]) -> Result<(), Refused> {
     Ok(())
 }
 
-/// No device nodes, no setuid programs and no way back to the host in anything that is mounted.
-fn tighten(mount: &mut Mount, kind: &Kind) {
+/// No device nodes, no setuid programs and no way back to the host in anything that is mounted. A bind shows what was
+/// opened and nothing that is mounted in it; what is new has no source.
+fn tighten(mount: &mut Mount, kind: Kind) {
     let wanted: &[&str] = match kind {
         Kind::Kernel => &[],
         Kind::Memory => &["nosuid", "nodev"],
-        Kind::Stage | Kind::Volume | Kind::Engines => &["nosuid", "nodev", "rprivate"],
-        Kind::ReadOnly => &["nosuid", "nodev", "rprivate", "ro"],
+        Kind::Stage | Kind::Volume | Kind::Engines => &["bind", "nosuid", "nodev", "rprivate"],
+        Kind::ReadOnly => &["bind", "nosuid", "nodev", "rprivate", "ro"],
     };
     let missing: Vec<String> =
         wanted.iter().filter(|option| !has(mount, option)).map(|option| (*option).to_owned()).collect();
     let mut options = mount.options().clone().unwrap_or_default();
-    options.retain(|option| !(matches!(kind, Kind::ReadOnly) && option == "rw"));
+    options.retain(|option| option != "rbind");
     options.extend(missing);
     mount.set_options(Some(options));
+    if matches!(kind, Kind::Kernel | Kind::Memory) {
+        let source = mount.typ().as_deref().map(PathBuf::from);
+        mount.set_source(source);
+    }
 }

@@ -5,7 +5,7 @@ use super::super::rootfs::RootFs;
 use super::super::site::Site;
 use crate::policy::HostGroups;
 use oci_spec::runtime::Process;
-use std::path::Path;
+use std::path::{Component, Path};
 
 /// What the kernel shows of itself: nobody begins to work there.
 pub(super) const KERNELS: [&str; 3] = ["/proc", "/sys", "/dev"];
@@ -24,14 +24,13 @@ pub(super) fn judge(process: &Process, site: &Site, groups: &HostGroups) -> Resu
     if process.no_new_privileges() != Some(true) {
         return Err(Refused::new("a process without no-new-privileges"));
     }
-    if process.apparmor_profile().as_deref() == Some("unconfined") {
-        return Err(Refused::new("a process without its AppArmor profile"));
-    }
+    confined(process, site)?;
     if process.oom_score_adj().is_some_and(|score| score < 0) {
         return Err(Refused::new("a process that the kernel spares when memory is short"));
     }
     let cwd = process.cwd();
-    if !cwd.is_absolute() || kernels(cwd) {
+    let upwards = cwd.components().any(|part| part == Component::ParentDir);
+    if !cwd.is_absolute() || upwards || kernels(cwd) {
         return Err(Refused::new(format!("a process cannot begin in {}", cwd.display())));
     }
     Ok(())
@@ -53,6 +52,30 @@ pub(super) fn place(process: &Process, root: &RootFs) -> Result<(), Refused> {
             Err(Refused::new(format!("a process cannot begin in {}", landing.path.display())))
         }
         None => Ok(()),
+    }
+}
+
+/// In one of the profiles and with one of the types that root has named, where the host has such walls at all.
+fn confined(process: &Process, site: &Site) -> Result<(), Refused> {
+    match process.apparmor_profile().as_deref().filter(|profile| !profile.is_empty()) {
+        Some(profile) if !site.apparmor().iter().any(|known| known == profile) => {
+            return Err(Refused::new(format!(
+                "a process with the AppArmor profile {profile:?}, which `apparmor` in ie-runc's runtime.toml does not name"
+            )));
+        }
+        _ => {}
+    }
+    labelled(process.selinux_label().as_deref(), site)
+}
+
+/// A label is `user:role:type:level`; its type is what decides.
+pub(super) fn labelled(label: Option<&str>, site: &Site) -> Result<(), Refused> {
+    let Some(label) = label.filter(|label| !label.is_empty()) else { return Ok(()) };
+    match label.split(':').nth(2) {
+        Some(kind) if site.selinux().iter().any(|known| known == kind) => Ok(()),
+        _ => Err(Refused::new(format!(
+            "the SELinux label {label:?}, whose type `selinux` in ie-runc's runtime.toml does not name"
+        ))),
     }
 }
 

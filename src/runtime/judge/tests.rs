@@ -4,12 +4,14 @@ use super::super::call::Id;
 use super::super::document::{parse_process, parse_spec};
 use super::super::rootfs::RootFs;
 use super::super::site::Site;
+use super::super::sources::Alone;
 use super::*;
 use crate::policy::{HostGroups, IdRange, Remap};
 use serde_json::{Value, json};
 use std::ffi::OsStr;
 use std::fs;
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{PermissionsExt, chown, symlink};
+use std::os::unix::net::UnixListener;
 
 const PLAIN: &str = include_str!("docker-20.10.json");
 const REMAPPED: &str = include_str!("docker-20.10-remapped.json");
@@ -26,15 +28,17 @@ impl Ground {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().canonicalize().unwrap();
         fs::create_dir_all(path.join("root/etc")).unwrap();
-        fs::create_dir_all(path.join("state")).unwrap();
+        fs::create_dir_all(path.join("state/accounts/1000")).unwrap();
+        fs::create_dir_all(path.join("stages").join("0f".repeat(16)).join("d")).unwrap();
+        fs::create_dir_all(path.join("drivers/closed")).unwrap();
+        fs::write(path.join("state/accounts/1000/passwd"), "").unwrap();
         let (data, engine) = (path.join("data"), std::env::current_exe().unwrap().canonicalize().unwrap());
         let site = format!(
             "runc = '/usr/sbin/runc'\nengine = '{}'\ndata = '{}'\ncgroup = '/ie-engine'\n\
-             stages = '/run/ie-mountd/stage'\nfiles = ['/var/lib/ie-container', '{}']\ninit = '/usr/bin/docker-init'\n\
-             uids = '1000-59999'\n{more}",
+             stages = '{at}/stages'\nfiles = ['{at}/state']\ninit = '/bin/sh'\nuids = '1000-59999'\n{more}",
             engine.display(),
             data.display(),
-            path.join("state").display(),
+            at = path.display(),
         );
         let ranges = |user: &str, _| {
             let ids = |count| IdRange::fake(1_000_000, count);
@@ -43,11 +47,20 @@ impl Ground {
         };
         let site = Site::parse(&site, ranges).unwrap();
         fs::create_dir_all(site.data().join("volumes/vv/_data")).unwrap();
+        let own = site.data().join("containers").join("c0".repeat(32));
+        fs::create_dir_all(&own).unwrap();
+        for file in ["resolv.conf", "hostname", "hosts", "config.v2.json"] {
+            fs::write(own.join(file), "").unwrap();
+        }
         Self { dir, site }
     }
 
+    fn at(&self, name: &str) -> std::path::PathBuf {
+        self.dir.path().canonicalize().unwrap().join(name)
+    }
+
     fn root(&self) -> std::path::PathBuf {
-        self.dir.path().canonicalize().unwrap().join("root")
+        self.at("root")
     }
 
     /// An engine's own specification, with this ground's paths in it.
@@ -56,6 +69,11 @@ impl Ground {
         let own = format!("/proc/{}/exe", std::process::id());
         let text =
             text.replace("/var/lib/ie-engine/1000000.1000000", &data).replace("/var/lib/ie-engine", &data);
+        let place = |name: &str| self.at(name).display().to_string();
+        let text = text
+            .replace("/run/ie-mountd/stage", &place("stages"))
+            .replace("/var/lib/ie-container", &place("state"))
+            .replace("/usr/bin/docker-init", "/bin/sh");
         serde_json::from_str(&text.replace("/proc/1/exe", &own)).unwrap()
     }
 
@@ -63,7 +81,7 @@ impl Ground {
         let id = Id::parse(OsStr::new(&"c0".repeat(32))).unwrap();
         let spec = parse_spec(spec.clone()).map_err(|refused| refused.to_string())?;
         let judged = create(spec, &self.site, &id, &RootFs::at(&self.root()), &groups());
-        judged.map(|spec| serde_json::to_value(spec).unwrap()).map_err(|refused| refused.to_string())
+        judged.map(as_value).map_err(|refused| refused.to_string())
     }
 
     #[track_caller]
@@ -71,6 +89,13 @@ impl Ground {
         let told = self.judge(spec).expect_err(word);
         assert!(told.contains(word), "{told:?} does not say {word:?}");
     }
+}
+
+/// The specification with its mounts, which have their sources by name still.
+fn as_value(judged: Judged) -> Value {
+    let Judged { mut spec, mounts } = judged;
+    spec.set_mounts(Some(mounts.into_iter().map(|planned| planned.mount).collect()));
+    serde_json::to_value(spec).unwrap()
 }
 
 /// root's, and one more.
@@ -149,19 +174,30 @@ fn whoever_asks_for_more_than_a_user_is_refused() {
         ("/process/noNewPrivileges", json!(false), "no-new-privileges"),
         ("/process/noNewPrivileges", Value::Null, "no-new-privileges"),
         ("/process/apparmorProfile", json!("unconfined"), "AppArmor"),
+        ("/process/apparmorProfile", json!("another"), "AppArmor"),
+        ("/process/selinuxLabel", json!("system_u:system_r:spc_t:s0"), "SELinux"),
+        ("/process/selinuxLabel", json!("container_t"), "SELinux"),
+        ("/linux/mountLabel", json!("system_u:object_r:etc_t:s0"), "SELinux"),
         ("/process/oomScoreAdj", json!(-1), "memory is short"),
         ("/process/cwd", json!("/proc/self/fd/7"), "cannot begin"),
         ("/process/cwd", json!("relative"), "cannot begin"),
         ("/process/cwd", json!("/tmp/../proc"), "cannot begin"),
+        ("/process/cwd", json!("/tmp/.."), "cannot begin"),
     ] {
         ground.refuses(&with(&spec, path, value), word);
     }
     let exec = |value: Value| exec(&parse_process(value).unwrap(), &ground.site, &groups());
     let process = spec["process"].clone();
     assert_eq!(exec(process.clone()), Ok(()));
-    let mut root = process;
-    root["user"]["uid"] = json!(0);
-    assert!(exec(root).is_err());
+    for (key, value) in [("user", json!({"uid": 0, "gid": 1000})), ("cwd", json!("/tmp/../proc/self/fd/7"))] {
+        let mut other = process.clone();
+        other[key] = value;
+        assert!(exec(other).is_err(), "{key}");
+    }
+    let mut confined = process;
+    confined["apparmorProfile"] = json!("docker-default");
+    confined["selinuxLabel"] = json!("system_u:system_r:container_t:s0:c1,c2");
+    assert_eq!(exec(confined), Ok(()));
 }
 
 #[test]
@@ -181,6 +217,14 @@ fn whatever_reaches_the_host_is_refused() {
         ("/linux/devices", json!([{"path": "/dev/sda", "type": "b", "major": 8, "minor": 0}]), "/dev/sda"),
         ("/linux/devices", json!([{"path": "/x/null", "type": "c", "major": 1, "minor": 3}]), "/x/null"),
         ("/linux/devices", json!([{"path": "/dev/m", "type": "c", "major": 1, "minor": 1}]), "/dev/m"),
+        ("/linux/devices", json!([{"path": "/dev/null", "type": "c", "major": 1, "minor": 3}]), "/dev/null"),
+        ("/linux/devices", json!([{"path": "/dev/../x", "type": "c", "major": 1, "minor": 3}]), "/dev/../x"),
+        (
+            "/linux/devices",
+            json!([{"path": "/dev/pts/9", "type": "c", "major": 136, "minor": 9}]),
+            "/dev/pts/9",
+        ),
+        ("/linux/devices", json!([{"path": "/dev/ptmx", "type": "c", "major": 5, "minor": 2}]), "/dev/ptmx"),
         ("/linux/resources/devices", json!([]), "every device"),
         ("/linux/resources/devices", json!([{"allow": true, "access": "rwm"}]), "every device"),
         ("/linux/resources/devices/9", json!({"allow": true, "access": "rwm"}), "not granted"),
@@ -206,12 +250,15 @@ fn whatever_reaches_the_host_is_refused() {
         ("/hooks/prestart/0/path", json!("/proc/1/exe"), "/proc/1/exe"),
         ("/hooks/prestart/0/path", json!("/proc/self/exe"), "/proc/self/exe"),
         ("/hooks/prestart/0/args/0", json!("other"), "neither the engine"),
+        ("/hooks/prestart/0/args/1", json!("-exec-root=/run/../home/u"), "neither the engine"),
+        ("/hooks/prestart/0/args/3", json!("../x"), "neither the engine"),
         ("/root/path", json!("/"), "engine's data"),
     ] {
         // The root is opened before the rest is judged.
         if path == "/root/path" {
             let parsed = parse_spec(with(&spec, path, value)).unwrap();
-            let told = RootFs::open(&ground.site, &parsed).err().unwrap().to_string();
+            let open = || RootFs::open(&Alone::begin().unwrap(), &ground.site, &parsed).err();
+            let told = std::thread::scope(|scope| scope.spawn(open).join()).unwrap().unwrap().to_string();
             assert!(told.contains(word), "{told}");
         } else {
             ground.refuses(&with(&spec, path, value), word);
@@ -266,16 +313,19 @@ fn nothing_but_stages_volumes_and_own_files_is_mounted() {
     let spec = ground.spec(PLAIN);
     let data = ground.site.data().display().to_string();
     let (id, other) = ("c0".repeat(32), "d0".repeat(32));
+    let (stages, files) =
+        (ground.at("stages").display().to_string(), ground.at("state").display().to_string());
     for source in [
         "/",
         "/etc",
         "/etc/shadow",
         "relative",
-        "/run/ie-mountd/stage",
-        "/run/ie-mountd/stage/0f/d",
-        &format!("/run/ie-mountd/stage/{}/d/..", "0f".repeat(16)),
-        &format!("/run/ie-mountd/stage/{}/note", "0f".repeat(16)),
-        &format!("/run/ie-mountd/stage/../stage/{}/d", "0f".repeat(16)),
+        &stages,
+        &format!("{stages}/0f/d"),
+        &format!("{stages}/{}/d/..", "0f".repeat(16)),
+        &format!("{stages}/{}/note", "0f".repeat(16)),
+        &format!("{stages}/{}/d", "0e".repeat(16)),
+        &format!("{stages}/../stages/{}/d", "0f".repeat(16)),
         &data,
         &format!("{data}/volumes"),
         &format!("{data}/volumes/vv"),
@@ -284,8 +334,9 @@ fn nothing_but_stages_volumes_and_own_files_is_mounted() {
         &format!("{data}/containers/{other}/hosts"),
         &format!("{data}/containers/{id}/config.v2.json"),
         &format!("{data}/containers/{id}"),
-        "/var/lib/ie-container-of-another",
-        "/var/lib/ie-container/../../etc",
+        &format!("{files}-of-another"),
+        &format!("{files}/../../etc"),
+        &format!("{files}/nothing-there"),
         "/var/run/docker.sock",
     ] {
         assert!(ground.judge(&with(&spec, "/mounts/99", bind(source, "/x"))).is_err(), "{source}");
@@ -301,6 +352,7 @@ fn nothing_but_stages_volumes_and_own_files_is_mounted() {
         &with(&spec, "/mounts/99", bind(&format!("{data}/volumes/link/_data"), "/x")),
         "plain directory",
     );
+    let volume = format!("{data}/volumes/vv/_data");
     for (typ, options, word) in [
         ("overlay", json!([]), "type"),
         ("bind", json!(["rbind", "rshared"]), "rshared"),
@@ -308,7 +360,7 @@ fn nothing_but_stages_volumes_and_own_files_is_mounted() {
         ("bind", json!(["rbind", "dev"]), "dev"),
         ("tmpfs", json!(["uid=0"]), "uid=0"),
     ] {
-        let mount = json!({"destination": "/x", "type": typ, "source": "/etc", "options": options});
+        let mount = json!({"destination": "/x", "type": typ, "source": volume, "options": options});
         ground.refuses(&with(&spec, "/mounts/99", mount), word);
     }
     // The gateway's own do not lead elsewhere, and are read-only, whatever is asked.
@@ -318,10 +370,39 @@ fn nothing_but_stages_volumes_and_own_files_is_mounted() {
         let out = state.join(name).display().to_string();
         ground.refuses(&with(&spec, "/mounts/99", bind(&out, "/x")), "leads through a link");
     }
-    let file = bind("/var/lib/ie-container/accounts/1000/group", "/etc/group");
+    let mut file = bind(&format!("{files}/accounts/1000/passwd"), "/etc/group");
+    for option in ["rw", "exec", "noexec,rw", "mode=0777"] {
+        file["options"] = json!(["bind", "ro", option]);
+        ground.refuses(&with(&spec, "/mounts/99", file.clone()), option);
+    }
+    file["options"] = json!(["rbind"]);
     let judged = ground.judge(&with(&spec, "/mounts/99", file)).unwrap();
-    let options = judged["mounts"][place_of(&judged, "/etc/group")]["options"].as_array().unwrap();
-    assert!(options.contains(&json!("ro")));
+    let options = &judged["mounts"][place_of(&judged, "/etc/group")]["options"];
+    assert_eq!(*options, json!(["bind", "nosuid", "nodev", "rprivate", "ro"]));
+}
+
+/// A source counts where an option says bind, whatever the type says, and one option may hold another.
+#[test]
+fn what_is_new_has_no_source() {
+    let ground = Ground::new("");
+    let spec = ground.spec(PLAIN);
+    let memory = |options: Value| {
+        let mount = json!({"destination": "/x", "type": "tmpfs", "source": "/etc", "options": options});
+        ground.judge(&with(&spec, "/mounts/99", mount))
+    };
+    for option in ["bind", "rbind", "rro", "size=1,uid=0", "mode=1=2", "newinstance", "size=1 bind"] {
+        assert!(memory(json!([option])).is_err(), "{option}");
+    }
+    let judged = memory(json!(["rw", "exec", "size=64k", "mode=1777"])).unwrap();
+    assert_eq!(judged["mounts"][place_of(&judged, "/x")]["source"], "tmpfs");
+    let kernels = place_of(&spec, "/dev/shm");
+    for option in ["bind", "rbind", "rw", "exec", "mode=1,bind"] {
+        let wrong = with(&spec, &format!("/mounts/{kernels}/options/99"), json!(option));
+        ground.refuses(&wrong, "/dev/shm");
+    }
+    let elsewhere = with(&spec, &format!("/mounts/{kernels}/source"), json!("/etc"));
+    let judged = ground.judge(&elsewhere).unwrap();
+    assert_eq!(judged["mounts"][kernels]["source"], "tmpfs");
 }
 
 #[test]
@@ -405,19 +486,64 @@ fn no_mount_is_below_another() {
 
 #[test]
 fn what_the_gpu_toolkit_brings_is_let_through_where_it_is_on_the_list() {
-    let more = "hooks = ['/usr/bin/toolkit']\ndevices = ['/dev/zero', '/dev/fuse']";
-    let (with_gpus, without) = (Ground::new(more), Ground::new(""));
-    let hook = json!({"path": "/usr/bin/toolkit", "args": ["toolkit", "prestart"], "env": ["A=b"]});
-    let device = json!([{"path": "/dev/card0", "type": "c", "major": 1, "minor": 5}]);
-    let library = bind("/etc/debian_version", "/usr/lib/driver.so");
-    let closed = bind("/etc/shadow", "/usr/lib/driver.so");
-    let asked = |ground: &Ground, library: &Value| {
+    let (without, dir) = (Ground::new(""), tempfile::tempdir_in("/usr/lib").unwrap());
+    let place = |name: &str| dir.path().join(name);
+    fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    fs::create_dir(place("closed")).unwrap();
+    fs::set_permissions(place("closed"), fs::Permissions::from_mode(0o700)).unwrap();
+    for (name, mode) in [("real", 0o644), ("secret", 0o600), ("closed/file", 0o644)] {
+        fs::write(place(name), "").unwrap();
+        fs::set_permissions(place(name), fs::Permissions::from_mode(mode)).unwrap();
+    }
+    fs::write(place("users"), "").unwrap();
+    chown(place("users"), Some(1000), None).unwrap();
+    symlink("real", place("link")).unwrap();
+    symlink("/etc/passwd", place("out")).unwrap();
+    let _listens = UnixListener::bind(place("socket")).unwrap();
+    fs::set_permissions(place("socket"), fs::Permissions::from_mode(0o666)).unwrap();
+    let more = format!(
+        "hooks = ['/usr/bin/toolkit']\ndevices = ['/dev/zero', '/dev/fuse']\ndrivers = ['{}']",
+        dir.path().display()
+    );
+    let with_gpus = Ground::new(&more);
+    let env = ["A=b", "LD_PRELOAD=/x", "NVIDIA_VISIBLE_DEVICES=0", "PATH=/x", "LANG=C"];
+    let hook = json!({"path": "/usr/bin/toolkit", "args": ["toolkit", "prestart"], "env": env});
+    let device = json!([{"path": "/dev/zero", "type": "c", "major": 1, "minor": 5, "uid": 7, "gid": 6, "fileMode": 0o7777}]);
+    let asked = |ground: &Ground, library: &str| {
+        let library = bind(&place(library).display().to_string(), "/usr/lib/driver.so");
         let spec = with(&ground.spec(NEWER), "/hooks/prestart/9", hook.clone());
-        with(&with(&spec, "/linux/devices", device.clone()), "/mounts/99", library.clone())
+        with(&with(&spec, "/linux/devices", device.clone()), "/mounts/99", library)
     };
-    let judged = with_gpus.judge(&asked(&with_gpus, &library)).unwrap();
-    let options = judged["mounts"][place_of(&judged, "/usr/lib/driver.so")]["options"].as_array().unwrap();
-    assert!(options.contains(&json!("ro")));
-    with_gpus.refuses(&asked(&with_gpus, &closed), "/etc/shadow");
-    without.refuses(&asked(&without, &library), "toolkit");
+    for library in ["real", "link", "socket"] {
+        let judged = with_gpus.judge(&asked(&with_gpus, library)).unwrap();
+        let options =
+            judged["mounts"][place_of(&judged, "/usr/lib/driver.so")]["options"].as_array().unwrap();
+        assert!(options.contains(&json!("ro")));
+        // What runs as root is not told where its libraries are.
+        let told = &judged["hooks"]["prestart"][1]["env"];
+        assert_eq!(told[0], "NVIDIA_VISIBLE_DEVICES=0");
+        assert_eq!((&told[1], told.as_array().unwrap().len()), (&json!("LANG=C"), 3));
+        let node = json!([{"path": "/dev/zero", "type": "c", "major": 1, "minor": 5, "fileMode": 0o666}]);
+        assert_eq!(judged["linux"]["devices"], node);
+        assert_eq!(judged["hooks"]["prestart"][0]["path"], *with_gpus.site.engine().display().to_string());
+    }
+    for library in ["secret", "closed/file", "users", "out", "missing", ""] {
+        with_gpus.refuses(&asked(&with_gpus, library), "no file of this engine's own");
+    }
+    without.refuses(&asked(&without, "real"), "toolkit");
+    // Another name, another node, a link in its place.
+    for (path, minor) in
+        [("/dev/full", 7), ("/dev/zero", 7), ("/dev/./zero", 5), ("/dev//zero", 5), ("/zero", 5)]
+    {
+        let other = json!([{"path": path, "type": "c", "major": 1, "minor": minor}]);
+        with_gpus.refuses(&with(&asked(&with_gpus, "real"), "/linux/devices", other), "not granted");
+    }
+    let ranges = |_: &str, _| Err("nobody has ids".to_owned());
+    for odd in ["/dev/../x", "/etc/x", "/dev/pts/1", "/dev/shm/x", "dev/x"] {
+        let written = format!(
+            "runc = '/r'\nengine = '/e'\ndata = '/d'\ncgroup = '/c'\nstages = '/s'\nfiles = []\n\
+                               init = '/i'\nuids = '1000-2000'\ndevices = ['{odd}']"
+        );
+        assert!(Site::parse(&written, ranges).is_err(), "{odd}");
+    }
 }

@@ -14,6 +14,7 @@ use std::path::Path;
 
 tests![
     nothing_in_a_container_is_a_device,
+    a_root_stays_closed_when_it_is_read_only,
     the_gateways_user_is_not_root,
     a_mount_lands_where_its_words_say,
     what_is_masked_stays_masked,
@@ -34,8 +35,12 @@ const CAREFUL: [&str; 8] = [
 
 /// `docker run` by this runtime with all care, and whatever is asked for beyond that.
 fn run<'a>(runtime: &'a str, user: &'a str, more: &[&'a str]) -> Vec<&'a str> {
-    let network = more.iter().any(|word| word.starts_with("--network"));
-    let careful = CAREFUL.into_iter().filter(|word| !(network && word.starts_with("--network")));
+    let name = |word: &str| word.split('=').next().unwrap_or_default().to_owned();
+    let again = |careful: &str| {
+        ["--network", "--userns"].contains(&name(careful).as_str())
+            && more.iter().any(|word| name(word) == name(careful))
+    };
+    let careful = CAREFUL.into_iter().filter(|word| !again(word));
     ["run", runtime, user].into_iter().chain(careful).chain(more.iter().copied()).collect()
 }
 
@@ -82,6 +87,38 @@ fn nothing_in_a_container_is_a_device() {
     }
 }
 
+/// In the host's user namespace runc alone would open a root to devices again when it makes it read-only. What runc
+/// cannot make in such a root any more is there before: places of mounts, the working directory.
+fn a_root_stays_closed_when_it_is_read_only() {
+    let world = world();
+    let ground = Ground::new(&world);
+    let image = ground.image("read-only", &[]);
+    let user = ids(&ground.guest);
+    let volume = format!("--volume=read-only-{}:/new/deep/volume", ground.guest.uid);
+    let start = |runtime: &str, space: &str, read_only: &[&str]| {
+        let places = ["-d", "--tmpfs=/new/memory", &volume, "--workdir=/new/place", &image, "/evil", "stay"];
+        let more = [&[space], read_only, &places].concat();
+        let id = world.docker_as_gateway(&run(runtime, &user, &more)).line();
+        let mounts = format!("/proc/{}/mountinfo", world.inspect(&id, "{{.State.Pid}}"));
+        let mounts = fs::read_to_string(mounts).unwrap();
+        let root = mounts.lines().find(|line| line.split(' ').nth(4) == Some("/")).unwrap();
+        let flags: Vec<String> = root.split(' ').nth(5).unwrap().split(',').map(str::to_owned).collect();
+        world.docker(["rm", "-f", &id]).exits(0);
+        flags
+    };
+    // The second is the engine's default: mapped, where it maps.
+    for space in ["--userns=host", "--userns="] {
+        for read_only in [&["--read-only"][..], &[]] {
+            let flags = start("--runtime=runc", space, read_only);
+            let has = |flag: &str| flags.iter().any(|had| had == flag);
+            assert!(has("nodev") && has("nosuid"), "{space:?} {read_only:?}: {flags:?}");
+            assert_eq!(has("ro"), !read_only.is_empty(), "{space:?} {read_only:?}: {flags:?}");
+        }
+    }
+    let flags = start("--runtime=bare", "--userns=host", &["--read-only"]);
+    assert!(flags.iter().all(|flag| flag != "nodev" && flag != "nosuid"), "{flags:?}");
+}
+
 /// Each of these is the host's root, or a part of it, on an engine with nothing in front of runc.
 fn the_gateways_user_is_not_root() {
     let world = world();
@@ -102,7 +139,7 @@ fn the_gateways_user_is_not_root() {
     let engine = format!("--volume={}:/engine", world.engine.socket().display());
 
     gateway(&run("--runtime=runc", &user, &["--rm", &image, "true"])).exits(0);
-    let cases: [(&[&str], &str); 28] = [
+    let cases: [(&[&str], &str); 30] = [
         (&["--privileged"], "capability"),
         (&["--cap-add=SYS_ADMIN"], "capability"),
         (&["--cap-add=MKNOD"], "capability"),
@@ -117,8 +154,10 @@ fn the_gateways_user_is_not_root() {
         (&["--cgroupns=host"], "host's cgroup namespace"),
         (&["--cgroup-parent=/"], "control group"),
         (&[&device], "granted"),
+        (&["--device=/dev/null:/dev/../made"], "granted"),
+        (&["--device=/dev/null:/made"], "granted"),
         (&["--device-cgroup-rule=b *:* rwm"], "granted"),
-        (&["--volume=/:/host"], "which is not served"),
+        (&["--volume=/:/host"], "no stage"),
         (&["--volume=/etc:/host:ro"], "no stage"),
         (&["--volume=/root:/host"], "no stage"),
         (&[&engine], "no stage"),

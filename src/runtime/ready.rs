@@ -1,0 +1,112 @@
+//! What was judged, made ready for runc: places of mounts, the working directory, the root, what the mounts show.
+
+use super::judge::Judged;
+use super::judge::mounts::{Kind, Planned};
+use super::refused::Refused;
+use super::rootfs::{Node, RootFs};
+use super::site::Site;
+use super::sources::{Alone, Shelf};
+use crate::policy::Remap;
+use nix::unistd::{Gid, Uid, getgroups, setfsgid, setfsuid, setgroups};
+use oci_spec::runtime::{LinuxNamespaceType, Process, Spec};
+use std::path::PathBuf;
+
+/// The specification as runc reads it.
+pub(crate) fn ready(judged: Judged, alone: &Alone, site: &Site, root: &RootFs) -> Result<Spec, Refused> {
+    let Judged { mut spec, mounts } = judged;
+    let ids = Ids::of(&spec, site);
+    let read_only = spec.root().as_ref().and_then(|root| root.readonly()).unwrap_or_default();
+    if let Some(process) = spec.process() {
+        match stage_of(process, &mounts) {
+            Some((stage, below)) => in_stage(process, stage, below, &ids)?,
+            None if read_only => root.make(process.cwd(), Node::Directory, ids.root())?,
+            None => {}
+        }
+    }
+    if read_only {
+        mounts.iter().try_for_each(|mount| places(mount, root, &ids))?;
+    }
+    root.close(read_only)?;
+    if let Some(root) = spec.root_mut() {
+        root.set_readonly(None);
+    }
+    let mut shelf = Shelf::over(alone, site.stages())?;
+    let mounts = mounts.into_iter().map(|planned| {
+        let Planned { mut mount, source, kind, .. } = planned;
+        if let Some(source) = source {
+            mount.set_source(Some(shelf.put(&source, kind == Kind::ReadOnly)?));
+        }
+        Ok(mount)
+    });
+    let mounts = mounts.collect::<Result<_, Refused>>()?;
+    spec.set_mounts(Some(mounts));
+    Ok(spec)
+}
+
+/// What runc would make before it mounts something there, if the root could be written to.
+fn places(planned: &Planned, root: &RootFs, ids: &Ids) -> Result<(), Refused> {
+    let Some(place) = &planned.place else { return Ok(()) };
+    let is_dir = planned.source.as_ref().is_none_or(|source| source.is_dir());
+    root.make(place, if is_dir { Node::Directory } else { Node::File }, ids.root())
+}
+
+/// The stage that the process begins in, and where below it.
+fn stage_of<'a>(process: &Process, mounts: &'a [Planned]) -> Option<(&'a Planned, PathBuf)> {
+    mounts.iter().filter(|planned| planned.kind == Kind::Stage).find_map(|planned| {
+        let below = process.cwd().strip_prefix(planned.mount.destination()).ok()?;
+        Some((planned, below.to_owned()))
+    })
+}
+
+/// In a user's own directory what is missing is made as that user: root there is nobody, or nobody but root can see it.
+/// What a link leads to is left to runc, which follows it inside.
+fn in_stage(process: &Process, stage: &Planned, below: PathBuf, ids: &Ids) -> Result<(), Refused> {
+    let Some(source) = &stage.source else { return Ok(()) };
+    let made = ids.as_process(process, || source.make_beneath(&below))?;
+    made.map_err(|errno| {
+        let cwd = process.cwd().display();
+        Refused::new(format!(
+            "the working directory {cwd} is not there and cannot be made as its user: {errno}"
+        ))
+    })
+}
+
+/// The host's ids of the ids inside.
+struct Ids(Option<Remap>);
+
+impl Ids {
+    fn of(spec: &Spec, site: &Site) -> Self {
+        let spaces = spec.linux().as_ref().and_then(|linux| linux.namespaces().clone()).unwrap_or_default();
+        let is_mapped = spaces.iter().any(|space| space.typ() == LinuxNamespaceType::User);
+        Self(site.remap().filter(|_| is_mapped))
+    }
+
+    fn uid(&self, inside: u32) -> u32 {
+        self.0.map_or(inside, |remap| remap.uids.first().saturating_add(inside))
+    }
+
+    fn gid(&self, inside: u32) -> u32 {
+        self.0.map_or(inside, |remap| remap.gids.first().saturating_add(inside))
+    }
+
+    fn root(&self) -> (rustix::process::Uid, rustix::process::Gid) {
+        (rustix::process::Uid::from_raw(self.uid(0)), rustix::process::Gid::from_raw(self.gid(0)))
+    }
+
+    /// Does something on files as the process would. This program has one thread.
+    fn as_process<T>(&self, process: &Process, act: impl FnOnce() -> T) -> Result<T, Refused> {
+        let failed = || Refused::system("acting as the container's user");
+        let user = process.user();
+        let inside = user.additional_gids().iter().flatten();
+        let gids: Vec<Gid> = inside.map(|gid| Gid::from_raw(self.gid(*gid))).collect();
+        let own = getgroups().map_err(failed())?;
+        setgroups(&gids).map_err(failed())?;
+        let gid = setfsgid(Gid::from_raw(self.gid(user.gid())));
+        let uid = setfsuid(Uid::from_raw(self.uid(user.uid())));
+        let acted = act();
+        setfsuid(uid);
+        setfsgid(gid);
+        setgroups(&own).map_err(failed())?;
+        Ok(acted)
+    }
+}
