@@ -134,14 +134,19 @@ pub(super) async fn remove(
     Path(word): Path<String>,
     Query(query): Query<RemoveQuery>,
 ) -> Result<StatusCode, Error> {
-    let volume = match gateway.engine.volume_of(&peer, &word).await {
-        Err(Error::NoVolume(_)) if query.force.0 => return Ok(StatusCode::NO_CONTENT),
-        found => found?,
-    };
-    audit::allowed(Some(&peer), "volume-rm", volume.name().as_str());
-    gateway.engine.call(Method::DELETE, volume.target()).await?;
-    gateway.engine.forget_volume(volume.engine_name());
-    Ok(StatusCode::NO_CONTENT)
+    to_the_end(async move {
+        // Not while a create of the caller's counts on it: the engine makes what is missing, and by itself.
+        let _turn = super::containers::turn(&gateway, &peer).await?;
+        let volume = match gateway.engine.volume_of(&peer, &word).await {
+            Err(Error::NoVolume(_)) if query.force.0 => return Ok(StatusCode::NO_CONTENT),
+            found => found?,
+        };
+        audit::allowed(Some(&peer), "volume-rm", volume.name().as_str());
+        gateway.engine.call(Method::DELETE, volume.target()).await?;
+        gateway.engine.forget_volume(volume.engine_name());
+        Ok(StatusCode::NO_CONTENT)
+    })
+    .await
 }
 
 /// Since this version of the API only what was made without a name goes, unless all are asked for.
@@ -157,21 +162,30 @@ pub(super) async fn prune(
     let mut words = filters::parse(&query.filters, &["all", "label"])?;
     let all =
         filters::truth("all", &words.remove("all").unwrap_or_default())?.unwrap_or(version < NAMED_STAY);
-    let used = used(&gateway, &peer).await?;
-    let mut gone = Vec::new();
-    for volume in gateway.engine.volumes_of(&peer).await? {
+    let meant = move |volume: &OwnedVolume| {
         let labels = volume.details().get("Labels");
-        let meant = all_match(&words, |_, value| has_label(labels, value));
-        if meant
-            && (all || has_label(labels, ANONYMOUS))
-            && !used.iter().any(|name| name == volume.engine_name())
-        {
-            audit::allowed(Some(&peer), "volume-rm", volume.name().as_str());
-            if gateway.engine.call(Method::DELETE, volume.target()).await.is_ok() {
-                gateway.engine.forget_volume(volume.engine_name());
-                gone.push(volume.name().to_string());
-            }
+        all_match(&words, |_, value| has_label(labels, value)) && (all || has_label(labels, ANONYMOUS))
+    };
+    let gone = to_the_end(async move { remove_unused(&gateway, &peer, meant).await }).await?;
+    Ok(Json(json!({ "VolumesDeleted": gone, "SpaceReclaimed": 0 })))
+}
+
+async fn remove_unused(
+    gateway: &Gateway,
+    peer: &Peer,
+    meant: impl Fn(&OwnedVolume) -> bool,
+) -> Result<Vec<String>, Error> {
+    let _turn = super::containers::turn(gateway, peer).await?;
+    let used = used(gateway, peer).await?;
+    let is_used = |volume: &OwnedVolume| used.iter().any(|name| name == volume.engine_name());
+    let mut gone = Vec::new();
+    let own = gateway.engine.volumes_of(peer).await?;
+    for volume in own.into_iter().filter(|volume| meant(volume) && !is_used(volume)) {
+        audit::allowed(Some(peer), "volume-rm", volume.name().as_str());
+        if gateway.engine.call(Method::DELETE, volume.target()).await.is_ok() {
+            gateway.engine.forget_volume(volume.engine_name());
+            gone.push(volume.name().to_string());
         }
     }
-    Ok(Json(json!({ "VolumesDeleted": gone, "SpaceReclaimed": 0 })))
+    Ok(gone)
 }

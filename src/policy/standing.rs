@@ -3,6 +3,7 @@
 use super::ask::{Ask, ImageAsk, MountAsk};
 use super::limits::Limits;
 use super::usage::Used;
+use crate::protocol::amount::Bytes;
 use crate::protocol::report::Refusal;
 use std::net::IpAddr;
 
@@ -10,6 +11,8 @@ use std::net::IpAddr;
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Standing {
     pub image: ImageAsk,
+    /// Its shared memory, where the engine says how much.
+    pub shm: Option<Bytes>,
     /// Host ports, and the address each is published on.
     pub ports: Vec<(u16, IpAddr)>,
     /// The directories of the host.
@@ -23,6 +26,7 @@ impl Limits {
             cpus: Some(container.cpus),
             memory: Some(container.memory),
             pids: Some(container.pids),
+            shm: standing.shm,
             ..Ask::default()
         };
         self.admit_image(&standing.image)

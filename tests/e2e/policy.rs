@@ -3,6 +3,8 @@
 use crate::suite::{tests, world, world_alone};
 use crate::world::tools::eventually;
 use rustix::process::Signal;
+use std::io::Write;
+use std::thread;
 use std::time::Duration;
 
 tests![
@@ -17,6 +19,7 @@ tests![
     a_race_never_exceeds_the_limit,
     a_reload_takes_the_whole_new_policy,
     what_was_taken_away_is_not_started_again,
+    a_start_that_waited_is_held_against_the_lists_of_its_moment,
     a_broken_policy_leaves_the_old_one,
     a_writable_policy_is_refused,
     root_uses_the_admin_socket,
@@ -215,6 +218,27 @@ fn what_was_taken_away_is_not_started_again() {
     assert_eq!(world.inspect(&ann.engine_name("box"), "{{.State.Running}}"), "true");
     ann.run("restart -t 0 box").says(&["the policy has changed"]).fails(1);
     assert_eq!(world.inspect(&ann.engine_name("box"), "{{.State.Running}}"), "true");
+}
+
+/// What is asked before the wait refuses early; what counts is what the lists say when it is started.
+fn a_start_that_waited_is_held_against_the_lists_of_its_moment() {
+    let world = world_alone();
+    let ann = world.newcomer("ann");
+    ann.run("create --name box busybox:test sleep 1000").ok();
+    // A copy that does not end has the container's lock.
+    let mut copy = ann.caller().connect().unwrap();
+    let put =
+        "PUT /v1.41/containers/box/archive?path=/tmp HTTP/1.1\r\nHost: d\r\nContent-Length: 10240\r\n\r\n";
+    copy.write_all(put.as_bytes()).unwrap();
+    // Less than a header, or it would be over.
+    copy.write_all(&[b'x'; 100]).unwrap();
+    thread::sleep(Duration::from_secs(1));
+    let start = ann.spawn("start box");
+    thread::sleep(Duration::from_secs(2));
+    world.limit(&ann, "images = [\"docker.io/library/alpine\"]");
+    drop(copy);
+    start.finish().says(&["images: busybox:test is not among", "the policy has changed since"]).fails(1);
+    assert_eq!(world.inspect(&ann.engine_name("box"), "{{.State.Running}}"), "false");
 }
 
 fn a_broken_policy_leaves_the_old_one() {

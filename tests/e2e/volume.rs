@@ -1,6 +1,10 @@
 //! Volumes: one's own, empty at first, and writable by their owner.
 
-use crate::suite::{tests, world};
+use crate::suite::{tests, world, world_alone};
+use crate::world::{Faulty, World};
+use std::sync::{Mutex, mpsc};
+use std::thread;
+use std::time::Duration;
 
 tests![
     a_volume_keeps_what_was_written,
@@ -11,7 +15,32 @@ tests![
     a_prune_takes_what_dockers_would,
     a_name_made_by_hand_gives_nothing,
     a_volume_is_given_where_nothing_else_is,
+    a_volume_stays_while_a_create_counts_on_it,
+    what_is_removed_while_it_is_given_leaves_nothing,
 ];
+
+/// A gateway that stops, once, before it asks the engine for something with this word in it, until it may go on.
+struct Stopped {
+    gateway: Faulty,
+    at: mpsc::Receiver<()>,
+    goes_on: mpsc::Sender<()>,
+}
+
+impl Stopped {
+    fn new(world: &World, word: &'static str) -> Self {
+        let ((tell, at), (goes_on, go)) = (mpsc::channel(), mpsc::channel::<()>());
+        let once = Mutex::new(Some((tell, go)));
+        let gateway = world.overheard(move |said| {
+            if String::from_utf8_lossy(said).contains(word)
+                && let Some((tell, go)) = once.lock().unwrap().take()
+            {
+                tell.send(()).unwrap();
+                go.recv().unwrap();
+            }
+        });
+        Self { gateway, at, goes_on }
+    }
+}
 
 fn a_volume_keeps_what_was_written() {
     let world = world();
@@ -204,4 +233,68 @@ fn a_prune_takes_what_dockers_would() {
     assert_eq!(prune(&all("false")), (true, false));
     assert_eq!(prune(&all("1")), (false, false));
     assert_eq!(ann.ask("POST", &all("yes"), "").0, 400);
+}
+
+/// The engine makes a volume that is missing, and asks nobody whose it is.
+fn a_volume_stays_while_a_create_counts_on_it() {
+    let world = world_alone();
+    let ann = world.newcomer("ann");
+    // The other gateway has no mount helper. And the first one would tidy a container in which volumes are given.
+    world.limit(&ann, "home = \"none\"");
+    ann.docker("volume create data").ok();
+    let engines = format!("ie-{}-data", ann.uid);
+    for (method, path) in [
+        ("DELETE", "/v1.41/volumes/data"),
+        ("POST", "/v1.41/volumes/prune?filters=%7B%22all%22%3A%5B%221%22%5D%7D"),
+    ] {
+        let stopped = Stopped::new(&world, "/containers/create?name=ie-");
+        let create = ann.spawn_command(
+            stopped.gateway.client(&ann, "create --name box --network none -v data:/d:ro busybox:test true"),
+        );
+        stopped.at.recv().unwrap();
+        let caller = ann.caller_of(&stopped.gateway);
+        let (tell, told) = mpsc::channel();
+        let asks = thread::spawn(move || tell.send(caller.ask(method, path, "").unwrap()));
+        // Only what does not wait for the create is over by now.
+        let early = told.recv_timeout(Duration::from_secs(3)).ok();
+        stopped.goes_on.send(()).unwrap();
+        create.finish().ok();
+        let (status, body) = early.unwrap_or_else(|| told.recv().unwrap());
+        asks.join().unwrap().ok();
+        assert!(status == 409 || body.contains("\"VolumesDeleted\":[]"), "{method}: {status} {body}");
+        let owner = "{{index .Labels \"io.ie-container.uid\"}}";
+        let labelled = world.docker(["volume", "inspect", "-f", owner, &engines]).line();
+        assert_eq!(labelled, ann.uid.to_string(), "{method}");
+        ann.run("rm box").ok();
+    }
+    // Even one that is missing is its owner's then.
+    let stopped = Stopped::new(&world, "/containers/create?name=ie-");
+    let create = ann.spawn_command(
+        stopped.gateway.client(&ann, "create --name box --network none -v data:/d:ro busybox:test true"),
+    );
+    stopped.at.recv().unwrap();
+    world.docker(["volume", "rm", &engines]).exits(0);
+    stopped.goes_on.send(()).unwrap();
+    create.finish().ok();
+    assert_eq!(ann.docker("volume ls -q").ok(), "data\n");
+    ann.run("rm box").ok();
+    ann.docker("volume rm data").ok();
+}
+
+/// The container in which volumes are given would have them made anew.
+fn what_is_removed_while_it_is_given_leaves_nothing() {
+    let world = world_alone();
+    let ann = world.newcomer("ann");
+    world.limit(&ann, "home = \"none\"");
+    let volumes = || world.docker(["volume", "ls", "-q"]).ok();
+    let before = volumes();
+    let stopped = Stopped::new(&world, "/containers/create?name=ie-give-");
+    let create = ann.spawn_command(
+        stopped.gateway.client(&ann, "create --name box --network none -v /one -v /two busybox:test true"),
+    );
+    stopped.at.recv().unwrap();
+    world.docker(["rm", "-f", "-v", &ann.engine_name("box")]).exits(0);
+    stopped.goes_on.send(()).unwrap();
+    assert_ne!(create.finish().code, 0);
+    assert_eq!(volumes(), before);
 }

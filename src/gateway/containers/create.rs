@@ -10,6 +10,7 @@ use crate::gateway::engine::{
 use crate::gateway::error::Error;
 use crate::gateway::gpu::desk::{Asker, Claim};
 use crate::gateway::images;
+use crate::gateway::look::LookError;
 use crate::gateway::look::places::always_there;
 use crate::gateway::peer::Peer;
 use crate::gateway::ports::{Look, PortClaim};
@@ -264,9 +265,14 @@ async fn stage_and_create(
         }
     })?;
     mark::at("create-made");
-    if let Err(error) = gateway.engine.give_volumes(&id, &grant).await {
+    let given = match turn.made(&id, &grant).await {
+        Ok(Some(made)) => gateway.engine.give_volumes(&made, &grant).await.map_err(Error::from),
+        Ok(None) => Err(LookError::Moved.into()),
+        Err(error) => Err(error.into()),
+    };
+    if let Err(error) = given {
         turn.undo(&id).await;
-        return Err(error.into());
+        return Err(error);
     }
     mark::at("create-given");
     Ok(id)

@@ -6,6 +6,7 @@ use crate::gateway::images;
 use crate::gateway::look::places;
 use crate::gateway::state::Gateway;
 use crate::policy::{self, MountAsk, Standing};
+use crate::protocol::amount::Bytes;
 use serde_json::Value;
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -27,6 +28,7 @@ async fn granted(gateway: &Gateway, container: &Owned, details: &Value) -> Resul
     Ok(Standing {
         image: images::of_container(gateway, details).await?,
         ports: published(details)?,
+        shm: details.pointer("/HostConfig/ShmSize").and_then(Value::as_u64).map(Bytes),
         mounts: stages
             .iter()
             .map(|stage| MountAsk {

@@ -14,7 +14,7 @@ use crate::gateway::routes::Word;
 use crate::gateway::state::Gateway;
 use crate::gateway::task::to_the_end;
 use crate::gateway::{audit, look, mark};
-use crate::policy::Limits;
+use crate::policy::Standing;
 use crate::protocol::report::Refusal;
 use axum::extract::{Query, State};
 use axum::http::StatusCode;
@@ -35,14 +35,14 @@ pub(in crate::gateway) async fn start(
         return Ok(StatusCode::NOT_MODIFIED);
     }
     // Here, where it ends with its caller.
-    let limits = may_start(&gateway, &peer, &container).await.inspect_err(|error| {
+    let standing = may_start(&gateway, &peer, &container).await.inspect_err(|error| {
         audit::refused(&peer, "start", container.id().as_str(), error);
     })?;
     // Held until there is an answer, or nobody who waits for one.
     let waiting = Arc::new(());
     let caller = Arc::downgrade(&waiting);
     to_the_end(async move {
-        let started = start_in_turn(&gateway, &peer, &container, limits, &caller).await;
+        let started = start_in_turn(&gateway, &peer, &container, &standing, &caller).await;
         if let Err(error) = &started {
             audit::refused(&peer, "start", container.id().as_str(), error);
         }
@@ -53,11 +53,11 @@ pub(in crate::gateway) async fn start(
 }
 
 /// What no other container that runs changes: the image, today's lists, the ports, the wall. Asked before any lock, as the
-/// first start of an image takes a moment longer. It ends with whoever waits for it: the caller, and the container.
-async fn may_start(gateway: &Arc<Gateway>, peer: &Peer, container: &Owned) -> Result<Limits, Error> {
-    let limits = gateway.limits(peer.account()?);
+/// first start of an image takes a moment longer. It ends with whoever waits for it: the caller, and the container. What
+/// was granted comes back: it is held against the lists of the moment of the start.
+async fn may_start(gateway: &Arc<Gateway>, peer: &Peer, container: &Owned) -> Result<Standing, Error> {
     let (standing, places) = standing(gateway, container).await?;
-    limits.still_allows(&container.used(), &standing)?;
+    gateway.limits(peer.account()?).still_allows(&container.used(), &standing)?;
     gateway.ports.ask_again(&gateway.engine, container).await?;
     tokio::select! {
         looked = look::through(gateway, container, &places) => looked?,
@@ -66,7 +66,7 @@ async fn may_start(gateway: &Arc<Gateway>, peer: &Peer, container: &Owned) -> Re
     if container.networked() {
         gateway.wall.stands()?;
     }
-    Ok(limits)
+    Ok(standing)
 }
 
 /// A start can take minutes, and who gave it up does not expect it afterwards.
@@ -81,11 +81,11 @@ async fn start_in_turn(
     gateway: &Gateway,
     peer: &Peer,
     container: &Owned,
-    limits: Limits,
+    standing: &Standing,
     caller: &Weak<()>,
 ) -> Result<StatusCode, Error> {
     let held = lock_and_turn(gateway, peer, container).await?;
-    start_now(gateway, peer, container, limits, held, caller).await
+    start_now(gateway, peer, container, standing, held, caller).await
 }
 
 /// Admitted again, staged again, then started: never with a stage that is missing.
@@ -93,7 +93,7 @@ async fn start_now(
     gateway: &Gateway,
     peer: &Peer,
     container: &Owned,
-    limits: Limits,
+    standing: &Standing,
     (_lock, turn): (OwnedMutexGuard<()>, Turn<'_>),
     caller: &Weak<()>,
 ) -> Result<StatusCode, Error> {
@@ -105,6 +105,9 @@ async fn start_now(
     if container.running() && gateway.engine.locked_runs(&container).await? {
         return Ok(StatusCode::NOT_MODIFIED);
     }
+    // Not those of before: the policy may have been reloaded while we waited.
+    let limits = gateway.limits(peer.account()?);
+    limits.still_allows(&container.used(), standing)?;
     limits.readmit(&used, &container.used())?;
     gateway.ports.ask_again(&gateway.engine, &container).await?;
     still_waits(caller)?;
@@ -159,9 +162,9 @@ pub(in crate::gateway) async fn restart(
         stop_in_engine(&gateway, Some(&peer), &container, seconds).await?;
         // Half of it is done: nobody gives it up.
         let waiting = Arc::new(());
-        let limits = may_start(&gateway, &peer, &container).await?;
+        let standing = may_start(&gateway, &peer, &container).await?;
         let held = lock_and_turn_however_long(&gateway, &peer, &container).await?;
-        start_now(&gateway, &peer, &container, limits, held, &Arc::downgrade(&waiting)).await?;
+        start_now(&gateway, &peer, &container, &standing, held, &Arc::downgrade(&waiting)).await?;
         Ok(StatusCode::NO_CONTENT)
     })
     .await

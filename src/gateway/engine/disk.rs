@@ -205,8 +205,13 @@ fn measured(size: &Value) -> Option<u64> {
     size.as_u64()
 }
 
+/// By its label; and by its name what has none, or it would count for nobody.
 fn owner(volume: &Value) -> Option<u32> {
-    volume.get("Labels")?.get(UID)?.as_str()?.parse().ok()
+    let label = volume.get("Labels").and_then(|labels| labels.get(UID)?.as_str());
+    match label {
+        Some(uid) => uid.parse().ok(),
+        None => volume.get("Name")?.as_str()?.strip_prefix("ie-")?.split('-').next()?.parse().ok(),
+    }
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@
 //! between two looks at it. So it is done in a container of an empty image that never runs, where each volume has a place
 //! of its own at the root and nothing else is.
 
+use super::label::GIVEN;
 use super::spec::{VolumeGrant, still_body};
 use super::{Body, ContainerId, Engine, EngineError, Grant, Target, read, wire};
 use crate::gateway::mark;
@@ -34,10 +35,10 @@ pub(super) fn unguessable() -> Result<String, EngineError> {
 }
 
 impl Engine {
-    /// Makes the container's owner the owner of the volumes it can write to.
+    /// Makes the container's owner the owner of the volumes it can write to; `made` is the engine's record of it.
     pub(in crate::gateway) async fn give_volumes(
         &self,
-        id: &ContainerId,
+        made: &Value,
         grant: &Grant,
     ) -> Result<(), EngineError> {
         let writable = |volume: &&VolumeGrant| volume.access == Access::ReadWrite;
@@ -46,10 +47,10 @@ impl Engine {
         if targets.is_empty() {
             return Ok(());
         }
-        let volumes = self.volumes_at(id, &targets).await?;
+        let volumes = volumes_at(made, &targets)?;
         let _not_tidied = self.giving.read().await;
         self.ensure_empty().await?;
-        let body = still_body(&format!("{}:{}", EMPTY.0, EMPTY.1), &volumes);
+        let body = still_body(&format!("{}:{}", EMPTY.0, EMPTY.1), grant.user_and_login(), &volumes);
         let holder = self.create_named(&format!("{PREFIX}{}", unguessable()?), &body).await?;
         mark::at("give-made");
         let mut given = Ok(());
@@ -60,27 +61,39 @@ impl Engine {
         }
         // Not with `v`: the volumes are somebody's.
         let removed = self.call(Method::DELETE, Target::new(format!("/containers/{holder}"))).await;
-        given.and(removed.map(drop))
+        match removed {
+            Err(error) if !error.is_not_found() && !error.is_conflict() => given.and(Err(error))?,
+            _ => given?,
+        }
+        // Whoever removes the container meanwhile removes its nameless volumes, which the holder makes anew.
+        match made.get("Id").and_then(Value::as_str).and_then(ContainerId::parse) {
+            Some(id) => self.still_there(&id).await,
+            None => Err(EngineError::Odd("a container without an id".to_owned())),
+        }
     }
 
-    /// The engine's names of the volumes at these places of a container, each with a new place of its own.
-    async fn volumes_at(
-        &self,
-        id: &ContainerId,
-        targets: &[&str],
-    ) -> Result<Vec<(String, String)>, EngineError> {
-        let details = self.get(Target::new(format!("/containers/{id}/json"))).await?;
-        let mounts = details.get("Mounts").and_then(Value::as_array);
-        let name = |target: &str| {
-            let text = |mount: &Value, key: &str| mount.get(key).and_then(Value::as_str).map(str::to_owned);
-            let at = |mount: &&Value| text(mount, "Destination").as_deref() == Some(target);
-            mounts.into_iter().flatten().find(at).and_then(|mount| text(mount, "Name"))
-        };
-        let placed = |(number, target): (usize, &&str)| {
-            let missing = || EngineError::Odd(format!("no volume at {target:?}"));
-            Ok((name(target).ok_or_else(missing)?, format!("/{number}")))
-        };
-        targets.iter().enumerate().map(placed).collect()
+    async fn still_there(&self, id: &ContainerId) -> Result<(), EngineError> {
+        match self.get(Target::new(format!("/containers/{id}/json"))).await {
+            Err(error) if error.is_not_found() => {
+                self.tidy_given().await?;
+                Err(error)
+            }
+            there => there.map(drop),
+        }
+    }
+
+    /// Removes what only a holder has made; what somebody has stays, whatever it bears.
+    async fn tidy_given(&self) -> Result<(), EngineError> {
+        let filters = serde_json::json!({ "label": [GIVEN], "dangling": ["true"] }).to_string();
+        let left = self.get(Target::new("/volumes").with("filters", &filters)).await?;
+        let names = left.get("Volumes").and_then(Value::as_array).into_iter().flatten();
+        for name in names.filter_map(|volume| volume.get("Name")?.as_str()) {
+            match self.call(Method::DELETE, Target::new(format!("/volumes/{name}"))).await {
+                Err(error) if !error.is_not_found() && !error.is_conflict() => return Err(error),
+                _ => {}
+            }
+        }
+        Ok(())
     }
 
     async fn give(&self, holder: &ContainerId, place: &str, owner: Owner) -> Result<(), EngineError> {
@@ -133,8 +146,23 @@ impl Engine {
                 _ => {}
             }
         }
-        Ok(())
+        self.tidy_given().await
     }
+}
+
+/// The engine's names of the volumes at these places of a container, each with a new place of its own.
+fn volumes_at(made: &Value, targets: &[&str]) -> Result<Vec<(String, String)>, EngineError> {
+    let mounts = made.get("Mounts").and_then(Value::as_array);
+    let name = |target: &str| {
+        let text = |mount: &Value, key: &str| mount.get(key).and_then(Value::as_str).map(str::to_owned);
+        let at = |mount: &&Value| text(mount, "Destination").as_deref() == Some(target);
+        mounts.into_iter().flatten().find(at).and_then(|mount| text(mount, "Name"))
+    };
+    let placed = |(number, target): (usize, &&str)| {
+        let missing = || EngineError::Odd(format!("no volume at {target:?}"));
+        Ok((name(target).ok_or_else(missing)?, format!("/{number}")))
+    };
+    targets.iter().enumerate().map(placed).collect()
 }
 
 /// No files, and no volume of its own. Its layers are known by what is in them, whoever made it.

@@ -16,6 +16,8 @@ pub(in crate::gateway) const PREFIX: &str = "io.ie-container.";
 /// The label an engine filter finds one user's containers by.
 pub(super) const UID: &str = "io.ie-container.uid";
 pub(super) const LOGIN: &str = "io.ie-container.login";
+/// On a volume that the engine made for a container in which volumes are given: nobody has it.
+pub(super) const GIVEN: &str = "io.ie-container.given";
 
 /// One staged directory, as it must be made again before each start.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

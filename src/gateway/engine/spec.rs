@@ -1,7 +1,7 @@
 //! The one place that writes bodies for the engine, out of what was granted.
 
-use super::label::{Labels, StageLabel};
-use super::{EngineError, ImageId, Owned, PREFIX, Space};
+use super::label::{GIVEN, LOGIN, Labels, StageLabel, UID};
+use super::{EngineError, ImageId, Owned, PREFIX, Space, short_volume};
 use crate::gateway::create::{ExecWish, LARGEST_FILE, Settings, Tmpfs, VISIBLE_DEVICES};
 use crate::gateway::peer::Peer;
 use crate::gateway::ports::PortClaim;
@@ -119,6 +119,16 @@ const TMPFS_SIZE: u64 = 64 << 20;
 impl Grant {
     pub(in crate::gateway) fn name(&self) -> &ContainerName {
         &self.name
+    }
+
+    /// Its user as labels say it.
+    pub(super) fn user_and_login(&self) -> (u32, &str) {
+        (self.uid, &self.login)
+    }
+
+    /// The image that was admitted.
+    pub(super) fn image_id(&self) -> &ImageId {
+        &self.image_id
     }
 
     pub(super) fn owner(&self) -> Owner {
@@ -299,7 +309,11 @@ impl Grant {
                 "Source": volume.engine_name.as_deref().unwrap_or_default(),
                 "Target": volume.target,
                 "ReadOnly": volume.access == Access::ReadOnly,
-                "VolumeOptions": { "NoCopy": true },
+                "VolumeOptions": {
+                    "NoCopy": true,
+                    // The engine makes what is missing: it is somebody's then, too.
+                    "Labels": volume.engine_name.as_ref().map(|_| whose(self.uid, &self.login)),
+                },
             })
         });
         staged
@@ -355,9 +369,22 @@ pub(in crate::gateway) fn exec_body(peer: &Peer, container: &Owned, wish: &ExecW
     })
 }
 
-/// The body of a container that is never started, with these volumes, each at a place of its own.
-pub(super) fn still_body(image: &str, volumes: &[(String, String)]) -> Value {
-    let mount = |(volume, target): &(String, String)| json!({ "Type": "volume", "Source": volume, "Target": target, "VolumeOptions": { "NoCopy": true } });
+/// The labels of what belongs to a user.
+fn whose(uid: u32, login: &str) -> Value {
+    json!({ UID: uid.to_string(), LOGIN: login })
+}
+
+/// The body of a container that is never started, with these volumes of a user's, each at a place of its own. One that is
+/// missing would be made: it would bear a label by which it is known and goes again.
+pub(super) fn still_body(image: &str, (uid, login): (u32, &str), volumes: &[(String, String)]) -> Value {
+    let labels = |volume: &str| match short_volume(uid, volume) {
+        Some(_) => whose(uid, login),
+        None => json!({ GIVEN: "" }),
+    };
+    let mount = |(volume, target): &(String, String)| {
+        let options = json!({ "NoCopy": true, "Labels": labels(volume) });
+        json!({ "Type": "volume", "Source": volume, "Target": target, "VolumeOptions": options })
+    };
     json!({
         "Image": image,
         "User": "65534:65534",

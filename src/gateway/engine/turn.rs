@@ -4,7 +4,7 @@ use super::label::UID;
 use super::owned::engine_name;
 use super::spec::Grant;
 use super::whose::LeftContainer;
-use super::{ContainerId, Containers, Engine, EngineError, Owned, Target, read};
+use super::{ContainerId, Containers, Engine, EngineError, ImageId, Owned, Target, read};
 use crate::gateway::peer::Peer;
 use crate::policy::Usage;
 use crate::protocol::name::ContainerName;
@@ -117,6 +117,18 @@ impl Turn<'_> {
     /// Makes what was granted.
     pub(in crate::gateway) async fn create(&self, grant: &Grant) -> Result<ContainerId, EngineError> {
         self.engine.create_named(&engine_name(self.uid, grant.name()), &grant.body()?).await
+    }
+
+    /// The engine's record of what was just made. It finds the image by its name once more: nothing, where that is another
+    /// one by now than the one that was admitted.
+    pub(in crate::gateway) async fn made(
+        &self,
+        id: &ContainerId,
+        grant: &Grant,
+    ) -> Result<Option<Value>, EngineError> {
+        let made = self.engine.get(Target::new(format!("/containers/{id}/json"))).await?;
+        let image = made.get("Image").and_then(Value::as_str).and_then(ImageId::parse);
+        Ok((image.as_ref() == Some(grant.image_id())).then_some(made))
     }
 
     /// Takes back what was just made, since something after it failed.

@@ -252,6 +252,7 @@ fn what_was_granted_is_asked_again_of_todays_lists() {
     let box_ = Used { name: "box".into(), cpus: Cpus(3 * Cpus::ONE), memory, pids: 700, ..Used::default() };
     let standing = Standing {
         image: ubuntu().image,
+        shm: Some("1g".parse().unwrap()),
         ports: vec![(40000, "127.0.0.1".parse().unwrap())],
         mounts: vec![MountAsk { source: "/data/x".into(), target: "/d".into(), access: Access::ReadWrite }],
     };
@@ -267,6 +268,7 @@ fn what_was_granted_is_asked_again_of_todays_lists() {
     assert!(asked("mounts = [{ source = '/data', mode = 'rw' }]").starts_with("ports.range: no port may be"));
     assert!(asked(&format!("{offers}\nmax = {{ memory = '1g' }}")).starts_with("max.memory: asked 2g"));
     assert!(asked(&format!("{offers}\nmax = {{ cpus = 2 }}")).starts_with("max.cpus: asked 3"));
+    assert!(asked(&format!("{offers}\nmax = {{ shm = '512m' }}")).starts_with("max.shm: asked 1g"));
     assert!(asked(&format!("{offers}\nmax = {{ pids = 699 }}")).starts_with("max.pids: asked 700"));
     let no =
         limits(&format!("[defaults]\nimages = ['alpine']\n{offers}"), &[]).still_allows(&box_, &standing);

@@ -32,7 +32,7 @@ pub(super) fn install(
     fs::set_permissions(&program, Permissions::from_mode(0o755)).map_err(|e| e.to_string())?;
     let (lib, run, uids) = (slot.lib(), slot.run(), slot.uids());
     let told = format!(
-        "runc = '{RUNC}'\nengine = '{engine}'\ninit = '{init}'\ndata = '{lib}/engine'\ncgroup = '/{name}'\n\
+        "runc = '{RUNC}'\nsocket = '{run}/docker.sock'\nengine = '{engine}'\ninit = '{init}'\ndata = '{lib}/engine'\ncgroup = '/{name}'\n\
          stages = '{run}/mountd/stage'\nfiles = ['{lib}/state', '{run}/faulty', '{lib}/bin/ie-copy']\nuids = '{first}-{last}'\n\
          hooks = ['{lib}/hooks/nvidia-container-runtime-hook']\n{remap}",
         engine = engine.display(),

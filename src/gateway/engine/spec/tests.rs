@@ -343,10 +343,15 @@ fn an_exec_is_the_owners_whatever_it_is() {
 
 #[test]
 fn what_is_never_started_could_do_nothing() {
-    let body = still_body("sha256:ab", &[("ie-1000-data".to_owned(), "/0".to_owned())]);
+    let nameless = "0f".repeat(32);
+    let volumes = [("ie-1000-data".to_owned(), "/0".to_owned()), (nameless.clone(), "/1".to_owned())];
+    let body = still_body("sha256:ab", (1000, "ann"), &volumes);
     assert_eq!((&body["Image"], &body["User"]), (&json!("sha256:ab"), &json!("65534:65534")));
     let host = &body["HostConfig"];
     assert_eq!((&host["NetworkMode"], &host["RestartPolicy"]["Name"]), (&json!("none"), &json!("no")));
-    let mount = json!({ "Type": "volume", "Source": "ie-1000-data", "Target": "/0", "VolumeOptions": { "NoCopy": true } });
-    assert_eq!(host["Mounts"], json!([mount]));
+    // The engine would make what is missing: it would be somebody's, or known as nobody's.
+    let mount = |source: &str, target: &str, labels: Value| json!({ "Type": "volume", "Source": source, "Target": target, "VolumeOptions": { "NoCopy": true, "Labels": labels } });
+    let anns = json!({ "io.ie-container.uid": "1000", "io.ie-container.login": "ann" });
+    let nobodys = json!({ "io.ie-container.given": "" });
+    assert_eq!(host["Mounts"], json!([mount("ie-1000-data", "/0", anns), mount(&nameless, "/1", nobodys)]));
 }
