@@ -39,6 +39,7 @@ mod size;
 mod source;
 mod standing;
 mod stopped;
+mod subordinate;
 mod table;
 mod things;
 mod total;

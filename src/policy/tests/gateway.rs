@@ -22,8 +22,14 @@ fn what_is_not_written_is_built_in() {
 fn containers_are_in_a_user_namespace_of_their_own_unless_the_admin_says_the_hosts() {
     let written = gateway("userns = 'host'\nremap_user = 'other.one'");
     assert_eq!((written.userns(), written.remap_user()), (Userns::Host, "other.one"));
-    for wrong in ["userns = 'Host'", "userns = ''", "userns = true", "remap_user = ''", "remap_user = 'a:0'"]
-    {
+    for wrong in [
+        "userns = 'Host'",
+        "userns = ''",
+        "userns = true",
+        "remap_user = ''",
+        "remap_user = 'a:0'",
+        "remap_user = '998'",
+    ] {
         assert_eq!(problems(&format!("[gateway]\nuids = '1-9'\n{wrong}")).len(), 1, "{wrong}");
     }
 }
