@@ -130,6 +130,11 @@ impl Policy {
         self.remap
     }
 
+    #[cfg(test)]
+    pub(crate) fn with_remap(self, remap: Option<Remap>) -> Self {
+        Self { remap, ..self }
+    }
+
     /// Whether this uid may connect: one of `gateway.uids`, and none that a container's process has on the host.
     pub fn admits(&self, uid: u32) -> bool {
         self.gateway.uids().contains(uid) && self.remap.is_none_or(|remap| remap.uids.inside(uid).is_none())

@@ -48,7 +48,8 @@ impl IdRange {
         self.first.saturating_add(self.count - 1)
     }
 
-    fn meets(self, first: u32, last: u32) -> bool {
+    /// Whether one of these is one of its ids.
+    pub fn meets(self, first: u32, last: u32) -> bool {
         self.first <= last && first <= self.last()
     }
 }
@@ -66,7 +67,7 @@ pub enum RemapError {
     #[error(transparent)]
     Untrusted(#[from] Untrusted),
     #[error(
-        "`gateway.userns` is \"remap\", and {file} has no line for {user}: add {user}:2000000000:{wanted}"
+        "`gateway.userns` is \"remap\", and {file} has no line for {user}: add {user}:2100000000:{wanted}"
     )]
     None { user: String, file: &'static str, wanted: u32 },
     #[error("{user} has {count} lines in {file}, it must have one")]
@@ -154,39 +155,39 @@ mod tests {
 
     #[test]
     fn the_one_line_of_the_engines_user_counts() {
-        let range = read("ann:100000:65536\n\n# x\nie-engine:2000000000:65536\nbob:165536:65536\n").unwrap();
-        assert_eq!((range.first(), range.count()), (2_000_000_000, 65536));
-        assert_eq!(range.inside(2_000_001_000), Some(1000));
-        assert_eq!((range.inside(1_999_999_999), range.inside(2_000_065_536)), (None, None));
+        let range = read("ann:100000:65536\n\n# x\nie-engine:2100000000:65536\nbob:165536:65536\n").unwrap();
+        assert_eq!((range.first(), range.count()), (2_100_000_000, 65536));
+        assert_eq!(range.inside(2_100_001_000), Some(1000));
+        assert_eq!((range.inside(2_099_999_999), range.inside(2_100_065_536)), (None, None));
         assert!(range.covers(0) && range.covers(65535) && !range.covers(65536));
         // Another's name that begins alike is another's.
-        assert!(read("ie-engine2:2000000000:65536").unwrap_err().contains("add ie-engine:2000000000:65536"));
+        assert!(read("ie-engine2:2000000000:65536").unwrap_err().contains("add ie-engine:2100000000:65536"));
     }
 
     #[test]
     fn a_range_that_is_anybody_elses_is_none() {
         for (text, told) in [
-            ("ie-engine:2000000000:65536\nie-engine:2100000000:65536", "has 2 lines"),
-            ("ie-engine:2000000000:65536\nann:2000065535:65536", "meets ann:2000065535:65536"),
-            ("ann:1999999000:1001\nie-engine:2000000000:65536", "meets ann"),
+            ("ie-engine:2100000000:65536\nie-engine:2200000000:65536", "has 2 lines"),
+            ("ie-engine:2100000000:65536\nann:2100065535:65536", "meets ann:2100065535:65536"),
+            ("ann:2099999000:1001\nie-engine:2100000000:65536", "meets ann"),
             ("ie-engine:0:4294967295", "no range"),
             ("ie-engine:1000:65536", "no range"),
             ("ie-engine:65535:65536", "no range"),
             ("ie-engine:4294901760:65536", "no range"),
-            ("ie-engine:2000000000:0", "no range"),
+            ("ie-engine:2100000000:0", "no range"),
             ("ie-engine:2147483000:65536", "no range"),
-            ("ie-engine:2000000000:59999", "make it ie-engine:2000000000:60000"),
+            ("ie-engine:2100000000:59999", "make it ie-engine:2100000000:60000"),
         ] {
             let why = read(text).unwrap_err();
             assert!(why.contains(told), "{text:?}: {why}");
         }
-        assert!(read("ann:2000065536:65536\nie-engine:2000000000:65536").is_ok());
+        assert!(read("ann:2100065536:65536\nie-engine:2100000000:65536").is_ok());
     }
 
     /// An engine adds the lines of its user's uid to those of the login.
     #[test]
     fn a_line_by_number_is_nobodys_own_only_where_that_is_known() {
-        let text = "ie-engine:2000000000:65536\n999:100000:65536\n";
+        let text = "ie-engine:2100000000:65536\n999:100000:65536\n";
         let by = |uid| {
             let owner = Owner { login: "ie-engine", uid };
             range(text, "/etc/subuid", owner, "1000-59999".parse().unwrap()).map_err(|e| e.to_string())
