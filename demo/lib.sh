@@ -55,10 +55,13 @@ docker() { /usr/bin/docker --host "unix://$engine" "$@"; }
 # A system user with ranges of subordinate ids above those that `useradd` hands out: whose the containers' ids are.
 make_engine_user() {
     local range=$first_id-$((first_id + 65535))
-    id "$engine_login" >/dev/null 2>&1 && return
-    record user "$engine_login"
-    useradd --system --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin "$engine_login"
-    usermod --add-subuids "$range" --add-subgids "$range" "$engine_login"
+    if ! id "$engine_login" >/dev/null 2>&1; then
+        record user "$engine_login"
+        useradd --system --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin "$engine_login"
+    fi
+    # Each for itself: whoever was interrupted may have made the account and one of the two.
+    grep -q "^$engine_login:" /etc/subuid || usermod --add-subuids "$range" "$engine_login"
+    grep -q "^$engine_login:" /etc/subgid || usermod --add-subgids "$range" "$engine_login"
 }
 
 # packaging/engine with the places of here, with control groups as they are without systemd, and with no more open files
