@@ -106,6 +106,7 @@ install:
 	install -D -m 0755 -t $(DESTDIR)$(PREFIX)/sbin target/release/ie-containerd target/release/ie-mountd
 	install -D -m 0755 -t $(DESTDIR)$(PREFIX)/libexec/ie-container target/ie-copy packaging/ie-wall
 	install -D -m 0755 target/ie-runc $(DESTDIR)$(PREFIX)/libexec/ie-container/engine/runc
+	ln -sf /usr/bin/containerd-shim-runc-v2 $(DESTDIR)$(PREFIX)/libexec/ie-container/engine/containerd-shim-runc-v2
 	install -D -m 0644 -t $(DESTDIR)$(PREFIX)/share/man/man1 target/man/*.1
 	install -D -m 0644 -t $(DESTDIR)$(PREFIX)/share/man/man8 target/man/*.8
 	install -D -m 0644 -t $(DESTDIR)$(PREFIX)/lib/sysusers.d packaging/sysusers.d/ie-container.conf
@@ -130,6 +131,7 @@ uninstall:
 	rm -f $(DESTDIR)$(PREFIX)/bin/ie-container $(DESTDIR)$(PREFIX)/sbin/ie-containerd $(DESTDIR)$(PREFIX)/sbin/ie-mountd
 	rm -f $(DESTDIR)$(PREFIX)/libexec/ie-container/ie-copy $(DESTDIR)$(PREFIX)/libexec/ie-container/ie-wall
 	rm -f $(DESTDIR)$(PREFIX)/libexec/ie-container/engine/runc
+	rm -f $(DESTDIR)$(PREFIX)/libexec/ie-container/engine/containerd-shim-runc-v2
 	rm -f $(DESTDIR)$(PREFIX)/share/man/man1/ie-container.1 $(DESTDIR)$(PREFIX)/share/man/man1/ie-container-*.1
 	rm -f $(DESTDIR)$(PREFIX)/share/man/man8/ie-containerd.8 $(DESTDIR)$(PREFIX)/share/man/man8/ie-mountd.8
 	rm -f $(DESTDIR)$(PREFIX)/lib/sysusers.d/ie-container.conf $(DESTDIR)$(PREFIX)/lib/tmpfiles.d/ie-container.conf

@@ -55,10 +55,13 @@ docker() { /usr/bin/docker --host "unix://$engine" "$@"; }
 # A system user with ranges of subordinate ids above those that `useradd` hands out: whose the containers' ids are.
 make_engine_user() {
     local range=$first_id-$((first_id + 65535))
-    id "$engine_login" >/dev/null 2>&1 && return
-    record user "$engine_login"
-    useradd --system --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin "$engine_login"
-    usermod --add-subuids "$range" --add-subgids "$range" "$engine_login"
+    if ! id "$engine_login" >/dev/null 2>&1; then
+        record user "$engine_login"
+        useradd --system --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin "$engine_login"
+    fi
+    # Each for itself: whoever was interrupted may have made the account and one of the two.
+    grep -q "^$engine_login:" /etc/subuid || usermod --add-subuids "$range" "$engine_login"
+    grep -q "^$engine_login:" /etc/subgid || usermod --add-subgids "$range" "$engine_login"
 }
 
 # packaging/engine with the places of here, with control groups as they are without systemd, and with no more open files
@@ -78,9 +81,11 @@ configure_engine() {
         >"$lib/containerd.toml"
 }
 
-# ie-runc where the engine finds it as runc, with the places of here.
+# ie-runc where the engine finds it as runc, with the places of here; beside it the one shim that containerd shall find.
 configure_runtime() {
-    install -d -m 0755 "$lib/runtime"
+    install -d -m 0755 "$lib/runtime" "$lib/containerd.own"
+    install -m 0755 -t "$lib/containerd.own" /usr/bin/containerd
+    ln -sf /usr/bin/containerd-shim-runc-v2 "$lib/runtime/containerd-shim-runc-v2"
     install -m 0755 "$root/target/ie-runc" "$lib/runtime/runc"
     sed -e "s|/var/lib/ie-engine/docker|$lib/engine|; s|ie-engine.slice|/$place|; s|\"ie-engine\"|\"$engine_login\"|" \
         -e "s|/run/ie-mountd|$run/mountd|; s|/var/lib/ie-container\"|$lib/state\"|; s|@PREFIX@.*ie-copy|$bin/ie-copy|" \
@@ -98,7 +103,7 @@ start_engine() {
     ip -netns "$place" link set lo up
     configure_engine
     configure_runtime
-    setsid env PATH="$lib/runtime:$PATH" containerd --config "$lib/containerd.toml" >>"$lib/log/containerd" 2>&1 </dev/null &
+    setsid env PATH="$lib/runtime" "$lib/containerd.own/containerd" --config "$lib/containerd.toml" >>"$lib/log/containerd" 2>&1 </dev/null &
     echo $! >"$run/containerd.pid"
     for _ in $(seq 300); do [ -S "$run/containerd/containerd.sock" ] && break; sleep 0.1; done
     # Not `ip netns exec`: that mounts a /sys of its own, in which the control groups are missing.
@@ -259,6 +264,6 @@ stop_engine() {
     [ -z "$found" ] || docker rm -fv $found >/dev/null 2>&1 || true
     kill "$pid"
     for _ in $(seq 300); do [ -d "/proc/$pid" ] || break; sleep 0.1; done
-    end containerd /usr/bin/containerd
+    end containerd "$lib/containerd.own/containerd"
     rmdir /sys/fs/cgroup/*/"$place" /sys/fs/cgroup/"$place" 2>/dev/null || true
 }

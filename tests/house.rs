@@ -230,3 +230,24 @@ fn each_wall_names_its_test() {
         assert!(held, "no test is named: {row}");
     }
 }
+
+/// An account that was made, and then its ranges were not, gets them the next time.
+#[test]
+fn the_demo_goes_on_where_it_was_interrupted() {
+    let told = |ranges: &str| {
+        let script = format!(
+            "place=p first_id=1000; . demo/lib.sh; id() {{ true; }}; usermod() {{ echo \"$1\"; }}
+             grep() {{ case {ranges} in *\"$3\"*) true ;; *) false ;; esac; }}; make_engine_user"
+        );
+        let output = std::process::Command::new("bash")
+            .args(["-euc", &script])
+            .current_dir(env!("CARGO_MANIFEST_DIR"))
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    assert_eq!(told("none"), "--add-subuids\n--add-subgids\n");
+    assert_eq!(told("/etc/subuid"), "--add-subgids\n");
+    assert_eq!(told("/etc/subuid/etc/subgid"), "");
+}

@@ -12,6 +12,10 @@ const RUNTIME: Check = Check::new(
     "default-runtime",
     "the gateway asks for runc by name, but whatever else is started here gets the default one, and with it perhaps GPUs",
 );
+const OTHERS: Check = Check::new(
+    "runtimes",
+    "whoever has the engine's socket can ask for any runtime it knows, and only ie-runc minds what it runs",
+);
 const WALL: Check =
     Check::new("ie-runc", "without it in front of runc, what runs is held by the gateway's own checks alone");
 const LIMITS: Check =
@@ -46,7 +50,15 @@ pub(super) fn examine(subject: &Subject, found: &mut Vec<Finding>) {
         }
     };
     found.push(ANSWERS.ok(format!("it answers on {socket}")));
-    found.extend([runtime(info), wall(info), limits(info), swap(info), cgroups(info), restore(info)]);
+    found.extend([
+        runtime(info),
+        others(info),
+        wall(info),
+        limits(info),
+        swap(info),
+        cgroups(info),
+        restore(info),
+    ]);
     found.extend([remap(subject, info), seccomp(info), graph(subject, info)]);
 }
 
@@ -70,6 +82,22 @@ fn runtime(info: &Value) -> Finding {
         "runc" => RUNTIME.ok("runc"),
         "" => RUNTIME.notice("the engine does not say", "docker info --format '{{.DefaultRuntime}}'"),
         other => RUNTIME.warning(other, "take \"default-runtime\" out of daemon.json and restart the engine"),
+    }
+}
+
+/// A name that leads to `runc` leads to whatever is called so first in the engine's search path.
+fn others(info: &Value) -> Finding {
+    let all = info.get("Runtimes").and_then(Value::as_object);
+    let path = |runtime: &Value| runtime.get("path").and_then(Value::as_str).unwrap_or_default().to_owned();
+    let named = all.into_iter().flatten().map(|(name, runtime)| (name, path(runtime)));
+    let others: Vec<_> =
+        named.filter(|(_, path)| path != "runc").map(|(name, path)| format!("{name} ({path})")).collect();
+    match others.is_empty() {
+        true => OTHERS.ok("none but those that find runc by its name"),
+        false => OTHERS.warning(
+            others.join(", "),
+            "take them out of \"runtimes\" in the engine's configuration: the gateway asks for runc alone",
+        ),
     }
 }
 
@@ -208,7 +236,7 @@ mod tests {
     fn says(key: &str, value: serde_json::Value, check: &str, expected: Severity) {
         let fake = Fake::new();
         let mut info = json!({
-            "DefaultRuntime": "runc", "Runtimes": {"runc": {}, "nvidia": {}}, "MemoryLimit": true, "PidsLimit": true,
+            "DefaultRuntime": "runc", "Runtimes": {"runc": {"path": "runc"}}, "MemoryLimit": true, "PidsLimit": true,
             "CpuCfsQuota": true, "SwapLimit": true, "CgroupVersion": "2", "LiveRestoreEnabled": true,
             "SecurityOptions": ["name=apparmor", "name=seccomp,profile=default", "name=userns"],
             "RuncCommit": {"ID": "v1.1.14-0-g2c9f560+ie-runc"},
@@ -227,6 +255,10 @@ mod tests {
         says("RuncCommit", json!(null), "ie-runc", Warning);
         says("DefaultRuntime", json!(""), "default-runtime", Notice);
         says("Runtimes", json!({"nvidia": {}}), "default-runtime", Warning);
+        for path in ["nvidia-container-runtime", "/usr/sbin/runc", ""] {
+            says("Runtimes", json!({"runc": {"path": "runc"}, "x": {"path": path}}), "runtimes", Warning);
+        }
+        says("Runtimes", json!({"runc": {"path": "/usr/sbin/runc"}}), "runtimes", Warning);
         says("MemoryLimit", json!(false), "limits", Warning);
         says("PidsLimit", json!(false), "limits", Warning);
         says("CpuCfsQuota", json!(null), "limits", Warning);

@@ -2,7 +2,7 @@
 
 use super::finding::{Finding, Severity};
 use super::{Engine, Host, Subject, examine};
-use crate::policy::Policy;
+use crate::policy::{IdRange, Policy, Remap};
 use serde_json::{Value, json};
 use std::cell::RefCell;
 use std::fs;
@@ -14,6 +14,7 @@ use tempfile::TempDir;
 pub(super) struct Fake {
     root: TempDir,
     policy: RefCell<String>,
+    remap: RefCell<Option<Remap>>,
     info: RefCell<Result<Value, String>>,
     version: RefCell<Result<Value, String>>,
 }
@@ -24,8 +25,13 @@ impl Fake {
         let root = tempfile::tempdir().unwrap();
         fs::set_permissions(root.path(), fs::Permissions::from_mode(0o755)).unwrap();
         let policy = "[gateway]\nuids = '1000-2000'\nhomes = ['/home']\n".to_owned();
-        let fake =
-            Self { root, policy: policy.into(), info: Ok(json!({})).into(), version: Ok(json!({})).into() };
+        let fake = Self {
+            root,
+            policy: policy.into(),
+            remap: None.into(),
+            info: Ok(json!({})).into(),
+            version: Ok(json!({})).into(),
+        };
         fake.dir("/home", 0o755);
         fake
     }
@@ -114,6 +120,12 @@ impl Fake {
         *self.policy.borrow_mut() = text.to_owned();
     }
 
+    /// The ids that containers have, as files that are not read here would say it.
+    pub(super) fn remap(&self, first: u32, count: u32) {
+        let range = IdRange::fake(first, count);
+        *self.remap.borrow_mut() = Some(Remap { uids: range, gids: range });
+    }
+
     pub(super) fn info(&self, info: Value) {
         *self.info.borrow_mut() = Ok(info);
     }
@@ -137,7 +149,8 @@ impl Fake {
         let subject = Subject {
             host: self.host(),
             policy_file: "/etc/ie-container/policy.toml".into(),
-            policy: Policy::parse("policy.toml", &self.policy.borrow()),
+            policy: Policy::parse("policy.toml", &self.policy.borrow())
+                .map(|policy| policy.with_remap(*self.remap.borrow())),
             engine: Engine {
                 socket: Path::new("/run/docker.sock").into(),
                 info: self.info.borrow().clone(),

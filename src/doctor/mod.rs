@@ -13,6 +13,7 @@ mod gpu;
 mod host;
 mod network;
 mod process;
+mod range;
 mod rules;
 mod shared;
 mod sockets;
@@ -63,5 +64,6 @@ pub fn examine(subject: &Subject) -> Vec<Finding> {
     network::examine(subject, &mut found);
     gpu::examine(subject, &mut found);
     shared::examine(subject, &mut found);
+    range::examine(subject, &mut found);
     found
 }

@@ -1,4 +1,4 @@
-//! What the kernel counts for each user, where an engine makes everybody's containers one user's.
+//! What the kernel counts for all containers together, where an engine makes their namespaces root's.
 
 use super::Subject;
 use super::finding::{Check, Finding};
@@ -8,19 +8,23 @@ use std::path::{Path, PathBuf};
 
 const LIMITS: Check = Check::new(
     "shared-limits",
-    "an engine that maps users makes all containers one user's to the kernel, and one of them can take what all need",
+    "an engine that maps users has the kernel count for all containers together, and one of them can take what all need",
 );
+/// What is counted for each user where the engine does not map them; the others are one for the whole machine.
+const BY_USER: [&str; 2] = ["fs.inotify.", "kernel.keys."];
 /// What is installed: the numbers stand there, each with its reason.
 const WANTED: &str = include_str!("../../packaging/sysctl.d/ie-container.conf");
 
 pub(super) fn examine(subject: &Subject, found: &mut Vec<Finding>) {
-    let low = low(&subject.host);
-    found.push(match maps_users(subject) {
+    let maps = maps_users(subject);
+    let mut low = low(&subject.host);
+    low.retain(|low| maps != Some(false) || !BY_USER.iter().any(|part| low.name.starts_with(part)));
+    found.push(match maps {
+        _ if !low.is_empty() && maps.is_some() => LIMITS.warning(seen(&low), todo(&low)),
         Some(false) => LIMITS.ok("each user's containers are the user's own to the kernel"),
         _ if low.is_empty() => LIMITS.ok("as high as they should be"),
         // An engine that is down has not said.
-        None => LIMITS.notice(seen(&low), todo(&low)),
-        Some(true) => LIMITS.warning(seen(&low), todo(&low)),
+        _ => LIMITS.notice(seen(&low), todo(&low)),
     });
 }
 
@@ -46,10 +50,7 @@ fn low(host: &Host) -> Vec<Low<'static>> {
         let is = host.text(file(name))?.trim().parse().ok()?;
         Some(Low { name, wanted, is })
     });
-    // No pages of pipes means that there is no limit.
-    settings
-        .filter(|low| low.is < low.wanted && (low.is, low.name) != (0, "fs.pipe-user-pages-soft"))
-        .collect()
+    settings.filter(|low| low.is < low.wanted).collect()
 }
 
 fn file(name: &str) -> PathBuf {
@@ -81,21 +82,23 @@ mod tests {
         fake.file("/proc/sys/kernel/keys/maxkeys", "200\n");
         fake.file("/proc/sys/kernel/keys/maxbytes", "2000000\n");
         fake.file("/proc/sys/fs/inotify/max_user_instances", "128\n");
-        fake.file("/proc/sys/fs/pipe-user-pages-soft", "0\n");
         let all = fake.all("shared-limits");
         let [finding] = &all[..] else { panic!("{all:?}") };
         assert_eq!(
             (finding.severity, finding.seen.as_str(), finding.todo.as_str()),
             (
                 Warning,
-                "fs.inotify.max_user_instances = 128, and 8192 are needed; \
+                "fs.inotify.max_user_instances = 128, and 2147483647 are needed; \
                  kernel.keys.maxkeys = 200, and 20000 are needed",
-                "sysctl -w fs.inotify.max_user_instances=8192 kernel.keys.maxkeys=20000; \
+                "sysctl -w fs.inotify.max_user_instances=2147483647 kernel.keys.maxkeys=20000; \
                  the file sysctl.d/ie-container.conf keeps it so"
             )
         );
         fake.info(json!({ "SecurityOptions": ["name=seccomp,profile=default"] }));
         assert_eq!(fake.found("shared-limits").0, Ok);
+        fake.file("/proc/sys/kernel/pty/max", "4096\n");
+        let seen = "kernel.pty.max = 4096, and 1048576 are needed".to_owned();
+        assert_eq!(fake.found("shared-limits"), (Warning, seen));
         fake.engine_is_down();
         assert_eq!(fake.found("shared-limits").0, Notice);
     }

@@ -105,7 +105,8 @@ fn userns(node: &Node<'_, '_>) -> Option<Userns> {
 fn login(node: &Node<'_, '_>) -> Option<String> {
     let plain = |c: char| c.is_ascii_alphanumeric() || "_-.".contains(c);
     let name = node.text()?;
-    match !name.is_empty() && name.chars().all(plain) {
+    // Nor for a uid.
+    match name.chars().all(plain) && !name.chars().all(|c| c.is_ascii_digit()) {
         true => Some(name.to_owned()),
         false => node.wrong("must be the name of a user"),
     }

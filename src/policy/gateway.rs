@@ -102,11 +102,11 @@ pub struct UidRange {
 const NEVER: [u32; 3] = [0, 65534, u32::MAX];
 
 impl UidRange {
-    pub(super) fn first(self) -> u32 {
+    pub fn first(self) -> u32 {
         self.first
     }
 
-    pub(super) fn last(self) -> u32 {
+    pub fn last(self) -> u32 {
         self.last
     }
 

@@ -39,6 +39,7 @@ mod size;
 mod source;
 mod standing;
 mod stopped;
+mod subordinate;
 mod table;
 mod things;
 mod total;
@@ -127,6 +128,11 @@ impl Policy {
     /// The ids that containers have on the host; nothing where they are in the host's user namespace.
     pub fn remap(&self) -> Option<Remap> {
         self.remap
+    }
+
+    #[cfg(test)]
+    pub(crate) fn with_remap(self, remap: Option<Remap>) -> Self {
+        Self { remap, ..self }
     }
 
     /// Whether this uid may connect: one of `gateway.uids`, and none that a container's process has on the host.

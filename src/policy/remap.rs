@@ -1,12 +1,15 @@
 //! The ids that a remapped engine's containers have on the host: its user's ranges in /etc/subuid and /etc/subgid.
 
 use super::gateway::{Gateway, UidRange, Userns};
+use super::subordinate::{Line, OddLine, Owner, lines};
 use super::trusted::{Untrusted, open_trusted};
 use crate::protocol::stage::Shift;
 use std::path::Path;
 
 /// Below are the host's own accounts, and the kernel's stand-in for an id without a mapping.
 const LOWEST: u32 = 65536;
+/// Beyond are ids that are negative numbers to some programs.
+const HIGHEST: u32 = 2_147_483_647;
 
 /// Ids of the host's that follow each other; the first is root's inside.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,7 +48,8 @@ impl IdRange {
         self.first.saturating_add(self.count - 1)
     }
 
-    fn meets(self, first: u32, last: u32) -> bool {
+    /// Whether one of these is one of its ids.
+    pub fn meets(self, first: u32, last: u32) -> bool {
         self.first <= last && first <= self.last()
     }
 }
@@ -63,13 +67,17 @@ pub enum RemapError {
     #[error(transparent)]
     Untrusted(#[from] Untrusted),
     #[error(
-        "`gateway.userns` is \"remap\", and {file} has no line for {user}: add {user}:2000000000:{wanted}"
+        "`gateway.userns` is \"remap\", and {file} has no line for {user}: add {user}:2100000000:{wanted}"
     )]
     None { user: String, file: &'static str, wanted: u32 },
     #[error("{user} has {count} lines in {file}, it must have one")]
     Several { user: String, file: &'static str, count: usize },
-    #[error("{line} in {file} is no range of ids from {LOWEST} to 4294967294")]
-    Odd { line: String, file: &'static str },
+    #[error(transparent)]
+    Odd(#[from] OddLine),
+    #[error("{line} in {file} is no range of ids from {LOWEST} to {HIGHEST}")]
+    Outside { line: String, file: &'static str },
+    #[error("{line} in {file} is by number, and may be {user}'s own: name its owner by login")]
+    Number { line: String, file: &'static str, user: String },
     #[error("{line} in {file} meets {other}: whoever has both ids could act as another's container")]
     Meets { line: String, other: String, file: &'static str },
     #[error("{line} in {file} meets `gateway.uids` ({uids}): a container's process would pass for a user")]
@@ -93,43 +101,38 @@ impl Remap {
 
     /// The ranges of this user, in which all of these uids must have a place.
     pub fn of_user(user: &str, uids: UidRange) -> Result<Self, RemapError> {
+        let owner = Owner::of(user);
         let read = |file: &'static str| -> Result<IdRange, RemapError> {
-            range(&open_trusted(Path::new(file))?, file, user, uids)
+            range(&open_trusted(Path::new(file))?, file, owner, uids)
         };
         Ok(Self { uids: read("/etc/subuid")?, gids: read("/etc/subgid")? })
     }
 }
 
-/// `NAME:FIRST:COUNT`, as far as it can be read; the system's own tools pass over what else is there.
-fn line(text: &str) -> Option<(&str, u32, u32)> {
-    let mut fields = text.trim().split(':');
-    let line = (fields.next()?, fields.next()?.parse().ok()?, fields.next()?.parse().ok()?);
-    fields.next().is_none().then_some(line)
-}
-
 /// The one range of this user: above the host's accounts, nobody else's, none of the users' own, and long enough for them.
-fn range(text: &str, file: &'static str, user: &str, uids: UidRange) -> Result<IdRange, RemapError> {
-    let (own, others): (Vec<&str>, Vec<&str>) =
-        text.lines().partition(|text| text.split(':').next() == Some(user));
+fn range(text: &str, file: &'static str, owner: Owner<'_>, uids: UidRange) -> Result<IdRange, RemapError> {
+    let user = owner.login;
+    let (own, others): (Vec<Line<'_>>, Vec<Line<'_>>) =
+        lines(text, file)?.into_iter().partition(|line| line.owner == user);
     let wanted = uids.last().saturating_add(1);
-    let shown = match own.as_slice() {
+    let line = match own.as_slice() {
         [] => return Err(RemapError::None { user: user.to_owned(), file, wanted: wanted.max(LOWEST) }),
-        [shown] => (*shown).to_owned(),
+        [line] => line,
         several => return Err(RemapError::Several { user: user.to_owned(), file, count: several.len() }),
     };
-    let plain = |(_, first, count): &(&str, u32, u32)| {
-        *first >= LOWEST && *count > 0 && first.checked_add(*count).is_some_and(|end| end < u32::MAX)
-    };
-    let Some((_, first, count)) = line(&shown).filter(plain) else {
-        return Err(RemapError::Odd { line: shown, file });
-    };
+    let shown = line.shown.to_owned();
+    let Line { first, count, .. } = *line;
+    if first < LOWEST || count == 0 || first.checked_add(count - 1).is_none_or(|last| last > HIGHEST) {
+        return Err(RemapError::Outside { line: shown, file });
+    }
     let range = IdRange { first, count };
-    let meeting = |other: &&&str| {
-        line(other)
-            .is_some_and(|(_, first, count)| count > 0 && range.meets(first, first.saturating_add(count - 1)))
-    };
-    if let Some(other) = others.iter().find(meeting) {
-        return Err(RemapError::Meets { line: shown, other: (*other).to_owned(), file });
+    if let Some(other) = others.iter().find(|other| owner.may_have(other)) {
+        return Err(RemapError::Number { line: other.shown.to_owned(), file, user: user.to_owned() });
+    }
+    if let Some(other) =
+        others.iter().find(|other| other.last().is_some_and(|last| range.meets(other.first, last)))
+    {
+        return Err(RemapError::Meets { line: shown, other: other.shown.to_owned(), file });
     }
     if range.meets(uids.first(), uids.last()) {
         return Err(RemapError::MeetsUsers { line: shown, uids, file });
@@ -146,46 +149,61 @@ mod tests {
     use super::*;
 
     fn read(text: &str) -> Result<IdRange, String> {
-        range(text, "/etc/subuid", "ie-engine", "1000-59999".parse().unwrap()).map_err(|e| e.to_string())
+        let owner = Owner { login: "ie-engine", uid: Some(998) };
+        range(text, "/etc/subuid", owner, "1000-59999".parse().unwrap()).map_err(|e| e.to_string())
     }
 
     #[test]
     fn the_one_line_of_the_engines_user_counts() {
-        let range = read("ann:100000:65536\n\n# x\nie-engine:2000000000:65536\nbob:165536:65536\n").unwrap();
-        assert_eq!((range.first(), range.count()), (2_000_000_000, 65536));
-        assert_eq!(range.inside(2_000_001_000), Some(1000));
-        assert_eq!((range.inside(1_999_999_999), range.inside(2_000_065_536)), (None, None));
+        let range = read("ann:100000:65536\n\n# x\nie-engine:2100000000:65536\nbob:165536:65536\n").unwrap();
+        assert_eq!((range.first(), range.count()), (2_100_000_000, 65536));
+        assert_eq!(range.inside(2_100_001_000), Some(1000));
+        assert_eq!((range.inside(2_099_999_999), range.inside(2_100_065_536)), (None, None));
         assert!(range.covers(0) && range.covers(65535) && !range.covers(65536));
         // Another's name that begins alike is another's.
-        assert!(read("ie-engine2:2000000000:65536").unwrap_err().contains("add ie-engine:2000000000:65536"));
+        assert!(read("ie-engine2:2000000000:65536").unwrap_err().contains("add ie-engine:2100000000:65536"));
     }
 
     #[test]
     fn a_range_that_is_anybody_elses_is_none() {
         for (text, told) in [
-            ("ie-engine:2000000000:65536\nie-engine:2100000000:65536", "has 2 lines"),
-            ("ie-engine:2000000000:65536\nann:2000065535:65536", "meets ann:2000065535:65536"),
-            ("ann:1999999000:1001\nie-engine:2000000000:65536", "meets ann"),
+            ("ie-engine:2100000000:65536\nie-engine:2200000000:65536", "has 2 lines"),
+            ("ie-engine:2100000000:65536\nann:2100065535:65536", "meets ann:2100065535:65536"),
+            ("ann:2099999000:1001\nie-engine:2100000000:65536", "meets ann"),
             ("ie-engine:0:4294967295", "no range"),
             ("ie-engine:1000:65536", "no range"),
             ("ie-engine:65535:65536", "no range"),
             ("ie-engine:4294901760:65536", "no range"),
-            ("ie-engine:2000000000:0", "no range"),
-            ("ie-engine:2000000000:x", "no range"),
-            ("ie-engine:2000000000:65536:1", "no range"),
-            ("ie-engine:2000000000:59999", "make it ie-engine:2000000000:60000"),
+            ("ie-engine:2100000000:0", "no range"),
+            ("ie-engine:2147483000:65536", "no range"),
+            ("ie-engine:2100000000:59999", "make it ie-engine:2100000000:60000"),
         ] {
             let why = read(text).unwrap_err();
             assert!(why.contains(told), "{text:?}: {why}");
         }
-        assert!(read("ann:2000065536:65536\nie-engine:2000000000:65536").is_ok());
+        assert!(read("ann:2100065536:65536\nie-engine:2100000000:65536").is_ok());
+    }
+
+    /// An engine adds the lines of its user's uid to those of the login.
+    #[test]
+    fn a_line_by_number_is_nobodys_own_only_where_that_is_known() {
+        let text = "ie-engine:2100000000:65536\n999:100000:65536\n";
+        let by = |uid| {
+            let owner = Owner { login: "ie-engine", uid };
+            range(text, "/etc/subuid", owner, "1000-59999".parse().unwrap()).map_err(|e| e.to_string())
+        };
+        assert!(by(Some(998)).is_ok());
+        for uid in [Some(999), None] {
+            assert!(by(uid).unwrap_err().contains("999:100000:65536 in /etc/subuid is by number"), "{uid:?}");
+        }
     }
 
     #[test]
     fn no_process_of_a_container_passes_for_a_user() {
         let uids: UidRange = "1000-2000000000".parse().unwrap();
-        let told = |text: &str| range(text, "/etc/subuid", "e", uids).unwrap_err().to_string();
-        assert!(told("e:2000000000:2000000001").contains("meets `gateway.uids`"));
-        assert!(told("e:2000000001:2000000000").contains("too short"));
+        let owner = Owner { login: "e", uid: None };
+        let told = |text: &str| range(text, "/etc/subuid", owner, uids).unwrap_err().to_string();
+        assert!(told("e:2000000000:65536").contains("meets `gateway.uids`"));
+        assert!(told("e:2000000001:65536").contains("too short"));
     }
 }

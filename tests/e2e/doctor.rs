@@ -45,6 +45,9 @@ fn what_it_sees_is_what_is_there() {
     assert_eq!(said(&found, "engine"), format!("ok: it answers on {}", world.engine.socket().display()));
     assert_eq!(said(&found, "live-restore"), "ok: on");
     assert_eq!(said(&found, "default-runtime"), "ok: runc");
+    assert_eq!(said(&found, "runtimes"), "warning: bare (/usr/sbin/runc)");
+    assert_eq!(said(&found, "range-accounts").split(':').next(), Some("ok"));
+    assert_eq!(said(&found, "range-services").split(':').next(), Some("ok"));
     let policy = world.policy_file().display().to_string();
     assert_eq!(said(&found, "policy-file"), format!("ok: {policy} is whole and root's alone"));
     // What the kernel counts by user is shared where the engine maps users, and is nobody's worry where it does not.

@@ -22,7 +22,7 @@ impl Engine {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let (count, pid) = (COUNT.fetch_add(1, Ordering::Relaxed), std::process::id());
         let user = format!("iem{pid}x{count}");
-        let first = 1_500_000_000 + pid % 500 * 1_000_000 + count * 2 * IDS;
+        let first = 2_030_000_000 + pid % 130 * 8 * IDS + count * 2 * IDS;
         let engine = Self { user, shift: Shift { uid: first, gid: first + IDS } };
         account(&["useradd", "--system", "--no-create-home", &engine.user]);
         let range = |first: u32| format!("{first}-{}", first + IDS - 1);

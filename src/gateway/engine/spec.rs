@@ -113,6 +113,10 @@ pub(in crate::gateway) struct Files {
 /// The most one container's log holds on disk: `LOG_FILES` files of this many bytes.
 const LOG_SIZE: &str = "10m";
 const LOG_FILES: &str = "3";
+/// Bytes of a container's message queues: two as large as they are when nothing is said of it.
+const QUEUES: i64 = 204_800;
+/// Signals that wait in a container, timers among them.
+const SIGNALS: i64 = 1024;
 /// A tmpfs without a size would be half of the host's memory in name; its pages count as the container's memory.
 const TMPFS_SIZE: u64 = 64 << 20;
 
@@ -271,10 +275,12 @@ impl Grant {
     }
 
     /// Core dumps of a container would land where the host puts its own: none, unless asked for. Open files are
-    /// the engine's own limit, which a container cannot raise.
+    /// the engine's own limit, which a container cannot raise. Signals that wait and message queues the kernel counts for
+    /// all containers of a remapped engine together, and for root: each has a part.
     fn ulimits(&self) -> Value {
         let asked = &self.settings.ulimits;
-        let own = [("core", 0), ("fsize", LARGEST_FILE)];
+        let shared = [("msgqueue", QUEUES), ("sigpending", SIGNALS)];
+        let own = [("core", 0), ("fsize", LARGEST_FILE)].into_iter().chain(shared).collect::<Vec<_>>();
         let own = own.iter().filter(|(name, _)| !asked.iter().any(|ulimit| ulimit.name == *name));
         let own = own.map(|(name, most)| json!({ "Name": name, "Soft": most, "Hard": most }));
         Value::Array(own.chain(asked.iter().map(|ulimit| json!(ulimit))).collect())

@@ -22,8 +22,14 @@ fn what_is_not_written_is_built_in() {
 fn containers_are_in_a_user_namespace_of_their_own_unless_the_admin_says_the_hosts() {
     let written = gateway("userns = 'host'\nremap_user = 'other.one'");
     assert_eq!((written.userns(), written.remap_user()), (Userns::Host, "other.one"));
-    for wrong in ["userns = 'Host'", "userns = ''", "userns = true", "remap_user = ''", "remap_user = 'a:0'"]
-    {
+    for wrong in [
+        "userns = 'Host'",
+        "userns = ''",
+        "userns = true",
+        "remap_user = ''",
+        "remap_user = 'a:0'",
+        "remap_user = '998'",
+    ] {
         assert_eq!(problems(&format!("[gateway]\nuids = '1-9'\n{wrong}")).len(), 1, "{wrong}");
     }
 }
@@ -33,7 +39,7 @@ fn containers_are_in_a_user_namespace_of_their_own_unless_the_admin_says_the_hos
 fn nobody_of_the_engines_range_is_admitted() {
     let policy = Policy::parse("p.toml", "[gateway]\nuids = '1000-2000000000'").unwrap();
     let range = IdRange::fake(1_000_000_000, 100_000);
-    let policy = Policy { remap: Some(Remap { uids: range, gids: range }), ..policy };
+    let policy = policy.with_remap(Some(Remap { uids: range, gids: range }));
     for (uid, admitted) in [
         (1000, true),
         (999_999_999, true),

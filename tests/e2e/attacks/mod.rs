@@ -1,6 +1,7 @@
 //! Attacks, each shown to succeed on the bare engine, as a member of group docker would use it, and to fail through the
 //! gateway. What an attack was worth is judged on the host, by an ordinary user who runs and opens what it left.
 
+pub(crate) mod around;
 pub(crate) mod callers;
 pub(crate) mod devices;
 mod ground;
@@ -21,6 +22,7 @@ pub(crate) fn tests() -> Vec<Vec<libtest_mimic::Trial>> {
         planted::tests(),
         devices::tests(),
         runtime::tests(),
+        around::tests(),
         layers::tests(),
         links::tests(),
         swaps::tests(),

@@ -2,8 +2,9 @@
 
 pub(crate) mod names;
 pub(crate) mod press;
+pub(crate) mod shared;
 
 /// All of them.
 pub(crate) fn tests() -> Vec<Vec<libtest_mimic::Trial>> {
-    vec![names::tests(), press::tests()]
+    vec![names::tests(), press::tests(), shared::tests()]
 }

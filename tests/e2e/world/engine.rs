@@ -60,6 +60,8 @@ impl Engine {
             &engine.program("docker-init"),
             engine.remap.as_deref(),
         )?;
+        let [containerd, shim] = ["containerd", "containerd-shim-runc-v2"].map(|name| engine.program(name));
+        runtime::install_containerd(slot, &engine.runtime, &containerd, &shim)?;
         config["runtimes"] = json!({ runtime::BARE: { "path": runtime::RUNC } });
         fs::write(engine.config(), config.to_string()).map_err(|e| e.to_string())?;
         engine.turn_wall("up")?;

@@ -6,6 +6,7 @@ use super::programs::owned_dir;
 use super::slot::Slot;
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -13,6 +14,20 @@ use std::process::Command;
 pub(super) const RUNC: &str = "/usr/sbin/runc";
 /// The name by which the control arms of attacks reach it: containers of root's that nothing stands in front of.
 pub(super) const BARE: &str = "bare";
+
+/// What containerd finds when it looks for a shim: runc's, in a directory without any other, and nothing beside itself.
+pub(super) fn install_containerd(slot: &Slot, dir: &Path, program: &Path, shim: &Path) -> Result<(), String> {
+    let own = slot.lib().join("containerd");
+    owned_dir(&own, 0, 0o755)?;
+    let failed = |e: std::io::Error| format!("{}: {e}", program.display());
+    fs::copy(program, own.join("containerd")).map_err(failed)?;
+    symlink(shim, dir.join("containerd-shim-runc-v2")).map_err(failed)?;
+    // The engine starts it by this name, with a search path of the engine's.
+    let starts = dir.join("containerd");
+    let text = format!("#!/bin/sh\nPATH={} exec {}/containerd \"$@\"\n", dir.display(), own.display());
+    fs::write(&starts, text).map_err(failed)?;
+    fs::set_permissions(&starts, Permissions::from_mode(0o755)).map_err(failed)
+}
 
 /// Puts it into a directory of its own with what it is told of this engine.
 pub(super) fn install(
@@ -49,7 +64,28 @@ pub(super) fn install(
     Ok(dir)
 }
 
+/// The real runc in ie-runc's place, until it is dropped.
+pub(crate) struct Bare {
+    program: PathBuf,
+    aside: PathBuf,
+}
+
+impl Drop for Bare {
+    fn drop(&mut self) {
+        fs::rename(&self.aside, &self.program).unwrap();
+    }
+}
+
 impl World {
+    /// For control arms that cannot name another runtime; no other test may run meanwhile.
+    pub(crate) fn without_ie_runc(&self) -> Bare {
+        let program = self.slot.lib().join("runtime/runc");
+        let aside = program.with_extension("aside");
+        fs::rename(&program, &aside).unwrap();
+        symlink(RUNC, &program).unwrap();
+        Bare { program, aside }
+    }
+
     /// A command of root's as the gateway's user runs it: nobody in particular, but with the engine's socket.
     pub(crate) fn as_gateway(&self, command: &Command) -> Command {
         let uid = self.gateway_uid;
@@ -73,13 +109,5 @@ impl World {
     pub(crate) fn docker_as_gateway(&self, words: &[&str]) -> Output {
         let mut command = self.as_gateway(&self.engine.docker(words));
         run_to_end(&mut command, format!("gateway$ docker {}", words.join(" ")), b"")
-    }
-
-    /// The other names by which this engine runs a container with runc, as options of its client.
-    pub(crate) fn names_of_runc(&self) -> Vec<&'static str> {
-        let newer = self.engine.reads_cdi();
-        let names =
-            [("--runtime=io.containerd.runc.v2", true), ("--runtime=io.containerd.runtime.v1.linux", !newer)];
-        names.into_iter().filter(|(_, served)| *served).map(|(name, _)| name).collect()
     }
 }

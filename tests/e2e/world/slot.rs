@@ -14,7 +14,7 @@ const SLOTS: u32 = 32;
 /// The first uid of the first slot, and how many each slot has. Above what `useradd` gives to anyone by itself.
 const FIRST_UID: u32 = 70_000;
 const UIDS: u32 = 600;
-const FIRST_SUBORDINATE: u32 = 1_000_000_000;
+const FIRST_SUBORDINATE: u32 = 2_020_000_000;
 const SUBORDINATES: u32 = 100_000;
 
 /// A claimed slot; dropping it takes away everything that bears its number.

@@ -104,7 +104,12 @@ fn who_asks_for_nothing_gets_this_and_no_more() {
         "NanoCpus": 2_000_000_000,
         "PidsLimit": 512,
         "ShmSize": 1 << 30,
-        "Ulimits": [{ "Name": "core", "Soft": 0, "Hard": 0 }, { "Name": "fsize", "Soft": 1u64 << 40, "Hard": 1u64 << 40 }],
+        "Ulimits": [
+            { "Name": "core", "Soft": 0, "Hard": 0 },
+            { "Name": "fsize", "Soft": 1u64 << 40, "Hard": 1u64 << 40 },
+            { "Name": "msgqueue", "Soft": 204_800, "Hard": 204_800 },
+            { "Name": "sigpending", "Soft": 1024, "Hard": 1024 },
+        ],
         "LogConfig": { "Type": "json-file", "Config": { "max-size": "10m", "max-file": "3" } },
         "PortBindings": {},
         "Mounts": files(),
@@ -221,7 +226,12 @@ fn who_asks_for_all_there_is_gets_this() {
         "NanoCpus": 500_000_000,
         "PidsLimit": 10,
         "ShmSize": 1 << 20,
-        "Ulimits": [{ "Name": "fsize", "Soft": 1u64 << 40, "Hard": 1u64 << 40 }, { "Name": "core", "Soft": 1, "Hard": 2 }],
+        "Ulimits": [
+            { "Name": "fsize", "Soft": 1u64 << 40, "Hard": 1u64 << 40 },
+            { "Name": "msgqueue", "Soft": 204_800, "Hard": 204_800 },
+            { "Name": "sigpending", "Soft": 1024, "Hard": 1024 },
+            { "Name": "core", "Soft": 1, "Hard": 2 },
+        ],
         "LogConfig": { "Type": "json-file", "Config": { "max-size": "10m", "max-file": "3" } },
         "PortBindings": { "80/tcp": [binding("40080"), binding("40081")], "53/udp": [binding("40053")] },
         "Mounts": mounts,
@@ -298,7 +308,7 @@ fn the_working_directory_is_the_home_where_there_is_one() {
         serde_json::from_value(json!([{ "Name": "nofile", "Soft": 1, "Hard": 2 }])).unwrap();
     let ulimits = &grant.body().unwrap()["HostConfig"]["Ulimits"];
     let names: Vec<_> = ulimits.as_array().unwrap().iter().map(|one| one["Name"].as_str().unwrap()).collect();
-    assert_eq!(names, ["core", "fsize", "nofile"]);
+    assert_eq!(names, ["core", "fsize", "msgqueue", "sigpending", "nofile"]);
 }
 
 #[test]
