@@ -88,7 +88,7 @@ configure_runtime() {
     ln -sf /usr/bin/containerd-shim-runc-v2 "$lib/runtime/containerd-shim-runc-v2"
     install -m 0755 "$root/target/ie-runc" "$lib/runtime/runc"
     sed -e "s|/var/lib/ie-engine/docker|$lib/engine|; s|ie-engine.slice|/$place|; s|\"ie-engine\"|\"$engine_login\"|" \
-        -e "s|/run/ie-mountd|$run/mountd|; s|/var/lib/ie-container\"|$lib/state\"|; s|@PREFIX@.*ie-copy|$bin/ie-copy|" \
+        -e "s|/run/ie-engine/docker.sock|$engine|; s|/run/ie-mountd|$run/mountd|; s|/var/lib/ie-container\"|$lib/state\"|; s|@PREFIX@.*ie-copy|$bin/ie-copy|" \
         "$root/packaging/engine/runtime.toml" >"$lib/runtime/runtime.toml"
 }
 
