@@ -14,7 +14,7 @@ const ACCOUNTS: Check = Check::new(
 const SERVICES: Check =
     Check::new("range-services", "who else hands out ids may hand out those of containers, one day");
 
-/// What systemd gives to the containers and images of its own; https://systemd.io/UIDS-GIDS/.
+/// What systemd gives to the containers and images of its own: <https://systemd.io/UIDS-GIDS/>.
 const SYSTEMD: [(u32, u32); 2] = [(524_288, 1_879_048_191), (2_147_352_576, 2_147_418_111)];
 /// What SSSD makes ids of directory accounts out of, unless it is told otherwise; sssd-ldap(5).
 const SSSD: (u32, u32) = (200_000, 2_000_200_000);
