@@ -225,10 +225,12 @@ fn a_start_that_waited_is_held_against_the_lists_of_its_moment() {
     let world = world_alone();
     let ann = world.newcomer("ann");
     ann.run("create --name box busybox:test sleep 1000").ok();
+    ann.write("file", "x");
+    // Not with a young gateway, which waits for starts of the one before it.
+    ann.run("cp file box:/file").ok();
     // A copy that does not end has the container's lock.
     let mut copy = ann.caller().connect().unwrap();
-    let put =
-        "PUT /v1.41/containers/box/archive?path=/tmp HTTP/1.1\r\nHost: d\r\nContent-Length: 10240\r\n\r\n";
+    let put = "PUT /v1.41/containers/box/archive?path=/ HTTP/1.1\r\nHost: d\r\nContent-Length: 10240\r\n\r\n";
     copy.write_all(put.as_bytes()).unwrap();
     // Less than a header, or it would be over.
     copy.write_all(&[b'x'; 100]).unwrap();
