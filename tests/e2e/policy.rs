@@ -3,7 +3,6 @@
 use crate::suite::{tests, world, world_alone};
 use crate::world::tools::eventually;
 use rustix::process::Signal;
-use std::io::Write;
 use std::thread;
 use std::time::Duration;
 
@@ -224,22 +223,21 @@ fn what_was_taken_away_is_not_started_again() {
 fn a_start_that_waited_is_held_against_the_lists_of_its_moment() {
     let world = world_alone();
     let ann = world.newcomer("ann");
-    ann.run("create --name box busybox:test sleep 1000").ok();
-    ann.write("file", "x");
-    // Not with a young gateway, which waits for starts of the one before it.
-    ann.run("cp file box:/file").ok();
-    // A copy that does not end has the container's lock.
-    let mut copy = ann.caller().connect().unwrap();
-    let put = "PUT /v1.41/containers/box/archive?path=/ HTTP/1.1\r\nHost: d\r\nContent-Length: 10240\r\n\r\n";
-    copy.write_all(put.as_bytes()).unwrap();
-    // Less than a header, or it would be over.
-    copy.write_all(&[b'x'; 100]).unwrap();
-    thread::sleep(Duration::from_secs(1));
-    let start = ann.spawn("start box");
+    // The other gateway has no mount helper.
+    world.limit(&ann, "home = \"none\"");
+    ann.run("create --name box --network none busybox:test sleep 1000").ok();
+    let stopped = world.stopped_at("/containers/create?name=ie-");
+    let through = |words: &str| ann.spawn_command(stopped.gateway.client(&ann, words));
+    // A create that the engine is slow with has its user's turn.
+    let create = through("create --name other --network none busybox:test true");
+    stopped.at.recv().unwrap();
+    let start = through("start box");
     thread::sleep(Duration::from_secs(2));
-    world.limit(&ann, "images = [\"docker.io/library/alpine\"]");
-    drop(copy);
-    start.finish().says(&["images: busybox:test is not among", "the policy has changed since"]).fails(1);
+    let group = format!("[users.\"{}\".max]\nmemory = \"32m\"", ann.login);
+    stopped.gateway.and_the_policy(&group);
+    stopped.goes_on.send(()).unwrap();
+    create.finish().ok();
+    start.finish().says(&["max.memory: asked 64m", "the policy has changed since box was made"]).fails(1);
     assert_eq!(world.inspect(&ann.engine_name("box"), "{{.State.Running}}"), "false");
 }
 

@@ -1,8 +1,7 @@
 //! Volumes: one's own, empty at first, and writable by their owner.
 
 use crate::suite::{tests, world, world_alone};
-use crate::world::{Faulty, World};
-use std::sync::{Mutex, mpsc};
+use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
@@ -18,29 +17,6 @@ tests![
     a_volume_stays_while_a_create_counts_on_it,
     what_is_removed_while_it_is_given_leaves_nothing,
 ];
-
-/// A gateway that stops, once, before it asks the engine for something with this word in it, until it may go on.
-struct Stopped {
-    gateway: Faulty,
-    at: mpsc::Receiver<()>,
-    goes_on: mpsc::Sender<()>,
-}
-
-impl Stopped {
-    fn new(world: &World, word: &'static str) -> Self {
-        let ((tell, at), (goes_on, go)) = (mpsc::channel(), mpsc::channel::<()>());
-        let once = Mutex::new(Some((tell, go)));
-        let gateway = world.overheard(move |said| {
-            if String::from_utf8_lossy(said).contains(word)
-                && let Some((tell, go)) = once.lock().unwrap().take()
-            {
-                tell.send(()).unwrap();
-                go.recv().unwrap();
-            }
-        });
-        Self { gateway, at, goes_on }
-    }
-}
 
 fn a_volume_keeps_what_was_written() {
     let world = world();
@@ -247,7 +223,7 @@ fn a_volume_stays_while_a_create_counts_on_it() {
         ("DELETE", "/v1.41/volumes/data"),
         ("POST", "/v1.41/volumes/prune?filters=%7B%22all%22%3A%5B%221%22%5D%7D"),
     ] {
-        let stopped = Stopped::new(&world, "/containers/create?name=ie-");
+        let stopped = world.stopped_at("/containers/create?name=ie-");
         let create = ann.spawn_command(
             stopped.gateway.client(&ann, "create --name box --network none -v data:/d:ro busybox:test true"),
         );
@@ -268,7 +244,7 @@ fn a_volume_stays_while_a_create_counts_on_it() {
         ann.run("rm box").ok();
     }
     // Even one that is missing is its owner's then.
-    let stopped = Stopped::new(&world, "/containers/create?name=ie-");
+    let stopped = world.stopped_at("/containers/create?name=ie-");
     let create = ann.spawn_command(
         stopped.gateway.client(&ann, "create --name box --network none -v data:/d:ro busybox:test true"),
     );
@@ -288,7 +264,7 @@ fn what_is_removed_while_it_is_given_leaves_nothing() {
     world.limit(&ann, "home = \"none\"");
     let volumes = || world.docker(["volume", "ls", "-q"]).ok();
     let before = volumes();
-    let stopped = Stopped::new(&world, "/containers/create?name=ie-give-");
+    let stopped = world.stopped_at("/containers/create?name=ie-give-");
     let create = ann.spawn_command(
         stopped.gateway.client(&ann, "create --name box --network none -v /one -v /two busybox:test true"),
     );

@@ -3,6 +3,8 @@
 use super::World;
 use super::people::User;
 use super::programs::{Daemon, owned_dir};
+use super::tools::eventually;
+use rustix::process::Signal;
 use std::fs;
 use std::io::{Read, Write};
 use std::net::Shutdown;
@@ -10,8 +12,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 
 static NEXT: AtomicU32 = AtomicU32::new(0);
@@ -20,9 +22,32 @@ static NEXT: AtomicU32 = AtomicU32::new(0);
 pub(crate) struct Faulty {
     gateway: Daemon,
     socket: PathBuf,
+    policy: PathBuf,
+}
+
+/// One that stops, once, before it asks the engine for something, until it may go on.
+pub(crate) struct Stopped {
+    pub(crate) gateway: Faulty,
+    pub(crate) at: mpsc::Receiver<()>,
+    pub(crate) goes_on: mpsc::Sender<()>,
 }
 
 impl World {
+    /// One more gateway on the real engine, which stops before a request with this word in it.
+    pub(crate) fn stopped_at(&self, word: &'static str) -> Stopped {
+        let ((tell, at), (goes_on, go)) = (mpsc::channel(), mpsc::channel::<()>());
+        let once = Mutex::new(Some((tell, go)));
+        let gateway = self.overheard(move |said| {
+            if String::from_utf8_lossy(said).contains(word)
+                && let Some((tell, go)) = once.lock().unwrap().take()
+            {
+                tell.send(()).unwrap();
+                go.recv().unwrap();
+            }
+        });
+        Stopped { gateway, at, goes_on }
+    }
+
     /// `answer` gets the request's first line and says, byte for byte, what comes back.
     pub(crate) fn faulty_engine(&self, answer: impl Fn(&str) -> String + Send + Sync + 'static) -> Faulty {
         self.gateway_on(|listener| serve(listener, answer))
@@ -79,14 +104,14 @@ impl World {
             .args([format!("--reuid={0}", self.gateway_uid), format!("--regid={0}", self.gateway_uid)])
             .args(["--clear-groups", "--bounding-set=-all", "--inh-caps=-all", "--no-new-privs", "--"])
             .arg(self.program("ie-containerd"))
-            .args([PathBuf::from("--policy"), policy, PathBuf::from("--runtime-dir"), dir.clone()])
+            .args([PathBuf::from("--policy"), policy.clone(), PathBuf::from("--runtime-dir"), dir.clone()])
             .args([PathBuf::from("--state-dir"), dir.join("state")])
             // Not the real mount helper: this gateway knows no container and would have every stage taken away.
             .args([PathBuf::from("--mountd-dir"), dir.join("nothing-here")])
             .args([PathBuf::from("--copy-helper"), self.program("ie-copy")])
             .args([PathBuf::from("--wall"), self.engine.wall()]);
         gateway.start(&mut command).unwrap();
-        Faulty { gateway, socket }
+        Faulty { gateway, socket, policy }
     }
 }
 
@@ -101,6 +126,14 @@ pub(crate) fn json(status: &str, body: &str) -> String {
 impl Faulty {
     pub(crate) fn socket(&self) -> &Path {
         &self.socket
+    }
+
+    /// Puts a table behind its policy, and the whole in force.
+    pub(crate) fn and_the_policy(&self, table: &str) {
+        let text = fs::read_to_string(&self.policy).unwrap();
+        fs::write(&self.policy, format!("{text}\n{table}\n")).unwrap();
+        self.gateway.signal(Signal::HUP);
+        assert!(eventually(|| self.said().contains("the policy was read anew")), "{}", self.said());
     }
 
     /// What this gateway has said so far.
