@@ -13,7 +13,7 @@ use crate::gateway::removals::being_removed;
 use crate::gateway::routes::Word;
 use crate::gateway::state::Gateway;
 use crate::gateway::task::to_the_end;
-use crate::gateway::{audit, look, mark};
+use crate::gateway::{audit, look, mark, output};
 use crate::policy::Limits;
 use crate::protocol::report::Refusal;
 use axum::extract::{Query, State};
@@ -21,6 +21,7 @@ use axum::http::StatusCode;
 use hyper::Method;
 use jiff::Timestamp;
 use std::sync::{Arc, Weak};
+use std::time::Instant;
 use tokio::sync::OwnedMutexGuard;
 
 type Shared = State<Arc<Gateway>>;
@@ -78,7 +79,7 @@ fn still_waits(caller: &Weak<()>) -> Result<(), Error> {
 }
 
 async fn start_in_turn(
-    gateway: &Gateway,
+    gateway: &Arc<Gateway>,
     peer: &Peer,
     container: &Owned,
     limits: Limits,
@@ -90,7 +91,7 @@ async fn start_in_turn(
 
 /// Admitted again, staged again, then started: never with a stage that is missing.
 async fn start_now(
-    gateway: &Gateway,
+    gateway: &Arc<Gateway>,
     peer: &Peer,
     container: &Owned,
     limits: Limits,
@@ -126,12 +127,14 @@ async fn start_now(
     let asker = Asker { uid: peer.uid(), login: peer.account()?.login() };
     gateway.gpus.lease(asker, container, &limits, Timestamp::now())?;
     mark::at("start-leased");
+    let begun = Instant::now();
     let started = gateway.engine.call(Method::POST, container.target("/start").of_nobody()).await;
     if started.is_err() {
         gateway.gpus.not_started(container.id());
     }
     mark::at("start-started");
     let started = started?;
+    output::watch(gateway, container.found(), begun);
     gateway.reasons.forget(container.id());
     Ok(started.status())
 }
@@ -152,7 +155,8 @@ pub(in crate::gateway) async fn restart(
             .into());
     }
     // Asked before the stop: a caller who could not start again keeps a running container.
-    may_start(&gateway, &peer, &container).await?;
+    let limits = may_start(&gateway, &peer, &container).await?;
+    limits.lets_write(&gateway.engine.usage(&peer).await?)?;
     to_the_end(async move {
         audit::allowed(Some(&peer), "restart", container.id().as_str());
         let _hold = gateway.stager.hold(tokens(container.found()));

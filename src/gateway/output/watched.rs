@@ -1,0 +1,118 @@
+//! Which containers are watched, and what each of them costs the engine just now.
+
+use crate::gateway::account::Account;
+use crate::gateway::engine::ContainerId;
+use crate::gateway::places::Places;
+use crate::gateway::stopping::{STOPPING, Whom};
+use crate::protocol::amount::Cpus;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+use tokio::sync::Notify;
+
+/// How long it is known whose a uid is.
+const KNOWN: Duration = Duration::from_secs(60);
+
+#[derive(Debug)]
+pub(in crate::gateway) struct Watched {
+    all: Mutex<HashMap<ContainerId, One>>,
+    accounts: Mutex<HashMap<u32, (Instant, Account)>>,
+    /// One look at a time at each user's.
+    pub(super) looks: Places,
+}
+
+#[derive(Debug)]
+struct One {
+    whom: Whom,
+    uid: u32,
+    rate: Cpus,
+    stopping: Option<Instant>,
+    end: Arc<Notify>,
+}
+
+impl One {
+    /// What it goes on costing: whatever is being stopped does not.
+    fn costs(&self) -> Cpus {
+        match self.stopping {
+            Some(since) if since.elapsed() < STOPPING => Cpus(0),
+            _ => self.rate,
+        }
+    }
+}
+
+impl Default for Watched {
+    fn default() -> Self {
+        Self { all: Mutex::default(), accounts: Mutex::default(), looks: Places::new(1) }
+    }
+}
+
+impl Watched {
+    fn all(&self) -> MutexGuard<'_, HashMap<ContainerId, One>> {
+        self.all.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// One more, until what is answered is told of. Who watched it before, when it ran before, ends.
+    pub(super) fn begin(&self, id: &ContainerId, uid: u32, whom: Whom) -> Arc<Notify> {
+        let end = Arc::new(Notify::new());
+        let one = One { whom, uid, rate: Cpus(0), stopping: None, end: end.clone() };
+        if let Some(before) = self.all().insert(id.clone(), one) {
+            before.end.notify_one();
+        }
+        end
+    }
+
+    /// It does not run: to be said under its lock, so that it is not of one that was started anew.
+    pub(in crate::gateway) fn ended(&self, id: &ContainerId) {
+        if let Some(one) = self.all().get(id) {
+            one.end.notify_one();
+        }
+    }
+
+    /// Nobody watches it any more; unless it was started anew.
+    pub(super) fn forget(&self, id: &ContainerId, end: &Arc<Notify>) {
+        let mut all = self.all();
+        if all.get(id).is_some_and(|one| Arc::ptr_eq(&one.end, end)) {
+            all.remove(id);
+        }
+    }
+
+    pub(super) fn has(&self, id: &ContainerId) -> bool {
+        self.all().contains_key(id)
+    }
+
+    /// All that are watched, each with who is to be told of its end: to be asked for before a listing.
+    pub(in crate::gateway) fn now(&self) -> Vec<(ContainerId, Arc<Notify>)> {
+        self.all().iter().map(|(id, one)| (id.clone(), one.end.clone())).collect()
+    }
+
+    pub(super) fn note(&self, id: &ContainerId, rate: Cpus) {
+        if let Some(one) = self.all().get_mut(id) {
+            one.rate = rate;
+        }
+    }
+
+    /// Of a user's containers, which together cost more than may be, the one that costs the most. It counts as being
+    /// stopped from now on.
+    pub(super) fn to_stop(&self, uid: u32, most: Cpus) -> Option<Whom> {
+        let mut all = self.all();
+        let theirs = || all.values().filter(|one| one.uid == uid);
+        let sum: u128 = theirs().map(|one| u128::from(one.costs().0)).sum();
+        if sum <= u128::from(most.0) {
+            return None;
+        }
+        let worst = all.values_mut().filter(|one| one.uid == uid).max_by_key(|one| one.costs())?;
+        worst.stopping = Some(Instant::now());
+        Some(worst.whom.clone())
+    }
+
+    pub(super) fn account(&self, uid: u32) -> Option<Account> {
+        let accounts = self.accounts.lock().unwrap_or_else(PoisonError::into_inner);
+        accounts.get(&uid).filter(|(since, _)| since.elapsed() < KNOWN).map(|(_, account)| account.clone())
+    }
+
+    pub(super) fn learn(&self, uid: u32, account: &Account) {
+        let mut accounts = self.accounts.lock().unwrap_or_else(PoisonError::into_inner);
+        accounts.retain(|_, (since, _)| since.elapsed() < KNOWN);
+        accounts.insert(uid, (Instant::now(), account.clone()));
+    }
+}
