@@ -57,7 +57,7 @@ async fn sweep(gateway: &Arc<Gateway>) -> Result<Duration, Box<dyn std::error::E
     // Before the listing: what a create or start that began since relies on would be in neither. Nor would one be listed
     // that was made since, and is stopped already.
     let (since, noted) = (gateway.stager.moment(), gateway.reasons.noted());
-    let watched = gateway.output.now();
+    let watched = super::output::before(gateway);
     let everyones = gateway.engine.everyones().await?;
     let wanted: HashSet<Token> =
         everyones.iter().filter(|found| young || needs_stages(found)).flat_map(stages).collect();
@@ -161,6 +161,9 @@ async fn note(gateway: Arc<Gateway>, event: Value) {
     };
     let (Some(id), Some(stages)) = (id, attribute("stages").and_then(stage_tokens)) else { return };
     let destroyed = action == Some("destroy");
+    if !destroyed {
+        gateway.output.dies(&id);
+    }
     if destroyed {
         gateway.removals.gone(&id);
     }

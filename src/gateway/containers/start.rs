@@ -8,12 +8,13 @@ use super::standing::standing;
 use crate::gateway::engine::{Owned, Turn};
 use crate::gateway::error::Error;
 use crate::gateway::gpu::desk::Asker;
+use crate::gateway::output::Watch;
 use crate::gateway::peer::Peer;
 use crate::gateway::removals::being_removed;
 use crate::gateway::routes::Word;
 use crate::gateway::state::Gateway;
 use crate::gateway::task::to_the_end;
-use crate::gateway::{audit, look, mark, output};
+use crate::gateway::{audit, look, mark};
 use crate::policy::Limits;
 use crate::protocol::report::Refusal;
 use axum::extract::{Query, State};
@@ -21,7 +22,6 @@ use axum::http::StatusCode;
 use hyper::Method;
 use jiff::Timestamp;
 use std::sync::{Arc, Weak};
-use std::time::Instant;
 use tokio::sync::OwnedMutexGuard;
 
 type Shared = State<Arc<Gateway>>;
@@ -127,14 +127,14 @@ async fn start_now(
     let asker = Asker { uid: peer.uid(), login: peer.account()?.login() };
     gateway.gpus.lease(asker, container, &limits, Timestamp::now())?;
     mark::at("start-leased");
-    let begun = Instant::now();
+    let watch = Watch::new(gateway, container.found());
     let started = gateway.engine.call(Method::POST, container.target("/start").of_nobody()).await;
     if started.is_err() {
         gateway.gpus.not_started(container.id());
     }
     mark::at("start-started");
     let started = started?;
-    output::watch(gateway, container.found(), begun);
+    watch.begin();
     gateway.reasons.forget(container.id());
     Ok(started.status())
 }

@@ -20,13 +20,12 @@ const FEW: u64 = 32;
 /// Lines of which the pace is taken, and bytes.
 const MANY: u64 = 1024;
 const MOST: u64 = 256 << 10;
-/// Nothing longer is read of a log: a few lines can be some MiB.
-const LONGEST: u64 = 2 << 20;
 /// How long an output is listened to, and what is enough of it.
 const MOMENT: Duration = Duration::from_millis(150);
 const ENOUGH: usize = 4 << 20;
-/// How long an engine may take to let somebody listen. One that is busy with the very output takes longer.
-const PATIENCE: Duration = Duration::from_secs(1);
+/// How long an engine may take to let somebody listen: one that is busy with many short lines lets nobody, and those are
+/// known by their times.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 impl Engine {
     /// What the engine spends of a processor on what a container prints, now or since `ago`, whichever is less work to tell.
@@ -36,32 +35,43 @@ impl Engine {
         ago: Duration,
     ) -> Result<Cpus, EngineError> {
         let since = before(Timestamp::now(), ago);
-        let last = self.tail(found, 1).await?;
+        let last = self.tail(found, 1, since).await?;
         if last.goes_on() {
             return self.heard(found).await;
         }
-        if last.first().is_none_or(|time| time < since) {
+        if !last.has_young() {
             return Ok(Cpus(0));
         }
-        let few = self.tail(found, FEW).await?;
-        let all = few.lines() < FEW || few.first().is_none_or(|time| time < since);
-        let rate = if all { few.tally().over(ago) } else { self.pace(found, &few).await? };
-        // Between a line and the next of one stream, another may go on for ever.
-        if few.has_long() { Ok(rate.max(self.heard(found).await?)) } else { Ok(rate) }
+        let asked = Timestamp::now();
+        let few = self.tail(found, FEW, since).await?;
+        let rate = few.rate(ago, asked);
+        let rate = match few.is_short() {
+            // It may be gone by now.
+            true => self.pace(found, &few, ago).await.unwrap_or(rate),
+            false => rate,
+        };
+        if !few.has_long() {
+            return Ok(rate);
+        }
+        // Between two lines of one stream, another may go on for ever.
+        match self.heard(found).await {
+            Err(EngineError::Late) if rate > Cpus(0) => Ok(rate),
+            heard => Ok(rate.max(heard?)),
+        }
     }
 
-    /// The pace of the last lines, as many of them as are not too long.
-    async fn pace(&self, found: &Found, few: &Tail) -> Result<Cpus, EngineError> {
+    /// The pace of more lines, as many of them as are not too long.
+    async fn pace(&self, found: &Found, few: &Tail, ago: Duration) -> Result<Cpus, EngineError> {
         let each = (few.tally().bytes() / FEW).max(1);
         let asked = Timestamp::now();
-        let many = self.tail(found, (MOST / each).clamp(FEW, MANY)).await?;
-        Ok(many.pace(asked))
+        let many = self.tail(found, (MOST / each).clamp(FEW, MANY), before(asked, ago)).await?;
+        Ok(many.rate(ago, asked))
     }
 
-    async fn tail(&self, found: &Found, lines: u64) -> Result<Tail, EngineError> {
+    async fn tail(&self, found: &Found, lines: u64, since: Timestamp) -> Result<Tail, EngineError> {
         let target = target(found, "/logs").with("timestamps", "1").with("tail", &lines.to_string());
         let mut body = self.call(Method::GET, target).await?.into_body();
-        let (mut tail, mut demux) = (Tail::new(lines), Demux::default());
+        let (mut tail, mut demux) = (Tail::new(lines, since), Demux::default());
         while let Some(frame) = body.frame().await {
             let Ok(bytes) = frame?.into_data() else { continue };
             if found.labels().tty {
@@ -73,14 +83,14 @@ impl Engine {
                 }
             }
             // Hung up: the engine reads no further.
-            if tail.tally().bytes() > LONGEST {
+            if tail.is_enough() {
                 break;
             }
         }
         Ok(tail)
     }
 
-    /// Listens for a moment. An engine that has no moment to let anybody listen is busy with what is printed.
+    /// Listens for a moment.
     async fn heard(&self, found: &Found) -> Result<Cpus, EngineError> {
         let target = target(found, "/attach").with("stream", "1");
         match tokio::time::timeout(PATIENCE, self.attach(target)).await {
@@ -92,7 +102,7 @@ impl Engine {
             // It is paused, or has ended.
             Ok(Err(error)) if error.is_conflict() => Ok(Cpus(0)),
             Ok(Err(error)) => Err(error),
-            Err(_) => Ok(Cpus(Cpus::ONE)),
+            Err(_) => Err(EngineError::Late),
         }
     }
 }

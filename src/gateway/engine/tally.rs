@@ -18,6 +18,8 @@ pub(super) const LONG: usize = 16 << 10;
 
 /// As an engine writes it at the head of a line: `2026-11-29T14:27:23.413657013Z `.
 const TIME: usize = 31;
+/// Nothing longer is read of a log: a few lines can be some MiB.
+const LONGEST: u64 = 2 << 20;
 /// What counts as no time at all.
 const INSTANT: Duration = Duration::from_micros(10);
 
@@ -66,15 +68,20 @@ fn len(count: usize) -> u64 {
 #[derive(Debug)]
 pub(super) struct Tail {
     asked: u64,
+    since: Timestamp,
     tally: Tally,
-    first: Head,
-    /// Of the line that came last.
-    last: Head,
+    head: Head,
+    /// Whether the line that came last has ended.
     ended: bool,
+    /// Whether the first of them is as young as it was asked for.
+    begins_young: bool,
+    young: u64,
+    /// The times of the first young one and of the last.
+    times: Option<(Timestamp, Timestamp)>,
 }
 
 /// The beginning of a line, as far as a time reaches.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Default)]
 struct Head(Vec<u8>);
 
 impl Head {
@@ -89,35 +96,55 @@ impl Head {
 }
 
 impl Tail {
-    /// For so many lines.
-    pub(super) fn new(asked: u64) -> Self {
-        Self { asked, tally: Tally::default(), first: Head::default(), last: Head::default(), ended: true }
-    }
-
-    pub(super) fn push(&mut self, bytes: &[u8]) {
-        self.first.fill(bytes);
-        self.tally.add(bytes);
-        for line in bytes.split_inclusive(|byte| *byte == b'\n') {
-            if std::mem::replace(&mut self.ended, line.ends_with(b"\n")) {
-                self.last.0.clear();
-            }
-            self.last.fill(line);
+    /// For so many lines, of which those are young that were printed since then.
+    pub(super) fn new(asked: u64, since: Timestamp) -> Self {
+        Self {
+            asked,
+            since,
+            tally: Tally::default(),
+            head: Head::default(),
+            ended: true,
+            begins_young: false,
+            young: 0,
+            times: None,
         }
     }
 
-    /// When the first of them was printed.
-    pub(super) fn first(&self) -> Option<Timestamp> {
-        self.first.time()
+    pub(super) fn push(&mut self, bytes: &[u8]) {
+        let before = self.tally.lines;
+        self.tally.add(bytes);
+        for (line, number) in bytes.split_inclusive(|byte| *byte == b'\n').zip(before..) {
+            self.head.fill(line);
+            self.ended = line.ends_with(b"\n");
+            if self.ended {
+                self.end_line(number);
+            }
+        }
     }
 
-    pub(super) fn lines(&self) -> u64 {
-        self.tally.lines
+    fn end_line(&mut self, number: u64) {
+        if let Some(time) = self.head.time().filter(|time| *time >= self.since) {
+            self.begins_young |= number == 0;
+            self.young += 1;
+            self.times = Some((self.times.map_or(time, |(first, _)| first), time));
+        }
+        self.head.0.clear();
     }
 
     /// Without the times, which are the engine's own.
     pub(super) fn tally(&self) -> Tally {
         let times = self.tally.lines * len(TIME);
         Tally { bytes: self.tally.bytes.saturating_sub(times), ..self.tally }
+    }
+
+    /// Whether the rest is not worth reading.
+    pub(super) fn is_enough(&self) -> bool {
+        self.tally.bytes > LONGEST
+    }
+
+    /// Whether any of it is young.
+    pub(super) fn has_young(&self) -> bool {
+        self.young > 0
     }
 
     /// Whether it ends in the midst of a line that is longer than an engine keeps in hand.
@@ -130,11 +157,23 @@ impl Tail {
         self.tally.lines < self.asked && self.tally.bytes >= len(LONG)
     }
 
-    /// How fast they were printed, up to when somebody asked for them or a line after that: a pause at the end counts.
-    pub(super) fn pace(&self, asked: Timestamp) -> Cpus {
-        let (Some(first), Some(last)) = (self.first.time(), self.last.time()) else { return Cpus(0) };
-        let time: SignedDuration = last.max(asked).duration_since(first);
-        self.tally().over(Duration::try_from(time).unwrap_or_default())
+    /// Whether there are more young ones than these. A piece of a long line bears the time of its beginning, and hides that
+    /// of what comes after it; so there it is enough that some are young.
+    pub(super) fn is_short(&self) -> bool {
+        let all = self.tally.lines >= self.asked || self.is_enough();
+        (self.begins_young && all) || (self.has_long() && self.has_young() && self.young >= self.asked / 4)
+    }
+
+    /// What they cost of a processor: all that there was for so long; or, where there was more, at the pace of these up to
+    /// when somebody asked for them or a line after that. A pause at the end counts.
+    pub(super) fn rate(&self, ago: Duration, asked: Timestamp) -> Cpus {
+        match self.times {
+            Some((first, last)) if self.is_short() => {
+                let time: SignedDuration = last.max(asked).duration_since(first);
+                self.tally().over(Duration::try_from(time).unwrap_or_default())
+            }
+            _ => self.tally().over(ago),
+        }
     }
 }
 
@@ -153,11 +192,14 @@ mod tests {
         format!("{DAY}{clock}Z {words}").into_bytes()
     }
 
+    /// Young is what was printed from ten o'clock on.
     fn tail(asked: u64, lines: &[Vec<u8>]) -> Tail {
-        let mut tail = Tail::new(asked);
+        let mut tail = Tail::new(asked, time("10:00:00"));
         lines.iter().for_each(|line| tail.push(line));
         tail
     }
+
+    const AGO: Duration = Duration::from_secs(4);
 
     #[test]
     fn lines_bytes_and_what_is_written_down_longer_cost() {
@@ -177,45 +219,64 @@ mod tests {
     #[test]
     fn the_pace_is_that_of_the_lines_and_of_the_pause_after_them() {
         let lines: Vec<_> = (0..10).map(|n| line(&format!("10:00:00.{n}00000000"), "\n")).collect();
-        let tail = tail(10, &lines);
-        let ten = tail.tally();
+        let whole = tail(10, &lines);
+        let ten = whole.tally();
         assert_eq!((ten.lines, ten.bytes), (10, 10));
-        assert_eq!(tail.first(), Some(time("10:00:00")));
-        assert_eq!(tail.pace(time("10:00:00.9")), ten.over(Duration::from_millis(900)));
+        let rate = |tail: &Tail, asked| tail.rate(AGO, time(asked));
+        assert_eq!(rate(&whole, "10:00:00.9"), ten.over(Duration::from_millis(900)));
         // Asked before the last of them came, and long after.
-        assert_eq!(tail.pace(time("10:00:00.2")), ten.over(Duration::from_millis(900)));
-        assert_eq!(tail.pace(time("10:00:30")), ten.over(Duration::from_secs(30)));
-        assert!(!tail.goes_on() && !tail.has_long());
+        assert_eq!(rate(&whole, "10:00:00.2"), ten.over(Duration::from_millis(900)));
+        assert_eq!(rate(&whole, "10:00:30"), ten.over(Duration::from_secs(30)));
+        assert!(whole.is_short() && !whole.goes_on() && !whole.has_long());
+        // All that there is, or all that is young: a burst of a few is no flood.
+        let old = [vec![line("09:59:59.900000000", "\n")], lines[..9].to_vec()].concat();
+        for few in [tail(11, &lines), tail(10, &old)] {
+            assert!(few.has_young() && !few.is_short());
+            assert_eq!(rate(&few, "10:00:00.9"), ten.over(AGO));
+        }
+        assert!(!tail(1, &old[..1]).has_young());
     }
 
     #[test]
     fn a_line_that_does_not_end_is_seen() {
-        let piece = line("10:00:00.5", &"x".repeat(LONG));
+        let piece = line("09:00:00.5", &"x".repeat(LONG));
         let short = line("10:00:01.5", "short\n");
         let one = tail(1, std::slice::from_ref(&piece));
-        assert!(one.goes_on() && one.has_long());
-        // Whatever is printed on the other stream in between.
-        let mixed = tail(3, &[piece, short.clone(), short.clone()]);
-        assert!(!mixed.goes_on() && mixed.has_long());
+        assert!(one.goes_on() && one.has_long() && !one.is_short());
+        // Whatever is printed on the other stream in between; much of it is a flood by itself.
+        let mixed = tail(8, &[piece.clone(), short.clone(), short.clone(), short.clone()]);
+        assert!(!mixed.goes_on() && mixed.has_long() && mixed.is_short());
+        let mixed = tail(8, &[piece.clone(), short.clone(), piece, short.clone()]);
+        assert!(!mixed.goes_on() && mixed.has_long() && !mixed.is_short());
+        // Where not all was read, there is more.
+        let mut much = vec![short.clone()];
+        much.extend(std::iter::repeat_n(line("10:00:02.5", &format!("{}\n", "x".repeat(LONG - 1))), 130));
+        assert!(tail(1024, &much).is_enough() && tail(1024, &much).is_short());
+        assert!(!tail(1024, &much[..100]).is_short());
         // A last word without an end is none, nor is a short log.
         let word = tail(32, &[short, line("10:00:02.5", "$ ")]);
-        assert!(!word.goes_on() && !word.has_long());
+        assert!(!word.goes_on() && !word.has_long() && !word.is_short());
     }
 
     #[test]
     fn whatever_stands_for_a_time_is_none() {
         for head in ["", " ", "yesterday ", "2026-11-29T25:00:00Z ", "\u{e9}"] {
             let tail = tail(1, &[head.as_bytes().to_vec(), b"words\n".to_vec()]);
-            assert_eq!((tail.first(), tail.pace(time("10:00:00"))), (None, Cpus(0)), "{head:?}");
+            assert!(!tail.has_young() && !tail.is_short(), "{head:?}");
         }
+        // Nor is one that the container prints itself.
+        let tail = tail(1, &[line("09:00:00.5", "2026-11-29T10:00:01.5Z words\n")]);
+        assert!(!tail.has_young());
     }
 
     proptest! {
         #[test]
-        fn a_tail_is_the_same_however_it_is_cut(bytes in proptest::collection::vec(prop_oneof![Just(b'\n'), Just(b' '), any::<u8>()], 0..300), step in 1usize..90) {
+        fn a_tail_is_the_same_however_it_is_cut(bytes in proptest::collection::vec(prop_oneof![Just(b"\n".to_vec()), Just(line("10:00:00.5", "")), any::<u8>().prop_map(|byte| vec![byte])], 0..60), step in 1usize..90) {
+            let bytes = bytes.concat();
             let (whole, cut) = (tail(3, std::slice::from_ref(&bytes)), tail(3, &bytes.chunks(step).map(<[u8]>::to_vec).collect::<Vec<_>>()));
             prop_assert_eq!(whole.tally, cut.tally);
-            prop_assert_eq!((whole.first.0, whole.last.0, whole.ended), (cut.first.0, cut.last.0, cut.ended));
+            prop_assert_eq!((whole.head.0, whole.ended), (cut.head.0, cut.ended));
+            prop_assert_eq!((whole.times, whole.young, whole.begins_young), (cut.times, cut.young, cut.begins_young));
         }
     }
 }

@@ -8,23 +8,29 @@
 mod watch;
 mod watched;
 
-pub(super) use watch::watch;
+pub(super) use watch::Watch;
 pub(super) use watched::Watched as Output;
 
 use super::engine::{ContainerId, Found};
 use super::state::Gateway;
 use std::collections::HashSet;
 use std::sync::Arc;
-use std::time::Instant;
-use tokio::sync::Notify;
+use watched::Ends;
+
+/// What is watched before a listing.
+pub(super) struct Before(Vec<(ContainerId, Arc<Ends>)>);
+
+pub(super) fn before(gateway: &Gateway) -> Before {
+    Before(gateway.output.now())
+}
 
 /// What a sweep found: what runs and is not watched yet is, and what was watched before the listing and does not run is not
 /// any more.
-pub(super) fn keep(gateway: &Arc<Gateway>, before: &[(ContainerId, Arc<Notify>)], everyones: &[Found]) {
+pub(super) fn keep(gateway: &Arc<Gateway>, before: &Before, everyones: &[Found]) {
     let running = || everyones.iter().filter(|found| found.running());
     let ids: HashSet<&ContainerId> = running().map(Found::id).collect();
-    before.iter().filter(|(id, _)| !ids.contains(id)).for_each(|(_, end)| end.notify_one());
-    running().filter(|found| !gateway.output.has(found.id())).for_each(|found| {
-        watch(gateway, found, Instant::now());
-    });
+    before.0.iter().filter(|(id, _)| !ids.contains(id)).for_each(|(_, ends)| ends.over.notify_one());
+    running()
+        .filter(|found| !gateway.output.has(found.id()))
+        .for_each(|found| Watch::new(gateway, found).begin());
 }

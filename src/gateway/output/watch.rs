@@ -1,5 +1,6 @@
 //! Watching one container from its start to its end.
 
+use super::watched::Ends;
 use crate::gateway::account::Account;
 use crate::gateway::engine::{EngineError, Found};
 use crate::gateway::state::Gateway;
@@ -10,34 +11,19 @@ use jiff::Timestamp;
 use rustix::rand::{GetRandomFlags, getrandom};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
 /// Between two looks, on the whole; the younger a container is, the sooner.
 const EVERY: Duration = Duration::from_secs(4);
-const SOONEST: Duration = Duration::from_millis(500);
+const SOONEST: Duration = Duration::from_millis(200);
 /// How long a look may take.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Watches a container that runs since then.
-pub(in crate::gateway) fn watch(gateway: &Arc<Gateway>, found: &Found, since: Instant) {
-    let end = gateway.output.begin(found.id(), found.owner(), Whom::of(found));
-    let watch = Watch {
-        gateway: gateway.clone(),
-        found: found.clone(),
-        end,
-        since,
-        at: since,
-        rate: Cpus(0),
-        under_way: None,
-    };
-    tokio::spawn(watch.to_the_end());
-}
-
-struct Watch {
+/// One run of a container.
+pub(in crate::gateway) struct Watch {
     gateway: Arc<Gateway>,
     found: Found,
-    end: Arc<Notify>,
+    ends: Arc<Ends>,
     since: Instant,
     /// The look before, and what it saw.
     at: Instant,
@@ -47,19 +33,41 @@ struct Watch {
 }
 
 impl Watch {
+    /// Of one that is about to start, or runs: what is told of its end from now on is heard. It ends when it is dropped.
+    pub(in crate::gateway) fn new(gateway: &Arc<Gateway>, found: &Found) -> Self {
+        let ends = gateway.output.begin(found.id(), found.owner(), Whom::of(found));
+        let (now, found) = (Instant::now(), found.clone());
+        Self { gateway: gateway.clone(), found, ends, since: now, at: now, rate: Cpus(0), under_way: None }
+    }
+
+    /// It runs.
+    pub(in crate::gateway) fn begin(self) {
+        tokio::spawn(self.to_the_end());
+    }
+
     async fn to_the_end(mut self) {
         let mut pause = by_chance(SOONEST);
         loop {
-            let over = tokio::time::timeout(pause, self.end.notified()).await.is_ok();
-            let gone = over || self.look().await;
+            let gone = tokio::select! {
+                biased;
+                () = self.ends.dies.notified() => self.last_look().await,
+                () = self.ends.over.notified() => true,
+                () = tokio::time::sleep(pause) => self.look().await,
+            };
             self.charge(gone).await;
             if gone {
-                break;
+                return;
             }
             pause = pause_at(self.since.elapsed());
         }
-        self.gateway.output.forget(self.found.id(), &self.end);
-        self.under_way.inspect(JoinHandle::abort);
+    }
+
+    /// At the end of its log, which may come late to be read: it printed no less than was seen before.
+    async fn last_look(&mut self) -> bool {
+        let before = self.rate;
+        let gone = self.look().await;
+        self.rate = self.rate.max(before);
+        gone
     }
 
     /// Whether it is gone. What the engine does not tell of goes on as it was.
@@ -125,10 +133,17 @@ impl Watch {
                 Some(account)
             }
             Err(error) => {
-                tracing::warn!(uid, "nobody knows whose containers print: {error}");
+                tracing::debug!(uid, "nobody knows whose containers print: {error}");
                 None
             }
         }
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        self.gateway.output.forget(self.found.id(), &self.ends);
+        self.under_way.iter().for_each(JoinHandle::abort);
     }
 }
 

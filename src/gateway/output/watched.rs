@@ -27,7 +27,16 @@ struct One {
     uid: u32,
     rate: Cpus,
     stopping: Option<Instant>,
-    end: Arc<Notify>,
+    ends: Arc<Ends>,
+}
+
+/// What whoever watches a container is told of its end.
+#[derive(Debug, Default)]
+pub(super) struct Ends {
+    /// Its process has ended, or that of a run before. Its log is there for a moment.
+    pub(super) dies: Notify,
+    /// It does not run any more.
+    pub(super) over: Notify,
 }
 
 impl One {
@@ -51,27 +60,34 @@ impl Watched {
         self.all.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// One more, until what is answered is told of. Who watched it before, when it ran before, ends.
-    pub(super) fn begin(&self, id: &ContainerId, uid: u32, whom: Whom) -> Arc<Notify> {
-        let end = Arc::new(Notify::new());
-        let one = One { whom, uid, rate: Cpus(0), stopping: None, end: end.clone() };
+    /// One more. Who watched it when it ran before ends.
+    pub(super) fn begin(&self, id: &ContainerId, uid: u32, whom: Whom) -> Arc<Ends> {
+        let ends = Arc::new(Ends::default());
+        let one = One { whom, uid, rate: Cpus(0), stopping: None, ends: ends.clone() };
         if let Some(before) = self.all().insert(id.clone(), one) {
-            before.end.notify_one();
+            before.ends.over.notify_one();
         }
-        end
+        ends
+    }
+
+    /// The engine says that it has ended, now or when it ran before: there is a last look to take.
+    pub(in crate::gateway) fn dies(&self, id: &ContainerId) {
+        if let Some(one) = self.all().get(id) {
+            one.ends.dies.notify_one();
+        }
     }
 
     /// It does not run: to be said under its lock, so that it is not of one that was started anew.
     pub(in crate::gateway) fn ended(&self, id: &ContainerId) {
         if let Some(one) = self.all().get(id) {
-            one.end.notify_one();
+            one.ends.over.notify_one();
         }
     }
 
     /// Nobody watches it any more; unless it was started anew.
-    pub(super) fn forget(&self, id: &ContainerId, end: &Arc<Notify>) {
+    pub(super) fn forget(&self, id: &ContainerId, ends: &Arc<Ends>) {
         let mut all = self.all();
-        if all.get(id).is_some_and(|one| Arc::ptr_eq(&one.end, end)) {
+        if all.get(id).is_some_and(|one| Arc::ptr_eq(&one.ends, ends)) {
             all.remove(id);
         }
     }
@@ -81,8 +97,8 @@ impl Watched {
     }
 
     /// All that are watched, each with who is to be told of its end: to be asked for before a listing.
-    pub(in crate::gateway) fn now(&self) -> Vec<(ContainerId, Arc<Notify>)> {
-        self.all().iter().map(|(id, one)| (id.clone(), one.end.clone())).collect()
+    pub(super) fn now(&self) -> Vec<(ContainerId, Arc<Ends>)> {
+        self.all().iter().map(|(id, one)| (id.clone(), one.ends.clone())).collect()
     }
 
     pub(super) fn note(&self, id: &ContainerId, rate: Cpus) {
