@@ -49,10 +49,12 @@ fn who_floods_is_stopped_and_nobody_else() {
     flood(&bob, "chatty", "", chatty);
     // What the engine makes of it by itself.
     world.docker(["run", "-d", "--cpus", "0.05", "--name", "bare-flood", "busybox:test", "yes", ""]).ok();
-    let mut pty =
-        ann.pty(["run", "-it", "--cpus", "0.05", "--name", "shown", "busybox:test", "yes", "shown"]);
+    let lines = "while :; do head -c 30000 /dev/zero | tr '\\0' '\\n'; sleep 0.2; done";
+    let mut pty = ann.pty(["run", "-it", "--name", "shown", "busybox:test", "sh", "-c", lines]);
     pty.expect("shown is stopped");
     is_stopped(&world, &ann, "shown");
+    assert_eq!(world.inspect("bare-flood", "{{.State.Running}}"), "true");
+    world.docker("rm -f bare-flood").ok();
     // It would not have started any more.
     world.limit(&ann, "total = { output = 4 }");
     for name in ["one", "two"] {
@@ -90,8 +92,6 @@ fn who_floods_is_stopped_and_nobody_else() {
         assert_eq!(user.run("exec chatty echo here").ok(), "here\n");
     }
     bob.run("run --rm busybox:test true").ok();
-    assert_eq!(world.inspect("bare-flood", "{{.State.Running}}"), "true");
-    world.docker("rm -f bare-flood").ok();
     // An admin who allows more is heard at once.
     world.limit(&ann, "total = { output = 'none' }");
     ann.run("run --rm busybox:test true").ok();

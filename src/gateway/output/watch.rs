@@ -42,10 +42,10 @@ impl Watch {
 
     /// It runs.
     pub(in crate::gateway) fn begin(self) {
-        tokio::spawn(self.to_the_end());
+        tokio::spawn(self.run());
     }
 
-    async fn to_the_end(mut self) {
+    async fn run(mut self) {
         let mut pause = by_chance(SOONEST);
         loop {
             let gone = tokio::select! {
@@ -100,7 +100,7 @@ impl Watch {
     async fn charge(&mut self, gone: bool) {
         let (uid, id) = (self.found.owner(), self.found.id());
         let (now, rate) = (Instant::now(), self.rate);
-        self.gateway.output.note(id, if gone { Cpus(0) } else { rate });
+        self.gateway.output.note(id, &self.ends, if gone { Cpus(0) } else { rate });
         if rate == Cpus(0) {
             self.at = now;
             return;

@@ -101,8 +101,9 @@ impl Watched {
         self.all().iter().map(|(id, one)| (id.clone(), one.ends.clone())).collect()
     }
 
-    pub(super) fn note(&self, id: &ContainerId, rate: Cpus) {
-        if let Some(one) = self.all().get_mut(id) {
+    /// What it costs, by whoever watches this run of it.
+    pub(super) fn note(&self, id: &ContainerId, ends: &Arc<Ends>, rate: Cpus) {
+        if let Some(one) = self.all().get_mut(id).filter(|one| Arc::ptr_eq(&one.ends, ends)) {
             one.rate = rate;
         }
     }
