@@ -28,6 +28,17 @@ impl Whom {
         let (id, name) = (found.id().clone(), found.name().clone());
         Self { id, name, uid: found.owner(), login: found.labels().login.clone() }
     }
+
+    #[cfg(test)]
+    pub(super) fn fake(id: &ContainerId, uid: u32) -> Self {
+        let name = ContainerName::try_from("box".to_owned()).unwrap();
+        Self { id: id.clone(), name, uid, login: "ann".to_owned() }
+    }
+
+    #[cfg(test)]
+    pub(super) fn id(&self) -> &ContainerId {
+        &self.id
+    }
 }
 
 /// Stops what was seen to take too much, unless that has ended by now. It is told why under its lock, and stopped without:

@@ -133,3 +133,38 @@ impl Watched {
         accounts.insert(uid, (Instant::now(), account.clone()));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn id(digit: char) -> ContainerId {
+        ContainerId::parse(&digit.to_string().repeat(64)).unwrap()
+    }
+
+    #[test]
+    fn the_dearest_are_stopped_until_the_rest_is_little() {
+        let watched = Watched::default();
+        for (digit, uid, rate) in [('a', 1, 5), ('b', 1, 40), ('c', 1, 30), ('d', 2, 90)] {
+            let ends = watched.begin(&id(digit), uid, Whom::fake(&id(digit), uid));
+            watched.note(&id(digit), &ends, Cpus(rate));
+        }
+        let stopped = |most| watched.to_stop(1, Cpus(most)).map(|whom| whom.id().clone());
+        assert_eq!((stopped(75), stopped(10), stopped(10)), (None, Some(id('b')), Some(id('c'))));
+        assert_eq!((stopped(10), watched.to_stop(3, Cpus(1)).is_none()), (None, true));
+    }
+
+    #[test]
+    fn who_watches_an_earlier_run_changes_nothing_of_the_next() {
+        let watched = Watched::default();
+        let begin = || watched.begin(&id('a'), 1, Whom::fake(&id('a'), 1));
+        let (first, second) = (begin(), begin());
+        watched.note(&id('a'), &first, Cpus(9));
+        watched.forget(&id('a'), &first);
+        assert!(watched.has(&id('a')) && watched.to_stop(1, Cpus(0)).is_none());
+        watched.note(&id('a'), &second, Cpus(9));
+        assert!(watched.to_stop(1, Cpus(0)).is_some());
+        watched.forget(&id('a'), &second);
+        assert!(!watched.has(&id('a')));
+    }
+}
