@@ -4,11 +4,10 @@
 //! fact: between two measurements somebody can write as much as the disk is fast. What does not write is left alone.
 
 use super::account::Account;
-use super::engine::{ContainerId, EngineError, Found, Holding, Holdings, Target, Thing};
+use super::engine::{ContainerId, EngineError, Found, Holding, Holdings, Thing};
 use super::state::Gateway;
+use super::stopping::{STOPPING, Whom, stop};
 use crate::policy::Usage;
-use crate::protocol::report::Refusal;
-use hyper::Method;
 use jiff::Timestamp;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -21,10 +20,6 @@ const FIRST: Duration = Duration::from_secs(10);
 /// What a container holds that was made since the last measurement and has written nothing: the places of its mounts, which
 /// containerd's image store counts.
 const NEW: u64 = 1 << 20;
-/// What a container may take to end by itself, in seconds.
-const GRACE: &str = "10";
-/// Whoever was told to stop is not told again so soon.
-const STOPPING: Duration = Duration::from_secs(30);
 
 /// What the last measurement said, and who was told to stop since.
 #[derive(Default)]
@@ -53,7 +48,7 @@ async fn round(gateway: &Arc<Gateway>, seen: &mut Seen) -> Result<(), EngineErro
     // With nothing to compare, nobody is known to write.
     let Some(before) = seen.holdings.replace(now.clone()) else { return Ok(()) };
     let everyones = gateway.engine.everyones().await?;
-    // One that writes on may have been started again since; half a minute is more than a stop takes.
+    // One that writes on may have been started again since.
     seen.stopping.retain(|_, since| since.elapsed() < STOPPING);
     for (uid, holdings) in &now {
         let before: &[Holding] = before.get(uid).map_or(&[], Vec::as_slice);
@@ -71,7 +66,7 @@ async fn round(gateway: &Arc<Gateway>, seen: &mut Seen) -> Result<(), EngineErro
             for found in writers {
                 if !seen.stopping.contains_key(found.id()) {
                     seen.stopping.insert(found.id().clone(), Instant::now());
-                    tokio::spawn(stop(gateway.clone(), found.clone(), refusal.clone(), begun));
+                    tokio::spawn(stop(gateway.clone(), Whom::of(found), refusal.clone(), begun));
                 }
             }
         }
@@ -130,29 +125,6 @@ fn belongs(held: &Holding, found: &Found) -> bool {
     match &held.thing {
         Thing::Container(id) => id == found.id(),
         Thing::Volume(name) => found.mounts_volume(name),
-    }
-}
-
-/// Stops what wrote when it was measured, unless that has ended by now. It is told why under its lock, and stopped without:
-/// the stop of one that ends meanwhile finds nothing to stop, as it is not started again while too much is held.
-async fn stop(gateway: Arc<Gateway>, found: Found, refusal: Refusal, measured: Timestamp) {
-    let Ok(container) = gateway.engine.lock_and_look(found.id()).await else { return };
-    if container.started().is_none_or(|started| started > measured) {
-        return;
-    }
-    let (id, name) = (found.id(), found.name());
-    let (uid, login) = (found.owner(), found.labels().login.as_str());
-    tracing::warn!(uid, login, container = id.as_str(), "stopped, {}", refusal.message);
-    gateway.gpus.terminals.say(id, &format!("{}: {name} is stopped", refusal.message));
-    gateway.reasons.put(id, refusal.message.clone());
-    drop(container);
-    let target = Target::new(format!("/containers/{id}/stop")).with("t", GRACE);
-    match gateway.engine.call(Method::POST, target).await {
-        Err(error) if !error.is_not_found() => {
-            tracing::error!("a container that fills the disk does not stop: {error}");
-            gateway.reasons.forget(id);
-        }
-        _ => {}
     }
 }
 

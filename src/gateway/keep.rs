@@ -26,7 +26,7 @@ pub(super) async fn run(gateway: Arc<Gateway>) {
     tokio::join!(sweep_for_ever(&gateway, &missed), follow_for_ever(&gateway, &missed));
 }
 
-async fn sweep_for_ever(gateway: &Gateway, missed: &Notify) {
+async fn sweep_for_ever(gateway: &Arc<Gateway>, missed: &Notify) {
     loop {
         match sweep(gateway).await {
             // Whatever ends it, the wait for it is over.
@@ -50,16 +50,18 @@ async fn follow_for_ever(gateway: &Arc<Gateway>, missed: &Notify) {
 }
 
 /// Compares what is there with what should be: the engine's containers are the truth. When to sweep again.
-async fn sweep(gateway: &Gateway) -> Result<Duration, Box<dyn std::error::Error + Send + Sync>> {
+async fn sweep(gateway: &Arc<Gateway>) -> Result<Duration, Box<dyn std::error::Error + Send + Sync>> {
     gateway.engine.tidy_gives().await?;
     // A container that is listed as ended may be one that the engine is starting for a gateway that was killed.
     let young = gateway.is_young();
     // Before the listing: what a create or start that began since relies on would be in neither. Nor would one be listed
     // that was made since, and is stopped already.
     let (since, noted) = (gateway.stager.moment(), gateway.reasons.noted());
+    let watched = super::output::before(gateway);
     let everyones = gateway.engine.everyones().await?;
     let wanted: HashSet<Token> =
         everyones.iter().filter(|found| young || needs_stages(found)).flat_map(stages).collect();
+    super::output::keep(gateway, &watched, &everyones);
     let channels = everyones.iter().filter_map(|found| found.labels().channel.clone()).collect();
     gateway.channel.keep(channels, &since);
     // Without the mount helper the rest is done all the same.
@@ -159,6 +161,9 @@ async fn note(gateway: Arc<Gateway>, event: Value) {
     };
     let (Some(id), Some(stages)) = (id, attribute("stages").and_then(stage_tokens)) else { return };
     let destroyed = action == Some("destroy");
+    if !destroyed {
+        gateway.output.dies(&id);
+    }
     if destroyed {
         gateway.removals.gone(&id);
     }
@@ -181,6 +186,7 @@ pub(super) async fn ended(gateway: &Gateway, id: &ContainerId, stages: Vec<Token
     if container.runs() {
         return;
     }
+    gateway.output.ended(id);
     gateway.gpus.ended(&container);
     gateway.marks.forget(id);
     gateway.leashes.forget(id);

@@ -74,6 +74,8 @@ pub(super) struct Gateway {
     /// What has been stopped for so long that it goes soon.
     pub(super) marks: super::expiry::Marks,
     pub(super) reasons: super::reasons::Reasons,
+    /// Who prints how much.
+    pub(super) output: super::output::Output,
 }
 
 /// Where a gateway finds what is not in its policy.
@@ -127,6 +129,7 @@ impl Gateway {
             gpus: super::gpu::service::Gpus::open(&paths.state),
             marks: super::expiry::Marks::open(&paths.state.join("expiring")),
             reasons: super::reasons::Reasons::open(&paths.state.join("stopped")),
+            output: super::output::Output::default(),
             looks: super::look::Looks::open(&paths.state),
             state_dir: paths.state,
             copy_helper: paths.copy_helper,

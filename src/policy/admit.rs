@@ -17,17 +17,23 @@ impl Limits {
         self.one_more(used)?;
         let size = self.size(ask)?;
         self.room_for(used, &size, ask.gpus)?;
-        self.disk_left(used)?;
+        self.lets_write(used)?;
         let ports = self.grant_ports(used, &ask.ports)?;
         let mounts = self.grant_mounts(&ask.mounts, &ask.memory_mounts, &ask.image_volumes)?;
         Ok(Allowance::new(size, ask.gpus, ports, mounts))
     }
 
     /// Whether a container that exists and does not run may be started: only what running ones share is asked, and
-    /// whether the disk has room for what it will write.
+    /// whether it may write and print.
     pub fn readmit(&self, used: &Usage, container: &Used) -> Result<(), Refusal> {
         self.room_for_existing(&used.without(&container.name), container)?;
-        self.disk_left(used)
+        self.lets_write(used)
+    }
+
+    /// Whether anything may write to the disk, and print.
+    pub fn lets_write(&self, used: &Usage) -> Result<(), Refusal> {
+        self.disk_left(used)?;
+        self.output_left(used)
     }
 
     /// `containers`, counted over all that exist, stopped ones included.

@@ -144,6 +144,12 @@ fn total(table: &Table<'_, '_>) -> Vec<Setting> {
     settings.extend(one(table, "pids", |node| node.cap(Node::whole), Setting::TotalPids));
     settings.extend(one(table, "gpus", |node| node.cap(Node::whole), Setting::TotalGpus));
     settings.extend(one(table, "disk", |node| node.cap(Node::bytes), Setting::TotalDisk));
+    settings.extend(one(
+        table,
+        "output",
+        |node| node.cap(|node| node.some(node.cpus())),
+        Setting::TotalOutput,
+    ));
     settings
 }
 

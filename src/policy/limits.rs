@@ -76,6 +76,8 @@ pub(super) struct Totals {
     pub(super) gpus: Sourced<Cap<u64>>,
     /// Of stopped ones too, and of volumes.
     pub(super) disk: Sourced<Cap<Bytes>>,
+    /// Of the engine's own processors, for what they print.
+    pub(super) output: Sourced<Cap<Cpus>>,
 }
 
 /// What may be published.
@@ -124,6 +126,7 @@ impl Limits {
                 pids: most(8192),
                 gpus: most(0),
                 disk: most(Bytes(40 * GIB)),
+                output: most(Cpus(Cpus::ONE / 10)),
             },
             networks: most(4),
             volumes: most(8),
@@ -162,6 +165,7 @@ impl Limits {
                 Setting::TotalPids(value) => self.total.pids = value,
                 Setting::TotalGpus(value) => self.total.gpus = value,
                 Setting::TotalDisk(value) => self.total.disk = value,
+                Setting::TotalOutput(value) => self.total.output = value,
                 Setting::Networks(value) => self.networks = value,
                 Setting::Volumes(value) => self.volumes = value,
                 Setting::GpuTime(value) => self.gpu_time = value,
@@ -196,6 +200,7 @@ impl Limits {
             value("total.pids", &total.pids),
             value("total.gpus", &total.gpus),
             value("total.disk", &total.disk),
+            value("total.output", &total.output),
             value("networks", &self.networks),
             value("volumes", &self.volumes),
             value("gpu_time", &self.gpu_time),

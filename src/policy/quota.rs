@@ -33,6 +33,7 @@ impl Limits {
             self.pids(used).line(),
             self.gpus(used).line(),
             self.disk(used).line(),
+            self.printed(used).line(),
             self.published(used).line(),
         ]
     }

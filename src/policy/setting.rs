@@ -25,6 +25,7 @@ pub(super) enum Setting {
     TotalPids(Sourced<Cap<u64>>),
     TotalGpus(Sourced<Cap<u64>>),
     TotalDisk(Sourced<Cap<Bytes>>),
+    TotalOutput(Sourced<Cap<Cpus>>),
     Networks(Sourced<Cap<u64>>),
     Volumes(Sourced<Cap<u64>>),
     GpuTime(Sourced<Cap<Span>>),

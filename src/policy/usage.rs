@@ -39,6 +39,8 @@ pub struct Usage {
     pub taken_ports: BTreeSet<u16>,
     /// As it was last measured.
     pub disk: Vec<Held>,
+    /// Of the engine's processors, what it spent on what they print: over the last [`BURST`](super::BURST).
+    pub output: Cpus,
 }
 
 impl Usage {

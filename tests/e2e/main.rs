@@ -28,6 +28,7 @@ mod harness;
 mod line;
 mod matrix;
 mod network;
+mod output;
 mod ownership;
 mod policy;
 mod ps;
@@ -59,6 +60,7 @@ fn main() -> ExitCode {
         events::tests(),
         volume::tests(),
         disk::tests(),
+        output::tests(),
         expiry::tests(),
         gpu::tests(),
         line::tests(),

@@ -8,6 +8,7 @@ use super::standing::standing;
 use crate::gateway::engine::{Owned, Turn};
 use crate::gateway::error::Error;
 use crate::gateway::gpu::desk::Asker;
+use crate::gateway::output::Watch;
 use crate::gateway::peer::Peer;
 use crate::gateway::removals::being_removed;
 use crate::gateway::routes::Word;
@@ -78,7 +79,7 @@ fn still_waits(caller: &Weak<()>) -> Result<(), Error> {
 }
 
 async fn start_in_turn(
-    gateway: &Gateway,
+    gateway: &Arc<Gateway>,
     peer: &Peer,
     container: &Owned,
     standing: &Standing,
@@ -90,7 +91,7 @@ async fn start_in_turn(
 
 /// Admitted again, staged again, then started: never with a stage that is missing.
 async fn start_now(
-    gateway: &Gateway,
+    gateway: &Arc<Gateway>,
     peer: &Peer,
     container: &Owned,
     standing: &Standing,
@@ -129,12 +130,14 @@ async fn start_now(
     let asker = Asker { uid: peer.uid(), login: peer.account()?.login() };
     gateway.gpus.lease(asker, container, &limits, Timestamp::now())?;
     mark::at("start-leased");
+    let watch = Watch::new(gateway, container.found());
     let started = gateway.engine.call(Method::POST, container.target("/start").of_nobody()).await;
     if started.is_err() {
         gateway.gpus.not_started(container.id());
     }
     mark::at("start-started");
     let started = started?;
+    watch.begin();
     gateway.reasons.forget(container.id());
     Ok(started.status())
 }
@@ -156,6 +159,8 @@ pub(in crate::gateway) async fn restart(
     }
     // Asked before the stop: a caller who could not start again keeps a running container.
     may_start(&gateway, &peer, &container).await?;
+    let used = gateway.engine.usage(&peer).await?;
+    gateway.limits(peer.account()?).lets_write(&used)?;
     to_the_end(async move {
         audit::allowed(Some(&peer), "restart", container.id().as_str());
         let _hold = gateway.stager.hold(tokens(container.found()));

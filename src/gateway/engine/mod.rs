@@ -16,9 +16,12 @@ mod locked;
 mod network;
 mod owned;
 mod patience;
+mod printed;
 mod runs;
 mod space;
 mod spec;
+mod spent;
+mod tally;
 mod things;
 mod turn;
 mod whose;
@@ -73,6 +76,8 @@ pub(super) struct Engine {
     /// Networks are numbered one at a time.
     networks: tokio::sync::Mutex<()>,
     disk: disk::Disk,
+    /// What each user's containers have cost it by printing.
+    pub(super) spent: spent::Spent,
     /// A user's own lists that are read at once.
     reads: Places,
     /// Held by whoever gives volumes; alone by who tidies after it.
@@ -104,6 +109,7 @@ impl Engine {
             locks: Mutex::default(),
             networks: tokio::sync::Mutex::default(),
             disk: disk::Disk::default(),
+            spent: spent::Spent::default(),
             reads: Places::new(READS),
             giving: tokio::sync::RwLock::default(),
         }

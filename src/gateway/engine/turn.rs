@@ -13,7 +13,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
 /// One user's right to count and create, held until it is dropped.
@@ -87,7 +87,8 @@ impl Engine {
     pub(in crate::gateway) fn usage_of(&self, peer: &Peer, all: &Containers) -> Usage {
         let own = all.own.iter().map(Owned::used);
         let containers = own.chain(all.left.iter().map(LeftContainer::used)).collect();
-        Usage { containers, disk: self.held(peer, all), ..Usage::default() }
+        let output = self.spent.of(peer.uid(), Instant::now());
+        Usage { containers, disk: self.held(peer, all), output, ..Usage::default() }
     }
 
     fn turns(&self, uid: u32) -> Arc<Turns> {

@@ -22,11 +22,11 @@ fn an_unknown_key_is_named_with_its_line_and_the_nearest() {
         // Four letters of ten are another word.
         (
             "[groups.some-lab_a]\ntotal = { dXXX = 1 }",
-            "p.toml:5: unknown key `dXXX` in [groups.some-lab_a.total], the keys are cpus, memory, pids, gpus, disk",
+            "p.toml:5: unknown key `dXXX` in [groups.some-lab_a.total], the keys are cpus, memory, pids, gpus, disk, output",
         ),
         (
             "[defaults]\ntotal = { mXmXrX = '1g' }",
-            "p.toml:5: unknown key `mXmXrX` in [defaults.total], the keys are cpus, memory, pids, gpus, disk",
+            "p.toml:5: unknown key `mXmXrX` in [defaults.total], the keys are cpus, memory, pids, gpus, disk, output",
         ),
         // What stands in a list is wrong on its own line.
         (

@@ -28,6 +28,7 @@ fn each_limit_says_what_is_used_and_left() {
             "total.pids 0/none none policy.toml:9, [defaults]",
             "total.gpus 0/0 0 built-in default",
             "total.disk 0/40g 40g built-in default",
+            "total.output 0/0.1 0.1 built-in default",
             "ports.max 1/4 3 built-in default",
         ]
     );
@@ -42,6 +43,6 @@ fn the_report_says_what_may_be_asked_for() {
     assert_eq!(quota.mounts, [("/data".to_owned(), "rw".to_owned())]);
     assert_eq!(quota.each[3], ("each.shm".to_owned(), "64m".to_owned()));
     assert_eq!(quota.max[1], ("max.memory".to_owned(), "32g".to_owned()));
-    assert_eq!((quota.each.len(), quota.max.len(), quota.lines.len()), (4, 4, 7));
+    assert_eq!((quota.each.len(), quota.max.len(), quota.lines.len()), (4, 4, 8));
     assert_eq!(limits("", &[]).quota("ann", 1, &Usage::default()).ports, "");
 }

@@ -125,6 +125,22 @@ fn a_full_disk_starts_nothing_more() {
 }
 
 #[test]
+fn who_has_printed_too_much_starts_nothing_for_a_while() {
+    let ann = open("total = { output = 0.05 }");
+    let used = |billionths| Usage { output: Cpus(billionths), ..Usage::default() };
+    assert_eq!(told(ann.admit(&used(50_000_000), &ubuntu())), "yes");
+    let over = used(75_000_000);
+    let what = "total.output: your containers print so much that it takes 0.075 of a processor, 0.05 may be";
+    let no = format!("{what}, nothing starts for 1m (policy.toml:6, [defaults])");
+    assert_eq!(told(ann.admit(&over, &ubuntu())), no);
+    assert_eq!(told(ann.readmit(&over, &Used::default())), no);
+    assert_eq!(ann.output_over(&over).message, format!("{what} (policy.toml:6, [defaults])"));
+    assert_eq!(told(open("total = { output = 'none' }").admit(&used(u64::MAX), &ubuntu())), "yes");
+    assert_eq!(open("").output(), Some(Cpus(100_000_000)));
+    assert_eq!(problems("[gateway]\nuids = '1-2'\n[defaults]\ntotal = { output = 0 }").len(), 1);
+}
+
+#[test]
 fn a_container_gets_each_unless_it_asks() {
     let ann = open("each = { cpus = 0.5, memory = '3g', pids = 7, shm = '2m' }");
     let zeros =

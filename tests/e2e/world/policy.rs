@@ -35,7 +35,7 @@ network_size = 28
 containers = 6
 each = {{ cpus = 0.5, memory = "64m", pids = 64 }}
 max = {{ cpus = 2, memory = "256m", pids = 256 }}
-total = {{ cpus = 4, memory = "512m", pids = 1024 }}
+total = {{ cpus = 4, memory = "512m", pids = 1024, output = 4 }}
 images = ["docker.io/library/*"]
 ports = {{ range = "40000-40999", max = 2, address = "127.0.0.1" }}
 home = "rw"

@@ -1,0 +1,168 @@
+//! Watching one container from its start to its end.
+
+use super::watched::Ends;
+use crate::gateway::account::Account;
+use crate::gateway::engine::{EngineError, Found};
+use crate::gateway::state::Gateway;
+use crate::gateway::stopping::{Whom, stop};
+use crate::policy::Usage;
+use crate::protocol::amount::Cpus;
+use jiff::Timestamp;
+use rustix::rand::{GetRandomFlags, getrandom};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::task::JoinHandle;
+
+/// Between two looks, on the whole; the younger a container is, the sooner.
+const EVERY: Duration = Duration::from_secs(4);
+const SOONEST: Duration = Duration::from_millis(200);
+/// How long a look may take.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// One run of a container.
+pub(in crate::gateway) struct Watch {
+    gateway: Arc<Gateway>,
+    found: Found,
+    ends: Arc<Ends>,
+    since: Instant,
+    /// The look before, and what it saw.
+    at: Instant,
+    rate: Cpus,
+    /// A look that has not been answered yet: there is one at the most.
+    under_way: Option<JoinHandle<Result<Cpus, EngineError>>>,
+}
+
+impl Watch {
+    /// Of one that is about to start, or runs: what is told of its end from now on is heard. It ends when it is dropped.
+    pub(in crate::gateway) fn new(gateway: &Arc<Gateway>, found: &Found) -> Self {
+        let ends = gateway.output.begin(found.id(), found.owner(), Whom::of(found));
+        let (now, found) = (Instant::now(), found.clone());
+        Self { gateway: gateway.clone(), found, ends, since: now, at: now, rate: Cpus(0), under_way: None }
+    }
+
+    /// It runs.
+    pub(in crate::gateway) fn begin(self) {
+        tokio::spawn(self.run());
+    }
+
+    async fn run(mut self) {
+        let mut pause = by_chance(SOONEST);
+        loop {
+            let gone = tokio::select! {
+                biased;
+                () = self.ends.dies.notified() => self.last_look().await,
+                () = self.ends.over.notified() => true,
+                () = tokio::time::sleep(pause) => self.look().await,
+            };
+            self.charge(gone).await;
+            if gone {
+                return;
+            }
+            pause = pause_at(self.since.elapsed());
+        }
+    }
+
+    /// At the end of its log, which may come late to be read: it printed no less than was seen before.
+    async fn last_look(&mut self) -> bool {
+        let before = self.rate;
+        let gone = self.look().await;
+        self.rate = self.rate.max(before);
+        gone
+    }
+
+    /// Whether it is gone. What the engine does not tell of goes on as it was.
+    async fn look(&mut self) -> bool {
+        let _place = self.gateway.output.looks.of(self.found.owner()).acquire_owned().await;
+        let mut look = self.under_way.take().unwrap_or_else(|| self.begin_look());
+        let looked = match tokio::time::timeout(PATIENCE, &mut look).await {
+            Ok(looked) => looked.unwrap_or_else(|error| Err(EngineError::Odd(error.to_string()))),
+            Err(_) => {
+                self.under_way = Some(look);
+                Err(EngineError::Late)
+            }
+        };
+        match looked {
+            Ok(rate) => self.rate = rate,
+            Err(error) if error.is_not_found() => return true,
+            Err(error) => {
+                tracing::debug!(container = self.found.id().as_str(), "what it prints is not known: {error}");
+            }
+        }
+        false
+    }
+
+    fn begin_look(&self) -> JoinHandle<Result<Cpus, EngineError>> {
+        let (gateway, found, ago) = (self.gateway.clone(), self.found.clone(), self.at.elapsed());
+        tokio::spawn(async move { gateway.engine.printed(&found, ago).await })
+    }
+
+    /// Charges its owner with what it cost since the look before, and stops what goes on costing too much.
+    async fn charge(&mut self, gone: bool) {
+        let (uid, id) = (self.found.owner(), self.found.id());
+        let (now, rate) = (Instant::now(), self.rate);
+        self.gateway.output.note(id, &self.ends, if gone { Cpus(0) } else { rate });
+        if rate == Cpus(0) {
+            self.at = now;
+            return;
+        }
+        // The limits are today's; when the name service does not say whose, the next look asks again.
+        let Some(account) = self.account().await else { return };
+        let cost = cost(rate, now.saturating_duration_since(self.at));
+        self.at = now;
+        let limits = self.gateway.limits(&account);
+        let Some(most) = limits.output() else { return };
+        let spent = &self.gateway.engine.spent;
+        spent.add(uid, cost, most, now);
+        let used = Usage { output: spent.of(uid, now), ..Usage::default() };
+        if limits.output_left(&used).is_err()
+            && let Some(whom) = self.gateway.output.to_stop(uid, most)
+        {
+            tokio::spawn(stop(self.gateway.clone(), whom, limits.output_over(&used), Timestamp::now()));
+        }
+    }
+
+    async fn account(&self) -> Option<Account> {
+        let (gateway, uid) = (&self.gateway, self.found.owner());
+        if let Some(account) = gateway.output.account(uid) {
+            return Some(account);
+        }
+        let named = gateway.policy().groups().map(str::to_owned).collect();
+        match gateway.look_ups.account_by_uid(uid, named).await {
+            Ok(account) => {
+                gateway.output.learn(uid, &account);
+                Some(account)
+            }
+            Err(error) => {
+                tracing::debug!(uid, "nobody knows whose containers print: {error}");
+                None
+            }
+        }
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        self.gateway.output.forget(self.found.id(), &self.ends);
+        self.under_way.iter().for_each(JoinHandle::abort);
+    }
+}
+
+/// In billionths of a second of a processor.
+fn cost(rate: Cpus, time: Duration) -> u64 {
+    let cost = u128::from(rate.0) * time.as_nanos() / u128::from(Cpus::ONE);
+    u64::try_from(cost).unwrap_or(u64::MAX)
+}
+
+/// Half as long to half as long again as is usual at this age.
+fn pause_at(age: Duration) -> Duration {
+    let usual = age.clamp(SOONEST, EVERY);
+    usual / 2 + by_chance(usual)
+}
+
+/// From nothing to so long: nobody is to know when.
+fn by_chance(most: Duration) -> Duration {
+    let mut bytes = [0; 4];
+    // Without randomness there are more looks.
+    let _filled = getrandom(&mut bytes, GetRandomFlags::empty());
+    most.mul_f64(f64::from(u32::from_ne_bytes(bytes)) / f64::from(u32::MAX))
+}

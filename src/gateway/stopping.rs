@@ -1,0 +1,64 @@
+//! Stopping what takes more than its owner may have, and telling why.
+
+use super::engine::{ContainerId, Found, Target};
+use super::state::Gateway;
+use crate::protocol::name::ContainerName;
+use crate::protocol::report::Refusal;
+use hyper::Method;
+use jiff::Timestamp;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// What a container may take to end by itself, in seconds.
+const GRACE: &str = "10";
+/// Whoever was told to stop is not told again so soon: it is more than a stop takes.
+pub(super) const STOPPING: Duration = Duration::from_secs(30);
+
+/// A container, as a list told of it.
+#[derive(Debug, Clone)]
+pub(super) struct Whom {
+    id: ContainerId,
+    name: ContainerName,
+    uid: u32,
+    login: String,
+}
+
+impl Whom {
+    pub(super) fn of(found: &Found) -> Self {
+        let (id, name) = (found.id().clone(), found.name().clone());
+        Self { id, name, uid: found.owner(), login: found.labels().login.clone() }
+    }
+
+    #[cfg(test)]
+    pub(super) fn fake(id: &ContainerId, uid: u32) -> Self {
+        let name = ContainerName::try_from("box".to_owned()).unwrap();
+        Self { id: id.clone(), name, uid, login: "ann".to_owned() }
+    }
+
+    #[cfg(test)]
+    pub(super) fn id(&self) -> &ContainerId {
+        &self.id
+    }
+}
+
+/// Stops what was seen to take too much, unless that has ended by now. It is told why under its lock, and stopped without:
+/// the stop of one that ends meanwhile finds nothing to stop, as it is not started again while that holds.
+pub(super) async fn stop(gateway: Arc<Gateway>, whom: Whom, refusal: Refusal, seen: Timestamp) {
+    let Whom { id, name, uid, login } = &whom;
+    let Ok(container) = gateway.engine.lock_and_look(id).await else { return };
+    if container.started().is_none_or(|started| started > seen) {
+        return;
+    }
+    tracing::warn!(uid, login, container = id.as_str(), "stopped, {}", refusal.message);
+    gateway.gpus.terminals.say(id, &format!("{}: {name} is stopped", refusal.message));
+    gateway.reasons.put(id, refusal.message.clone());
+    drop(container);
+    let target = Target::new(format!("/containers/{id}/stop")).with("t", GRACE);
+    match gateway.engine.call(Method::POST, target).await {
+        Err(error) if !error.is_not_found() => {
+            tracing::error!("a container that takes too much does not stop: {error}");
+            gateway.reasons.forget(id);
+        }
+        _ => {}
+    }
+}
