@@ -103,6 +103,11 @@ impl Faulty {
         &self.socket
     }
 
+    /// Asks it to end, as systemd does.
+    pub(crate) fn stop(&self) {
+        self.gateway.signal(rustix::process::Signal::TERM);
+    }
+
     /// What this gateway has said so far.
     pub(crate) fn said(&self) -> String {
         self.gateway.said()
