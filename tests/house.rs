@@ -126,7 +126,7 @@ fn marked_steps_are_the_tests_own() {
     let settings = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml")).unwrap();
     assert!(!settings.contains("debug-assertions"), "a release has debug assertions");
 
-    let tests = files(&["tests/e2e/races"], "rs");
+    let tests = files(&["tests/e2e"], "rs");
     let mut count = 0;
     for (path, text) in &sources {
         for step in text.split("mark::at(").skip(1).filter_map(|rest| rest.split('"').nth(1)) {

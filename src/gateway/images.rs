@@ -37,12 +37,20 @@ const MOST_VOLUMES: usize = 16;
 /// Of any word for an image, in bytes: a name of 255, a tag of 128 and a digest.
 const LONGEST_WORD: usize = 512;
 
+/// Images that the gateway makes itself: by these names nobody pulls or runs anything, whatever the policy allows.
+const RESERVED: &str = "localhost/ie-container/";
+
 /// A full reference: the short forms are expanded as Docker does.
 pub(super) fn full(word: &str) -> Result<String, Error> {
     // In the answer and in the log no more of it than any reference has.
     let shown: String = word.chars().take(LONGEST_WORD).collect();
     let bad = || Error::Bad(format!("{shown:?} is not an image's reference such as ubuntu:24.04"));
-    reference::full(word).filter(|_| word.len() <= LONGEST_WORD).ok_or_else(bad)
+    let reference = reference::full(word).filter(|_| word.len() <= LONGEST_WORD).ok_or_else(bad)?;
+    if reference.starts_with(RESERVED) {
+        let why = format!("names that begin with {RESERVED} are kept for the gateway's own images");
+        return Err(Error::not_allowed(&format!("the image {shown}"), &why));
+    }
+    Ok(reference)
 }
 
 /// A reference as Docker shows it, written anew from what was parsed: the engine reads it as we did.

@@ -147,7 +147,7 @@ pub(super) async fn prune(
             details.get("Containers").and_then(Value::as_object).is_none_or(serde_json::Map::is_empty);
         if empty && all_match(&words, |_, value| has_label(network.details().get("Labels"), value)) {
             audit::allowed(Some(&peer), "network-rm", network.shown());
-            // One that a stopped container will want again is in use for the engine as well.
+            // As with Docker, one goes that only stopped containers want: who is connected now is all that an engine knows of.
             if gateway.engine.call(Method::DELETE, network.target("")).await.is_ok() {
                 gone.push(network.shown().to_owned());
             }

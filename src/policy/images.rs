@@ -12,7 +12,7 @@ use std::str::FromStr;
 /// One entry of `images`: the word `own`, or a pattern for references.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Pattern {
-    /// What the caller made here.
+    /// What the caller made here. Nobody makes images here: it allows nothing, and stays for policies that say it.
     Own,
     Reference {
         /// As the admin wrote it.

@@ -95,7 +95,7 @@ fn what_lies_in_its_places_is_set_aside() {
         ann.run("cp /etc/hostname train:/tmp/copied").ok();
     };
     works("as it should be");
-    let dirs = ["accounts", "leases", "gpu-hours", "expiring", "stopped", "channels", "images"];
+    let dirs = ["accounts", "leases", "gpu-hours", "expiring", "stopped", "channels", "images", "looking"];
     for turn in 0..3 {
         world.gateway.kill();
         for (number, name) in dirs.iter().enumerate() {

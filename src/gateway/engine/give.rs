@@ -19,7 +19,8 @@ use hyper::Method;
 use hyper::header::{CONTENT_TYPE, HeaderValue};
 use serde_json::Value;
 
-/// An image with nothing in it, made by the gateway. No registry is asked for this name.
+/// An image with nothing in it, made by the gateway. No registry is asked for this name, and no user has a pull of it: see
+/// `images::RESERVED`.
 const EMPTY: (&str, &str) = ("localhost/ie-container/empty", "1");
 /// The digest of an archive without members: two blocks of zeroes.
 const EMPTY_LAYER: &str = "sha256:5f70bf18a086007016e948b04aed3b82103a36bea41755b6cddfaf10ace3c6ef";

@@ -19,6 +19,17 @@ pub(super) const LOGIN: &str = "io.ie-container.login";
 /// On a volume that the engine made for a container in which volumes are given: nobody has it.
 pub(super) const GIVEN: &str = "io.ie-container.given";
 
+/// What the gateway writes under [`PREFIX`], each beside every container.
+const KEYS: [&str; 15] = [
+    "uid", "login", "version", "cpus", "memory", "pids", "cards", "time", "ports", "stages", "rm", "tty",
+    "channel", "image", "userns",
+];
+
+/// Whether a label is one that the gateway writes: anything else under its prefix is an image's.
+pub(super) fn is_ours(key: &str) -> bool {
+    key.strip_prefix(PREFIX).is_some_and(|key| KEYS.contains(&key))
+}
+
 /// One staged directory, as it must be made again before each start.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -181,6 +192,18 @@ mod tests {
     #[test]
     fn what_is_written_is_read() {
         assert_eq!(Labels::read(&labels().write().unwrap()), Some(labels()));
+    }
+
+    #[test]
+    fn ours_is_what_is_written_and_nothing_else() {
+        let written = labels().write().unwrap();
+        assert_eq!(written.len(), KEYS.len());
+        assert!(written.keys().all(|key| is_ours(key)));
+        for other in
+            ["io.ie-container.x", "io.ie-container.", "io.ie-container.UID", "uid", "io.ie-container.uid.x"]
+        {
+            assert!(!is_ours(other), "{other}");
+        }
     }
 
     #[test]

@@ -1,11 +1,12 @@
 //! The engine's lists of everybody's things, read as they come and without what somebody made long.
 //!
 //! Such a list is as long as all users together make it, and who fails to read it serves nobody. So it has no end, but its
-//! parts have: long words are left out, and whatever is beyond a number of entries. Of containers our own labels are kept
-//! whole, as the gateway wrote them; an image may say what it likes under our prefix.
+//! parts have: long words are left out, and whatever is beyond a number of entries. Of containers those labels are kept
+//! whole that the gateway writes beside each, so that no image fills their places; they have an end of their own. Whatever
+//! else stands under our prefix is somebody else's.
 
 use super::EngineError;
-use super::label::PREFIX;
+use super::label;
 use bytes::Bytes;
 use http_body_util::BodyExt;
 use hyper::Response;
@@ -24,12 +25,15 @@ use tokio::sync::mpsc;
 const SHORT: usize = 256;
 /// What longer words of one thing may take together.
 const LONG_WORDS: usize = 64 << 10;
+/// What our own labels of one thing may take together: more than is written of a create's body, the largest of 1 MiB, and
+/// the policy's roots.
+const OUR_WORDS: usize = 2 << 20;
 /// The most entries of a list or an object within a list.
 const MOST_ENTRIES: usize = 512;
 /// How long an engine may say nothing in the midst of a list.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// A list of things, each without what is long in it. `OURS`: their labels under our prefix are the gateway's, and kept.
+/// A list of things, each without what is long in it. `OURS`: the labels that bear our keys are the gateway's, and kept.
 #[derive(Debug, Default)]
 pub(super) struct Things<const OURS: bool>(pub(super) Vec<Value>);
 
@@ -121,8 +125,8 @@ impl<'de, const OURS: bool> Visitor<'de> for Items<OURS> {
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Things<OURS>, A::Error> {
         let mut list = Vec::new();
         loop {
-            let left = Cell::new(LONG_WORDS);
-            let Some(item) = items.next_element_seed(Lean::<OURS> { ours: false, left: &left })? else {
+            let (left, ours) = (Cell::new(LONG_WORDS), Cell::new(OUR_WORDS));
+            let Some(item) = items.next_element_seed(Lean::<OURS> { left: &left, ours: &ours })? else {
                 break;
             };
             list.push(item);
@@ -134,15 +138,15 @@ impl<'de, const OURS: bool> Visitor<'de> for Items<OURS> {
 /// A value without what is long in it.
 #[derive(Clone, Copy)]
 struct Lean<'a, const OURS: bool> {
-    /// Below a key of the gateway's own.
-    ours: bool,
     /// What is left for long words, in bytes.
     left: &'a Cell<usize>,
+    /// The same for what is below a key of the gateway's own.
+    ours: &'a Cell<usize>,
 }
 
 impl<const OURS: bool> Lean<'_, OURS> {
     fn keeps(&self, word: &str) -> bool {
-        if self.ours || word.len() <= SHORT {
+        if word.len() <= SHORT {
             return true;
         }
         let left = self.left.get().checked_sub(word.len());
@@ -203,9 +207,10 @@ impl<'de, const OURS: bool> Visitor<'de> for Lean<'_, OURS> {
     fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Value, A::Error> {
         let mut map = Map::new();
         while let Some(key) = entries.next_key::<String>()? {
-            let ours = OURS && key.starts_with(PREFIX);
-            if ours || (map.len() < MOST_ENTRIES && key.len() <= SHORT) {
-                map.insert(key, entries.next_value_seed(Self { ours, ..self })?);
+            if OURS && label::is_ours(&key) {
+                map.insert(key, entries.next_value_seed(Self { left: self.ours, ..self })?);
+            } else if map.len() < MOST_ENTRIES && key.len() <= SHORT {
+                map.insert(key, entries.next_value_seed(self)?);
             } else {
                 entries.next_value::<IgnoredAny>()?;
             }
@@ -216,6 +221,7 @@ impl<'de, const OURS: bool> Visitor<'de> for Lean<'_, OURS> {
 
 #[cfg(test)]
 mod tests {
+    use super::label::PREFIX;
     use super::*;
     use serde_json::json;
 
@@ -250,6 +256,25 @@ mod tests {
         // What an image says under our prefix is nobody's of ours.
         let Things::<false>(images) = serde_json::from_str(&text).unwrap();
         assert!(images[0]["Labels"].get(format!("{PREFIX}stages")).is_none());
+    }
+
+    #[test]
+    fn what_an_image_says_under_our_prefix_is_not_kept() {
+        let (mib, ours) = ("x".repeat(1 << 20), "y".repeat(OUR_WORDS));
+        let mut labels: Map<String, Value> =
+            (0..60).map(|number| (format!("{PREFIX}x{number}"), mib.clone().into())).collect();
+        labels.insert(format!("{PREFIX}uid"), "1000".into());
+        // Its own keys have an end, too.
+        labels.insert(format!("{PREFIX}stages"), ours[..OUR_WORDS / 2].into());
+        labels.insert(format!("{PREFIX}version"), ours[..OUR_WORDS / 2 + 1].into());
+        let Things::<true>(list) = serde_json::from_str(&json!([{"Labels": labels}]).to_string()).unwrap();
+        let length = |key: &str| list[0]["Labels"][format!("{PREFIX}{key}")].as_str().map(str::len);
+        assert_eq!(
+            [length("uid"), length("stages"), length("version")],
+            [Some(4), Some(OUR_WORDS / 2), Some(0)]
+        );
+        assert!(list[0].to_string().len() < OUR_WORDS);
+        assert_eq!(length("x7"), Some(0));
     }
 
     #[test]

@@ -253,7 +253,11 @@ fn check_mounts(mounts: &Value, tmpfs: &Value) {
         if text("Type") == "volume" {
             let source = text("Source");
             assert!(source.is_empty() || source.starts_with("ie-1000-"), "a volume of somebody else's");
-            assert_eq!(mount.get("VolumeOptions"), Some(&json!({ "NoCopy": true })));
+            assert_eq!(mount.pointer("/VolumeOptions/NoCopy"), Some(&json!(true)));
+            let uid = mount.pointer("/VolumeOptions/Labels/io.ie-container.uid");
+            assert_eq!(uid.is_some(), !source.is_empty());
+            assert!(uid.is_none_or(|uid| uid == "1000"), "a volume made for somebody else");
+            assert_eq!(mount.get("VolumeOptions").unwrap().as_object().unwrap().len(), 2);
             check_inner("a volume's target", text("Target"));
             targets.push(text("Target").into());
             continue;

@@ -39,7 +39,7 @@ impl Spell {
         Self { uid, cards, since, ended, lease: Some(id.clone()) }
     }
 
-    /// What it takes between two moments, in seconds times cards.
+    /// What it takes between two moments, in milliseconds times cards.
     fn cost(&self, from: Timestamp) -> u64 {
         cost(self.cards, self.since.max(from), self.ended)
     }
@@ -53,10 +53,27 @@ struct Week {
     monday: Date,
     /// On one card; a second on two counts twice.
     seconds: u64,
+    /// And beyond those: many short spells are as much as a long one. A file from before there was this key has none.
+    #[serde(default)]
+    millis: u64,
     /// The lease that was added last, which a crash may have left as a file.
     #[serde(default)]
     last: Option<(String, Timestamp)>,
 }
+
+impl Week {
+    fn of(monday: Date, cost: u64, last: Option<(String, Timestamp)>) -> Self {
+        Self { monday, seconds: cost / SECOND, millis: cost % SECOND, last }
+    }
+
+    /// In milliseconds.
+    fn cost(&self) -> u64 {
+        self.seconds.saturating_mul(SECOND).saturating_add(self.millis)
+    }
+}
+
+/// In milliseconds.
+const SECOND: u64 = 1000;
 
 impl Hours {
     /// Reads what a gateway before this one has left. What cannot be understood is set aside, and its user begins anew.
@@ -77,13 +94,15 @@ impl Hours {
         let own = || running.iter().filter(|lease| lease.uid == uid);
         // First, so that what is written meanwhile is not missed.
         let owed = self.owed();
-        let ended = self.week(uid).filter(|week| week.monday == monday(now)).map_or(0, |week| week.seconds);
+        let ended = self.week(uid).filter(|week| week.monday == monday(now)).map_or(0, |week| week.cost());
         let owed = owed.iter().filter(|owed| owed.uid == uid);
         let ended = owed.map(|owed| owed.cost(begin)).sum::<u64>().saturating_add(ended);
-        let of = |lease: &Lease, from: Timestamp, to| cost(lease.cards.len(), lease.since.max(from), to);
+        let used = own().map(|lease| cost(lease.cards.len(), lease.since.max(begin), now));
+        let promised =
+            own().map(|lease| promise(lease.cards.len(), lease.since.max(now), lease.until.min(end)));
         WeekUsed {
-            used: own().map(|lease| of(lease, begin, now)).sum::<u64>().saturating_add(ended),
-            promised: own().map(|lease| of(lease, now, lease.until.min(end))).sum(),
+            used: used.fold(ended, u64::saturating_add).div_ceil(SECOND),
+            promised: promised.fold(0, u64::saturating_add) / SECOND,
         }
     }
 
@@ -115,8 +134,8 @@ impl Hours {
         let before = self.week(spell.uid);
         let last = spell.lease.as_ref().map(|id| (id.to_string(), spell.since));
         let last = last.or_else(|| before.as_ref()?.last.clone());
-        let before = before.filter(|week| week.monday == monday).map_or(0, |week| week.seconds);
-        let week = Week { monday, seconds: before.saturating_add(spell.cost(begin)), last };
+        let before = before.filter(|week| week.monday == monday).map_or(0, |week| week.cost());
+        let week = Week::of(monday, before.saturating_add(spell.cost(begin)), last);
         let text = serde_json::to_vec(&week).map_err(io::Error::other)?;
         shelf::half_write(self.dir.join(spell.uid.to_string()), &text)?.finish()?;
         self.weeks().insert(spell.uid, week);
@@ -142,10 +161,23 @@ impl Hours {
     }
 }
 
-/// Seconds times cards.
+/// What was had, in milliseconds times cards: a part of one is a whole one.
 fn cost(cards: usize, from: Timestamp, to: Timestamp) -> u64 {
-    let seconds = u64::try_from(to.duration_since(from).as_secs()).unwrap_or(0);
-    seconds.saturating_mul(u64::try_from(cards).unwrap_or(u64::MAX))
+    times(cards, nanos(from, to).div_ceil(1_000_000))
+}
+
+/// What may still be had: with what was had of it, a lease is as long as it is.
+fn promise(cards: usize, from: Timestamp, to: Timestamp) -> u64 {
+    times(cards, nanos(from, to) / 1_000_000)
+}
+
+fn nanos(from: Timestamp, to: Timestamp) -> u128 {
+    u128::try_from(to.duration_since(from).as_nanos()).unwrap_or(0)
+}
+
+fn times(cards: usize, millis: u128) -> u64 {
+    let millis = u64::try_from(millis).unwrap_or(u64::MAX);
+    millis.saturating_mul(u64::try_from(cards).unwrap_or(u64::MAX))
 }
 
 /// The Monday of the week, where this machine is.
@@ -206,6 +238,39 @@ mod tests {
         let used = Hours::open(dir.path()).of(1000, &running, at("2026-11-17T09:30"));
         assert_eq!(used, WeekUsed { used: 2 * 3600 + 5400, promised: 9000 });
         assert_eq!(hours.of(1001, &running, at("2026-11-17T09:30")), WeekUsed::default());
+    }
+
+    #[test]
+    fn many_short_spells_are_as_much_as_a_long_one() {
+        let dir = tempfile::tempdir().unwrap();
+        // As it was written before there were milliseconds.
+        std::fs::write(dir.path().join("1000"), r#"{"monday":"2026-11-16","seconds":10,"last":null}"#)
+            .unwrap();
+        let (since, hours) = (at("2026-11-18T10:00"), Hours::open(dir.path()));
+        let used = |hours: &Hours| hours.of(1000, &[], at("2026-11-18T12:00")).used;
+        for (millis, cards) in std::iter::repeat_n((900, 4), 40).chain([(1, 1)]) {
+            let ended = since + jiff::SignedDuration::from_millis(millis);
+            hours.owe(Spell { uid: 1000, cards, since, ended, lease: None });
+            let owed = used(&hours);
+            hours.pay(|_| ()).unwrap();
+            assert_eq!(used(&hours), owed);
+        }
+        // What is begun counts.
+        for hours in [hours, Hours::open(dir.path())] {
+            assert_eq!(used(&hours), 10 + 144 + 1);
+        }
+    }
+
+    #[test]
+    fn had_and_promised_are_a_lease_at_each_moment() {
+        let dir = tempfile::tempdir().unwrap();
+        let hours = Hours::open(dir.path());
+        let running = [lease(3, "2026-11-17T08:00", "2026-11-17T09:00")];
+        for nanos in [0, 1, 333_333, 1_000_000, 999_999_999, 1_500_000_001] {
+            let now = at("2026-11-17T08:10") + jiff::SignedDuration::from_nanos(nanos);
+            let week = hours.of(1000, &running, now);
+            assert_eq!(week.used + week.promised, 3 * 3600, "{week:?}");
+        }
     }
 
     #[test]

@@ -26,6 +26,26 @@ fn short_forms_are_expanded_as_docker_does() {
 }
 
 #[test]
+fn the_gateways_own_names_are_nobody_elses() {
+    let digest = format!("localhost/ie-container/empty@sha256:{}", "0f".repeat(32));
+    for word in [
+        "localhost/ie-container/empty:1",
+        "localhost/ie-container/empty",
+        "localhost/ie-container/a/b:2",
+        &digest,
+    ] {
+        let said = full(word).unwrap_err().to_string();
+        assert!(said.contains("kept for the gateway's own images"), "{word}: {said}");
+    }
+    for word in ["localhost/ie-containers/x:1", "localhost:5000/ie-container/x:1", "ie-container/empty:1"] {
+        assert!(full(word).is_ok(), "{word}");
+    }
+    // By its id neither: it answers to no name that counts.
+    let image = serde_json::json!({"RepoTags": ["localhost/ie-container/empty:1", "ann/box:2"]});
+    assert_eq!(references(&image), ["docker.io/ann/box:2"]);
+}
+
+#[test]
 fn an_image_says_only_so_much() {
     let many = |count: usize| -> Value { (0..count).map(|n| (n.to_string(), Value::Null)).collect() };
     assert_eq!(too_heavy(&Value::Null), None);

@@ -27,10 +27,12 @@ async fn look_through_all(gateway: &Arc<Gateway>) -> Result<(), EngineError> {
     let odd = |error: std::io::Error| EngineError::Odd(error.to_string());
     // Before the listing: what is found meanwhile in an image that is newer stays.
     let mut gone = gateway.looks.shelf.images().map_err(odd)?;
+    gone.extend(gateway.looks.attempts.images());
     let images = gateway.engine.images(false).await?;
     let id = |image: &Value| image.get("Id").and_then(Value::as_str).and_then(ImageId::parse);
     let known: HashSet<ImageId> = images.iter().filter_map(id).collect();
-    for image in &known {
+    // What a gateway died in, or beside, waits for somebody to start it.
+    for image in known.iter().filter(|image| !gateway.looks.attempts.is_suspect(image)) {
         if let Err(error) = seen(gateway, image, Who::Nobody).await {
             tracing::info!(image = image.as_str(), "an image was not looked through: {error}");
         }
@@ -39,5 +41,6 @@ async fn look_through_all(gateway: &Arc<Gateway>) -> Result<(), EngineError> {
     let started: HashSet<ImageId> =
         gateway.engine.everyones().await?.iter().filter_map(|found| found.image_id()).collect();
     gone.retain(|image| !known.contains(image) && !started.contains(image));
+    gateway.looks.attempts.take_away(&gone);
     gateway.looks.shelf.take_away(&gone).map_err(odd)
 }

@@ -12,19 +12,41 @@ const MEMBERS: u64 = 4_000_000;
 const LONGEST_PART: usize = 255;
 const LONGEST_PATH: usize = 2000;
 const MOST_PARTS: usize = 128;
+const CONSOLE: &[u8] = b"console";
 
 /// What all layers of an image have together.
 #[derive(Debug, Default)]
 pub(super) struct Whole {
     pub(super) members: u64,
     pub(super) links: Collector,
+    /// A console of the host's, by name.
+    console: Option<String>,
+    /// A hard link that may lead to one, and then gives it an owner and a mode of its own.
+    to_console: Option<String>,
 }
 
 impl Whole {
     /// Why it is not read any further.
-    pub(super) fn too_large(&self) -> Option<String> {
+    pub(super) fn refused(&self) -> Option<String> {
+        self.too_large().or_else(|| self.opened())
+    }
+
+    fn too_large(&self) -> Option<String> {
+        if self.links.is_full() {
+            let why =
+                "the image has more links, and directories with links in them, than can be looked through";
+            return Some(why.to_owned());
+        }
         (self.members > MEMBERS)
             .then(|| format!("the image has more than {MEMBERS} files, the most that are looked through"))
+    }
+
+    /// Whoever unpacks a hard link gives what it leads to the link's own owner and mode.
+    fn opened(&self) -> Option<String> {
+        let (console, link) = self.console.as_ref().zip(self.to_console.as_ref())?;
+        Some(format!(
+            "the image holds a device node, /{console} (char 5:1), and a hard link, /{link}, that could open it to others"
+        ))
     }
 }
 
@@ -50,7 +72,7 @@ impl<'a> Layer<'a> {
                 Ok(Some(Event::Note { .. } | Event::Data(_) | Event::Close | Event::End)) => Ok(()),
                 Err(error) => Err(format!("the image cannot be looked through: {error}")),
             };
-            self.wrong = judged.err().or_else(|| self.whole.too_large());
+            self.wrong = judged.err().or_else(|| self.whole.refused());
         }
     }
 
@@ -66,6 +88,12 @@ impl<'a> Layer<'a> {
         if name.is_empty() && entry.kind != Kind::Directory {
             return Err(odd(&entry.name, "the image's root can only be a directory"));
         }
+        // By whatever directories, and whatever becomes of `..`: a link's last name is not followed, so it is this one.
+        if entry.kind == Kind::HardLink
+            && entry.target.split(|byte| *byte == b'/').any(|part| part == CONSOLE)
+        {
+            self.whole.to_console = Some(shown(&name));
+        }
         if matches!(entry.kind, Kind::Symlink | Kind::HardLink) {
             self.whole.links.add(&name, &entry.target);
         }
@@ -78,6 +106,10 @@ impl<'a> Layer<'a> {
         match node {
             None if what == "a fifo" => Ok(()),
             Some(node) if is_dockers_own(node) => Ok(()),
+            Some(node) if is_closed_console(node, &name) => {
+                self.whole.console = Some(shown(&name));
+                Ok(())
+            }
             node => Err(format!(
                 "the image holds a device node, /{}{}, which whoever runs it could open from outside the container",
                 shown(&name),
@@ -87,16 +119,18 @@ impl<'a> Layer<'a> {
     }
 }
 
-/// The nodes that the engine gives every container itself: wherever one lies, it opens nothing else. A console is the
-/// host's, so only root may be able to open that.
+/// The nodes that the engine gives every container itself: wherever one lies, and whoever may open it, it opens nothing
+/// else.
 fn is_dockers_own(node: Node) -> bool {
-    let closed = node.uid == 0 && node.mode & 0o077 == 0;
-    match (node.is_block, node.major, node.minor) {
-        // null, zero, full, random, urandom; tty and ptmx.
-        (false, 1, 3 | 5 | 7 | 8 | 9) | (false, 5, 0 | 2) => true,
-        (false, 5, 1) => closed,
-        _ => false,
-    }
+    // null, zero, full, random, urandom; tty and ptmx.
+    matches!((node.is_block, node.major, node.minor), (false, 1, 3 | 5 | 7 | 8 | 9) | (false, 5, 0 | 2))
+}
+
+/// A console is the host's, so only root may be able to open it. It has its usual name: by that its hard links are known.
+fn is_closed_console(node: Node, name: &[u8]) -> bool {
+    let is_console = (node.is_block, node.major, node.minor) == (false, 5, 1);
+    let is_called_so = name.rsplit(|byte| *byte == b'/').next() == Some(CONSOLE);
+    is_console && is_called_so && node.uid == 0 && node.mode & 0o077 == 0
 }
 
 fn told(node: Node) -> String {

@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit, watch};
 
 /// Images looked through at once for users.
-const AT_ONCE: usize = 2;
+const AT_ONCE: u32 = 2;
 
 /// Who wants to know.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,7 +46,8 @@ impl std::fmt::Debug for Line {
 
 impl Default for Line {
     fn default() -> Self {
-        let (places, mine) = (Semaphore::new(AT_ONCE), Places::new(1));
+        let places = Semaphore::new(usize::try_from(AT_ONCE).unwrap_or(1));
+        let mine = Places::new(1);
         Self { under_way: Mutex::default(), places, mine, asked: watch::Sender::default() }
     }
 }
@@ -104,10 +105,11 @@ impl Line {
         look
     }
 
-    /// A place among the few. What nobody asked for has one of its own, as there is one of it at a time.
-    pub(super) async fn place(&self, who: Who) -> Option<SemaphorePermit<'_>> {
+    /// A place among the few, or all of them. What nobody asked for has one of its own, as there is one of it at a time.
+    pub(super) async fn place(&self, who: Who, alone: bool) -> Option<SemaphorePermit<'_>> {
+        let all = if alone { AT_ONCE } else { 1 };
         match who {
-            Who::User(_) => self.places.acquire().await.ok(),
+            Who::User(_) => self.places.acquire_many(all).await.ok(),
             Who::Nobody => None,
         }
     }
@@ -167,6 +169,19 @@ mod tests {
         assert!(within(&b, Who::User(2)).await.is_ok());
         drop(first);
         assert!(within(&b, Who::User(1)).await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn what_is_looked_through_alone_has_no_others_beside_it() {
+        let line = Line::default();
+        let within = |who, alone| tokio::time::timeout(Duration::from_millis(20), line.place(who, alone));
+        let other = within(Who::User(1), false).await.unwrap();
+        assert!(within(Who::User(2), true).await.is_err());
+        drop(other);
+        let alone = within(Who::User(2), true).await.unwrap();
+        assert!(alone.is_some() && within(Who::User(1), false).await.is_err());
+        drop(alone);
+        assert!(within(Who::User(1), false).await.unwrap().is_some());
     }
 
     #[tokio::test]

@@ -13,8 +13,8 @@ use std::path::{Component, Path};
 /// Links that are kept, the deepest left out first, and the bytes of their names and of where they lead.
 const MOST: usize = 20_000;
 const MOST_BYTES: usize = 2 << 20;
-/// Of those left out, a mark each; with more nothing is said of the image's places.
-const MOST_LEFT_OUT: usize = 1 << 20;
+/// Of those left out, a mark each, and one for each directory above them; an image with more is refused.
+const MOST_MARKS: usize = 900_000;
 /// As much is shown of where one leads.
 const SHOWN: usize = 100;
 
@@ -71,13 +71,14 @@ pub(super) struct Collector {
     left_out: HashSet<u64>,
     /// What is above those that were left out.
     above: HashSet<u64>,
+    full: bool,
 }
 
 impl Default for Collector {
     fn default() -> Self {
         let (kept, hasher) = (BTreeMap::default(), RandomState::default());
         let (left_out, above) = (HashSet::default(), HashSet::default());
-        Self { kept, bytes: 0, depth: usize::MAX, hasher, left_out, above }
+        Self { kept, bytes: 0, depth: usize::MAX, hasher, left_out, above, full: false }
     }
 }
 
@@ -110,14 +111,20 @@ impl Collector {
     }
 
     fn leave_out(&mut self, name: &[u8]) {
-        if self.left_out.len() >= MOST_LEFT_OUT {
-            self.depth = 0;
+        // A path has no more than a few hundred names, so what is above one is never far beyond the most.
+        self.full |= self.left_out.len() + self.above.len() >= MOST_MARKS;
+        if self.full {
             return;
         }
         self.left_out.insert(self.hasher.hash_one(name));
         for above in prefixes(name) {
             self.above.insert(self.hasher.hash_one(above));
         }
+    }
+
+    /// Whether there were more links than can be told apart: nothing is said of where they are, and no more is kept.
+    pub(super) fn is_full(&self) -> bool {
+        self.full
     }
 
     /// Whether one that was left out comes through another link, and could so be at any depth.
@@ -127,7 +134,7 @@ impl Collector {
     }
 
     pub(super) fn finish(self) -> Links {
-        let nothing = self.depth == 0 || self.any_left_out_is_astray();
+        let nothing = self.full || self.depth == 0 || self.any_left_out_is_astray();
         if nothing {
             return Links { depth: Some(0), ..Links::default() };
         }
@@ -136,7 +143,8 @@ impl Collector {
             self.kept.keys().filter(|name| prefixes(name).any(|above| self.kept.contains_key(above)));
         // A name that is no text is no name of a target's.
         let astray = strays.filter_map(|name| text(name.rsplit(|byte| *byte == b'/').next()?)).collect();
-        let shown = |to: &[u8]| crate::tarball::shown(to);
+        // What is escaped is longer.
+        let shown = |to: &[u8]| crate::tarball::shown(to).chars().take(SHOWN).collect();
         let known = self.kept.iter().filter_map(|(name, to)| Some((text(name)?, shown(to)))).collect();
         Links { depth: (self.depth < usize::MAX).then_some(self.depth), known, astray }
     }
@@ -184,6 +192,52 @@ mod tests {
         let links = of(&[("a/v", "/dev"), ("a", ".")]);
         assert_eq!(said(&links, "/x/v/y"), "this image has a link v that may be at /x/v");
         assert_eq!(said(&links, "/x/y"), "");
+    }
+
+    /// What a collector holds, by what its parts reserve: a table's slot is its eight bytes and one more, a tree's at the
+    /// least half full.
+    fn held(collector: &Collector) -> usize {
+        let table = |marks: &HashSet<u64>| (marks.capacity() * 8 / 7).next_power_of_two() * 9;
+        let words =
+            |(name, to): (&Vec<u8>, &Vec<u8>)| 2 * 2 * size_of::<Vec<u8>>() + name.capacity() + to.capacity();
+        let kept: usize = collector.kept.iter().map(words).sum();
+        kept + table(&collector.left_out) + table(&collector.above)
+    }
+
+    #[test]
+    fn whatever_an_image_has_for_links_what_is_held_has_an_end() {
+        const MOST_HELD: usize = 32 << 20;
+        let chain = ["d"; 123].join("/");
+        let (target, long) = ([b'x'; 50], "y".repeat(200));
+        // Under names that differ at the top, so that each has all its directories for itself; in one directory, so that
+        // there are as many links as can be; few that are kept, and long.
+        type Name<'a> = Box<dyn Fn(usize) -> String + 'a>;
+        let worst: [(usize, Name<'_>); 3] = [
+            (MOST, Box::new(|number| format!("{number}/{chain}/x"))),
+            (MOST, Box::new(|number| format!("d/d/{number}"))),
+            (0, Box::new(|number| format!("{long}{number}/{long}/{long}"))),
+        ];
+        for (shallow, name) in worst {
+            let mut collector = Collector::default();
+            (0..shallow).for_each(|number| collector.add(format!("k{number}").as_bytes(), &target));
+            for number in 0..1_000_000 {
+                collector.add(name(number).as_bytes(), &target);
+                if number % 20_000 == 0 {
+                    assert!(held(&collector) < MOST_HELD, "{} after {number}", held(&collector));
+                }
+                if collector.is_full() {
+                    break;
+                }
+            }
+            assert!(collector.is_full() && held(&collector) < MOST_HELD, "{}", held(&collector));
+            assert!(said(&collector.finish(), "/v").contains("at most 0 deep"));
+        }
+    }
+
+    #[test]
+    fn where_one_leads_is_shown_in_short_also_escaped() {
+        let links = of(&[("v", &"\u{1b}".repeat(90))]);
+        assert!(said(&links, "/v").len() < 200, "{}", said(&links, "/v"));
     }
 
     #[test]

@@ -7,7 +7,9 @@
 //!
 //! Nothing is run for it and nothing unpacked: the engine gives out the image's layers, [`saved`] holds that none is
 //! missing, [`layer`] judges each for itself, and [`shelf`] keeps what was found until the engine has the image no more.
+//! [`attempts`] holds that no image ends one gateway after the other.
 
+mod attempts;
 pub(in crate::gateway) mod background;
 mod layer;
 mod line;
@@ -21,9 +23,11 @@ mod unpack;
 
 use super::engine::{EngineError, ImageId, Owned};
 use super::error::Error;
+use super::mark;
 use super::state::Gateway;
 use crate::protocol::escape::escape_line;
 use crate::protocol::report::Refusal;
+use attempts::Attempts;
 use line::{Line, Who};
 use seen::Seen;
 use shelf::Shelf;
@@ -52,6 +56,7 @@ pub(in crate::gateway) enum LookError {
 #[derive(Debug)]
 pub(super) struct Looks {
     shelf: Shelf,
+    attempts: Attempts,
     line: Line,
     /// There may be an image that nobody has looked through.
     pub(super) news: tokio::sync::Notify,
@@ -60,7 +65,8 @@ pub(super) struct Looks {
 impl Looks {
     pub(super) fn open(state: &Path) -> Self {
         let shelf = Shelf::open(&state.join("images"));
-        Self { shelf, line: Line::default(), news: tokio::sync::Notify::new() }
+        let attempts = Attempts::open(&state.join("looking"));
+        Self { shelf, attempts, line: Line::default(), news: tokio::sync::Notify::new() }
     }
 
     /// Judges what is known already of an image, for a create: what is not is judged at the start.
@@ -115,13 +121,20 @@ async fn look(
     who: Who,
 ) -> Result<Arc<Seen>, String> {
     let looks = &gateway.looks;
-    let _place = looks.line.place(who).await;
+    let refused = || looks.attempts.refused(&image).map(|why| Arc::new(Seen::refused(&layers, 0, why)));
+    if let Some(refused) = refused() {
+        return Ok(refused);
+    }
+    let _place = looks.line.place(who, looks.attempts.is_suspect(&image)).await;
+    let attempt = looks.attempts.begin(&image).map_err(|error| format!("it cannot be noted: {error}"))?;
+    mark::at("look-begun");
     let seen = stream::look(&gateway, &image, layers, who).await;
     let seen = seen.map_err(|error| escape_line(&error.to_string()))?;
     seen.tell(image.as_str());
     if let Err(error) = looks.shelf.write(&image, &seen) {
         tracing::warn!(image = image.as_str(), "what was found in an image is not kept: {error}");
     }
+    attempt.succeeded();
     Ok(Arc::new(seen))
 }
 

@@ -113,8 +113,8 @@ pub(super) fn read(source: impl Read, layers: &[String]) -> Result<Seen, Broken>
         if let Some(broken) = saved.broken.take() {
             return Err(Broken(broken));
         }
-        if let Some(large) = whole.too_large().or_else(|| too_long(bytes)) {
-            return refused(&whole, large);
+        if let Some(why) = whole.refused().or_else(|| too_long(bytes)) {
+            return refused(&whole, why);
         }
         if missing.remove(hash.as_str())
             && let Some(wrong) = wrong

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
 /// Of the way images are looked through: what an older one has found does not count.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// One image, looked through from its first layer to its last, or refused.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

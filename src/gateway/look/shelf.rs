@@ -80,7 +80,7 @@ mod tests {
         assert_eq!((shelf.read(&image('a')), shelf.read(&image('b'))), (Some(clean), Some(refused)));
         let file = dir.path().join("images").join("b".repeat(64));
         let text = fs::read_to_string(&file).unwrap();
-        for other in [text.replace("\"version\":1", "\"version\":0"), text[..20].to_owned(), String::new()] {
+        for other in [text.replace("\"version\":2", "\"version\":1"), text[..20].to_owned(), String::new()] {
             fs::write(&file, other).unwrap();
             assert_eq!(shelf.read(&image('b')), None);
         }

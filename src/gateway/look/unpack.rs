@@ -6,8 +6,9 @@ use ruzstd::decoding::errors::{FrameDecoderError, ReadFrameHeaderError};
 use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
 use std::io::{self, BufRead, BufReader, Read};
 
-/// The most that zstd may want to remember: as much memory is taken.
-const MOST_WINDOW: u64 = 64 << 20;
+/// The most that zstd may want to remember: as much memory is taken by each of the looks under way, and half as much more
+/// while it grows. Encoders of images want 32 MiB at the most, unless they are told to take any time.
+const MOST_WINDOW: u64 = 32 << 20;
 
 /// The bytes of a layer. Of one that is packed otherwise they are as they come, which is no layer's hash.
 pub(super) fn unpacked<'a>(mut packed: impl Read + 'a) -> Box<dyn Read + 'a> {
@@ -91,6 +92,17 @@ mod tests {
     fn all(packed: &[u8]) -> io::Result<Vec<u8>> {
         let mut out = Vec::new();
         unpacked(packed).read_to_end(&mut out).map(|_| out)
+    }
+
+    #[test]
+    fn what_zstd_wants_to_remember_has_an_end() {
+        // A frame's header, which says its window, and one empty block, the last.
+        let frame = |window| all(&[b"\x28\xb5\x2f\xfd\0", &[window][..], b"\x01\0\0"].concat());
+        assert_eq!(frame(15 << 3).unwrap(), b"", "32 MiB");
+        for more in [15 << 3 | 1, 16 << 3, 20 << 3] {
+            let said = frame(more).unwrap_err().to_string();
+            assert!(said.contains("window"), "{said}");
+        }
     }
 
     #[test]

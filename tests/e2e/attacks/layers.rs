@@ -8,6 +8,7 @@ use crate::world::tools::{eventually, step};
 use crate::world::{World, json};
 use serde_json::json as words;
 use sha2::{Digest, Sha256};
+use std::collections::HashSet;
 use std::fs;
 use std::io::Write;
 use std::process::Command;
@@ -23,6 +24,8 @@ tests![
     a_hard_link_takes_nothing_of_the_images_along,
     a_look_ends_with_who_waits_for_it,
     what_was_found_outlives_the_gateway,
+    what_gateways_die_of_is_not_begun_a_third_time,
+    links_without_end_are_refused,
     an_image_is_looked_through_before_anybody_starts_it,
 ];
 
@@ -56,6 +59,21 @@ impl Layer {
             header.set_device_minor(minor).unwrap();
             header.set_mode(mode);
         })
+    }
+
+    fn file(self, name: &str) -> Self {
+        self.member(EntryType::Regular, name, |_| {})
+    }
+
+    fn link(self, name: &str, target: &str, mode: u32) -> Self {
+        self.member(EntryType::Link, name, |header| {
+            header.set_link_name_literal(target).unwrap();
+            header.set_mode(mode);
+        })
+    }
+
+    fn symlink(self, name: &str, target: &str) -> Self {
+        self.member(EntryType::Symlink, name, |header| header.set_link_name_literal(target).unwrap())
     }
 
     fn pax(mut self, key: &str, value: &str) -> Self {
@@ -185,6 +203,15 @@ fn nodes_are_known_by_their_numbers() {
     ] {
         load_plain(&world, &name(which), &[&base, &layer.end()]);
         refused(&ground, &name(which), &["device node", says]);
+    }
+    // What leads to it gives it an owner and a mode, in its own layer and in another one.
+    // The engine itself wants a link's file in the link's layer.
+    let later = Layer::new().dir("dev").file("dev/console").link("dev/open", "dev/console", 0o666).end();
+    let linked = console(0o600).link("dev/open", "dev/console", 0o666).end();
+    load_plain(&world, &name("linked"), &[&base, &linked]);
+    load_plain(&world, &name("linked-later"), &[&base, &console(0o600).end(), &later]);
+    for which in ["linked", "linked-later"] {
+        refused(&ground, &name(which), &["/dev/console (char 5:1), and a hard link, /dev/open"]);
     }
     // A layer that hides a node of the one below takes nothing back.
     let node = Layer::new().dir("d").node(EntryType::Block, "d/node", disk, 0o666).end();
@@ -317,12 +344,15 @@ fn a_look_ends_with_who_waits_for_it() {
     let [asked, given_up] = counts.each_ref().map(|count| || count.load(Ordering::Relaxed));
     guest.run(["create", "--name", "box", "--network=none", &image, "true"]).ok();
     let start = || guest.spawn_command(gateway.client(guest, "start box"));
+    let looking = gateway.socket().with_file_name("state").join("looking");
+    let noted = || fs::read_dir(&looking).unwrap().count();
     // Two wait: one look is under way, also without the first.
     let (one, two) = (start(), start());
     assert!(eventually(|| asked() >= 1), "the engine was not asked");
     one.signal(rustix::process::Signal::KILL);
     one.finish();
     assert!(eventually(|| asked() == given_up() + 1), "nobody looks for the second");
+    assert_eq!(noted(), 1);
     two.signal(rustix::process::Signal::KILL);
     two.finish();
     assert!(eventually(|| asked() == given_up()), "the look goes on with nobody waiting");
@@ -332,6 +362,14 @@ fn a_look_ends_with_who_waits_for_it() {
     world.docker(["rm", "-f", &guest.engine_name("box")]).exits(0);
     assert!(eventually(|| asked() == given_up()), "the look goes on for a container that is gone");
     assert_ne!(three.finish().code, 0);
+    assert!(eventually(|| noted() == 0), "what nobody waits for is under way");
+    // A gateway that is stopped in the midst of a look has not died of it.
+    guest.run(["create", "--name", "again", "--network=none", &image, "true"]).ok();
+    let four = guest.spawn_command(gateway.client(guest, "start again"));
+    assert!(eventually(|| noted() == 1), "the engine was not asked for the fourth");
+    gateway.stop();
+    assert!(eventually(|| noted() == 0), "its note is still there");
+    four.finish();
 }
 
 /// How often the gateway says that it looked through this image.
@@ -358,9 +396,62 @@ fn what_was_found_outlives_the_gateway() {
     // Another way of looking would have found something else.
     let file = world.state_dir().join("images").join(ids[0].trim_start_matches("sha256:"));
     let text = fs::read_to_string(&file).unwrap();
-    fs::write(&file, text.replacen("\"version\":1", "\"version\":0", 1)).unwrap();
+    fs::write(&file, text.replacen("\"version\":2", "\"version\":1", 1)).unwrap();
     runs(&ground, &clean);
     assert_eq!(told(&world, &ids[0]), 2);
+}
+
+fn what_gateways_die_of_is_not_begun_a_third_time() {
+    let world = world_alone();
+    let ground = Ground::new(&world);
+    let clean = ground.image("clean", &[]);
+    let all = || {
+        world.docker(["images", "-q", "--no-trunc"]).ok().lines().map(str::to_owned).collect::<HashSet<_>>()
+    };
+    let (shelf, looking) = (world.state_dir().join("images"), world.state_dir().join("looking"));
+    let is_seen = |id: &String| shelf.join(id.trim_start_matches("sha256:")).exists();
+    assert!(eventually(|| all().iter().all(is_seen)), "the images that are there are not looked through");
+    let step = "look-begun";
+    let mortal = || world.start_gateway_with(&[&format!("IE_CONTAINERD_DIE_AT={step}")]).unwrap();
+    world.gateway.kill();
+    mortal();
+    // Nobody asked for it: it came.
+    let bad = ground.image("deadly", &["LABEL deadly=1".to_owned()]);
+    assert!(eventually(|| world.gateway.has_ended()), "it was not looked through");
+    mortal();
+    runs(&ground, &clean);
+    ground.guest.run([&RUN[..], &[&bad, "true"]].concat().as_slice());
+    assert!(eventually(|| world.gateway.has_ended()), "it was not looked through for who started it");
+    for _ in 0..2 {
+        mortal();
+        refused(&ground, &bad, &["cut short 2 times by the gateway's end", looking.to_str().unwrap()]);
+        runs(&ground, &clean);
+        world.gateway.kill();
+    }
+    let id = world.docker(["inspect", "--format", "{{.Id}}", &bad]).line();
+    world.start_gateway().unwrap();
+    fs::remove_file(looking.join(id.trim_start_matches("sha256:"))).unwrap();
+    runs(&ground, &bad);
+    assert_eq!(fs::read_dir(looking).unwrap().count(), 0);
+}
+
+/// All land on one file, by way of links to where they lie; told apart, each has more than a hundred directories above it.
+fn links_without_end_are_refused() {
+    let world = world();
+    let ground = Ground::new(&world);
+    let letters: Vec<String> = ('a'..='y').map(|letter| format!("l{letter}")).collect();
+    let chain = vec!["d"; 110];
+    let mut layer = letters.iter().fold(Layer::new(), |layer, letter| layer.symlink(letter, "."));
+    for depth in 1..=chain.len() {
+        layer = layer.dir(&chain[..depth].join("/"));
+    }
+    for number in 0..12_000 {
+        let [one, two, three] = [number, number / 25, number / 625].map(|at| &letters[at % 25]);
+        layer = layer.symlink(&format!("{one}/{two}/{three}/{}/x", chain.join("/")), "f");
+    }
+    let name = format!("evil-{}:links", ground.victim.uid);
+    load_plain(&world, &name, &[&base(&ground), &layer.end()]);
+    refused(&ground, &name, &["more links, and directories with links in them, than can be looked through"]);
 }
 
 fn an_image_is_looked_through_before_anybody_starts_it() {

@@ -136,6 +136,11 @@ impl Faulty {
         assert!(eventually(|| self.said().contains("the policy was read anew")), "{}", self.said());
     }
 
+    /// Asks it to end, as systemd does.
+    pub(crate) fn stop(&self) {
+        self.gateway.signal(Signal::TERM);
+    }
+
     /// What this gateway has said so far.
     pub(crate) fn said(&self) -> String {
         self.gateway.said()

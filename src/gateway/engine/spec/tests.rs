@@ -203,7 +203,7 @@ fn who_asks_for_all_there_is_gets_this() {
     let binding = |port: &str| json!({ "HostIp": "127.0.0.1", "HostPort": port });
     let mut mounts = vec![file("/stage/a/d", "/home/ann", false), file("/stage/b/d", "/data", true)];
     mounts.push(json!({ "Type": "volume", "Source": "ie-1000-data", "Target": "/v", "ReadOnly": true,
-        "VolumeOptions": { "NoCopy": true } }));
+        "VolumeOptions": { "NoCopy": true, "Labels": { "io.ie-container.uid": "1000", "io.ie-container.login": "ann" } } }));
     mounts.extend(files());
     let host = json!({
         "NetworkMode": "ie-1000-lab",

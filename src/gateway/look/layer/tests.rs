@@ -103,6 +103,31 @@ fn a_console_is_roots_alone() {
 }
 
 #[test]
+fn a_console_with_a_hard_link_is_nobodys() {
+    let closed = |name: &str| changed(node(name, b'3', 5, 1), &[(100, b"0000600\0"), (108, b"0000000\0")]);
+    let link = |target: &str| member(Kind::HardLink, "d/open", target);
+    let other = || member(Kind::HardLink, "d/open", "d/consoles/x");
+    assert_eq!(wrong(&[closed("d/console"), other(), member(Kind::Symlink, "s", "d/console")]), None);
+    assert_eq!(wrong(&[member(Kind::File, "bin/console", ""), link("bin/console")]), None);
+    for target in ["d/console", "/d/console", "d//console/.", "s/../s/console", "d/console/x/..", "console"] {
+        for members in [[closed("d/console"), link(target)], [link(target), closed("d/console")]] {
+            let said = wrong(&members).unwrap();
+            assert!(said.contains("/d/console (char 5:1), and a hard link, /d/open,"), "{target}: {said}");
+        }
+    }
+    // Under another name, by which no link would be known as one to it.
+    assert!(wrong(&[closed("dev/other")]).unwrap().contains("char 5:1"));
+    // In whichever layers they are.
+    let mut whole = Whole::default();
+    for (layer, is_wrong) in [(link("d/console"), false), (closed("d/console"), true)] {
+        let mut reading = Layer::new(&mut whole);
+        reading.push(&layer);
+        assert_eq!(reading.end().is_some(), is_wrong);
+    }
+    assert!(whole.refused().is_some());
+}
+
+#[test]
 fn numbers_that_can_be_read_in_two_ways_are_no_numbers() {
     let null = || node("dev/null", b'3', 1, 3);
     assert_eq!(wrong(&[null()]), None);
@@ -173,10 +198,8 @@ fn links_are_told_by_their_clean_names_and_members_are_counted() {
     }
     assert!(links.lands(std::path::Path::new("/short")).is_ok());
     let full = Whole { members: MEMBERS, ..Whole::default() };
-    assert!(full.too_large().is_none());
-    assert!(
-        Whole { members: MEMBERS + 1, ..Whole::default() }.too_large().unwrap().contains("4000000 files")
-    );
+    assert!(full.refused().is_none());
+    assert!(Whole { members: MEMBERS + 1, ..Whole::default() }.refused().unwrap().contains("4000000 files"));
 }
 
 #[test]
