@@ -13,8 +13,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::task::JoinHandle;
 
-/// Between two looks, on the whole; the younger a container is, the sooner.
+/// Between two looks at one container, on the whole; the younger it is, the sooner.
 const EVERY: Duration = Duration::from_secs(4);
+/// Between two looks at any, on the whole: one costs the engine up to 2 ms, and all together a tenth of a processor at most.
+const OF_ALL: Duration = Duration::from_millis(20);
 const SOONEST: Duration = Duration::from_millis(200);
 /// How long a look may take.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -58,7 +60,7 @@ impl Watch {
             if gone {
                 return;
             }
-            pause = pause_at(self.since.elapsed());
+            pause = pause_at(self.since.elapsed(), self.gateway.output.count());
         }
     }
 
@@ -153,10 +155,14 @@ fn cost(rate: Cpus, time: Duration) -> u64 {
     u64::try_from(cost).unwrap_or(u64::MAX)
 }
 
-/// Half as long to half as long again as is usual at this age.
-fn pause_at(age: Duration) -> Duration {
-    let usual = age.clamp(SOONEST, EVERY);
+/// Half as long to half as long again as is usual at this age and with so many that are watched.
+fn pause_at(age: Duration, count: u32) -> Duration {
+    let usual = usual(age, count);
     usual / 2 + by_chance(usual)
+}
+
+fn usual(age: Duration, count: u32) -> Duration {
+    age.clamp(SOONEST, EVERY.max(OF_ALL.saturating_mul(count)))
 }
 
 /// From nothing to so long: nobody is to know when.
@@ -165,4 +171,28 @@ fn by_chance(most: Duration) -> Duration {
     // Without randomness there are more looks.
     let _filled = getrandom(&mut bytes, GetRandomFlags::empty());
     most.mul_f64(f64::from(u32::from_ne_bytes(bytes)) / f64::from(u32::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn looks_are_seldom_enough_for_the_engine_however_many_are_watched() {
+        let seconds = Duration::from_secs;
+        for (age, count, wanted) in [
+            (seconds(0), 1, SOONEST),
+            (seconds(1), 1, seconds(1)),
+            (seconds(1), 5000, seconds(1)),
+            (seconds(3600), 1, EVERY),
+            (seconds(3600), 200, EVERY),
+            (seconds(3600), 2000, seconds(40)),
+        ] {
+            assert_eq!(usual(age, count), wanted, "{age:?} {count}");
+        }
+        for _ in 0..100 {
+            let pause = pause_at(seconds(3600), 200);
+            assert!(pause >= EVERY / 2 && pause <= EVERY * 3 / 2, "{pause:?}");
+        }
+    }
 }

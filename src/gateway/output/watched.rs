@@ -96,6 +96,11 @@ impl Watched {
         self.all().contains_key(id)
     }
 
+    /// How many are watched.
+    pub(super) fn count(&self) -> u32 {
+        u32::try_from(self.all().len()).unwrap_or(u32::MAX)
+    }
+
     /// All that are watched, each with who is to be told of its end: to be asked for before a listing.
     pub(super) fn now(&self) -> Vec<(ContainerId, Arc<Ends>)> {
         self.all().iter().map(|(id, one)| (id.clone(), one.ends.clone())).collect()
