@@ -2,7 +2,7 @@
 
 use super::create::unstage;
 use super::list::one_by_one;
-use super::lock::{lock, lock_and_turn, lock_to_remove};
+use super::lock::{lock, lock_to_remove, turn_and_lock};
 use crate::gateway::answer::Flag;
 use crate::gateway::create::{container_name, signal};
 use crate::gateway::engine::{EngineError, Found, Owned};
@@ -133,7 +133,7 @@ pub(in crate::gateway) async fn rename(
     let name = container_name(&query.name)?;
     let container = gateway.engine.owned(&peer, &word).await?;
     to_the_end(async move {
-        let (_lock, turn) = lock_and_turn(&gateway, &peer, &container).await?;
+        let (turn, _lock) = turn_and_lock(&gateway, &peer, &container).await?;
         let all = gateway.engine.containers_of(&peer).await?;
         if all.left.iter().any(|left| left.used().name == name.as_str()) {
             return Err(Error::left_name(name.as_str()));

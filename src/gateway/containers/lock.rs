@@ -43,7 +43,25 @@ pub(super) async fn lock_and_turn<'g>(
     and(gateway, container, lock, turn(gateway, peer)).await
 }
 
-/// The same for what is done by half, and so waits for ever.
+/// Both for a moment's work on what may be running: whoever waits for the turn does not have the lock, by which it would be
+/// stopped for taking too much.
+pub(super) async fn turn_and_lock<'g>(
+    gateway: &'g Gateway,
+    peer: &Peer,
+    container: &Owned,
+) -> Result<(Turn<'g>, OwnedMutexGuard<()>), Error> {
+    loop {
+        let turn = turn(gateway, peer).await?;
+        if let Some(lock) = gateway.engine.try_lock(container.id()) {
+            return Ok((turn, lock));
+        }
+        // Nor the turn of who waits for the lock.
+        drop(turn);
+        drop(lock(gateway, container).await?);
+    }
+}
+
+/// Lock and turn for what is done by half, and so waits for ever.
 pub(super) async fn lock_and_turn_however_long<'g>(
     gateway: &'g Gateway,
     peer: &Peer,

@@ -248,7 +248,7 @@ impl Engine {
     }
 
     /// The lock, if nobody holds it: for work that can wait for another time.
-    pub(super) fn try_lock(&self, id: &ContainerId) -> Option<OwnedMutexGuard<()>> {
+    pub(in crate::gateway) fn try_lock(&self, id: &ContainerId) -> Option<OwnedMutexGuard<()>> {
         self.lock_of(id).try_lock_owned().ok()
     }
 

@@ -10,7 +10,7 @@ use std::io::{Read, Write};
 use std::thread;
 use std::time::Duration;
 
-tests![rm_against_exec, stop_against_attach, cp_against_start];
+tests![rm_against_exec, stop_against_attach, cp_against_start, a_rename_that_waits_keeps_no_lock];
 
 const ROUNDS: Rounds = Rounds { short: 8, long: 500 };
 /// Each verb begins within so many milliseconds.
@@ -118,4 +118,25 @@ fn cp_against_start() {
             assert!(matches!(copied.code, 0 | 1), "{copied}");
         },
     );
+}
+
+/// By the lock a container is stopped that fills the disk: nobody holds it for as long as others have the user's turn.
+fn a_rename_that_waits_keeps_no_lock() {
+    let world = world_alone();
+    let ann = world.newcomer("ann");
+    // The other gateway has no mount helper.
+    world.limit(&ann, "home = \"none\"");
+    ann.run("create --name box --network none busybox:test true").ok();
+    let stopped = world.stopped_at("/containers/create?name=ie-");
+    let through = |words: &str| ann.spawn_command(stopped.gateway.client(&ann, words));
+    let create = through("create --name other --network none busybox:test true");
+    stopped.at.recv().unwrap();
+    let rename = through("rename box case");
+    thread::sleep(Duration::from_secs(2));
+    // It needs the lock, and would have waited until the rename gives up.
+    through("cp box:/bin/sh -").finish().exits(0);
+    stopped.goes_on.send(()).unwrap();
+    create.finish().ok();
+    rename.finish().ok();
+    ann.run("rm case").ok();
 }
