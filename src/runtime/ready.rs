@@ -8,7 +8,7 @@ use super::site::Site;
 use super::sources::{Alone, Shelf};
 use crate::policy::Remap;
 use nix::unistd::{Gid, Uid, getgroups, setfsgid, setfsuid, setgroups};
-use oci_spec::runtime::{LinuxNamespaceType, Process, Spec};
+use oci_spec::runtime::{LinuxNamespaceType, Mount, Process, Spec};
 use std::path::PathBuf;
 
 /// The specification as runc reads it.
@@ -19,7 +19,7 @@ pub(crate) fn ready(judged: Judged, alone: &Alone, site: &Site, root: &RootFs) -
     if let Some(process) = spec.process() {
         match stage_of(process, &mounts) {
             Some((stage, below)) => in_stage(process, stage, below, &ids)?,
-            None if read_only => root.make(process.cwd(), Node::Directory, ids.root())?,
+            None if read_only => root.make(process.cwd(), Node::DIRECTORY, ids.root())?,
             None => {}
         }
     }
@@ -47,7 +47,19 @@ pub(crate) fn ready(judged: Judged, alone: &Alone, site: &Site, root: &RootFs) -
 fn places(planned: &Planned, root: &RootFs, ids: &Ids) -> Result<(), Refused> {
     let Some(place) = &planned.place else { return Ok(()) };
     let is_dir = planned.source.as_ref().is_none_or(|source| source.is_dir());
-    root.make(place, if is_dir { Node::Directory } else { Node::File }, ids.root())
+    let node = match planned.kind {
+        Kind::Memory => Node::Directory(mode_of(&planned.mount)),
+        _ if is_dir => Node::DIRECTORY,
+        _ => Node::File,
+    };
+    root.make(place, node, ids.root())
+}
+
+/// Memory takes the mode of the directory that it is mounted on, whatever it was asked for: so that has this mode.
+fn mode_of(mount: &Mount) -> u32 {
+    let options = mount.options().iter().flatten();
+    let asked = options.filter_map(|option| u32::from_str_radix(option.strip_prefix("mode=")?, 8).ok());
+    asked.last().unwrap_or(0o1777) & 0o7777
 }
 
 /// The stage that the process begins in, and where below it.

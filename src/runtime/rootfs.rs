@@ -8,8 +8,8 @@ use super::sources::Alone;
 use crate::sys::mount_setattr;
 use oci_spec::runtime::Spec;
 use rustix::fs::{
-    AtFlags, CWD, Mode, OFlags, ResolveFlags, StatVfsMountFlags, StatxAttributes, StatxFlags, chownat,
-    fstatvfs, mkdirat, openat, openat2, readlinkat, statx,
+    AtFlags, CWD, Mode, OFlags, ResolveFlags, StatVfsMountFlags, StatxAttributes, StatxFlags, chmodat,
+    chownat, fstatvfs, mkdirat, openat, openat2, readlinkat, statx,
 };
 use rustix::io::Errno;
 use rustix::mount::MountAttrFlags;
@@ -31,8 +31,13 @@ pub(crate) struct RootFs {
 /// What stands at a place of a mount's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Node {
-    Directory,
+    /// With this mode, whatever the umask.
+    Directory(u32),
     File,
+}
+
+impl Node {
+    pub(crate) const DIRECTORY: Self = Self::Directory(0o755);
 }
 
 /// Where a name leads.
@@ -100,7 +105,7 @@ impl RootFs {
             let open = |at: &OwnedFd| openat2(at, part, flags, Mode::empty(), resolve);
             at = match open(&at) {
                 Err(Errno::NOENT) => {
-                    let node = if parts.peek().is_some() { Node::Directory } else { node };
+                    let node = if parts.peek().is_some() { Node::DIRECTORY } else { node };
                     make(&at, part, node, owner).and_then(|()| open(&at)).map_err(failed())?
                 }
                 Err(Errno::NOTDIR) => return Ok(()),
@@ -159,7 +164,10 @@ impl RootFs {
 
 fn make(at: &OwnedFd, name: &OsStr, node: Node, (uid, gid): (Uid, Gid)) -> Result<(), Errno> {
     match node {
-        Node::Directory => mkdirat(at, name, Mode::from_raw_mode(0o755))?,
+        Node::Directory(mode) => {
+            mkdirat(at, name, Mode::RWXU)?;
+            chmodat(at, name, Mode::from_raw_mode(mode), AtFlags::empty())?;
+        }
         Node::File => {
             let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
             drop(openat(at, name, flags, Mode::from_raw_mode(0o644))?);

@@ -68,11 +68,12 @@ fn our_own_failures_exit_125() {
     ann.run("run").fails(125);
     ann.run("run --memory lots busybox:test").says(&["lots"]).fails(125);
     ann.run("run --rm --privileged busybox:test").says(&["--privileged", "not allowed here"]).fails(125);
-    let missing = ann.home.join("missing");
+    ann.sh("mkdir closed; chmod 555 closed").ok();
+    let missing = ann.home.join("closed/missing");
     ann.run(format!("run --rm -w {} busybox:test true", missing.display()))
         .says(&["working directory"])
         .fails(125);
-    assert!(!missing.exists(), "the engine made a directory in the home");
+    assert!(!missing.exists(), "a directory was made that its owner could not have made");
     assert_eq!(ann.run("ps -aq").ok(), "", "a run that failed left a container");
 }
 
@@ -255,7 +256,7 @@ fn options_reach_the_container() {
     let world = world();
     let ann = world.newcomer("ann");
     let words = "run -d --name all --hostname box --label kind=test --stop-signal INT --stop-timeout 3 --read-only \
-                 --tmpfs /scratch --ulimit nofile=64:128 --memory 128m --cpus 1 --pids-limit 99 --shm-size 16m \
+                 --tmpfs /scratch --tmpfs /closed:mode=0701 --ulimit nofile=64:128 --memory 128m --cpus 1 --pids-limit 99 --shm-size 16m \
                  --entrypoint sleep busybox:test 1000";
     ann.run(words).ok();
     let name = ann.engine_name("all");
@@ -277,9 +278,9 @@ fn options_reach_the_container() {
         "all",
         "sh",
         "-c",
-        "ulimit -Hn; touch /scratch/x && echo wrote; touch /x 2>/dev/null || echo ro",
+        "ulimit -Hn; touch /scratch/x && echo wrote; touch /x 2>/dev/null || echo ro; stat -c %a /scratch /closed",
     ]);
-    assert_eq!(seen.ok(), "128\nwrote\nro\n");
+    assert_eq!(seen.ok(), "128\nwrote\nro\n1777\n701\n");
     ann.write("taken", "");
     ann.run("run --rm --cidfile taken busybox:test true").says(&["taken"]).fails(125);
     let id = ann.run("run -d --cidfile fresh busybox:test sleep 1000").line();

@@ -147,7 +147,11 @@ impl Engine {
                 _ => {}
             }
         }
-        self.tidy_given().await
+        // Nobody's, and no reason not to tidy the rest.
+        if let Err(error) = self.tidy_given().await {
+            tracing::warn!("volumes that only were to be given are left for the next sweep: {error}");
+        }
+        Ok(())
     }
 }
 

@@ -333,7 +333,6 @@ fn a_working_directory_in_the_home() {
         assert!(missing.is_dir());
         let (worth, left) = judge(&world, &ground.guest, home);
         assert_eq!((worth, left.len()), (Worth::Nothing, 1), "{left:?}");
-        fs::remove_dir_all(home.join("made")).unwrap();
     }
 }
 

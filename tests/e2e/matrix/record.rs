@@ -39,9 +39,11 @@ impl Recorded<'_> {
         self.heard.lock().unwrap().clear();
     }
 
-    /// Which of these words the engine has heard, but for one line.
+    /// Which of these words the engine has heard, but for one line, and for looks at what everybody's containers print.
     pub(super) fn heard_of(&self, words: &[&str], but: &str) -> Vec<String> {
         let heard = String::from_utf8_lossy(&self.heard.lock().unwrap()).replace(but, "");
+        let looks = |line: &&str| line.contains("/logs?stdout=1&stderr=1&timestamps=1&tail=");
+        let heard: String = heard.lines().filter(|line| !looks(line)).collect();
         words.iter().filter(|word| heard.contains(**word)).map(|word| (*word).to_owned()).collect()
     }
 
