@@ -58,8 +58,8 @@ fn places(planned: &Planned, root: &RootFs, ids: &Ids) -> Result<(), Refused> {
 /// Memory takes the mode of the directory that it is mounted on, whatever it was asked for: so that has this mode.
 fn mode_of(mount: &Mount) -> u32 {
     let options = mount.options().iter().flatten();
-    let asked = options.filter_map(|option| u32::from_str_radix(option.strip_prefix("mode=")?, 8).ok());
-    asked.last().unwrap_or(0o1777) & 0o7777
+    let mut asked = options.filter_map(|option| u32::from_str_radix(option.strip_prefix("mode=")?, 8).ok());
+    asked.next_back().unwrap_or(0o1777) & 0o7777
 }
 
 /// The stage that the process begins in, and where below it.
