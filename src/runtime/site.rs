@@ -97,9 +97,7 @@ impl Site {
         if let Some(path) = written.paths().find(|path| !is_plain(path)) {
             return Err(format!("{} is not a plain absolute path", path.display()));
         }
-        let is_node =
-            |path: &Path| path.starts_with("/dev") && !OWN_DEV.iter().any(|own| path.starts_with(own));
-        if let Some(path) = written.devices.iter().find(|path| !is_node(path)) {
+        if let Some(path) = written.devices.iter().find(|path| !is_place_of_a_node(path)) {
             return Err(format!("{} is no place of a device node of the host's", path.display()));
         }
         let uids: UidRange = written.uids.parse()?;
@@ -174,6 +172,11 @@ impl Site {
     pub(crate) fn selinux(&self) -> &[String] {
         &self.written.selinux
     }
+}
+
+/// Below `/dev`, and not where a container has its own.
+pub(crate) fn is_place_of_a_node(path: &Path) -> bool {
+    path.starts_with("/dev") && !OWN_DEV.iter().any(|own| path.starts_with(own))
 }
 
 /// Absolute, and no part of it says where to go: neither `.` nor `..`, no slash twice or at the end.

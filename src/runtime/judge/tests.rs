@@ -217,7 +217,7 @@ fn whatever_reaches_the_host_is_refused() {
         ("/linux/devices", json!([{"path": "/dev/sda", "type": "b", "major": 8, "minor": 0}]), "/dev/sda"),
         ("/linux/devices", json!([{"path": "/x/null", "type": "c", "major": 1, "minor": 3}]), "/x/null"),
         ("/linux/devices", json!([{"path": "/dev/m", "type": "c", "major": 1, "minor": 1}]), "/dev/m"),
-        ("/linux/devices", json!([{"path": "/dev/null", "type": "c", "major": 1, "minor": 3}]), "/dev/null"),
+        ("/linux/devices", json!([{"path": "/dev/null", "type": "c", "major": 1, "minor": 5}]), "/dev/null"),
         ("/linux/devices", json!([{"path": "/dev/../x", "type": "c", "major": 1, "minor": 3}]), "/dev/../x"),
         (
             "/linux/devices",
@@ -533,7 +533,7 @@ fn what_the_gpu_toolkit_brings_is_let_through_where_it_is_on_the_list() {
     without.refuses(&asked(&without, "real"), "toolkit");
     // Another name, another node, a link in its place.
     for (path, minor) in
-        [("/dev/full", 7), ("/dev/zero", 7), ("/dev/./zero", 5), ("/dev//zero", 5), ("/zero", 5)]
+        [("/dev/full", 5), ("/dev/zero", 7), ("/dev/./zero", 5), ("/dev//zero", 5), ("/zero", 5)]
     {
         let other = json!([{"path": path, "type": "c", "major": 1, "minor": minor}]);
         with_gpus.refuses(&with(&asked(&with_gpus, "real"), "/linux/devices", other), "not granted");
