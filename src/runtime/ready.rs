@@ -16,15 +16,14 @@ pub(crate) fn ready(judged: Judged, alone: &Alone, site: &Site, root: &RootFs) -
     let Judged { mut spec, mounts } = judged;
     let ids = Ids::of(&spec, site);
     let read_only = spec.root().as_ref().and_then(|root| root.readonly()).unwrap_or_default();
-    if let Some(process) = spec.process() {
-        match stage_of(process, &mounts) {
-            Some((stage, below)) => in_stage(process, stage, below, &ids)?,
-            None if read_only => root.make(process.cwd(), Node::DIRECTORY, ids.root())?,
-            None => {}
-        }
-    }
     if read_only {
         mounts.iter().try_for_each(|mount| places(mount, root, &ids))?;
+    }
+    // In the container's own files the engine has made it already.
+    if let Some(process) = spec.process()
+        && let Some((stage, below)) = stage_of(process, &mounts)
+    {
+        in_stage(process, stage, below, &ids)?;
     }
     root.close(read_only)?;
     if let Some(root) = spec.root_mut() {
@@ -113,12 +112,17 @@ impl Ids {
         let gids: Vec<Gid> = inside.map(|gid| Gid::from_raw(self.gid(*gid))).collect();
         let own = getgroups().map_err(failed())?;
         setgroups(&gids).map_err(failed())?;
-        let gid = setfsgid(Gid::from_raw(self.gid(user.gid())));
-        let uid = setfsuid(Uid::from_raw(self.uid(user.uid())));
-        let acted = act();
-        setfsuid(uid);
-        setfsgid(gid);
+        let (uid, gid) = (Uid::from_raw(self.uid(user.uid())), Gid::from_raw(self.gid(user.gid())));
+        let (roots_gid, roots_uid) = (setfsgid(gid), setfsuid(uid));
+        let acted = (fsids() == (uid, gid)).then(act);
+        setfsuid(roots_uid);
+        setfsgid(roots_gid);
         setgroups(&own).map_err(failed())?;
-        Ok(acted)
+        acted.ok_or_else(|| Refused::new(format!("acting on files as uid {uid} failed")))
     }
+}
+
+/// Whose files are made now: these calls tell of no failure, and an id that is none changes nothing.
+fn fsids() -> (Uid, Gid) {
+    (setfsuid(Uid::from_raw(u32::MAX)), setfsgid(Gid::from_raw(u32::MAX)))
 }

@@ -88,7 +88,7 @@ fn nothing_in_a_container_is_a_device() {
 }
 
 /// In the host's user namespace runc alone would open a root to devices again when it makes it read-only. What runc
-/// cannot make in such a root any more is there before: places of mounts, the working directory.
+/// cannot make in such a root any more is there before: the places of mounts.
 fn a_root_stays_closed_when_it_is_read_only() {
     let world = world();
     let ground = Ground::new(&world);
