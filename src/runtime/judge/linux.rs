@@ -26,7 +26,8 @@ const NAMESPACES: [LinuxNamespaceType; 6] = [
 /// What the engine sets in a network namespace of its own.
 const SYSCTLS: [(&str, &str); 2] =
     [("net.ipv4.ip_unprivileged_port_start", "0"), ("net.ipv4.ping_group_range", "0 2147483647")];
-/// Which devices a container may open by its control group: null, zero, full, random, urandom, tty, console and the terminals.
+/// The character devices of every container, as its control group has them: null, zero, full, random, urandom, tty,
+/// console and the terminals.
 const DEVICES: [(i64, Option<i64>); 9] = [
     (1, Some(3)),
     (1, Some(5)),
@@ -177,9 +178,10 @@ fn resources(asked: Option<&LinuxResources>, site: &Site) -> Result<(), Refused>
     }
 }
 
-/// A node that may be granted, under its own name, with owner and mode of runc's: everybody's in there, who is one user.
+/// A node that may be granted, by its numbers and by a plain name, with owner and mode of runc's: everybody's in there,
+/// who is one user.
 ///
-/// runc makes a node of that name as root, or binds the host's own, and for either it follows the name.
+/// runc makes a node of that name as root, or binds what the host has there, and for either it follows the name.
 fn node(asked: &LinuxDevice, site: &Site) -> Result<LinuxDevice, Refused> {
     let (path, kind) = (asked.path(), asked.typ());
     let (major, minor) = (asked.major(), asked.minor());

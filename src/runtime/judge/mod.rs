@@ -22,6 +22,7 @@ pub(crate) struct Judged {
     pub(crate) mounts: Vec<Planned>,
 }
 
+/// Holds all of it against the list.
 pub(crate) fn create(
     mut spec: Spec,
     site: &Site,
