@@ -5,6 +5,7 @@
 //! between two looks at it. So it is done in a container of an empty image that never runs, where each volume has a place
 //! of its own at the root and nothing else is.
 
+use super::id::is_full_id;
 use super::label::GIVEN;
 use super::spec::{VolumeGrant, still_body};
 use super::{Body, ContainerId, Engine, EngineError, Grant, Target, read, wire};
@@ -83,12 +84,12 @@ impl Engine {
         }
     }
 
-    /// Removes what only a holder has made; what somebody has stays, whatever it bears.
+    /// Removes what only a holder has made, which never has a name of its own; what somebody has stays.
     async fn tidy_given(&self) -> Result<(), EngineError> {
         let filters = serde_json::json!({ "label": [GIVEN], "dangling": ["true"] }).to_string();
         let left = self.get(Target::new("/volumes").with("filters", &filters)).await?;
         let names = left.get("Volumes").and_then(Value::as_array).into_iter().flatten();
-        for name in names.filter_map(|volume| volume.get("Name")?.as_str()) {
+        for name in names.filter_map(|volume| volume.get("Name")?.as_str()).filter(|name| is_full_id(name)) {
             match self.call(Method::DELETE, Target::new(format!("/volumes/{name}"))).await {
                 Err(error) if !error.is_not_found() && !error.is_conflict() => return Err(error),
                 _ => {}

@@ -44,7 +44,8 @@ impl NetworkId {
     }
 }
 
-fn is_full_id(word: &str) -> bool {
+/// 64 hexadecimal digits, as the engine names what nobody has named.
+pub(super) fn is_full_id(word: &str) -> bool {
     word.len() == 64 && word.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
 }
 
