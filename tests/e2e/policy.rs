@@ -227,15 +227,15 @@ fn a_start_that_waited_is_held_against_the_lists_of_its_moment() {
     world.limit(&ann, "home = \"none\"");
     ann.run("create --name box --network none busybox:test sleep 1000").ok();
     let stopped = world.stopped_at("/containers/create?name=ie-");
-    let through = |words: &str| ann.spawn_command(stopped.gateway.client(&ann, words));
+    let through = |words: &str| stopped.spawn(&ann, words);
     // A create that the engine is slow with has its user's turn.
     let create = through("create --name other --network none busybox:test true");
-    stopped.at.recv().unwrap();
+    stopped.is_there();
     let start = through("start box");
     thread::sleep(Duration::from_secs(2));
     let group = format!("[users.\"{}\".max]\nmemory = \"32m\"", ann.login);
     stopped.gateway.and_the_policy(&group);
-    stopped.goes_on.send(()).unwrap();
+    stopped.goes_on();
     create.finish().ok();
     start.finish().says(&["max.memory: asked 64m", "the policy has changed since box was made"]).fails(1);
     assert_eq!(world.inspect(&ann.engine_name("box"), "{{.State.Running}}"), "false");

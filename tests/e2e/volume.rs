@@ -224,16 +224,14 @@ fn a_volume_stays_while_a_create_counts_on_it() {
         ("POST", "/v1.41/volumes/prune?filters=%7B%22all%22%3A%5B%221%22%5D%7D"),
     ] {
         let stopped = world.stopped_at("/containers/create?name=ie-");
-        let create = ann.spawn_command(
-            stopped.gateway.client(&ann, "create --name box --network none -v data:/d:ro busybox:test true"),
-        );
-        stopped.at.recv().unwrap();
+        let create = stopped.spawn(&ann, "create --name box --network none -v data:/d:ro busybox:test true");
+        stopped.is_there();
         let caller = ann.caller_of(&stopped.gateway);
         let (tell, told) = mpsc::channel();
         let asks = thread::spawn(move || tell.send(caller.ask(method, path, "").unwrap()));
         // Only what does not wait for the create is over by now.
         let early = told.recv_timeout(Duration::from_secs(3)).ok();
-        stopped.goes_on.send(()).unwrap();
+        stopped.goes_on();
         create.finish().ok();
         let (status, body) = early.unwrap_or_else(|| told.recv().unwrap());
         asks.join().unwrap().ok();
@@ -245,12 +243,10 @@ fn a_volume_stays_while_a_create_counts_on_it() {
     }
     // Even one that is missing is its owner's then.
     let stopped = world.stopped_at("/containers/create?name=ie-");
-    let create = ann.spawn_command(
-        stopped.gateway.client(&ann, "create --name box --network none -v data:/d:ro busybox:test true"),
-    );
-    stopped.at.recv().unwrap();
+    let create = stopped.spawn(&ann, "create --name box --network none -v data:/d:ro busybox:test true");
+    stopped.is_there();
     world.docker(["volume", "rm", &engines]).exits(0);
-    stopped.goes_on.send(()).unwrap();
+    stopped.goes_on();
     create.finish().ok();
     assert_eq!(ann.docker("volume ls -q").ok(), "data\n");
     ann.run("rm box").ok();
@@ -265,12 +261,10 @@ fn what_is_removed_while_it_is_given_leaves_nothing() {
     let volumes = || world.docker(["volume", "ls", "-q"]).ok();
     let before = volumes();
     let stopped = world.stopped_at("/containers/create?name=ie-give-");
-    let create = ann.spawn_command(
-        stopped.gateway.client(&ann, "create --name box --network none -v /one -v /two busybox:test true"),
-    );
-    stopped.at.recv().unwrap();
+    let create = stopped.spawn(&ann, "create --name box --network none -v /one -v /two busybox:test true");
+    stopped.is_there();
     world.docker(["rm", "-f", "-v", &ann.engine_name("box")]).exits(0);
-    stopped.goes_on.send(()).unwrap();
+    stopped.goes_on();
     assert_ne!(create.finish().code, 0);
     assert_eq!(volumes(), before);
 }

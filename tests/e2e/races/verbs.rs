@@ -128,14 +128,14 @@ fn a_rename_that_waits_keeps_no_lock() {
     world.limit(&ann, "home = \"none\"");
     ann.run("create --name box --network none busybox:test true").ok();
     let stopped = world.stopped_at("/containers/create?name=ie-");
-    let through = |words: &str| ann.spawn_command(stopped.gateway.client(&ann, words));
+    let through = |words: &str| stopped.spawn(&ann, words);
     let create = through("create --name other --network none busybox:test true");
-    stopped.at.recv().unwrap();
+    stopped.is_there();
     let rename = through("rename box case");
     thread::sleep(Duration::from_secs(2));
     // It needs the lock, and would have waited until the rename gives up.
     through("cp box:/bin/sh -").finish().exits(0);
-    stopped.goes_on.send(()).unwrap();
+    stopped.goes_on();
     create.finish().ok();
     rename.finish().ok();
     ann.run("rm case").ok();

@@ -1,9 +1,11 @@
 //! An engine that misbehaves: the one thing a real engine cannot be made to do.
 
 use super::World;
+use super::output::Running;
 use super::people::User;
 use super::programs::{Daemon, owned_dir};
 use super::tools::eventually;
+use super::wire::LIMIT;
 use rustix::process::Signal;
 use std::fs;
 use std::io::{Read, Write};
@@ -28,24 +30,42 @@ pub(crate) struct Faulty {
 /// One that stops, once, before it asks the engine for something, until it may go on.
 pub(crate) struct Stopped {
     pub(crate) gateway: Faulty,
-    pub(crate) at: mpsc::Receiver<()>,
-    pub(crate) goes_on: mpsc::Sender<()>,
+    at: mpsc::Receiver<()>,
+    go: mpsc::Sender<()>,
+}
+
+impl Stopped {
+    /// `ie-container …` of somebody who has only this gateway, left running.
+    pub(crate) fn spawn(&self, user: &User<'_>, words: &str) -> Running {
+        user.spawn_command(self.gateway.client(user, words))
+    }
+
+    /// Until it has stopped.
+    #[track_caller]
+    pub(crate) fn is_there(&self) {
+        self.at.recv_timeout(LIMIT).expect("it never asked the engine");
+    }
+
+    pub(crate) fn goes_on(&self) {
+        self.go.send(()).unwrap();
+    }
 }
 
 impl World {
     /// One more gateway on the real engine, which stops before a request with this word in it.
     pub(crate) fn stopped_at(&self, word: &'static str) -> Stopped {
-        let ((tell, at), (goes_on, go)) = (mpsc::channel(), mpsc::channel::<()>());
-        let once = Mutex::new(Some((tell, go)));
+        let ((tell, at), (go, goes)) = (mpsc::channel(), mpsc::channel::<()>());
+        let once = Mutex::new(Some((tell, goes)));
         let gateway = self.overheard(move |said| {
             if String::from_utf8_lossy(said).contains(word)
-                && let Some((tell, go)) = once.lock().unwrap().take()
+                && let Some((tell, goes)) = once.lock().unwrap().take()
             {
                 tell.send(()).unwrap();
-                go.recv().unwrap();
+                // Nor for longer than whoever waits for it.
+                goes.recv().ok();
             }
         });
-        Stopped { gateway, at, goes_on }
+        Stopped { gateway, at, go }
     }
 
     /// `answer` gets the request's first line and says, byte for byte, what comes back.
