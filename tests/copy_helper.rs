@@ -45,6 +45,8 @@ fn helper(uid: u32, words: &[&str]) -> Command {
         setpriv.arg(format!("--reuid={uid}")).arg(format!("--regid={uid}")).arg(program());
         setpriv
     };
+    // Not the one of who builds: an ordinary user may not look into all of its directories.
+    command.env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin");
     command.args(words).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command
 }
@@ -358,4 +360,33 @@ fn an_announced_size_that_does_not_fit_is_refused_at_once() {
     let (code, why) = said(&child.wait_with_output().unwrap());
     assert!(code == 8 || why == "file too large: huge", "{code} {why}");
     drop(stdin);
+}
+
+#[test]
+fn a_command_begins_where_its_user_can_go() {
+    for uid in identities() {
+        let sandbox = Sandbox::new(uid);
+        let dir = sandbox.target();
+        std::fs::set_permissions(&dir, PermissionsExt::from_mode(0o700)).unwrap();
+        let words = |command: &[&'static str]| {
+            let mut words = vec!["within", dir.to_str().unwrap()];
+            words.extend(command);
+            run(uid, &words, b"in")
+        };
+        let told = words(&["sh", "-c", "pwd; cat; exit 7"]);
+        assert_eq!(String::from_utf8_lossy(&told.stdout), format!("{}\nin", dir.display()), "{told:?}");
+        assert_eq!(told.status.code(), Some(7));
+        for (command, code, why) in [
+            (&["no-such-command"][..], 127, "No such file"),
+            (&["/etc"], 126, "Permission denied"),
+            (&[], 126, "a command is missing"),
+        ] {
+            let told = words(command);
+            assert_eq!(told.status.code(), Some(code), "{told:?}");
+            assert!(String::from_utf8_lossy(&told.stderr).contains(why), "{told:?}");
+        }
+        let told = run(uid, &["within", "/nowhere/at/all", "true"], b"");
+        assert_eq!(told.status.code(), Some(126), "{told:?}");
+        assert!(String::from_utf8_lossy(&told.stderr).contains("/nowhere/at/all"), "{told:?}");
+    }
 }

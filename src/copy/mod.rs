@@ -8,6 +8,7 @@
 //!                                                   first, if asked, the same line as `stat`
 //! ie-copy unpack DIR [--no-overwrite-dir-nondir]    a tar on stdin, into a directory that is there
 //! ie-copy end MARK                                  ends the processes of an exec whose caller is gone
+//! ie-copy within DIR COMMAND [ARG…]                 becomes the command, in a directory that its user alone can see
 //! ie-copy WORDS… --through MARK                     the same over the gateway's channel in place of stdin and stdout
 //! ```
 //!
@@ -19,6 +20,7 @@ mod end;
 mod pack;
 mod stat;
 mod unpack;
+mod within;
 
 use crate::protocol::copying::Ended;
 use crate::protocol::leash::Mark;
@@ -57,6 +59,11 @@ impl Stopped {
 /// Runs the program.
 pub fn main() -> ExitCode {
     let words: Vec<OsString> = std::env::args_os().skip(1).collect();
+    if let [verb, dir, command @ ..] = words.as_slice()
+        && verb == "within"
+    {
+        return within::run(dir, command);
+    }
     let words: Vec<&[u8]> = words.iter().map(|word| word.as_bytes()).collect();
     let ended = run(&words).map_or_else(
         |stopped| {
@@ -82,7 +89,7 @@ fn run(words: &[&[u8]]) -> Result<(), Stopped> {
         }
         _ => Err(Stopped::new(
             Ended::Usage,
-            "usage: ie-copy stat PATH | pack PATH [--stat] | unpack DIR [--no-overwrite-dir-nondir] | end MARK; \
+            "usage: ie-copy stat PATH | pack PATH [--stat] | unpack DIR [--no-overwrite-dir-nondir] | end MARK | within DIR COMMAND; \
              with --through MARK, over the gateway's channel",
         )),
     }

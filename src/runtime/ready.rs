@@ -7,9 +7,10 @@ use super::rootfs::{Node, RootFs};
 use super::site::Site;
 use super::sources::{Alone, Shelf};
 use crate::policy::Remap;
+use crate::protocol::place::COPY_IN_CONTAINER;
 use nix::unistd::{Gid, Uid, getgroups, setfsgid, setfsuid, setgroups};
 use oci_spec::runtime::{LinuxNamespaceType, Mount, Process, Spec};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// The specification as runc reads it.
 pub(crate) fn ready(judged: Judged, alone: &Alone, site: &Site, root: &RootFs) -> Result<Spec, Refused> {
@@ -23,7 +24,11 @@ pub(crate) fn ready(judged: Judged, alone: &Alone, site: &Site, root: &RootFs) -
     if let Some(process) = spec.process()
         && let Some((stage, below)) = stage_of(process, &mounts)
     {
-        in_stage(process, stage, below, &ids)?;
+        let begins = in_stage(process, stage, &below, &ids)?;
+        if begins == Begins::AsItself {
+            let process = beginning_itself(process.clone(), stage, &mounts)?;
+            spec.set_process(Some(process));
+        }
     }
     root.close(read_only)?;
     if let Some(root) = spec.root_mut() {
@@ -69,17 +74,44 @@ fn stage_of<'a>(process: &Process, mounts: &'a [Planned]) -> Option<(&'a Planned
     })
 }
 
+/// Who goes into the working directory.
+#[derive(PartialEq, Eq)]
+enum Begins {
+    /// runc, which looks for the directory as root before it becomes the process.
+    ByRunc,
+    /// The process: its user can pass where root cannot, as in a home on NFS where root is squashed.
+    AsItself,
+}
+
 /// In a user's own directory what is missing is made as that user: root there is nobody, or nobody but root can see it.
 /// What a link leads to is left to runc, which follows it inside.
-fn in_stage(process: &Process, stage: &Planned, below: PathBuf, ids: &Ids) -> Result<(), Refused> {
-    let Some(source) = &stage.source else { return Ok(()) };
-    let made = ids.as_process(process, || source.make_beneath(&below))?;
+fn in_stage(process: &Process, stage: &Planned, below: &Path, ids: &Ids) -> Result<Begins, Refused> {
+    let Some(source) = &stage.source else { return Ok(Begins::ByRunc) };
+    let made = ids.as_process(process, || source.make_beneath(below))?;
     made.map_err(|errno| {
         let cwd = process.cwd().display();
         Refused::new(format!(
             "the working directory {cwd} is not there and cannot be made as its user: {errno}"
         ))
-    })
+    })?;
+    Ok(if source.lets_pass(below) { Begins::ByRunc } else { Begins::AsItself })
+}
+
+/// The same process, which begins at the top of the stage, that everybody can stand in, and goes on from there by the
+/// helper of the gateway's, as its user.
+fn beginning_itself(mut process: Process, stage: &Planned, mounts: &[Planned]) -> Result<Process, Refused> {
+    let cwd = process.cwd().to_string_lossy().into_owned();
+    let is_helper = |planned: &Planned| planned.mount.destination() == Path::new(COPY_IN_CONTAINER);
+    if !mounts.iter().any(|planned| is_helper(planned) && planned.kind == Kind::ReadOnly) {
+        return Err(Refused::new(format!(
+            "only its user can see the working directory {cwd}, and {COPY_IN_CONTAINER}, which would go there, is missing"
+        )));
+    }
+    let mut args = [COPY_IN_CONTAINER, "within", &cwd].map(str::to_owned).to_vec();
+    args.extend(process.args().iter().flatten().cloned());
+    process.set_args(Some(args));
+    process.set_cwd(stage.mount.destination().clone());
+    Ok(process)
 }
 
 /// The host's ids of the ids inside.
