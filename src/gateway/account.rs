@@ -107,6 +107,11 @@ impl Account {
             return Err(LookupError::OddLogin(user.name, uid));
         }
         let never = host_groups(engine)?;
+        if never.cannot_judge(gid) {
+            return Err(LookupError::Failed(format!(
+                "a directory does not answer for the primary group {gid}"
+            )));
+        }
         if never.contains(gid) {
             return Err(LookupError::ForbiddenGroup(uid));
         }
@@ -167,14 +172,17 @@ fn gids_of_uid(uid: u32) -> Result<Vec<u32>, LookupError> {
     Ok(std::iter::once(user.gid.as_raw()).chain(rest).collect())
 }
 
-/// Those that the mount helper refuses, and what the name service calls so.
+/// Those that the mount helper refuses, and what the name service calls so. A source of it that is away, such as sssd that
+/// is installed and not set up, keeps nobody out who is in the host's own files.
 fn host_groups(engine: &Path) -> Result<HostGroups, LookupError> {
-    let mut groups = HostGroups::read(engine)
-        .map_err(|error| LookupError::Failed(format!("the host's groups: {error}")))?;
+    let failed = |error: std::io::Error| LookupError::Failed(format!("the host's groups: {error}"));
+    let mut groups = HostGroups::read(engine).map_err(failed)?;
     groups.add([getegid().as_raw()]);
     for name in HOST_GROUPS {
-        let group = Group::from_name(name).map_err(|error| LookupError::Failed(error.to_string()))?;
-        groups.add(group.map(|group| group.gid.as_raw()));
+        match Group::from_name(name) {
+            Ok(group) => groups.add(group.map(|group| group.gid.as_raw())),
+            Err(_) => groups.distrust_directories().map_err(failed)?,
+        }
     }
     Ok(groups)
 }

@@ -38,7 +38,11 @@ const FILE: &str = "/etc/group";
 
 /// The gids of such groups.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct HostGroups(BTreeSet<u32>);
+pub struct HostGroups {
+    gids: BTreeSet<u32>,
+    /// While a directory cannot be asked what it calls so: the gids that the host's own file names, of which that is known.
+    judged: Option<BTreeSet<u32>>,
+}
 
 impl HostGroups {
     /// Those that the host's group file names, and the one that may speak to the engine, whatever it is called.
@@ -66,17 +70,30 @@ impl HostGroups {
             let name = fields.next().filter(|name| HOST_GROUPS.contains(name));
             name.and(fields.nth(1))?.parse().ok()
         };
-        Self(file.lines().filter_map(gid).collect())
+        Self { gids: file.lines().filter_map(gid).collect(), judged: None }
+    }
+
+    /// A directory did not answer: a group that the host's own file does not name may be any of these.
+    pub fn distrust_directories(&mut self) -> io::Result<()> {
+        let file = std::fs::read(FILE)?;
+        let gid = |line: &str| line.split(':').nth(2)?.parse().ok();
+        self.judged = Some(String::from_utf8_lossy(&file).lines().filter_map(gid).collect());
+        Ok(())
+    }
+
+    /// Whether nobody can say of this gid at present whether it is one of these.
+    pub fn cannot_judge(&self, gid: u32) -> bool {
+        self.judged.as_ref().is_some_and(|judged| !judged.contains(&gid))
     }
 
     /// More of them.
     pub fn add(&mut self, gids: impl IntoIterator<Item = u32>) {
-        self.0.extend(gids);
+        self.gids.extend(gids);
     }
 
     /// Whether this gid stays outside. root's always does, and -1, "no change" to many calls.
     pub fn contains(&self, gid: u32) -> bool {
-        [0, u32::MAX].contains(&gid) || self.0.contains(&gid)
+        [0, u32::MAX].contains(&gid) || self.gids.contains(&gid) || self.cannot_judge(gid)
     }
 }
 
@@ -90,7 +107,7 @@ mod tests {
         let file = "root:x:0:\ndisk:x:6:ann,bob\nusers:x:100:\n# docker:x:7:\nsudo:!:27\nshadow\nkvm:x:\ndocker:x:999:\n\
                     adm:x:-4:\nmy-docker:x:998:\ndisk:x:66:\n";
         let mut groups = HostGroups::named_in(file);
-        assert_eq!(groups, HostGroups([0, 6, 27, 66, 999].into()));
+        assert_eq!(groups, HostGroups { gids: [0, 6, 27, 66, 999].into(), judged: None });
         groups.add([4242]);
         for (gid, outside) in
             [(0, true), (u32::MAX, true), (6, true), (999, true), (4242, true), (100, false), (998, false)]
@@ -98,6 +115,15 @@ mod tests {
             assert_eq!(groups.contains(gid), outside, "{gid}");
         }
         assert!(HostGroups::default().contains(0));
+    }
+
+    #[test]
+    fn what_only_a_directory_could_judge_stays_outside_while_it_is_away() {
+        let mut groups = HostGroups::by_name().unwrap();
+        let (games, unknown) = (nix::unistd::Group::from_name("games").unwrap().unwrap().gid, 3_999_999_999);
+        assert!(!groups.contains(games.as_raw()) && !groups.contains(unknown));
+        groups.distrust_directories().unwrap();
+        assert!(!groups.contains(games.as_raw()) && groups.contains(unknown) && groups.cannot_judge(unknown));
     }
 
     #[test]
