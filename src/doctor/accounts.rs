@@ -3,7 +3,7 @@
 use super::Subject;
 use super::finding::{Check, Finding};
 use super::host::Host;
-use crate::protocol::place::GATEWAY_USER;
+use crate::protocol::place::{ENGINE_USER, GATEWAY_USER};
 use std::collections::BTreeSet;
 
 const ENGINE: Check =
@@ -56,6 +56,12 @@ fn groups(host: &Host) -> Vec<Group> {
     text.lines().filter_map(group).collect()
 }
 
+/// The engine's own user, whose group this is: nobody, as long as nobody can be it.
+fn is_the_engines(line: &str) -> bool {
+    line.starts_with(&format!("{ENGINE_USER}:"))
+        && ["/nologin", "/false"].iter().any(|shell| line.ends_with(shell))
+}
+
 /// Members by list and by primary group. Root gains nothing, and the gateway needs the engine's socket.
 fn members(
     check: Check,
@@ -66,7 +72,7 @@ fn members(
     let passwd = host.text("/etc/passwd").unwrap_or_default();
     let mut people = BTreeSet::new();
     for group in groups {
-        let primary = passwd.lines().filter_map(|line| {
+        let primary = passwd.lines().filter(|line| !is_the_engines(line)).filter_map(|line| {
             let mut cells = line.split(':');
             let login = cells.next()?;
             (cells.nth(2)? == group.gid.to_string()).then_some(login)
@@ -148,6 +154,19 @@ mod tests {
         fake.socket("/run/docker.sock", 4242, 0o660);
         let (severity, seen) = fake.found("docker-group");
         assert_eq!((severity, seen.as_str()), (Severity::Danger, "members: bob (containers)"));
+    }
+
+    #[test]
+    fn the_engines_own_user_is_nobody_as_long_as_nobody_can_be_it() {
+        let fake = Fake::new();
+        fake.file("/etc/group", "ie-engine:x:989:\n");
+        fake.socket("/run/docker.sock", 989, 0o660);
+        for (shell, severity) in
+            [("/usr/sbin/nologin", Severity::Ok), ("/bin/false", Severity::Ok), ("/bin/sh", Severity::Danger)]
+        {
+            fake.file("/etc/passwd", &format!("{PASSWD}ie-engine:x:989:989::/nonexistent:{shell}\n"));
+            assert_eq!(fake.found("docker-group").0, severity, "{shell}");
+        }
     }
 
     #[test]
