@@ -21,6 +21,12 @@ static WORLD: RwLock<Option<World>> = RwLock::new(None);
 /// The tests that are running or wait for the world, each with its beginning.
 static RUNNING: Mutex<Vec<(String, Instant)>> = Mutex::new(Vec::new());
 
+/// The tests that have ended, each with its time.
+static ENDED: Mutex<Vec<(Duration, String)>> = Mutex::new(Vec::new());
+
+/// Of how many the times are shown at the end.
+const SLOWEST: usize = 20;
+
 thread_local! {
     /// What the panic of this thread's test said, and where.
     static COMPLAINT: RefCell<String> = const { RefCell::new(String::new()) };
@@ -77,13 +83,15 @@ pub(crate) use tests;
 
 pub(crate) fn trial(name: String, test: fn()) -> Trial {
     Trial::test(name.clone(), move || {
-        RUNNING.lock().unwrap().push((name.clone(), Instant::now()));
+        let begun = Instant::now();
+        RUNNING.lock().unwrap().push((name.clone(), begun));
         let outcome = panic::catch_unwind(test).map_err(|_| {
             let complaint = COMPLAINT.with(RefCell::take);
             let words = world().last_words();
             Failed::from(format!("{complaint}\n{words}"))
         });
         RUNNING.lock().unwrap().retain(|(other, _)| *other != name);
+        ENDED.lock().unwrap().push((begun.elapsed(), name));
         outcome
     })
 }
@@ -108,6 +116,16 @@ fn watch_for_a_standstill() {
     }
 }
 
+/// Where the time of the whole went: to be looked at, and judged by nobody. Waiting for the world is in it.
+fn show_the_slowest() {
+    let mut ended = ENDED.lock().unwrap().clone();
+    ended.sort_by(|one, other| other.cmp(one));
+    eprintln!("the slowest of {} tests:", ended.len());
+    for (took, name) in ended.iter().take(SLOWEST) {
+        eprintln!("{:>7.1} s  {name}", took.as_secs_f64());
+    }
+}
+
 /// Makes the world, runs the tests, takes the world down.
 pub(crate) fn run(arguments: &Arguments, trials: Vec<Vec<Trial>>) -> ExitCode {
     panic::set_hook(Box::new(|info| COMPLAINT.with(|cell| *cell.borrow_mut() = info.to_string())));
@@ -127,6 +145,7 @@ pub(crate) fn run(arguments: &Arguments, trials: Vec<Vec<Trial>>) -> ExitCode {
         thread::spawn(watch_for_a_standstill);
     }
     let conclusion = libtest_mimic::run(arguments, trials);
+    show_the_slowest();
     let world = WORLD.write().unwrap_or_else(PoisonError::into_inner).take();
     let left = world.map(World::take_down).unwrap_or_default();
     if left.is_empty() {
