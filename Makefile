@@ -3,6 +3,14 @@
 PREFIX  ?= /usr/local
 DESTDIR ?=
 CARGO   ?= cargo
+# Which of cargo's profiles is built and installed. `dev` is what the tests have built already.
+PROFILE ?= release
+BUILT   := target/$(patsubst dev,debug,$(PROFILE))
+# No path of the machine is in a release, which is the same wherever it is built.
+REMAPPED := --remap-path-prefix=$(CURDIR)=/ie-container --remap-path-prefix=$(or $(CARGO_HOME),$(HOME)/.cargo)=/cargo
+RELEASE := RUSTFLAGS='$(REMAPPED)' $(CARGO)
+# With an example the libraries have the features that tests want, and nothing is compiled a second time after the tests.
+BUILD := $(if $(filter dev,$(PROFILE)),$(CARGO) build --locked --example man,$(RELEASE) build --profile $(PROFILE) --locked)
 
 # The end-to-end tests make users and mounts: without root, cargo starts the test programs through sudo.
 ifneq ($(shell id -u),0)
@@ -16,11 +24,12 @@ COPY_SOURCES := $(wildcard src/copy/*.rs src/protocol/*.rs src/tarball/*.rs) src
 RUNC_SOURCES := $(wildcard src/runtime/*.rs src/runtime/judge/* src/protocol/*.rs src/policy/*.rs) src/sys.rs \
     src/bin/ie-runc.rs src/lib.rs Cargo.toml Cargo.lock
 
-.PHONY: man all build check test soak fuzz mutants demo demo-down bench install uninstall clean help
+.PHONY: man all build check test test-deb deb soak fuzz mutants demo demo-down bench install uninstall clean help
 
 # What `make install` needs; it builds nothing itself, as root has no cargo.
-all: build
-	$(CARGO) run --release --locked --example man -- target/man
+all: build man
+	@mkdir -p target/completions
+	for shell in bash fish zsh; do $(BUILT)/ie-container completion $$shell >target/completions/$$shell || exit 1; done
 
 help:
 	@echo 'make build      the three programs in target/release, and target/ie-copy and target/ie-runc'
@@ -34,24 +43,35 @@ help:
 	@echo 'make bench      speed and memory against the plain docker client (root, or sudo)'
 	@echo 'make man        the manual pages in target/man'
 	@echo 'make            all that make install needs'
+	@echo 'make deb        the packages in target/deb; PROFILE=dev: of the programs that the tests have built'
 	@echo 'make install    puts everything below $$DESTDIR$$PREFIX, default $(PREFIX)'
 	@echo 'make uninstall  takes that away again, but for the policy'
 	@echo 'make clean      removes target/'
 
 build: target/ie-copy target/ie-runc
-	$(CARGO) build --release $(foreach program,$(PROGRAMS),--bin $(program))
+	$(BUILD) $(foreach program,$(PROGRAMS),--bin $(program))
 	@# The steps at which the tests kill the gateway are in the tests' programs alone.
-	! grep -q IE_CONTAINERD_DIE_AT target/release/ie-containerd
+	[ $(PROFILE) = dev ] || ! grep -q IE_CONTAINERD_DIE_AT $(BUILT)/ie-containerd
+
+# Of `dev` too, and then with those steps: another set of programs without them would be compiled for a test alone.
+deb:
+	scripts/packages deb
+	@# Not `dh_clean`, which looks through all of target/, too.
+	rm -rf target/deb debian/.debhelper debian/tmp debian/ie-container debian/ie-containerd debian/files \
+	    debian/*.substvars debian/*.debhelper debian/debhelper-build-stamp
+	mkdir -p target/deb
+	debian/rules binary PROFILE=$(PROFILE)
+	@ls -l target/deb
 
 # Static, as it runs inside images that have no library at all. It is copied out of cargo's way: a plain `cargo build`
 # puts the usual, dynamic one in the same place.
 target/ie-copy: $(COPY_SOURCES)
-	$(CARGO) rustc --release --bin ie-copy -- -C target-feature=+crt-static
+	$(RELEASE) rustc --release --locked --bin ie-copy -- -C target-feature=+crt-static
 	install -m 0755 target/release/ie-copy $@
 
 # Static, too: it runs in the engine's place, whatever that has changed of its surroundings.
 target/ie-runc: $(RUNC_SOURCES)
-	$(CARGO) rustc --release --bin ie-runc -- -C target-feature=+crt-static
+	$(RELEASE) rustc --release --locked --bin ie-runc -- -C target-feature=+crt-static
 	install -m 0755 target/release/ie-runc $@
 
 # The manual pages, out of the programs' own command lines.
@@ -102,9 +122,9 @@ UNITS := ie-containerd.service ie-containerd.socket ie-mountd.service ie-wall.se
     ie-engine.service ie-engine-containerd.service ie-engine.slice
 
 install:
-	@test -x target/ie-copy && test -x target/ie-runc && test -e target/man/ie-container.1 || { echo 'run make first' >&2; exit 1; }
-	install -D -m 0755 -t $(DESTDIR)$(PREFIX)/bin target/release/ie-container
-	install -D -m 0755 -t $(DESTDIR)$(PREFIX)/sbin target/release/ie-containerd target/release/ie-mountd
+	@test -x target/ie-copy && test -x target/ie-runc && test -e target/completions/zsh || { echo 'run make first' >&2; exit 1; }
+	install -D -m 0755 -t $(DESTDIR)$(PREFIX)/bin $(BUILT)/ie-container
+	install -D -m 0755 -t $(DESTDIR)$(PREFIX)/sbin $(BUILT)/ie-containerd $(BUILT)/ie-mountd
 	install -D -m 0755 -t $(DESTDIR)$(PREFIX)/libexec/ie-container target/ie-copy packaging/ie-wall
 	install -D -m 0755 target/ie-runc $(DESTDIR)$(PREFIX)/libexec/ie-container/engine/runc
 	ln -sf /usr/bin/containerd-shim-runc-v2 $(DESTDIR)$(PREFIX)/libexec/ie-container/engine/containerd-shim-runc-v2
@@ -118,14 +138,15 @@ install:
 	    sed 's|@PREFIX@|$(PREFIX)|g' packaging/systemd/$$unit > $(DESTDIR)$(PREFIX)/lib/systemd/system/$$unit || exit 1; \
 	done
 	install -D -m 0644 -t $(DESTDIR)$(PREFIX)/share/ie-container packaging/systemd/gpus.conf
-	test -e $(DESTDIR)/etc/ie-container/policy.toml || \
-	    install -D -m 0644 config/policy.toml $(DESTDIR)/etc/ie-container/policy.toml
+	install -D -m 0644 -t $(DESTDIR)$(PREFIX)/share/doc/ie-containerd/examples config/policy.toml
+	sed 's|@PREFIX@|$(PREFIX)|g' packaging/engine/runtime.toml > $(DESTDIR)$(PREFIX)/share/doc/ie-containerd/examples/runtime.toml
+	install -D -m 0644 target/completions/bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/ie-container
+	install -D -m 0644 target/completions/fish $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/ie-container.fish
+	install -D -m 0644 target/completions/zsh $(DESTDIR)$(PREFIX)/share/zsh/vendor-completions/_ie-container
 	test -e $(DESTDIR)/etc/ie-container/engine.json || \
 	    install -D -m 0644 packaging/engine/daemon.json $(DESTDIR)/etc/ie-container/engine.json
 	test -e $(DESTDIR)/etc/ie-container/containerd.toml || \
 	    install -D -m 0644 packaging/engine/containerd.toml $(DESTDIR)/etc/ie-container/containerd.toml
-	test -e $(DESTDIR)/etc/ie-container/runtime.toml || { install -d $(DESTDIR)/etc/ie-container && \
-	    sed 's|@PREFIX@|$(PREFIX)|g' packaging/engine/runtime.toml > $(DESTDIR)/etc/ie-container/runtime.toml; }
 
 # By the names that `install` gives them; containers, state, the policy and the engine's configuration stay.
 uninstall:
@@ -139,6 +160,10 @@ uninstall:
 	rm -f $(DESTDIR)$(PREFIX)/lib/sysctl.d/ie-container.conf
 	rm -f $(foreach unit,$(UNITS),$(DESTDIR)$(PREFIX)/lib/systemd/system/$(unit))
 	rm -f $(DESTDIR)$(PREFIX)/share/ie-container/gpus.conf
+	rm -f $(addprefix $(DESTDIR)$(PREFIX)/share/doc/ie-containerd/examples/,policy.toml runtime.toml)
+	rm -f $(DESTDIR)$(PREFIX)/share/bash-completion/completions/ie-container
+	rm -f $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/ie-container.fish
+	rm -f $(DESTDIR)$(PREFIX)/share/zsh/vendor-completions/_ie-container
 	-rmdir $(DESTDIR)$(PREFIX)/libexec/ie-container/engine $(DESTDIR)$(PREFIX)/libexec/ie-container $(DESTDIR)$(PREFIX)/share/ie-container
 
 clean:

@@ -6,6 +6,7 @@
 //! - [`policy`]: the admin's one file, read whole or not at all, and the decisions taken from it. Pure but for the
 //!   opening of that file.
 //! - [`doctor`]: what on a host makes the walls worth less; for `ie-container admin doctor`, which root runs.
+//! - [`setup`]: what a host that has no policy needs in one; for `ie-container admin init`, which root runs.
 //! - [`client`]: `ie-container`, runs as the user, decides nothing.
 //! - [`gateway`]: `ie-containerd`, runs as a system user of its own; the only code that speaks to the engine.
 //! - [`mountd`]: `ie-mountd`, runs as root; stages directories for the gateway to bind.
@@ -16,7 +17,7 @@
 //! - `sys`: the only file with `unsafe`.
 //!
 //! Dependencies point one way: `bin → {client, gateway, mountd, runtime, copy} → {policy, tarball} → protocol`, with the doctor
-//! between the client and the policy. The five never import each other; `tests/house.rs` holds this.
+//! and the set-up between the client and the policy. The five never import each other; `tests/house.rs` holds this.
 
 pub mod client;
 pub mod copy;
@@ -29,5 +30,6 @@ pub mod mountd;
 pub mod policy;
 pub mod protocol;
 pub mod runtime;
+pub mod setup;
 mod sys;
 pub mod tarball;

@@ -3,7 +3,7 @@
 use super::Subject;
 use super::finding::{Check, Finding};
 use super::host::Host;
-use crate::policy::{RootKind, StageRoot};
+use crate::policy::{Policy, RootKind, StageRoot};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
@@ -16,9 +16,15 @@ const IDMAP: Check = Check::new(
     "only an idmapped mount keeps whatever becomes root in a container from leaving files that are not their owner's",
 );
 
+const ALWAYS_THERE: Check = Check::new(
+    "always-mounts",
+    "what the policy mounts in each container must be there, or nobody whom it is for starts anything",
+);
+
 pub(super) fn examine(subject: &Subject, found: &mut Vec<Finding>) {
     let Ok(policy) = &subject.policy else { return };
     let mounts = mounts(&subject.host);
+    found.push(always(&subject.host, policy));
     for root in policy.roots() {
         found.push(parents(&subject.host, &root));
         found.push(idmap(&mounts, &root));
@@ -41,6 +47,19 @@ fn parents(host: &Host, root: &StageRoot) -> Finding {
     match host.look(&root.path) {
         Some(_) => PARENTS.ok(format!("{shown} is reached through root's own directories")),
         None => PARENTS.notice(format!("{shown} is not there"), "make it, or take it out of the policy"),
+    }
+}
+
+/// What nobody asked for, and is not there.
+fn always(host: &Host, policy: &Policy) -> Finding {
+    let missing: Vec<_> = policy.always_mounted().into_iter().filter(|path| host.look(path).is_none()).collect();
+    let shown: Vec<_> = missing.iter().map(|path| path.display().to_string()).collect();
+    match shown.is_empty() {
+        true => ALWAYS_THERE.ok("nothing is missing"),
+        false => ALWAYS_THERE.warning(
+            format!("not there: {}", shown.join(", ")),
+            "make it, or take its `always` out of the policy",
+        ),
     }
 }
 
@@ -173,6 +192,17 @@ mod tests {
         assert_eq!(fake.found("root-parents").0, Ok);
         fake.mode("/data", 0o777);
         assert_eq!(fake.found("root-parents").0, Warning);
+    }
+
+    #[test]
+    fn what_is_always_mounted_must_be_there() {
+        let fake = fake("");
+        assert_eq!(fake.found("always-mounts").0, Ok);
+        let offers = "{ source = '/srv/a', mode = 'ro' }, { source = '/srv/b', mode = 'ro', always = true }";
+        fake.policy(&format!("[gateway]\nuids = '1-9'\n[groups.x]\nmounts = [{offers}]\n"));
+        assert_eq!(fake.found("always-mounts"), (Warning, "not there: /srv/b".to_owned()));
+        fake.dir("/srv/b", 0o755);
+        assert_eq!(fake.found("always-mounts").0, Ok);
     }
 
     #[test]

@@ -20,12 +20,12 @@ pub struct Host {
 
 /// What one path is, links not followed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Look {
-    pub(super) uid: u32,
-    pub(super) gid: u32,
+pub(crate) struct Look {
+    pub(crate) uid: u32,
+    pub(crate) gid: u32,
     /// The permission bits.
-    pub(super) mode: u32,
-    pub(super) is_link: bool,
+    pub(crate) mode: u32,
+    pub(crate) is_link: bool,
 }
 
 /// What a file system has left for those who are not root.
@@ -66,7 +66,7 @@ impl Host {
 
     /// The text of a file; nothing where it cannot be read. What is no regular file is not even opened: users name some of
     /// these paths, and a pipe would hold root up, a device act.
-    pub(super) fn text(&self, path: impl AsRef<Path>) -> Option<String> {
+    pub(crate) fn text(&self, path: impl AsRef<Path>) -> Option<String> {
         let seen = open(self.at(path.as_ref()), OFlags::PATH | OFlags::CLOEXEC, Mode::empty()).ok()?;
         if FileType::from_raw_mode(fstat(&seen).ok()?.st_mode) != FileType::RegularFile {
             return None;
@@ -77,7 +77,7 @@ impl Host {
         Some(String::from_utf8_lossy(&bytes).into_owned())
     }
 
-    pub(super) fn look(&self, path: impl AsRef<Path>) -> Option<Look> {
+    pub(crate) fn look(&self, path: impl AsRef<Path>) -> Option<Look> {
         let meta = fs::symlink_metadata(self.at(path.as_ref())).ok()?;
         Some(Look {
             uid: meta.uid(),
@@ -99,7 +99,7 @@ impl Host {
     }
 
     /// The names in a directory, in order.
-    pub(super) fn names(&self, dir: impl AsRef<Path>) -> Vec<String> {
+    pub(crate) fn names(&self, dir: impl AsRef<Path>) -> Vec<String> {
         let entries = fs::read_dir(self.at(dir.as_ref())).into_iter().flatten().flatten();
         let mut names: Vec<_> =
             entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
@@ -128,7 +128,7 @@ impl Host {
     /// What keeps this path from being root's alone: the first part of it that somebody else could change.
     ///
     /// Nothing for a path that ends before its end; [`Host::look`] says whether it is there.
-    pub(super) fn not_roots_alone(&self, path: &Path) -> Option<String> {
+    pub(crate) fn not_roots_alone(&self, path: &Path) -> Option<String> {
         prefixes(path).into_iter().find_map(|part| {
             let look = self.look(&part)?;
             let part = part.display();

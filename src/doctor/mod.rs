@@ -15,6 +15,7 @@ mod network;
 mod process;
 mod range;
 mod rules;
+mod runtime;
 mod shared;
 mod sockets;
 mod state;
@@ -25,6 +26,7 @@ mod fake;
 
 pub use finding::{Finding, Severity};
 pub use host::Host;
+pub(crate) use runtime::disagreements;
 
 use crate::policy::{Policy, Problems};
 use jiff::civil::Date;
@@ -60,6 +62,7 @@ pub fn examine(subject: &Subject) -> Vec<Finding> {
     gateway::examine(subject, &mut found);
     state::examine(subject, &mut found);
     rules::examine(subject, &mut found);
+    runtime::examine(subject, &mut found);
     files::examine(subject, &mut found);
     network::examine(subject, &mut found);
     gpu::examine(subject, &mut found);

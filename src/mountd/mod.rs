@@ -1,9 +1,11 @@
 //! `ie-mountd`: stages users' directories for the gateway to bind, and does nothing else.
 //!
+//! - [`attempt`] says, before there is a policy, which directories can be staged at all.
 //! - [`confine`] is what it insists on at the start and gives up then; [`roots`] is what the policy allows.
 //! - [`serve`] hears the gateway, and [`verbs`] does what it asks.
 //! - [`open`] reaches the directory as the user, [`idmap`] makes the user's map, [`stage`] mounts, [`mountinfo`] checks.
 
+mod attempt;
 mod confine;
 mod error;
 #[cfg(any(test, feature = "fuzz"))]
@@ -43,6 +45,9 @@ struct Arguments {
     /// The user ie-containerd runs as, by name or number; no other is heard
     #[arg(long, value_name = "USER", default_value = place::GATEWAY_USER)]
     gateway_user: String,
+    /// Only try whether this directory can be mounted for one user's ids: exit code 0, or 3 where it cannot
+    #[arg(long, value_name = "DIR")]
+    try_idmap: Option<PathBuf>,
 }
 
 /// The program's command line.
@@ -55,8 +60,13 @@ pub fn main() -> ExitCode {
     if std::env::args_os().nth(1).is_some_and(|word| word == idmap::HOLD) {
         return idmap::hold();
     }
-    match run(&Arguments::parse()) {
-        Ok(()) => ExitCode::SUCCESS,
+    let arguments = Arguments::parse();
+    let done = match &arguments.try_idmap {
+        Some(dir) => attempt::try_idmap(dir),
+        None => run(&arguments).map(|()| ExitCode::SUCCESS),
+    };
+    match done {
+        Ok(code) => code,
         Err(error) => {
             say(format_args!("{error:#}"));
             ExitCode::FAILURE

@@ -73,6 +73,7 @@ pub use trusted::{Untrusted, open_trusted};
 pub use usage::{Held, Usage, Used};
 
 use layer::Layer;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// A policy file that was read whole: there is no way to hold half of one.
@@ -167,6 +168,11 @@ impl Policy {
         let mut roots: Vec<_> = self.gateway.homes().iter().map(home).collect();
         roots.extend(mounts::roots(self.layers().flat_map(Layer::settings)));
         roots
+    }
+
+    /// Those of the roots that somebody's containers have mounted without asking.
+    pub fn always_mounted(&self) -> BTreeSet<&Path> {
+        mounts::always(self.layers().flat_map(Layer::settings))
     }
 
     /// The limits of one caller: `defaults`, then the caller's groups as the file orders them, then the user.

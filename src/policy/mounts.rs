@@ -12,6 +12,7 @@ use crate::protocol::escape::escape_line;
 use crate::protocol::place;
 use crate::protocol::report::Refusal;
 use crate::protocol::stage::Access;
+use std::collections::BTreeSet;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -124,6 +125,12 @@ pub(super) fn roots<'s>(settings: impl Iterator<Item = &'s Setting>) -> Vec<Stag
     roots
 }
 
+/// Those of the directories that are mounted without being asked for.
+pub(super) fn always<'s>(settings: impl Iterator<Item = &'s Setting>) -> BTreeSet<&'s Path> {
+    let offers = settings.flat_map(offers).filter(|offer| offer.always.is_some());
+    offers.map(|offer| offer.source.as_path()).collect()
+}
+
 fn offers(setting: &Setting) -> &[Offer] {
     match setting {
         Setting::Mounts(list) => &list.value,
@@ -208,6 +215,12 @@ impl Limits {
             }
         }
         Ok(grants)
+    }
+
+    /// Where it is set that this directory is mounted there without being asked for, if it is.
+    pub fn mounts_always(&self, source: &Path, target: &Path) -> Option<&Source> {
+        let is_it = |offer: &Offer| offer.source == source && offer.always.as_deref() == Some(target);
+        self.mounts.value.iter().any(is_it).then_some(&self.mounts.source)
     }
 
     fn home_grant(&self) -> Result<Option<MountGrant>, Refusal> {

@@ -16,6 +16,7 @@ tests![
     a_mount_inside_the_home_stays_outside,
     the_home_may_be_read_only_or_absent,
     a_home_without_idmaps_is_refused,
+    what_the_site_mounts_and_is_not_there_is_the_sites_mistake,
 ];
 
 fn only_stages_are_bound() {
@@ -260,4 +261,26 @@ fn a_home_without_idmaps_is_refused() {
     output.says(&["idmap"]).fails(125);
     assert!(!left);
     assert_eq!(ann.run("ps -aq").ok(), "");
+}
+
+/// Nobody asked for it, so nobody is told as if they had.
+fn what_the_site_mounts_and_is_not_there_is_the_sites_mistake() {
+    let world = world();
+    let ann = world.newcomer("ann");
+    let site = world.shared().with_file_name(format!("licences-{}", ann.uid));
+    let shown = site.display();
+    world.limit(
+        &ann,
+        &format!("mounts = [{{ source = \"{shown}\", mode = \"ro\", always = true, target = \"/opt/l\" }}]"),
+    );
+    let told = format!("mounts: the administrator's policy has {shown} in each container: {shown} does not exist");
+    ann.run("run --rm busybox:test true").says(&[&told, "policy.toml:", "tell your administrator"]).fails(125);
+    fs::create_dir(&site).unwrap();
+    fs::write(site.join("key"), "x\n").unwrap();
+    assert_eq!(ann.run("run --name box busybox:test cat /opt/l/key").ok(), "x\n");
+    fs::remove_dir_all(&site).unwrap();
+    ann.run("start box").says(&[&told]).fails(1);
+    // What somebody did ask for is theirs to mend.
+    let asked = ann.run(format!("run --rm -v {}/none:/x busybox:test true", ann.home.display()));
+    assert!(!asked.stderr.contains("administrator"), "{asked}");
 }

@@ -44,6 +44,19 @@ fn it_starts_as_root_in_the_initial_user_namespace_only() {
     assert!(!site.base.join("run").exists());
 }
 
+/// Without a policy, and without a user of the gateway's: before there is either.
+#[test]
+fn whether_a_directory_can_be_idmapped_is_tried() {
+    for (kind, code) in [("tmpfs", 0), ("ramfs", 3)] {
+        let tried = format!("mount -t {kind} none /mnt && exec {MOUNTD} --try-idmap /mnt");
+        let out = Command::new("unshare").args(["--mount", "sh", "-c", &tried]).output().unwrap();
+        assert_eq!(out.status.code(), Some(code), "{kind}: {out:?}");
+    }
+    let out = Command::new(MOUNTD).args(["--try-idmap", "/nowhere"]).output().unwrap();
+    assert_eq!(out.status.code(), Some(1));
+    refuses(&out, "cloning /nowhere");
+}
+
 #[test]
 fn it_does_not_start_on_ground_of_others() {
     let mut site = Site::new();

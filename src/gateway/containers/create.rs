@@ -14,12 +14,13 @@ use crate::gateway::look::LookError;
 use crate::gateway::look::places::always_there;
 use crate::gateway::peer::Peer;
 use crate::gateway::ports::{Look, PortClaim};
-use crate::gateway::staging::Staged;
+use crate::gateway::staging::{StageError, Staged};
 use crate::gateway::state::Gateway;
 use crate::gateway::task::to_the_end;
 use crate::gateway::{audit, mark, naming};
-use crate::policy::{Allowance, Ask, MountGrant, Usage};
+use crate::policy::{Allowance, Ask, Limits, MountGrant, Usage};
 use crate::protocol::amount::Span;
+use crate::protocol::escape::escape_line;
 use crate::protocol::name::ContainerName;
 use crate::protocol::report::Refusal;
 use crate::protocol::stage::{Access, Map, Token};
@@ -394,7 +395,9 @@ pub(in crate::gateway) async fn stage(
     stages: &[StageLabel],
     space: Space,
 ) -> Result<Vec<Staged>, Error> {
-    let gids: Vec<u32> = peer.account()?.groups().iter().map(|group| group.gid).collect();
+    let account = peer.account()?;
+    let limits = gateway.limits(account);
+    let gids: Vec<u32> = account.groups().iter().map(|group| group.gid).collect();
     let mut staged = Vec::with_capacity(stages.len());
     let roots = gateway.policy().roots();
     for stage in stages {
@@ -402,9 +405,25 @@ pub(in crate::gateway) async fn stage(
         let idmap = roots.iter().find(|root| root.path == stage.root).is_none_or(|root| root.idmap);
         let map = if idmap { space.map() } else { Map::Off };
         let request = stage.request(peer.uid(), gids.clone(), map);
-        staged.push(gateway.stager.stage(request, stage.target.clone()).await?);
+        let answer = gateway.stager.stage(request, stage.target.clone()).await;
+        staged.push(answer.map_err(|error| blamed(&limits, stage, error))?);
     }
     Ok(staged)
+}
+
+/// What nobody asked for is not the caller's mistake.
+fn blamed(limits: &Limits, stage: &StageLabel, error: StageError) -> Error {
+    let site = limits.mounts_always(&stage.root, &stage.target).filter(|_| stage.relative.as_os_str().is_empty());
+    match (error, site) {
+        (StageError::Refused(_, why), Some(source)) => {
+            let shown = escape_line(&stage.root.to_string_lossy());
+            let what = format!("the administrator's policy has {shown} in each container: {why}");
+            let mut refusal = Refusal::new("site", format!("mounts: {what} ({source})")).rule("mounts");
+            refusal.source = Some(source.to_string());
+            refusal.hint("tell your administrator: nothing starts until it is mended").into()
+        }
+        (error, _) => error.into(),
+    }
 }
 
 /// Takes stages away; what fails is tidied by the next sweep.
