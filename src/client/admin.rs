@@ -5,7 +5,7 @@ use super::error::Error;
 use super::operands::{done, each};
 use super::output::{print, say};
 use super::route::{Route, container};
-use super::{Context, doctor, policy, ps};
+use super::{Context, doctor, init, policy, ps};
 use crate::protocol::escape::escape_line;
 use crate::protocol::report::Reloaded;
 use std::process::ExitCode;
@@ -36,6 +36,7 @@ pub(crate) async fn run(context: &Context, verb: &AdminVerb) -> Result<ExitCode,
         }
         AdminVerb::Policy(PolicyVerb::Check { file }) => policy::check(file),
         AdminVerb::Policy(PolicyVerb::Explain(args)) => policy::explain(context, args),
+        AdminVerb::Init(args) => init::run(context, args).await,
         AdminVerb::Doctor(args) => doctor::run(context, args).await,
     }
 }

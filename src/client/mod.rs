@@ -17,6 +17,7 @@ mod filters;
 pub(crate) mod fuzz;
 mod gpus;
 mod images;
+mod init;
 mod inspect;
 mod keys;
 mod language;

@@ -52,7 +52,8 @@ fn parents(host: &Host, root: &StageRoot) -> Finding {
 
 /// What nobody asked for, and is not there.
 fn always(host: &Host, policy: &Policy) -> Finding {
-    let missing: Vec<_> = policy.always_mounted().into_iter().filter(|path| host.look(path).is_none()).collect();
+    let missing: Vec<_> =
+        policy.always_mounted().into_iter().filter(|path| host.look(path).is_none()).collect();
     let shown: Vec<_> = missing.iter().map(|path| path.display().to_string()).collect();
     match shown.is_empty() {
         true => ALWAYS_THERE.ok("nothing is missing"),

@@ -61,7 +61,8 @@ mod tests {
     use super::super::finding::Severity::*;
     use super::*;
 
-    const FILE: &str = "uids = '1000-2000'\nsocket = '/run/ie-engine/docker.sock'\nremap_user = 'ie-engine'\n";
+    const FILE: &str =
+        "uids = '1000-2000'\nsocket = '/run/ie-engine/docker.sock'\nremap_user = 'ie-engine'\n";
 
     #[test]
     fn what_the_policy_says_otherwise_is_named() {

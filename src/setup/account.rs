@@ -52,7 +52,9 @@ impl Range {
     pub(super) fn read(login_defs: &str) -> Self {
         let value = |key: &str| {
             let mut words = login_defs.lines().map(str::split_whitespace);
-            words.find_map(|mut words| (words.next() == Some(key)).then(|| words.next()?.parse().ok()).flatten())
+            words.find_map(|mut words| {
+                (words.next() == Some(key)).then(|| words.next()?.parse().ok()).flatten()
+            })
         };
         let first = value("UID_MIN").unwrap_or(USUAL.first).max(1);
         Self { first, last: value("UID_MAX").unwrap_or(USUAL.last).max(first) }
@@ -65,8 +67,13 @@ mod tests {
 
     #[test]
     fn people_have_a_shell_and_an_id_of_people() {
-        let is_a_persons = |line: &str| Account::read(line).is_some_and(|account| account.is_a_persons(USUAL));
-        for line in ["ann:x:1000:1000:Ann,,,:/home/ann:/bin/bash", "b-o.b:x:70000:70000::/nfs/bob:", "e:x:1001:5::/e:/usr/bin/zsh"] {
+        let is_a_persons =
+            |line: &str| Account::read(line).is_some_and(|account| account.is_a_persons(USUAL));
+        for line in [
+            "ann:x:1000:1000:Ann,,,:/home/ann:/bin/bash",
+            "b-o.b:x:70000:70000::/nfs/bob:",
+            "e:x:1001:5::/e:/usr/bin/zsh",
+        ] {
             assert!(is_a_persons(line), "{line}");
         }
         for line in [
@@ -87,7 +94,10 @@ mod tests {
     #[test]
     fn the_ids_of_people_are_what_login_defs_says() {
         let read = |text: &str| Range::read(text);
-        assert_eq!(read("# UID_MIN 5\nUID_MIN\t\t 500\nUID_MAX 59999 # x\n"), Range { first: 500, last: 59999 });
+        assert_eq!(
+            read("# UID_MIN 5\nUID_MIN\t\t 500\nUID_MAX 59999 # x\n"),
+            Range { first: 500, last: 59999 }
+        );
         assert_eq!(read(""), USUAL);
         assert_eq!(read("UID_MIN 0\nUID_MAX none\n"), Range { first: 1, last: 60000 });
     }

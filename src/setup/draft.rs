@@ -60,7 +60,11 @@ impl Draft {
         choices.push(of_gpus);
         let uids = format!("\"{}-{last}\"", seen.ids.first);
         let mut policy = EXAMPLE.to_owned();
-        let settings = [("uids", Some(uids)), ("homes", Some(homes(&seen.roots))), ("driver", driver.map(|word| format!("\"{word}\"")))];
+        let settings = [
+            ("uids", Some(uids)),
+            ("homes", Some(homes(&seen.roots))),
+            ("driver", driver.map(|word| format!("\"{word}\""))),
+        ];
         if driver.is_some() {
             policy = put_in_force(&policy, "[gpus]");
         }
@@ -74,7 +78,8 @@ impl Draft {
 
 /// From the first id of people's to their last, or to that of whoever has a greater one.
 fn uids(seen: &Seen) -> (u32, Vec<Choice>) {
-    let (served, beyond): (Vec<_>, Vec<_>) = seen.people.values().partition(|account| account.uid <= GREATEST);
+    let (served, beyond): (Vec<_>, Vec<_>) =
+        seen.people.values().partition(|account| account.uid <= GREATEST);
     let usual = seen.ids.last.min(GREATEST);
     let greatest = served.last().filter(|account| account.uid > usual);
     let last = greatest.map_or(usual, |account| account.uid);
@@ -83,7 +88,10 @@ fn uids(seen: &Seen) -> (u32, Vec<Choice>) {
         count => format!("{count} accounts"),
     };
     let why = match greatest {
-        Some(account) => format!("UID_MIN of /etc/login.defs, and up to {}, who has the greatest of {count}", account.login),
+        Some(account) => format!(
+            "UID_MIN of /etc/login.defs, and up to {}, who has the greatest of {count}",
+            account.login
+        ),
         None => format!("UID_MIN and UID_MAX of /etc/login.defs; {count} are known"),
     };
     let mut choices = vec![Choice::new("uids", format!("{}-{last}", seen.ids.first), why)];
@@ -115,7 +123,11 @@ fn in_docker(members: &BTreeSet<String>) -> Choice {
         None => Choice::new("docker", "nothing to do", "nobody is in group docker"),
         Some(first) => {
             let all = members.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
-            Choice::new("docker", "not changed", format!("in group docker, and root by that: {all}; gpasswd -d {first} docker"))
+            Choice::new(
+                "docker",
+                "not changed",
+                format!("in group docker, and root by that: {all}; gpasswd -d {first} docker"),
+            )
         }
     }
 }
@@ -126,16 +138,21 @@ fn gpus(gpus: Gpus, engine: Option<u32>) -> (Option<&'static str>, Choice) {
     if cards == 0 {
         return (None, Choice::new("gpus", "none", "there is no card in /proc/driver/nvidia/gpus"));
     }
-    let found = if nvml { "found through NVML" } else { "to be listed in [gpus], as libnvidia-ml.so.1 is not installed" };
+    let found = if nvml {
+        "found through NVML"
+    } else {
+        "to be listed in [gpus], as libnvidia-ml.so.1 is not installed"
+    };
     let chosen = match (hook, cdi && engine.is_some_and(|version| version >= READS_CDI)) {
         (true, _) => Some(("nvidia", "the toolkit's hook is installed")),
         (false, true) => Some(("cdi", "CDI specifications name them, and the engine reads those")),
         (false, false) => None,
     };
     match chosen {
-        Some((driver, why)) => {
-            (Some(driver), Choice::new("gpus", format!("{cards}, driver = \"{driver}\""), format!("{why}; {found}")))
-        }
+        Some((driver, why)) => (
+            Some(driver),
+            Choice::new("gpus", format!("{cards}, driver = \"{driver}\""), format!("{why}; {found}")),
+        ),
         None => {
             let todo = "nobody gets one before NVIDIA's container toolkit is installed; then `driver` in [gpus] says how";
             (None, Choice::new("gpus", cards.to_string(), format!("{todo}; {found}")))
@@ -145,8 +162,8 @@ fn gpus(gpus: Gpus, engine: Option<u32>) -> (Option<&'static str>, Choice) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::seen::Names;
     use super::super::homes::Idmap;
+    use super::super::seen::Names;
     use super::*;
     use crate::doctor::Host;
     use crate::policy::Policy;
@@ -184,7 +201,8 @@ mod tests {
             let getent = |words: &[&str]| match words {
                 ["passwd"] => format!("{PASSWD}{}", self.listed),
                 ["passwd", uids @ ..] => {
-                    let is_asked = |line: &&str| line.split(':').nth(2).is_some_and(|uid| uids.contains(&uid));
+                    let is_asked =
+                        |line: &&str| line.split(':').nth(2).is_some_and(|uid| uids.contains(&uid));
                     self.unlisted.lines().filter(is_asked).map(|line| format!("{line}\n")).collect()
                 }
                 ["group", "docker"] => self.docker.to_owned(),
@@ -201,7 +219,8 @@ mod tests {
 
     #[track_caller]
     fn policy(draft: &Draft) -> Policy {
-        Policy::parse("policy.toml", &draft.policy).unwrap_or_else(|wrong| panic!("{wrong}\n{}", draft.policy))
+        Policy::parse("policy.toml", &draft.policy)
+            .unwrap_or_else(|wrong| panic!("{wrong}\n{}", draft.policy))
     }
 
     #[test]
@@ -209,7 +228,8 @@ mod tests {
         let (draft, told) = Fake::new().draft(Some(20));
         let policy = policy(&draft);
         assert_eq!(policy.gateway().uids().to_string(), "1000-60000");
-        let homes: Vec<_> = policy.gateway().homes().iter().map(|home| (home.path().to_owned(), home.idmap())).collect();
+        let homes: Vec<_> =
+            policy.gateway().homes().iter().map(|home| (home.path().to_owned(), home.idmap())).collect();
         assert_eq!(homes, [("/home".into(), true)]);
         assert_eq!(draft.ids, 65536);
         assert!(!draft.asks_driver);
@@ -241,7 +261,8 @@ gpus    none: there is no card in /proc/driver/nvidia/gpus
     fn whoever_owns_a_home_is_asked_for() {
         assert!(rustix::process::geteuid().is_root(), "this test gives files other owners: run it as root");
         let mut fake = Fake::new();
-        fake.unlisted = "sss:x:80000:80000::/home/sss:/bin/bash\nsvc:x:80001:80001::/home/svc:/usr/sbin/nologin\n";
+        fake.unlisted =
+            "sss:x:80000:80000::/home/sss:/bin/bash\nsvc:x:80001:80001::/home/svc:/usr/sbin/nologin\n";
         for (name, uid) in [("sss", 80_000), ("svc", 80_001), ("nobodys", 80_002)] {
             fake.dir(&format!("home/{name}"));
             std::os::unix::fs::chown(fake.root.path().join("home").join(name), Some(uid), None).unwrap();
@@ -256,7 +277,10 @@ gpus    none: there is no card in /proc/driver/nvidia/gpus
         fake.listed = "ad:x:1234500000:5::/home/ad:/bin/bash\n";
         let (draft, told) = fake.draft(None);
         assert_eq!(policy(&draft).gateway().uids().to_string(), "1000-60000");
-        assert!(told.contains("left out: ad (1234500000): above") && told.contains("userns = \"host\""), "{told}");
+        assert!(
+            told.contains("left out: ad (1234500000): above") && told.contains("userns = \"host\""),
+            "{told}"
+        );
     }
 
     #[test]
@@ -265,7 +289,12 @@ gpus    none: there is no card in /proc/driver/nvidia/gpus
         fake.docker = "docker:x:998:bob\n";
         fake.listed = "eve:x:1002:998::/home/eve:/bin/sh\n";
         let (_, told) = fake.draft(None);
-        assert!(told.contains("docker  not changed: in group docker, and root by that: bob, eve; gpasswd -d bob docker"), "{told}");
+        assert!(
+            told.contains(
+                "docker  not changed: in group docker, and root by that: bob, eve; gpasswd -d bob docker"
+            ),
+            "{told}"
+        );
     }
 
     #[test]

@@ -62,7 +62,10 @@ pub(super) fn roots(
             continue;
         }
         if let Some(fault) = host.not_roots_alone(&path) {
-            choices.push(Choice::left_out("homes", format!("{shown}: {fault}, and whoever can change it decides what is mounted")));
+            choices.push(Choice::left_out(
+                "homes",
+                format!("{shown}: {fault}, and whoever can change it decides what is mounted"),
+            ));
             continue;
         }
         let (root, choice) = judged(path, itself, &homes, try_idmap);
@@ -73,8 +76,14 @@ pub(super) fn roots(
 }
 
 /// What lies below counts, where anything does: the directory itself may be an automounter's.
-fn judged(path: PathBuf, itself: Idmap, homes: &[&Path], try_idmap: &dyn Fn(&Path) -> Idmap) -> (Root, Choice) {
-    let tried: Vec<(&Path, Idmap)> = homes.iter().take(SAMPLES).map(|home| (*home, try_idmap(home))).collect();
+fn judged(
+    path: PathBuf,
+    itself: Idmap,
+    homes: &[&Path],
+    try_idmap: &dyn Fn(&Path) -> Idmap,
+) -> (Root, Choice) {
+    let tried: Vec<(&Path, Idmap)> =
+        homes.iter().take(SAMPLES).map(|home| (*home, try_idmap(home))).collect();
     let cannot = tried.iter().find(|(_, told)| *told == Idmap::Cannot).map(|(home, _)| *home);
     let can = tried.iter().any(|(_, told)| *told == Idmap::Can);
     let count = match homes.len() {
@@ -87,7 +96,13 @@ fn judged(path: PathBuf, itself: Idmap, homes: &[&Path], try_idmap: &dyn Fn(&Pat
     let choice = match refuses {
         Some(place) => {
             let seen = format!("{} cannot be idmapped", place.display());
-            Choice::new("homes", format!("{shown} with idmap = \"off\""), format!("{count}; {seen}, as NFS: containers that mount it are in the host's user namespace, one wall less"))
+            Choice::new(
+                "homes",
+                format!("{shown} with idmap = \"off\""),
+                format!(
+                    "{count}; {seen}, as NFS: containers that mount it are in the host's user namespace, one wall less"
+                ),
+            )
         }
         None => Choice::new("homes", shown, format!("{count}, and mounts of it can be idmapped")),
     };
@@ -103,7 +118,11 @@ mod tests {
         Account::read(&format!("x:x:1000:1000::{home}:/bin/sh")).unwrap()
     }
 
-    fn found(root: &Path, homes: &[&str], told: &dyn Fn(&Path) -> Idmap) -> (Vec<(String, bool)>, Vec<String>) {
+    fn found(
+        root: &Path,
+        homes: &[&str],
+        told: &dyn Fn(&Path) -> Idmap,
+    ) -> (Vec<(String, bool)>, Vec<String>) {
         let accounts: Vec<_> = homes.iter().map(|home| account(home)).collect();
         let (roots, choices) = roots(&Host::new(root), &accounts, told);
         let roots = roots.into_iter().map(|root| (root.path.display().to_string(), root.idmap)).collect();
@@ -134,7 +153,10 @@ mod tests {
     fn what_lies_below_counts_and_not_the_automounter() {
         let host = host(&["home"]);
         let told = |below: Idmap| {
-            found(host.path(), &["/home/ann"], &move |path| if path == "/home" { Idmap::Cannot } else { below }).0
+            found(host.path(), &["/home/ann"], &move |path| {
+                if path == "/home" { Idmap::Cannot } else { below }
+            })
+            .0
         };
         assert_eq!(told(Idmap::Can), [("/home".to_owned(), true)]);
         assert_eq!(told(Idmap::Unknown), [("/home".to_owned(), false)]);

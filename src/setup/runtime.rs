@@ -61,9 +61,12 @@ fn gone(text: &str, programs: &Programs) -> Vec<(&'static str, Option<Value>)> {
     let is_gone = |(key, found): &(&str, &PathBuf)| {
         let said = file.get(*key).and_then(Value::as_str).map(Path::new);
         // What a link leads to is what the engine mounts.
-        said.is_none_or(|said| said != found.as_path() && std::fs::canonicalize(said).ok().as_deref() != Some(said))
+        said.is_none_or(|said| {
+            said != found.as_path() && std::fs::canonicalize(said).ok().as_deref() != Some(said)
+        })
     };
-    let value = |(key, found): (&'static str, &PathBuf)| (key, Some(Value::from(found.display().to_string())));
+    let value =
+        |(key, found): (&'static str, &PathBuf)| (key, Some(Value::from(found.display().to_string())));
     known.into_iter().filter(is_gone).map(value).collect()
 }
 
@@ -71,8 +74,13 @@ fn gone(text: &str, programs: &Programs) -> Vec<(&'static str, Option<Value>)> {
 fn with(text: &str, key: &str, value: Option<Value>) -> String {
     let has = |line: &&str| line.split_once('=').is_some_and(|(name, _)| name.trim() == key);
     match value {
-        None => text.lines().map(|line| if has(&line) { format!("#{line}\n") } else { format!("{line}\n") }).collect(),
-        Some(value) => set(text, key, &value.to_string()).unwrap_or_else(|| format!("{text}{key} = {value}\n")),
+        None => text
+            .lines()
+            .map(|line| if has(&line) { format!("#{line}\n") } else { format!("{line}\n") })
+            .collect(),
+        Some(value) => {
+            set(text, key, &value.to_string()).unwrap_or_else(|| format!("{text}{key} = {value}\n"))
+        }
     }
 }
 
@@ -100,7 +108,8 @@ mod tests {
 
     #[test]
     fn it_is_written_for_this_policy_and_these_programs() {
-        let text = written(None, &policy("homes = [{ path = '/h', idmap = 'off' }]"), &programs()).unwrap().text;
+        let text =
+            written(None, &policy("homes = [{ path = '/h', idmap = 'off' }]"), &programs()).unwrap().text;
         assert_eq!(value(&text, "uids"), Some("1000-70000".into()));
         assert_eq!(value(&text, "unmapped"), Some(true.into()));
         assert_eq!(value(&text, "engine"), Some("/nowhere/dockerd".into()));

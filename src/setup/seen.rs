@@ -1,8 +1,8 @@
 //! What is looked at: who has an account, where homes are and whether they can be idmapped, GPUs, who is in group docker.
 
 use super::account::{Account, Range};
-use super::homes::{Idmap, Root, parents, roots};
 use super::draft::Choice;
+use super::homes::{Idmap, Root, parents, roots};
 use crate::doctor::Host;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -46,7 +46,8 @@ impl Seen {
         let ids = Range::read(&host.text("/etc/login.defs").unwrap_or_default());
         let mut people = BTreeMap::new();
         let mut add = |lines: &str| {
-            let accounts = lines.lines().filter_map(Account::read).filter(|account| account.is_a_persons(ids));
+            let accounts =
+                lines.lines().filter_map(Account::read).filter(|account| account.is_a_persons(ids));
             people.extend(accounts.map(|account| (account.uid, account)));
         };
         add(&host.text("/etc/passwd").unwrap_or_default());
@@ -54,7 +55,8 @@ impl Seen {
         let listed: Vec<Account> = people.values().cloned().collect();
         let unlisted = owners(host, names, ids, &listed);
         let mut add = |lines: &str| {
-            let accounts = lines.lines().filter_map(Account::read).filter(|account| account.is_a_persons(ids));
+            let accounts =
+                lines.lines().filter_map(Account::read).filter(|account| account.is_a_persons(ids));
             people.extend(accounts.map(|account| (account.uid, account)));
         };
         for some in unlisted.chunks(AT_ONCE) {
@@ -101,7 +103,8 @@ fn members(line: &str, accounts: &[Account]) -> BTreeSet<String> {
     let fields: Vec<&str> = line.trim_end().split(':').collect();
     let [_, _, gid, listed] = fields.as_slice() else { return BTreeSet::new() };
     let listed = listed.split(',').filter(|name| !name.is_empty()).map(str::to_owned);
-    let primary = accounts.iter().filter(|account| Ok(account.gid) == gid.parse()).map(|account| account.login.clone());
+    let primary =
+        accounts.iter().filter(|account| Ok(account.gid) == gid.parse()).map(|account| account.login.clone());
     listed.chain(primary).filter(|login| login != "root").collect()
 }
 
@@ -119,7 +122,9 @@ impl Gpus {
             hook: has(super::runtime::HOOK),
             cdi: SPECIFICATIONS.iter().any(|dir| {
                 let names = host.names(dir).into_iter();
-                names.map(|name| format!("{dir}/{name}")).any(|file| host.text(file).is_some_and(|text| text.contains("nvidia.com/gpu")))
+                names
+                    .map(|name| format!("{dir}/{name}"))
+                    .any(|file| host.text(file).is_some_and(|text| text.contains("nvidia.com/gpu")))
             }),
         }
     }

@@ -16,7 +16,10 @@ pub(super) fn set(text: &str, key: &str, value: &str) -> Option<String> {
 /// The text with this line, which stands there behind a `#`, put in force.
 pub(super) fn put_in_force(text: &str, begins: &str) -> String {
     let is_it = |line: &str| line.strip_prefix('#').is_some_and(|rest| rest.starts_with(begins));
-    text.lines().map(|line| if is_it(line) { &line[1..] } else { line }).map(|line| format!("{line}\n")).collect()
+    text.lines()
+        .map(|line| if is_it(line) { &line[1..] } else { line })
+        .map(|line| format!("{line}\n"))
+        .collect()
 }
 
 /// What is said behind the value stays where it was.
@@ -43,7 +46,10 @@ mod tests {
     fn one_line_changes_and_its_comment_stays_in_its_column() {
         assert_eq!(set(TEXT, "a", "\"two\"").unwrap(), TEXT.replace("\"one\"", "\"two\""));
         assert_eq!(set(TEXT, "a", "1").unwrap(), TEXT.replace("\"one\"", "1    "));
-        assert_eq!(set(TEXT, "a", "\"a longer one\"").unwrap(), TEXT.replace("\"one\"    #", "\"a longer one\" #"));
+        assert_eq!(
+            set(TEXT, "a", "\"a longer one\"").unwrap(),
+            TEXT.replace("\"one\"    #", "\"a longer one\" #")
+        );
         assert_eq!(set(TEXT, "ab", "4").unwrap(), TEXT.replace("ab = 3", "ab = 4"));
     }
 

@@ -273,8 +273,11 @@ fn what_the_site_mounts_and_is_not_there_is_the_sites_mistake() {
         &ann,
         &format!("mounts = [{{ source = \"{shown}\", mode = \"ro\", always = true, target = \"/opt/l\" }}]"),
     );
-    let told = format!("mounts: the administrator's policy has {shown} in each container: {shown} does not exist");
-    ann.run("run --rm busybox:test true").says(&[&told, "policy.toml:", "tell your administrator"]).fails(125);
+    let told =
+        format!("mounts: the administrator's policy has {shown} in each container: {shown} does not exist");
+    ann.run("run --rm busybox:test true")
+        .says(&[&told, "policy.toml:", "tell your administrator"])
+        .fails(125);
     fs::create_dir(&site).unwrap();
     fs::write(site.join("key"), "x\n").unwrap();
     assert_eq!(ann.run("run --name box busybox:test cat /opt/l/key").ok(), "x\n");

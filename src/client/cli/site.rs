@@ -71,7 +71,24 @@ pub(crate) enum AdminVerb {
     /// Looks at a policy file; needs no gateway
     #[command(subcommand)]
     Policy(PolicyVerb),
+    Init(InitArgs),
     Doctor(DoctorArgs),
+}
+
+/// Sets this host up: looks at it, writes a policy that works as it stands, and starts what is needed
+///
+/// What is there already is kept: a policy is never written over. It may be called as often as you like.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  sudo ie-container admin init\n  sudo ie-container admin init --print >policy.toml"
+)]
+pub(crate) struct InitArgs {
+    /// Only show the policy that this host would get
+    #[arg(long)]
+    pub(crate) print: bool,
+    /// Start nothing: for an image of a machine, whose first boot does
+    #[arg(long)]
+    pub(crate) no_start: bool,
 }
 
 /// Looks for what on this host makes the walls between users worth less; needs no gateway

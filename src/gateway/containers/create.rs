@@ -413,7 +413,8 @@ pub(in crate::gateway) async fn stage(
 
 /// What nobody asked for is not the caller's mistake.
 fn blamed(limits: &Limits, stage: &StageLabel, error: StageError) -> Error {
-    let site = limits.mounts_always(&stage.root, &stage.target).filter(|_| stage.relative.as_os_str().is_empty());
+    let site =
+        limits.mounts_always(&stage.root, &stage.target).filter(|_| stage.relative.as_os_str().is_empty());
     match (error, site) {
         (StageError::Refused(_, why), Some(source)) => {
             let shown = escape_line(&stage.root.to_string_lossy());

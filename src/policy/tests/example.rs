@@ -8,7 +8,9 @@ const EXAMPLE: &str = include_str!("../../../config/policy.toml");
 fn whole() -> String {
     let off = |line: &&str| line.starts_with('#') && !line[1..].starts_with([' ', '\n']) && line.len() > 1;
     let set = |line: &str| line.split_once('=').map(|(key, _)| key.trim().to_owned());
-    let replaced = |line: &&str| EXAMPLE.lines().filter(off).any(|other| line.starts_with("homes") && set(line) == set(&other[1..]));
+    let replaced = |line: &&str| {
+        EXAMPLE.lines().filter(off).any(|other| line.starts_with("homes") && set(line) == set(&other[1..]))
+    };
     let lines = EXAMPLE.lines().filter(|line| !replaced(line));
     lines.map(|line| if off(&line) { &line[1..] } else { line }).map(|line| format!("{line}\n")).collect()
 }
