@@ -44,6 +44,7 @@ help:
 	@echo 'make man        the manual pages in target/man'
 	@echo 'make            all that make install needs'
 	@echo 'make deb        the packages in target/deb; PROFILE=dev: of the programs that the tests have built'
+	@echo 'make test-deb   whether those packages are what they must be'
 	@echo 'make install    puts everything below $$DESTDIR$$PREFIX, default $(PREFIX)'
 	@echo 'make uninstall  takes that away again, but for the policy'
 	@echo 'make clean      removes target/'
@@ -62,6 +63,11 @@ deb:
 	mkdir -p target/deb
 	debian/rules binary PROFILE=$(PROFILE)
 	@ls -l target/deb
+
+# Of what the tests have built, so nothing is compiled for it.
+test-deb:
+	$(MAKE) deb PROFILE=dev
+	PROFILE=dev tests/deb/check
 
 # Static, as it runs inside images that have no library at all. It is copied out of cargo's way: a plain `cargo build`
 # puts the usual, dynamic one in the same place.
@@ -89,6 +95,7 @@ check:
 test: target/ie-copy man
 	scripts/packages test
 	$(CARGO) test --locked --no-fail-fast
+	$(MAKE) test-deb
 	@# Engines differ: what users do once more with Debian 13's Docker, which reads CDI specifications and is told to keep
 	@# its images in containerd's store; and with containers in the host's user namespace, where more attacks work on the
 	@# bare engine. Without what is the gateway's own: its clock, the line for GPUs, its state directory.

@@ -44,7 +44,7 @@ mod tests {
         assert_eq!(first_free(&[], 65536), Some(FIRST));
         assert_eq!(first_free(&[far(100_000), (FIRST - 65536, FIRST - 1)], 65536), Some(FIRST));
         let next = first_free(&[far(FIRST)], 65536).unwrap();
-        assert!(next > FIRST + 65535 && next % STEP == 0 && next < FIRST + 3 * STEP);
+        assert!(next > FIRST + 65535 && next.is_multiple_of(STEP) && next < FIRST + 3 * STEP);
         assert!(first_free(&[far(FIRST), far(next)], 65536).unwrap() >= next + 65536);
         // A line of one id in the way; and more ids than there are.
         assert!(first_free(&[(FIRST + 65535, FIRST + 65535)], 65536).unwrap() > FIRST);

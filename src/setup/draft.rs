@@ -92,7 +92,7 @@ fn uids(seen: &Seen) -> (u32, Vec<Choice>) {
             "UID_MIN of /etc/login.defs, and up to {}, who has the greatest of {count}",
             account.login
         ),
-        None => format!("UID_MIN and UID_MAX of /etc/login.defs; {count} are known"),
+        None => format!("UID_MIN and UID_MAX of /etc/login.defs; {count} found"),
     };
     let mut choices = vec![Choice::new("uids", format!("{}-{last}", seen.ids.first), why)];
     if let Some(first) = beyond.first() {
@@ -234,7 +234,7 @@ mod tests {
         assert_eq!(draft.ids, 65536);
         assert!(!draft.asks_driver);
         let expected = "\
-uids    1000-60000: UID_MIN and UID_MAX of /etc/login.defs; one account are known
+uids    1000-60000: UID_MIN and UID_MAX of /etc/login.defs; one account found
 homes   /home: one home, and mounts of it can be idmapped
 docker  nothing to do: nobody is in group docker
 gpus    none: there is no card in /proc/driver/nvidia/gpus

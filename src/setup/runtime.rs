@@ -35,7 +35,7 @@ pub fn written(before: Option<&str>, policy: &Policy, programs: &Programs) -> Re
     let mut text = before.map_or_else(fresh, str::to_owned);
     let mut changed = Vec::new();
     let mut keys = disagreements(&text, policy)?;
-    keys.extend(gone(&text, programs));
+    keys.extend(moved(&text, before.is_none(), programs));
     if before.is_none() && policy.gpus().driver() == Driver::Cdi && !programs.devices.is_empty() {
         keys.push(("devices", Some(list(&programs.devices))));
         keys.push(("drivers", Some(list(&DRIVERS.map(PathBuf::from)))));
@@ -54,20 +54,18 @@ fn list(paths: &[PathBuf]) -> Value {
     Value::from(paths.iter().map(|path| Value::from(path.display().to_string())).collect::<Vec<_>>())
 }
 
-/// Programs that the file names and that are not there, while they are elsewhere: Debian's and Docker's packages differ.
-fn gone(text: &str, programs: &Programs) -> Vec<(&'static str, Option<Value>)> {
+/// Programs that a file names and that are not there, while they are elsewhere: Debian's and Docker's packages differ. A new
+/// file has what was found.
+fn moved(text: &str, is_new: bool, programs: &Programs) -> Vec<(&'static str, Option<Value>)> {
     let file: toml::Table = text.parse().unwrap_or_default();
     let known = [("runc", &programs.runc), ("engine", &programs.engine), ("init", &programs.init)];
-    let is_gone = |(key, found): &(&str, &PathBuf)| {
+    let is_moved = |(key, found): &(&str, &PathBuf)| {
         let said = file.get(*key).and_then(Value::as_str).map(Path::new);
-        // What a link leads to is what the engine mounts.
-        said.is_none_or(|said| {
-            said != found.as_path() && std::fs::canonicalize(said).ok().as_deref() != Some(said)
-        })
+        said != Some(found.as_path()) && (is_new || said.is_none_or(|said| !said.exists()))
     };
     let value =
         |(key, found): (&'static str, &PathBuf)| (key, Some(Value::from(found.display().to_string())));
-    known.into_iter().filter(is_gone).map(value).collect()
+    known.into_iter().filter(is_moved).map(value).collect()
 }
 
 /// A key that must not be there is put behind a `#`; one that is missing comes at the end.

@@ -57,9 +57,9 @@ pub(super) fn major_version(engine: &Path) -> Option<u32> {
     said.split_whitespace().nth(2)?.split('.').next()?.parse().ok()
 }
 
-/// The program itself, links followed, in the first of these directories that has it.
+/// The program in the first of these directories that has it, by the name under which the engine finds it, too.
 pub(super) fn found(name: &str, dirs: &[&str]) -> Option<PathBuf> {
-    dirs.iter().find_map(|dir| std::fs::canonicalize(Path::new(dir).join(name)).ok())
+    dirs.iter().map(|dir| Path::new(dir).join(name)).find(|path| path.is_file())
 }
 
 /// Runs a program to its end; what it said is the error where it failed.
