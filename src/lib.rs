@@ -14,6 +14,7 @@
 //! - [`copy`]: `ie-copy`, runs as the user inside a container; tar in, tar out.
 //! - [`tarball`]: archives read, written, packed and unpacked; what client, gateway and `ie-copy` share of it.
 //! - `fuzz`: entry points for fuzzing, in no program.
+//! - `sandbox`: which setting of a unit a call that fails is owed to.
 //! - `sys`: the only file with `unsafe`.
 //!
 //! Dependencies point one way: `bin → {client, gateway, mountd, runtime, copy} → {policy, tarball} → protocol`, with the doctor
@@ -30,6 +31,7 @@ pub mod mountd;
 pub mod policy;
 pub mod protocol;
 pub mod runtime;
+mod sandbox;
 pub mod setup;
 mod sys;
 pub mod tarball;

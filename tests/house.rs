@@ -55,8 +55,8 @@ fn the_rooms_import_only_what_is_below_them() {
         ("client", &["protocol", "policy", "tarball", "doctor", "setup"][..]),
         ("setup", &["protocol", "policy", "doctor"]),
         ("doctor", &["protocol", "policy"]),
-        ("gateway", &["protocol", "policy", "tarball", "sys"]),
-        ("mountd", &["protocol", "policy", "sys"]),
+        ("gateway", &["protocol", "policy", "tarball", "sandbox", "sys"]),
+        ("mountd", &["protocol", "policy", "sandbox", "sys"]),
         ("runtime", &["protocol", "policy", "sys"]),
         ("copy", &["protocol", "tarball"]),
         ("policy", &["protocol"]),
@@ -65,7 +65,7 @@ fn the_rooms_import_only_what_is_below_them() {
     ] {
         for other in [
             "client", "setup", "doctor", "gateway", "mountd", "runtime", "copy", "policy", "tarball",
-            "protocol", "sys",
+            "protocol", "sandbox", "sys",
         ] {
             if other == room || below.contains(&other) {
                 continue;

@@ -15,6 +15,8 @@ mod life;
 mod path;
 #[path = "mountd/remap.rs"]
 mod remap;
+#[path = "mountd/sandbox.rs"]
+mod sandbox;
 #[path = "mountd/site.rs"]
 mod site;
 #[path = "mountd/wall.rs"]

@@ -59,6 +59,7 @@ mod volumes;
 mod wall;
 mod whole;
 
+use crate::sandbox::Need;
 use anyhow::Context;
 use clap::Parser;
 use options::Options;
@@ -78,7 +79,7 @@ pub fn main() -> ExitCode {
     match run(options) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            tracing::error!("{error:#}");
+            tracing::error!("the gateway does not start: {error:#}");
             ExitCode::FAILURE
         }
     }
@@ -90,11 +91,10 @@ fn run(options: Options) -> anyhow::Result<()> {
         "the gateway does not run as root, start it as its own user"
     );
     peer::in_initial_user_namespace().context("the gateway must see the callers' real uids")?;
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build()
-        .context("cannot start the runtime")?;
+    peer::can_be_known()?;
+    engine::can_carry()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    let runtime = Need::Threads.tried("starting threads", runtime)?;
     runtime.block_on(async {
         // First of all: a hang-up that comes while the policy is read is not lost, and ends nothing.
         let hangups = listen::hangups()?;

@@ -2,6 +2,7 @@
 
 use super::account::{Account, LookUps, LookupError};
 use super::serve::Place;
+use crate::sandbox::{Lacking, Need};
 use rustix::net::sockopt::socket_peercred;
 use std::sync::Arc;
 use tokio::net::UnixStream;
@@ -138,11 +139,22 @@ fn peer_groups(stream: &UnixStream, gid: u32) -> Vec<u32> {
     std::iter::once(gid).chain(more.into_iter().filter(|more| *more != gid)).collect()
 }
 
+/// Whether the kernel tells here who is at a socket's other end, and with which groups.
+pub(super) fn can_be_known() -> Result<(), Lacking> {
+    let need = Need::UnixSockets;
+    let (one, _other) = need.tried("a socket", std::os::unix::net::UnixStream::pair())?;
+    need.tried("asking who is at a socket's other end", socket_peercred(&one))?;
+    need.tried("asking for their groups", crate::sys::peer_groups(&one)).map(drop)
+}
+
 /// In a user namespace every foreign uid reads as 65534, and nobody could be told apart.
 pub(super) fn in_initial_user_namespace() -> anyhow::Result<()> {
     let map = std::fs::read_to_string("/proc/self/uid_map")?;
     let fields: Vec<&str> = map.split_whitespace().collect();
-    anyhow::ensure!(fields == ["0", "0", "4294967295"], "this is not the initial user namespace");
+    anyhow::ensure!(
+        fields == ["0", "0", "4294967295"],
+        "this is not the initial user namespace, PrivateUsers= must not be in its unit"
+    );
     Ok(())
 }
 

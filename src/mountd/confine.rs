@@ -1,5 +1,6 @@
 //! What ie-mountd insists on before it starts, and what it gives up.
 
+use crate::sandbox::Need;
 use anyhow::{Context, ensure};
 use rustix::process::{chdir, umask};
 use rustix::thread::{
@@ -21,7 +22,7 @@ pub(super) fn insist_on_root() -> anyhow::Result<()> {
     let map = std::fs::read_to_string("/proc/self/uid_map").context("reading /proc/self/uid_map")?;
     ensure!(
         map.split_whitespace().eq(["0", "0", "4294967295"]),
-        "this program was started in a user namespace; start it in the initial one"
+        "this program was started in a user namespace; start it in the initial one, PrivateUsers= must not be in its unit"
     );
     Ok(())
 }
@@ -38,5 +39,6 @@ pub(super) fn give_up_the_rest() -> anyhow::Result<()> {
         }
     }
     let sets = CapabilitySets { effective: NEEDED, permitted: NEEDED, inheritable: CapabilitySet::empty() };
-    set_capabilities(None, sets).context("keeping CAP_SYS_ADMIN, CAP_SETUID and CAP_SETGID")
+    let kept = set_capabilities(None, sets);
+    Ok(Need::Capabilities.tried("keeping CAP_SYS_ADMIN, CAP_SETUID and CAP_SETGID", kept)?)
 }

@@ -70,6 +70,14 @@ impl Error {
         |cause| Self::System { step: step.into(), cause: cause.into() }
     }
 
+    /// What the system said, for a step of ours that was tried.
+    pub(super) fn cause(self) -> std::io::Error {
+        match self {
+            Self::System { cause, .. } => cause,
+            other => std::io::Error::other(other.to_string()),
+        }
+    }
+
     /// No wildcard: a new error must choose what the gateway makes of it.
     fn reason(&self) -> Reason {
         match self {

@@ -70,7 +70,11 @@ impl Holder {
 
     fn wait_until_ready(&mut self) -> std::io::Result<()> {
         let out = self.0.stdout.as_mut().ok_or(std::io::ErrorKind::BrokenPipe)?;
-        out.read_exact(&mut [0])
+        if out.read_exact(&mut [0]).is_ok() {
+            return Ok(());
+        }
+        let code = self.0.wait()?.code();
+        Err(code.map_or(std::io::ErrorKind::BrokenPipe.into(), std::io::Error::from_raw_os_error))
     }
 
     fn proc(&self, file: &str) -> String {
@@ -90,11 +94,17 @@ impl Drop for Holder {
     }
 }
 
-/// What the child does: enters a new user namespace, says so with one byte, and stays until its standard input ends.
+/// What the child does: enters a new user namespace, says so with one byte, and stays until its standard input ends. What
+/// the kernel says against it is the exit code.
 pub(super) fn hold() -> ExitCode {
-    let held = nix::sched::unshare(nix::sched::CloneFlags::CLONE_NEWUSER).is_ok()
-        && std::io::stdout().write_all(b"!").is_ok()
-        && std::io::stdout().flush().is_ok()
-        && std::io::stdin().read_to_end(&mut Vec::new()).is_ok();
-    if held { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    let Err(error) = held() else { return ExitCode::SUCCESS };
+    let errno = error.raw_os_error().and_then(|errno| u8::try_from(errno).ok());
+    errno.map_or(ExitCode::FAILURE, ExitCode::from)
+}
+
+fn held() -> std::io::Result<()> {
+    nix::sched::unshare(nix::sched::CloneFlags::CLONE_NEWUSER)?;
+    std::io::stdout().write_all(b"!")?;
+    std::io::stdout().flush()?;
+    std::io::stdin().read_to_end(&mut Vec::new()).map(drop)
 }

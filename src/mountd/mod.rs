@@ -1,7 +1,8 @@
 //! `ie-mountd`: stages users' directories for the gateway to bind, and does nothing else.
 //!
 //! - [`attempt`] says, before there is a policy, which directories can be staged at all.
-//! - [`confine`] is what it insists on at the start and gives up then; [`roots`] is what the policy allows.
+//! - [`confine`] is what it insists on at the start and gives up then, [`trial`] whether it can do what it must;
+//!   [`roots`] is what the policy allows.
 //! - [`serve`] hears the gateway, and [`verbs`] does what it asks.
 //! - [`open`] reaches the directory as the user, [`idmap`] makes the user's map, [`stage`] mounts, [`mountinfo`] checks.
 
@@ -16,9 +17,11 @@ mod open;
 mod roots;
 mod serve;
 mod stage;
+mod trial;
 mod verbs;
 
 use crate::protocol::place;
+use crate::sandbox::Need;
 use anyhow::{Context, ensure};
 use clap::Parser;
 use nix::sys::signal::{SigSet, Signal};
@@ -68,7 +71,7 @@ pub fn main() -> ExitCode {
     match done {
         Ok(code) => code,
         Err(error) => {
-            say(format_args!("{error:#}"));
+            say(format_args!("it does not start: {error:#}"));
             ExitCode::FAILURE
         }
     }
@@ -82,10 +85,13 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
     confine::give_up_the_rest()?;
     let signals = block_signals()?;
 
+    trial::of_calls()?;
+
     let ours = roots::Gateway { uid: gateway, gid: group.as_raw() };
     let roots = roots::Roots::load(&policy)?;
     let _alone = own(&runtime)?;
     let stages = stage::Stages::below(&runtime.join(place::STAGE))?;
+    trial::of_a_stage(&stages)?;
     let mountd = Arc::new(verbs::Mountd::new(policy, ours, roots, stages));
     let socket = Socket::open(&runtime, group)?;
     start_serving(&mountd, socket.listener.try_clone()?, gateway)?;
@@ -179,7 +185,7 @@ impl Socket {
         setegid(group).with_context(told)?;
         let listener = UnixListener::bind(&path);
         setegid(Gid::from_raw(0)).with_context(told)?;
-        let listener = listener.with_context(told)?;
+        let listener = Need::UnixSockets.tried("a socket", listener).with_context(told)?;
         // Only the gateway is heard. Who could connect would have a place in the queue for that.
         fs::set_permissions(&path, Permissions::from_mode(0o660)).with_context(told)?;
         Ok(Self { listener, made: Some(path) })

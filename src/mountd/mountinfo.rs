@@ -33,7 +33,12 @@ impl Mount {
 
 /// All mounts of the mount namespace ie-mountd lives in.
 pub(super) fn mounts() -> io::Result<Vec<Mount>> {
-    let table = std::fs::read("/proc/thread-self/mountinfo")?;
+    mounts_of("thread-self")
+}
+
+/// All that this process sees.
+pub(super) fn mounts_of(process: &str) -> io::Result<Vec<Mount>> {
+    let table = std::fs::read(format!("/proc/{process}/mountinfo"))?;
     Ok(table.split(|byte| *byte == b'\n').filter_map(parse).collect())
 }
 

@@ -161,7 +161,7 @@ pub(super) fn open_roots_alone(path: &Path) -> Result<OwnedFd, Error> {
 }
 
 /// Gives this thread the user's rights over files, and takes root's away from it.
-fn become_user(uid: u32, gids: &[u32]) -> Result<(), Error> {
+pub(super) fn become_user(uid: u32, gids: &[u32]) -> Result<(), Error> {
     let failed = || Error::system("taking on the user's ids");
     let groups: Vec<_> = gids.iter().map(|gid| rustix::thread::Gid::from_raw(*gid)).collect();
     rustix::thread::set_thread_groups(&groups).map_err(failed())?;
@@ -226,6 +226,12 @@ fn step(dir: &OwnedFd, name: &OsStr, more: ResolveFlags) -> rustix::io::Result<O
     let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS | more;
     openat2(dir, name, flags, Mode::empty(), resolve)
+}
+
+/// The call that every step is made of.
+pub(super) fn look_at_root() -> rustix::io::Result<()> {
+    let root = open("/", OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
+    step(&root, OsStr::new("."), ResolveFlags::empty()).map(drop)
 }
 
 fn look(dir: &OwnedFd, path: &Path) -> Result<Stat, Error> {

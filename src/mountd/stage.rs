@@ -243,7 +243,7 @@ fn is_wrapper(mount: &Mount) -> bool {
 }
 
 /// A tmpfs with room for the directory and the note, read-only before anyone can see it.
-fn make_wrapper(note: &str) -> std::io::Result<OwnedFd> {
+pub(super) fn make_wrapper(note: &str) -> std::io::Result<OwnedFd> {
     let tmpfs = mnt::fsopen("tmpfs", FsOpenFlags::FSOPEN_CLOEXEC)?;
     for (key, value) in [("mode", "0700"), ("size", "16k"), ("nr_inodes", "4"), ("source", "ie-mountd")] {
         mnt::fsconfig_set_string(tmpfs.as_fd(), key, value)?;

@@ -1,6 +1,7 @@
 //! A lane between two sockets: pages go from one to the other without being copied, or seen.
 
 use super::forward::Broken;
+use crate::sandbox::{Lacking, Need};
 use rustix::io::retry_on_intr;
 use rustix::pipe::{PipeFlags, SpliceFlags, pipe_with, splice};
 use std::io;
@@ -76,6 +77,16 @@ impl Lane {
 fn pass(from: impl std::os::fd::AsFd, to: impl std::os::fd::AsFd, most: usize) -> io::Result<usize> {
     let flags = SpliceFlags::NONBLOCK | SpliceFlags::MOVE;
     Ok(retry_on_intr(|| splice(&from, None, &to, None, most, flags))?)
+}
+
+/// Whether a lane carries here: a byte goes through one, from a socket to its other end.
+pub(in crate::gateway) fn can_carry() -> Result<(), Lacking> {
+    let need = Need::Splice;
+    let (near, far) = need.tried("a socket", std::os::unix::net::UnixStream::pair())?;
+    let lane = need.tried("a pipe", Lane::open())?;
+    need.tried("writing to a socket", rustix::io::write(&near, b"x"))?;
+    need.tried("splice", pass(&far, &lane.entry, 1))?;
+    need.tried("splice", pass(&lane.exit, &far, 1)).map(drop)
 }
 
 #[cfg(test)]

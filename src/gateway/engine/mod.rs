@@ -33,6 +33,7 @@ pub(super) use failure::EngineError;
 pub(super) use forward::{pump, raw, raw_socket, splice};
 pub(super) use id::{ContainerId, ExecId, ImageId, NetworkId};
 pub(super) use label::{Labels, PREFIX, StageLabel, stage_tokens};
+pub(super) use lane::can_carry;
 pub(super) use line::read_lines;
 pub(super) use locked::Locked;
 #[cfg(test)]
