@@ -1,4 +1,7 @@
-//! `admin doctor`: asks the engine and the host's files, in this process, as root; the gateway need not run.
+//! `admin doctor`: asks the engine and the host's files, as root; the gateway need not run.
+//!
+//! A process that waits for a file system in the kernel may be beyond any signal, and whoever started it would wait with
+//! it. So another process looks, and is left alone where it does not come back.
 
 use super::Context;
 use super::cli::site::DoctorArgs;
@@ -7,17 +10,21 @@ use super::error::Error;
 use super::output::print;
 use super::output::table::align;
 use super::route::Route;
-use crate::doctor::{Engine, Finding, Host, Severity, Subject, examine};
+use crate::doctor::{Engine, Finding, Host, PATIENCE, Severity, Subject, examine};
 use crate::policy::Policy;
 use crate::protocol::escape::{escape_json, escape_line};
 use crate::protocol::place;
 use serde_json::Value;
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
+use std::process::{Command, ExitCode, Stdio};
+use std::sync::mpsc::channel;
 use std::time::Duration;
 
 /// How long the engine may take for one answer.
-const PATIENCE: Duration = Duration::from_secs(20);
+const ENGINES: Duration = Duration::from_secs(20);
+/// How long whoever looks may take: two answers of the engine's, all looks at once, and as long again.
+const ALL: Duration = Duration::from_secs(100);
 
 pub(crate) async fn run(context: &Context, args: &DoctorArgs) -> Result<ExitCode, Error> {
     if !rustix::process::geteuid().is_root() {
@@ -26,19 +33,10 @@ pub(crate) async fn run(context: &Context, args: &DoctorArgs) -> Result<ExitCode
             "sudo ie-container admin doctor",
         ));
     }
-    let policy = Policy::load(&args.policy);
-    // A file that is not believed names no engine either.
-    let socket = policy
-        .as_ref()
-        .map_or_else(|_| place::ENGINE_SOCKET.into(), |policy| policy.gateway().engine().into());
-    let subject = Subject {
-        host: Host::new(Path::new("/")),
-        policy_file: args.policy.clone(),
-        policy,
-        engine: engine(socket).await,
-        today: jiff::Zoned::now().date(),
-    };
-    let mut found = examine(&subject);
+    if args.look {
+        return look(&args.policy).await;
+    }
+    let mut found = looked(args).unwrap_or_else(|why| vec![unfinished(why)]);
     let worst = found.iter().map(|finding| finding.severity).max().unwrap_or(Severity::Ok);
     let count = Count::of(&found);
     found.retain(|finding| args.all || finding.severity > Severity::Ok);
@@ -52,11 +50,66 @@ pub(crate) async fn run(context: &Context, args: &DoctorArgs) -> Result<ExitCode
     }))
 }
 
+/// What another process has found: the same program, which says it in one line.
+fn looked(args: &DoctorArgs) -> Result<Vec<Finding>, String> {
+    let mut looker = Command::new("/proc/self/exe")
+        .args(["admin", "doctor", "--look", "--policy"])
+        .arg(&args.policy)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        // It may outlive us, and nobody is to wait for it.
+        .stderr(Stdio::null())
+        .spawn()
+        .map_err(|why| format!("another process cannot be started: {why}"))?;
+    let said = looker.stdout.take().ok_or("it says nothing")?;
+    let (send, line) = channel();
+    std::thread::spawn(move || {
+        let mut line = String::new();
+        let read = BufReader::new(said).read_line(&mut line).map(|_| line);
+        let _late = send.send(read);
+    });
+    let line = line.recv_timeout(ALL);
+    let line = line.map_err(|_| format!("it has not come to an end within {} s", ALL.as_secs()))?;
+    let line = line.map_err(|why| format!("what it says cannot be read: {why}"))?;
+    serde_json::from_str(&line).map_err(|why| format!("what it says is not understood: {why}"))
+}
+
+fn unfinished(why: String) -> Finding {
+    Finding {
+        check: "doctor".into(),
+        severity: Severity::Warning,
+        seen: format!("nothing was looked at: {why}"),
+        why: "what is not looked at may be open".into(),
+        todo:
+            "see what the process `ie-container admin doctor --look` waits for: ps -eo pid,state,wchan,args"
+                .into(),
+    }
+}
+
+/// Looks, and tells it in one line.
+async fn look(policy_file: &Path) -> Result<ExitCode, Error> {
+    let policy = Policy::load(policy_file);
+    // A file that is not believed names no engine either.
+    let socket = policy
+        .as_ref()
+        .map_or_else(|_| place::ENGINE_SOCKET.into(), |policy| policy.gateway().engine().into());
+    let subject = Subject {
+        host: Host::new(Path::new("/")),
+        policy_file: policy_file.to_owned(),
+        policy,
+        engine: engine(socket).await,
+        today: jiff::Zoned::now().date(),
+        patience: PATIENCE,
+    };
+    let line = serde_json::to_string(&examine(&subject)).map_err(|why| Error::usage(why.to_string()))?;
+    print(&(line + "\n")).map(|()| ExitCode::SUCCESS)
+}
+
 /// Two questions that change nothing.
 async fn engine(socket: PathBuf) -> Engine {
     let api = Api::new(&socket);
     let ask = async |route: &'static str| match tokio::time::timeout(
-        PATIENCE,
+        ENGINES,
         api.get_json::<Value>(&Route::new(route)),
     )
     .await
@@ -84,9 +137,9 @@ fn table(found: &[Finding]) -> String {
     }
     let mut rows = vec![["SEVERITY", "CHECK", "SEEN"].map(str::to_owned).to_vec()];
     rows.extend(
-        found
-            .iter()
-            .map(|finding| [finding.severity.word(), finding.check, &finding.seen].map(escape_line).to_vec()),
+        found.iter().map(|finding| {
+            [finding.severity.word(), &finding.check, &finding.seen].map(escape_line).to_vec()
+        }),
     );
     let aligned = align(&rows);
     let mut lines = aligned.lines();
@@ -120,7 +173,13 @@ mod tests {
     use super::*;
 
     fn finding(severity: Severity, seen: &str, todo: &str) -> Finding {
-        Finding { check: "x", severity, seen: seen.to_owned(), why: "it matters", todo: todo.to_owned() }
+        Finding {
+            check: "x".into(),
+            severity,
+            seen: seen.to_owned(),
+            why: "it matters".into(),
+            todo: todo.to_owned(),
+        }
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use super::Subject;
 use super::finding::{Check, Finding};
 use super::host::Host;
+use super::look::Found;
 use super::process::Process;
 use super::sockets::{Listener, listening};
 use serde_json::Value;
@@ -10,14 +11,14 @@ use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::Path;
 
-const SOCKET: Check =
+pub(super) const SOCKET: Check =
     Check::new("engine-socket", "whoever may write to the engine's socket is root, past every limit");
 const TCP: Check = Check::new(
     "engine-tcp",
     "an engine that listens on TCP makes root whoever reaches the port, from this machine, its containers or afar",
 );
 
-pub(super) fn examine(subject: &Subject, found: &mut Vec<Finding>) {
+pub(super) fn examine(subject: &Subject, found: &mut Found) {
     found.push(socket(subject));
     found.extend(tcp(&subject.host));
 }

@@ -3,10 +3,11 @@
 use super::Subject;
 use super::finding::{Check, Finding};
 use super::host::Host;
+use super::look::Found;
 use crate::protocol::place::{ENGINE_USER, GATEWAY_USER};
 use std::collections::BTreeSet;
 
-const ENGINE: Check =
+pub(super) const ENGINE: Check =
     Check::new("docker-group", "whoever may open the engine's socket is root, whatever the policy says");
 const OTHERS: Check = Check::new("root-groups", "their members can make themselves root without the gateway");
 const NETWORK: Check = Check::new(
@@ -17,7 +18,7 @@ const NETWORK: Check = Check::new(
 /// Groups whose members reach disks, memory or another engine.
 const WORTH_ROOT: [&str; 5] = ["disk", "kmem", "lxd", "incus", "incus-admin"];
 
-pub(super) fn examine(subject: &Subject, found: &mut Vec<Finding>) {
+pub(super) fn examine(subject: &Subject, found: &mut Found) {
     let host = &subject.host;
     let socket = host.look(host.resolved(&subject.engine.socket)).map(|look| look.gid);
     let engine: Vec<Group> = groups(host)
@@ -46,6 +47,9 @@ fn groups(host: &Host) -> Vec<Group> {
         let (name, gid) = (cells.next()?.to_owned(), cells.nth(1)?.parse::<u32>().ok()?);
         let listed = cells.next().unwrap_or_default().split(',');
         let mut members: Vec<_> = listed.filter(|name| !name.is_empty()).map(str::to_owned).collect();
+        if host.is_this_one() {
+            host.asks_the_name_service();
+        }
         if host.is_this_one()
             && let Ok(Some(known)) = nix::unistd::Group::from_gid(gid.into())
         {

@@ -2,12 +2,14 @@
 
 use super::Subject;
 use super::finding::{Check, Finding};
+use super::look::Found;
 use crate::policy::{Gateway, Userns};
 use crate::protocol::place;
 use serde_json::Value;
 use std::path::Path;
 
-const ANSWERS: Check = Check::new("engine", "without the engine's own word half of this cannot be looked at");
+pub(super) const ANSWERS: Check =
+    Check::new("engine", "without the engine's own word half of this cannot be looked at");
 const RUNTIME: Check = Check::new(
     "default-runtime",
     "the gateway asks for runc by name, but whatever else is started here gets the default one, and with it perhaps GPUs",
@@ -37,7 +39,7 @@ const GRAPH: Check = Check::new(
     "who can walk into the engine's directory can run the setuid programs of images as root",
 );
 
-pub(super) fn examine(subject: &Subject, found: &mut Vec<Finding>) {
+pub(super) fn examine(subject: &Subject, found: &mut Found) {
     let socket = subject.engine.socket.display();
     let info = match &subject.engine.info {
         Ok(info) => info,

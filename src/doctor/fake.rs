@@ -1,14 +1,16 @@
 //! A made-up host for tests. Needs root, because only root can make files that are not root's.
 
 use super::finding::{Finding, Severity};
+use super::look::PATIENCE;
 use super::{Engine, Host, Subject, examine};
 use crate::policy::{IdRange, Policy, Remap};
 use serde_json::{Value, json};
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, chown, symlink};
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 use tempfile::TempDir;
 
 pub(super) struct Fake {
@@ -17,6 +19,7 @@ pub(super) struct Fake {
     remap: RefCell<Option<Remap>>,
     info: RefCell<Result<Value, String>>,
     version: RefCell<Result<Value, String>>,
+    patience: Cell<Duration>,
 }
 
 impl Fake {
@@ -31,12 +34,14 @@ impl Fake {
             remap: None.into(),
             info: Ok(json!({})).into(),
             version: Ok(json!({})).into(),
+            // What answers is waited for, however slow.
+            patience: (60 * PATIENCE).into(),
         };
         fake.dir("/home", 0o755);
         fake
     }
 
-    fn at(&self, path: &str) -> PathBuf {
+    pub(super) fn at(&self, path: &str) -> PathBuf {
         self.root.path().join(path.trim_start_matches('/'))
     }
 
@@ -139,6 +144,10 @@ impl Fake {
         *self.version.borrow_mut() = Err("nobody answers".to_owned());
     }
 
+    pub(super) fn waits(&self, patience: Duration) {
+        self.patience.set(patience);
+    }
+
     pub(super) fn host(&self) -> Host {
         Host::new(self.root.path())
     }
@@ -157,6 +166,7 @@ impl Fake {
                 version: self.version.borrow().clone(),
             },
             today: jiff::civil::date(2026, 11, 20),
+            patience: self.patience.get(),
         };
         examine(&subject).into_iter().filter(|finding| finding.check == check).collect()
     }

@@ -1,8 +1,9 @@
 //! The directories that the policy lets into containers: whose the way to them is, and what file system they lie on.
 
 use super::Subject;
-use super::finding::{Check, Finding};
+use super::finding::{Check, Finding, Severity};
 use super::host::Host;
+use super::look::Look;
 use crate::policy::{Policy, RootKind, StageRoot};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -21,14 +22,27 @@ const ALWAYS_THERE: Check = Check::new(
     "what the policy mounts in each container must be there, or nobody whom it is for starts anything",
 );
 
-pub(super) fn examine(subject: &Subject, found: &mut Vec<Finding>) {
-    let Ok(policy) = &subject.policy else { return };
-    let mounts = mounts(&subject.host);
-    found.push(always(&subject.host, policy));
-    for root in policy.roots() {
-        found.push(parents(&subject.host, &root));
-        found.push(idmap(&mounts, &root));
-    }
+/// One for what must be there, and one for each root: a server that is gone keeps nobody from the others. The table of mounts
+/// is asked first, as it answers.
+pub(super) fn looks(subject: &Subject) -> Vec<Look> {
+    let Ok(policy) = &subject.policy else { return Vec::new() };
+    let there = Look::new(ALWAYS_THERE, |subject, found| {
+        found.extend(subject.policy.iter().map(|policy| always(&subject.host, policy)));
+    });
+    let roots = policy.roots().into_iter();
+    let look = |root: StageRoot| {
+        Look::new(PARENTS, move |subject, found| {
+            let idmap = idmap(&mounts(&subject.host), &root);
+            if idmap.severity > Severity::Ok {
+                found.push(idmap.clone());
+            }
+            found.push(parents(&subject.host, &root));
+            if idmap.severity == Severity::Ok && subject.host.look(&root.path).is_some() {
+                found.push(idmap);
+            }
+        })
+    };
+    std::iter::once(there).chain(roots.map(look)).collect()
 }
 
 /// The same rule as ie-mountd's: homes lie in a directory of root's, and so does a shared root.
@@ -165,6 +179,7 @@ mod tests {
     fn the_way_to_the_homes_is_roots_alone() {
         let fake = fake("'/srv/homes'");
         assert_eq!(fake.found("root-parents"), (Notice, "/srv/homes is not there".to_owned()));
+        assert!(fake.all("root-idmap").is_empty(), "it lies on nothing");
         fake.dir("/srv/homes", 0o755);
         assert_eq!(fake.found("root-parents").0, Ok);
         fake.mode("/srv", 0o775);

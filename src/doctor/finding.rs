@@ -1,9 +1,10 @@
 //! What was found: how bad it is, what was seen, why it matters, what to do.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 
 /// How much a finding is worth; the worst one decides the exit code.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
     Ok,
@@ -27,14 +28,14 @@ impl Severity {
 }
 
 /// One thing that was looked at. `seen` and `todo` hold text of the host's; whoever shows it escapes it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Finding {
     /// The check's name, for scripts.
-    pub check: &'static str,
+    pub check: Cow<'static, str>,
     pub severity: Severity,
     pub seen: String,
     /// One sentence.
-    pub why: &'static str,
+    pub why: Cow<'static, str>,
     /// One hint; empty where all is well.
     pub todo: String,
 }
@@ -73,6 +74,12 @@ impl Check {
         seen: impl Into<String>,
         todo: impl Into<String>,
     ) -> Finding {
-        Finding { check: self.name, severity, seen: seen.into(), why: self.why, todo: todo.into() }
+        Finding {
+            check: self.name.into(),
+            severity,
+            seen: seen.into(),
+            why: self.why.into(),
+            todo: todo.into(),
+        }
     }
 }

@@ -3,12 +3,13 @@
 use super::Subject;
 use super::finding::{Check, Finding};
 use super::host::Host;
+use super::look::Found;
 use crate::protocol::place::{
     ADMIN_SOCKET, GATEWAY_USER, MOUNTD_DIR, MOUNTD_SOCKET, RUNTIME_DIR, USER_SOCKET, WALL,
 };
 use std::path::Path;
 
-const WALL_UP: Check = Check::new(
+pub(super) const WALL_UP: Check = Check::new(
     "wall",
     "while an engine makes a network its own isolation lapses, and only these rules keep users' networks apart",
 );
@@ -33,7 +34,7 @@ const ADMIN: Check = Check::new(
     "administration is for root, and this directory's mode is the first of two walls",
 );
 
-pub(super) fn examine(subject: &Subject, found: &mut Vec<Finding>) {
+pub(super) fn examine(subject: &Subject, found: &mut Found) {
     let host = &subject.host;
     let gateway = gateway_uid(host);
     found.extend([wall(host), timer(host), gateway_runs(host, gateway), mountd_runs(host)]);
@@ -95,8 +96,14 @@ fn gateway_runs(host: &Host, gateway: Option<u32>) -> Finding {
 
 fn mountd_runs(host: &Host) -> Finding {
     let status = "systemctl status ie-mountd";
-    if !host.processes().iter().any(|process| process.name == "ie-mountd" && process.is_roots) {
-        return MOUNTD.warning("ie-mountd does not run as root", status);
+    let named = || host.processes().iter().filter(|process| process.name == "ie-mountd");
+    if !named().any(|process| process.is_roots) {
+        return match named().next() {
+            Some(other) => {
+                MOUNTD.warning(format!("ie-mountd runs as uid {}, not as root", other.uid), status)
+            }
+            None => MOUNTD.warning("ie-mountd does not run", status),
+        };
     }
     let socket = Path::new(MOUNTD_DIR).join(MOUNTD_SOCKET);
     match host.not_roots_alone(Path::new(MOUNTD_DIR)) {
@@ -186,8 +193,10 @@ mod tests {
     #[test]
     fn the_mount_helper_is_roots() {
         let fake = Fake::new();
+        assert_eq!(fake.found("mount-helper"), (Warning, "ie-mountd does not run".to_owned()));
         fake.process(5, "ie-mountd", 1000, &["ie-mountd"], &[]);
-        assert_eq!(fake.found("mount-helper").0, Warning);
+        let seen = "ie-mountd runs as uid 1000, not as root".to_owned();
+        assert_eq!(fake.found("mount-helper"), (Warning, seen));
         fake.process(6, "ie-mountd", 0, &["ie-mountd"], &[]);
         assert_eq!(fake.found("mount-helper").0, Warning);
         fake.socket("/run/ie-mountd/mountd.sock", 0, 0o666);

@@ -3,8 +3,9 @@
 use super::Subject;
 use super::finding::{Check, Finding};
 use super::host::Host;
+use super::look::Found;
 
-const DEVICES: Check =
+pub(super) const DEVICES: Check =
     Check::new("gpu-devices", "a shell on the host uses a card that everybody may open without any lease");
 const TOOLKIT: Check = Check::new(
     "gpu-environment",
@@ -15,7 +16,7 @@ const TOOLKIT: Check = Check::new(
 const CONFIG: &str = "/etc/nvidia-container-runtime/config.toml";
 const KEY: &str = "accept-nvidia-visible-devices-envvar-when-unprivileged";
 
-pub(super) fn examine(subject: &Subject, found: &mut Vec<Finding>) {
+pub(super) fn examine(subject: &Subject, found: &mut Found) {
     found.push(devices(&subject.host));
     found.push(toolkit(subject));
 }

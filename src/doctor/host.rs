@@ -7,15 +7,18 @@ use std::io::Read;
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Component, Path, PathBuf};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 /// No file that is looked at is longer; dpkg's status is the longest, a few MiB.
 const LONGEST: u64 = 64 << 20;
 
 /// A host, looked at and never changed.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Host {
     root: PathBuf,
-    processes: Vec<Process>,
+    processes: Arc<OnceLock<Vec<Process>>>,
+    /// What was asked for last; it may not have answered.
+    asked: Arc<Mutex<String>>,
 }
 
 /// What one path is, links not followed.
@@ -45,9 +48,26 @@ impl Look {
 impl Host {
     /// The host whose `/` is this directory.
     pub fn new(root: &Path) -> Self {
-        let mut host = Self { root: root.to_owned(), processes: Vec::new() };
-        host.processes = Process::all(&host);
-        host
+        Self { root: root.to_owned(), processes: Arc::default(), asked: Arc::default() }
+    }
+
+    /// The same host, for whoever wants to know what it is asked for.
+    pub(super) fn for_one_look(&self) -> Self {
+        Self { asked: Arc::default(), ..self.clone() }
+    }
+
+    /// What it was asked for last.
+    pub(super) fn asked(&self) -> String {
+        self.asked.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn notes(&self, what: impl std::fmt::Display) {
+        *self.asked.lock().unwrap_or_else(PoisonError::into_inner) = what.to_string();
+    }
+
+    /// To be called before the name service of [the machine itself](Self::is_this_one) is.
+    pub(super) fn asks_the_name_service(&self) {
+        self.notes("the name service");
     }
 
     /// Whether it is the machine this runs on, whose name service can be asked.
@@ -57,10 +77,13 @@ impl Host {
 
     /// As they were when the host was first looked at.
     pub(super) fn processes(&self) -> &[Process] {
-        &self.processes
+        // Who waits for another look that reads them waits for the same.
+        self.notes("/proc");
+        self.processes.get_or_init(|| Process::all(self))
     }
 
     fn at(&self, path: &Path) -> PathBuf {
+        self.notes(path.display());
         self.root.join(path.strip_prefix("/").unwrap_or(path))
     }
 

@@ -1,16 +1,18 @@
 //! The doctor: what on this host makes the gateway's walls worth less.
 //!
 //! [`examine`] looks at a [`Subject`]: a [`Host`]'s files below a prefix, the policy, and what the engine answers to GET
-//! /info and GET /version. It changes nothing, asks no gateway, and goes on where one of them is missing.
+//! /info and GET /version. It changes nothing, asks no gateway, and goes on where one of them is missing, or does not answer.
 
 mod access;
 mod accounts;
+mod confinement;
 mod engine;
 mod files;
 mod finding;
 mod gateway;
 mod gpu;
 mod host;
+mod look;
 mod network;
 mod process;
 mod range;
@@ -26,15 +28,18 @@ mod fake;
 
 pub use finding::{Finding, Severity};
 pub use host::Host;
+pub use look::PATIENCE;
 pub(crate) use runtime::disagreements;
 
 use crate::policy::{Policy, Problems};
 use jiff::civil::Date;
+use look::Look;
 use serde_json::Value;
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// All that is looked at.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Subject {
     pub host: Host,
     /// Where the policy was looked for.
@@ -42,31 +47,37 @@ pub struct Subject {
     pub policy: Result<Policy, Problems>,
     pub engine: Engine,
     pub today: Date,
+    /// How long one look may take.
+    pub patience: Duration,
 }
 
 /// The engine's socket, and its answers; or why there is none, as one sentence.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Engine {
     pub socket: PathBuf,
     pub info: Result<Value, String>,
     pub version: Result<Value, String>,
 }
 
-/// Everything that was looked at, what is well included.
+/// Everything that was looked at, what is well included. A look that has not come to an end is a finding, and goes on.
 pub fn examine(subject: &Subject) -> Vec<Finding> {
-    let mut found = Vec::new();
-    accounts::examine(subject, &mut found);
-    access::examine(subject, &mut found);
-    engine::examine(subject, &mut found);
-    versions::examine(subject, &mut found);
-    gateway::examine(subject, &mut found);
-    state::examine(subject, &mut found);
-    rules::examine(subject, &mut found);
-    runtime::examine(subject, &mut found);
-    files::examine(subject, &mut found);
-    network::examine(subject, &mut found);
-    gpu::examine(subject, &mut found);
-    shared::examine(subject, &mut found);
-    range::examine(subject, &mut found);
-    found
+    let mut looks = vec![
+        Look::new(accounts::ENGINE, accounts::examine),
+        Look::new(access::SOCKET, access::examine),
+        Look::new(engine::ANSWERS, engine::examine),
+        Look::new(confinement::APPARMOR, confinement::examine),
+        Look::new(versions::KERNEL, versions::examine),
+        Look::new(gateway::WALL_UP, gateway::examine),
+        Look::new(state::STATE, state::examine),
+        Look::new(rules::FILE, rules::examine),
+        Look::new(runtime::AGREES, runtime::examine),
+    ];
+    looks.extend(files::looks(subject));
+    looks.extend([
+        Look::new(network::SERVICES, network::examine),
+        Look::new(gpu::DEVICES, gpu::examine),
+        Look::new(shared::LIMITS, shared::examine),
+        Look::new(range::ACCOUNTS, range::examine),
+    ]);
+    look::all(subject, looks)
 }

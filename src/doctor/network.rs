@@ -1,12 +1,13 @@
 //! Services of the host that containers reach.
 
 use super::Subject;
-use super::finding::{Check, Finding};
+use super::finding::Check;
+use super::look::Found;
 use super::sockets::{Listener, listening};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-const SERVICES: Check = Check::new(
+pub(super) const SERVICES: Check = Check::new(
     "host-services",
     "containers reach every port of the host that does not listen on loopback alone, through their own gateway",
 );
@@ -14,7 +15,7 @@ const SERVICES: Check = Check::new(
 /// More ports make a line nobody reads.
 const MOST: usize = 24;
 
-pub(super) fn examine(subject: &Subject, found: &mut Vec<Finding>) {
+pub(super) fn examine(subject: &Subject, found: &mut Found) {
     let host = &subject.host;
     let listeners: Vec<Listener> =
         listening(host, Path::new("/proc/net")).into_iter().filter(Listener::is_reachable).collect();

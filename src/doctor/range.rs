@@ -3,11 +3,12 @@
 use super::Subject;
 use super::finding::{Check, Finding};
 use super::host::Host;
+use super::look::Found;
 use crate::policy::{IdRange, Remap, UidRange};
 use nix::unistd::{Gid, Group, Uid, User};
 use std::collections::BTreeSet;
 
-const ACCOUNTS: Check = Check::new(
+pub(super) const ACCOUNTS: Check = Check::new(
     "range-accounts",
     "a container's process is this account to the host, and whoever has the account reaches into containers",
 );
@@ -21,7 +22,7 @@ const SSSD: (u32, u32) = (200_000, 2_000_200_000);
 /// How many of the host's accounts are looked up by the id that they have in a container.
 const MOST_ASKED: usize = 100;
 
-pub(super) fn examine(subject: &Subject, found: &mut Vec<Finding>) {
+pub(super) fn examine(subject: &Subject, found: &mut Found) {
     let Ok(policy) = &subject.policy else { return };
     let Some(remap) = policy.remap() else {
         found.push(ACCOUNTS.ok("containers have no ids of their own"));
@@ -60,6 +61,7 @@ fn names(
     let listed = all.iter().filter(|(_, id)| range.inside(*id).is_some());
     let mut seen: BTreeSet<_> = listed.map(|(name, id)| format!("{word} {name} ({id})")).collect();
     if host.is_this_one() {
+        host.asks_the_name_service();
         let ends = [0, 1, uids.first(), uids.last(), range.count().saturating_sub(1)];
         let inside = ends.into_iter().chain(all.iter().map(|(_, id)| *id).take(MOST_ASKED));
         let outside = inside.filter(|id| range.covers(*id)).filter_map(|id| range.first().checked_add(id));

@@ -2,11 +2,12 @@
 
 use super::Subject;
 use super::finding::{Check, Finding};
+use super::look::Found;
 use crate::policy::{Policy, Who};
 use std::collections::BTreeSet;
 use std::path::Path;
 
-const FILE: Check = Check::new(
+pub(super) const FILE: Check = Check::new(
     "policy-file",
     "the gateway takes the policy only whole, and only from a file that root alone can change",
 );
@@ -21,7 +22,7 @@ const PORTS: Check = Check::new(
     "a port published on another address than loopback is reached from the network, without the host's say",
 );
 
-pub(super) fn examine(subject: &Subject, found: &mut Vec<Finding>) {
+pub(super) fn examine(subject: &Subject, found: &mut Found) {
     let file = subject.policy_file.display();
     let policy = match &subject.policy {
         Ok(policy) => policy,

@@ -1,17 +1,18 @@
 //! ie-runc's file, which says of the engine what the policy says of it, too.
 
 use super::Subject;
-use super::finding::{Check, Finding};
+use super::finding::Check;
+use super::look::Found;
 use crate::policy::Policy;
 use crate::protocol::place::RUNTIME;
 use toml::{Table, Value};
 
-const AGREES: Check = Check::new(
+pub(super) const AGREES: Check = Check::new(
     "runtime-file",
     "ie-runc refuses whom its own file does not name, whatever the policy says, and the policy is what people edit",
 );
 
-pub(super) fn examine(subject: &Subject, found: &mut Vec<Finding>) {
+pub(super) fn examine(subject: &Subject, found: &mut Found) {
     let Ok(policy) = &subject.policy else { return };
     let todo = "ie-container admin init writes it anew, as far as the policy says it";
     let Some(text) = subject.host.text(RUNTIME) else {

@@ -1,12 +1,13 @@
 //! What the kernel counts for all containers together, where an engine makes their namespaces root's.
 
 use super::Subject;
-use super::finding::{Check, Finding};
+use super::finding::Check;
 use super::host::Host;
+use super::look::Found;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 
-const LIMITS: Check = Check::new(
+pub(super) const LIMITS: Check = Check::new(
     "shared-limits",
     "an engine that maps users has the kernel count for all containers together, and one of them can take what all need",
 );
@@ -15,7 +16,7 @@ const BY_USER: [&str; 2] = ["fs.inotify.", "kernel.keys."];
 /// What is installed: the numbers stand there, each with its reason.
 const WANTED: &str = include_str!("../../packaging/sysctl.d/ie-container.conf");
 
-pub(super) fn examine(subject: &Subject, found: &mut Vec<Finding>) {
+pub(super) fn examine(subject: &Subject, found: &mut Found) {
     let maps = maps_users(subject);
     let mut low = low(&subject.host);
     low.retain(|low| maps != Some(false) || !BY_USER.iter().any(|part| low.name.starts_with(part)));

@@ -4,9 +4,10 @@ use super::Subject;
 use super::finding::{Check, Finding};
 use super::gateway::gateway_uid;
 use super::host::{Host, Room};
+use super::look::Found;
 use crate::protocol::place::{ASIDE, STATE_DIR};
 
-const STATE: Check = Check::new(
+pub(super) const STATE: Check = Check::new(
     "state-directory",
     "without room there nobody new can run anything, and no lease of a GPU begins",
 );
@@ -20,7 +21,7 @@ const ENOUGH: Room = Room { bytes: 64 << 20, files: 4096, read_only: false };
 /// Where its files lie.
 const DIRS: [&str; 7] = ["", "accounts", "leases", "gpu-hours", "expiring", "stopped", "channel"];
 
-pub(super) fn examine(subject: &Subject, found: &mut Vec<Finding>) {
+pub(super) fn examine(subject: &Subject, found: &mut Found) {
     let host = &subject.host;
     found.push(directory(host));
     found.extend(set_aside(host));

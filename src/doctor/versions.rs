@@ -3,9 +3,10 @@
 use super::Subject;
 use super::finding::{Check, Finding, Severity};
 use super::host::Host;
+use super::look::Found;
 use serde_json::Value;
 
-const KERNEL: Check =
+pub(super) const KERNEL: Check =
     Check::new("kernel-version", "mounts are idmapped from Linux 5.12 on, and homes need that");
 /// The first that idmaps a mount.
 const FIRST_KERNEL: Version = Version::new(5, 12, 0);
@@ -101,7 +102,7 @@ const PROGRAMS: [Program; 4] = [
     },
 ];
 
-pub(super) fn examine(subject: &Subject, found: &mut Vec<Finding>) {
+pub(super) fn examine(subject: &Subject, found: &mut Found) {
     found.push(kernel(&subject.host));
     let packages = Packages::read(&subject.host);
     let answer = subject.engine.version.as_ref().ok();

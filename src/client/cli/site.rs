@@ -105,6 +105,9 @@ pub(crate) struct DoctorArgs {
     /// The policy file, which names the engine's socket and the homes
     #[arg(long, value_name = "FILE", default_value = crate::protocol::place::POLICY)]
     pub(crate) policy: std::path::PathBuf,
+    /// Look, for the doctor that has started this process
+    #[arg(long, hide = true)]
+    pub(crate) look: bool,
 }
 
 #[derive(Debug, Subcommand)]

@@ -61,7 +61,7 @@ pub(crate) async fn run(context: &Context, args: &InitArgs) -> Result<ExitCode, 
     }
     wait(context).await?;
     print("\n")?;
-    doctor::run(context, &DoctorArgs { all: false, policy: POLICY.into() }).await?;
+    doctor::run(context, &DoctorArgs { all: false, policy: POLICY.into(), look: false }).await?;
     print(NEXT).map(|()| ExitCode::SUCCESS)
 }
 
