@@ -148,7 +148,8 @@ start_daemons() {
     install -d -m 0700 -o "$uid" -g "$gid" "$lib/state"
     start ie-mountd "$run/mountd/mountd.sock" setpriv --no-new-privs --inh-caps=-all \
         --bounding-set=-all,+sys_admin,+setuid,+setgid -- \
-        "$bin/ie-mountd" --policy "$lib/policy.toml" --runtime-dir "$run/mountd" --gateway-user "$gateway_login"
+        "$bin/ie-mountd" --policy "$lib/policy.toml" --runtime-dir "$run/mountd" --gateway-user "$gateway_login" \
+        --state-dir "$lib/mountd"
     in_engines_network "$root/packaging/ie-wall" up "$run/wall"
     start ie-containerd "$run/gateway/user.sock" setpriv --reuid="$uid" --regid="$gid" \
         --groups="$(stat -Lc %g "$engine")" --no-new-privs --inh-caps=-all --bounding-set=-all -- \

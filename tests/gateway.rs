@@ -7,6 +7,8 @@
     reason = "a step of a test that fails is the test's failure"
 )]
 
+#[path = "gateway/policy.rs"]
+mod policy;
 #[path = "gateway/sandbox.rs"]
 mod sandbox;
 #[path = "gateway/site.rs"]

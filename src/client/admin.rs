@@ -2,19 +2,24 @@
 
 use super::cli::site::{AdminVerb, PolicyVerb};
 use super::error::Error;
+use super::language;
 use super::operands::{done, each};
 use super::output::{print, say};
 use super::route::{Route, container};
 use super::{Context, doctor, init, policy, ps};
 use crate::protocol::escape::escape_line;
-use crate::protocol::report::Reloaded;
+use crate::protocol::report::{InForce, Reloaded};
 use std::process::ExitCode;
 
 const CONTAINERS: &str = "/ie/v1/admin/containers";
 
 pub(crate) async fn run(context: &Context, verb: &AdminVerb) -> Result<ExitCode, Error> {
     match verb {
-        AdminVerb::Ps(args) => ps::show(context, args, CONTAINERS, true).await,
+        AdminVerb::Ps(args) => {
+            let shown = ps::show(context, args, CONTAINERS, true).await?;
+            warn_of_the_policy(context).await;
+            Ok(shown)
+        }
         AdminVerb::Stop { containers } => {
             each(context, containers, async |word| {
                 let route = Route::new(CONTAINERS).word(container(word)?.as_str()).then("stop");
@@ -38,6 +43,17 @@ pub(crate) async fn run(context: &Context, verb: &AdminVerb) -> Result<ExitCode,
         AdminVerb::Policy(PolicyVerb::Explain(args)) => policy::explain(context, args),
         AdminVerb::Init(args) => init::run(context, args).await,
         AdminVerb::Doctor(args) => doctor::run(context, args).await,
+    }
+}
+
+/// Beside what was asked for: whoever keeps house here should know that it is not by the rules that the file has.
+async fn warn_of_the_policy(context: &Context) {
+    let Ok(in_force) = context.api.get_json::<InForce>(&Route::new("/ie/v1/admin/policy")).await else {
+        return;
+    };
+    if let Some(broken) = in_force.broken {
+        let told = language::own().tell(&broken).into_owned();
+        say(&format!("WARNING: {}\n", escape_line(&told)));
     }
 }
 

@@ -4,12 +4,17 @@ use super::Subject;
 use super::finding::{Check, Finding};
 use super::look::Found;
 use crate::policy::{Policy, Who};
+use crate::protocol::place;
 use std::collections::BTreeSet;
 use std::path::Path;
 
 pub(super) const FILE: Check = Check::new(
     "policy-file",
     "the gateway takes the policy only whole, and only from a file that root alone can change",
+);
+const IN_FORCE: Check = Check::new(
+    "policy-in-force",
+    "what was changed in the file holds for nobody before the gateway has read it",
 );
 const IMAGES: Check = Check::new(
     "policy-images",
@@ -22,6 +27,9 @@ const PORTS: Check = Check::new(
     "a port published on another address than loopback is reached from the network, without the host's say",
 );
 
+/// What the gateway keeps of the policy in force.
+const COPY: &str = "/var/lib/ie-container/policy.toml";
+
 pub(super) fn examine(subject: &Subject, found: &mut Found) {
     let file = subject.policy_file.display();
     let policy = match &subject.policy {
@@ -32,14 +40,19 @@ pub(super) fn examine(subject: &Subject, found: &mut Found) {
                 0 | 1 => String::new(),
                 count => format!(", and {} more", count - 1),
             };
+            let older = match subject.host.text(COPY) {
+                Some(_) => "; the gateway goes on by the policy before it, with whoever was taken out since",
+                None => "",
+            };
             found.push(FILE.warning(
-                format!("{file} is not taken: {first}{more}"),
+                format!("{file} is not taken: {first}{more}{older}"),
                 format!("ie-container admin policy check {file}; and each directory above it must be root's"),
             ));
             return;
         }
     };
     found.push(FILE.ok(format!("{file} is whole and root's alone")));
+    found.extend(in_force(subject));
     let wide = |rule: &str, value: &str| {
         // `**` and the like: nothing in front of it narrows it.
         rule == "images"
@@ -65,6 +78,24 @@ pub(super) fn examine(subject: &Subject, found: &mut Found) {
         "address = \"127.0.0.1\" in ports, unless it is meant",
         outside,
     ));
+}
+
+/// The gateway keeps a copy of what it has put in force.
+fn in_force(subject: &Subject) -> Option<Finding> {
+    // A draft is in force nowhere.
+    if subject.policy_file != Path::new(place::POLICY) {
+        return None;
+    }
+    let copy = subject.host.text(COPY)?;
+    let file = subject.host.text(place::POLICY)?;
+    let shown = place::POLICY;
+    Some(match copy == file {
+        true => IN_FORCE.ok(format!("{shown} is in force")),
+        false => IN_FORCE.notice(
+            format!("{shown} was changed, and the gateway goes by what it was before"),
+            "systemctl reload ie-containerd",
+        ),
+    })
 }
 
 /// The values, of everyone and of each group and user with a table, of which this is true; each with where it is set.
@@ -98,6 +129,7 @@ fn of_values(
 mod tests {
     use super::super::fake::Fake;
     use super::super::finding::Severity::*;
+    use super::COPY;
 
     const GATEWAY: &str = "[gateway]\nuids = '1000-2000'\n";
 
@@ -109,6 +141,20 @@ mod tests {
         let (severity, seen) = fake.found("policy-file");
         assert!(severity == Warning && seen.contains("policy.toml:2") && seen.ends_with("1 more"), "{seen}");
         assert!(fake.all("policy-images").is_empty() && fake.all("root-parents").is_empty());
+    }
+
+    #[test]
+    fn a_change_that_is_not_in_force_is_told() {
+        let fake = Fake::new();
+        fake.file("/etc/ie-container/policy.toml", GATEWAY);
+        assert!(fake.all("policy-in-force").is_empty());
+        fake.file(COPY, GATEWAY);
+        assert_eq!(fake.found("policy-in-force").0, Ok);
+        fake.file(COPY, "[gateway]\nuids = '1000-3000'\n");
+        assert_eq!(fake.found("policy-in-force").0, Notice);
+        fake.policy("[gateway]\nuids = '0-9'\n");
+        let (severity, seen) = fake.found("policy-file");
+        assert!(severity == Warning && seen.contains("goes on by the policy before it"), "{seen}");
     }
 
     #[test]

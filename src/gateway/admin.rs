@@ -9,7 +9,7 @@ use super::routes::Word;
 use super::serve::Caller;
 use super::state::Gateway;
 use crate::protocol::name::ContainerRef;
-use crate::protocol::report::{Refusal, Reloaded};
+use crate::protocol::report::{InForce, Refusal, Reloaded};
 use axum::Json;
 use axum::extract::{FromRequestParts, Query, State};
 use axum::http::StatusCode;
@@ -111,6 +111,11 @@ pub(super) async fn remove(
 ) -> Result<StatusCode, Error> {
     let container = anyones(&gateway, &admin, &word).await?;
     containers::remove_now(gateway, None, container, query.force.0).await
+}
+
+/// Why the policy in force is not the file's, if it is not.
+pub(super) async fn policy(_: Admin, State(gateway): State<Arc<Gateway>>) -> Json<InForce> {
+    Json(InForce { broken: gateway.in_force.broken().map(|broken| broken.to_string()) })
 }
 
 /// The whole new policy, or the old one and everything that is wrong with the new.

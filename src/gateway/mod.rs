@@ -24,6 +24,7 @@ mod filters;
 pub(crate) mod fuzz;
 mod gpu;
 mod images;
+mod in_force;
 mod keep;
 mod kept;
 #[cfg(test)]
@@ -108,6 +109,7 @@ fn run(options: Options) -> anyhow::Result<()> {
         let remover = tokio::spawn(expiry::run(gateway.clone()));
         let looker = tokio::spawn(look::background::run(gateway.clone()));
         let reloader = tokio::spawn(state::reload_on_hangup(gateway.clone(), hangups));
+        let reminder = tokio::spawn(in_force::remind(gateway.clone()));
         tracing::info!(socket = %options.user_socket().display(), "serving");
         listen::say_ready();
         serve::run(gateway, sockets, shutdown).await;
@@ -117,6 +119,7 @@ fn run(options: Options) -> anyhow::Result<()> {
         remover.abort();
         looker.abort();
         reloader.abort();
+        reminder.abort();
         Ok(())
     })
 }

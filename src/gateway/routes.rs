@@ -83,6 +83,7 @@ pub(super) fn admin(gateway: Arc<Gateway>) -> Router {
         .route("/ie/v1/admin/containers", get(admin::list))
         .route("/ie/v1/admin/containers/{word}/stop", post(admin::stop))
         .route("/ie/v1/admin/containers/{word}", delete(admin::remove))
+        .route("/ie/v1/admin/policy", get(admin::policy))
         .route("/ie/v1/admin/reload", post(admin::reload))
         .fallback(any(not_served))
         .method_not_allowed_fallback(not_served)

@@ -3,6 +3,7 @@
 use super::account::Account;
 use super::channel::Channel;
 use super::engine::{Engine, Files};
+use super::in_force::{self, InForce};
 use super::options::Options;
 use super::peer::Peer;
 use super::places::Places;
@@ -17,7 +18,7 @@ use anyhow::Context;
 use serde_json::Value;
 use std::fs;
 use std::path::PathBuf;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::signal::unix::Signal;
 
@@ -36,8 +37,7 @@ const EXECS: usize = 16;
 /// The gateway, as its handlers see it.
 #[derive(Debug)]
 pub(super) struct Gateway {
-    policy_path: PathBuf,
-    policy: RwLock<Arc<Policy>>,
+    pub(super) in_force: InForce,
     pub(super) engine: Engine,
     pub(super) stager: Stager,
     pub(super) wall: Wall,
@@ -80,7 +80,6 @@ pub(super) struct Gateway {
 
 /// Where a gateway finds what is not in its policy.
 struct Paths {
-    policy: PathBuf,
     mountd: PathBuf,
     wall: PathBuf,
     state: PathBuf,
@@ -89,14 +88,13 @@ struct Paths {
 
 impl Gateway {
     pub(super) fn load(options: &Options) -> anyhow::Result<Self> {
-        let policy = Policy::load(&options.policy)?;
+        let in_force = InForce::load(&options.policy, &options.state_dir)?;
         let helper = fs::metadata(&options.copy_helper)
             .with_context(|| format!("cannot read {}", options.copy_helper.display()))?;
         anyhow::ensure!(helper.is_file(), "{} is not a file", options.copy_helper.display());
         Self::of(
-            policy,
+            in_force,
             Paths {
-                policy: options.policy.clone(),
                 mountd: options.mountd_dir.join(place::MOUNTD_SOCKET),
                 wall: options.wall.clone(),
                 state: options.state_dir.clone(),
@@ -110,18 +108,16 @@ impl Gateway {
     pub(super) fn fake(policy: Policy, mountd: PathBuf, state: PathBuf) -> anyhow::Result<Self> {
         let nowhere = |name: &str| std::path::Path::new("/nonexistent").join(name);
         let copy_helper = PathBuf::from(place::COPY_HELPER);
-        Self::of(
-            policy,
-            Paths { policy: nowhere("policy.toml"), mountd, wall: nowhere("wall"), state, copy_helper },
-        )
+        let in_force = InForce::of(policy, nowhere("policy.toml"), nowhere("copy.toml"));
+        Self::of(in_force, Paths { mountd, wall: nowhere("wall"), state, copy_helper })
     }
 
-    fn of(policy: Policy, paths: Paths) -> anyhow::Result<Self> {
+    fn of(in_force: InForce, paths: Paths) -> anyhow::Result<Self> {
+        let policy = in_force.policy();
         let look_ups = super::account::LookUps::new(policy.gateway().engine());
         Ok(Self {
             engine: Engine::new(policy.gateway().engine()),
-            policy_path: paths.policy,
-            policy: RwLock::new(Arc::new(policy)),
+            in_force,
             stager: Stager::new(paths.mountd),
             wall: Wall::told_by(paths.wall),
             channel: Channel::open(&paths.state)?,
@@ -156,7 +152,7 @@ impl Gateway {
     }
 
     pub(super) fn policy(&self) -> Arc<Policy> {
-        self.policy.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.in_force.policy()
     }
 
     /// The caller's limits today.
@@ -172,13 +168,15 @@ impl Gateway {
 
     /// Puts the whole new policy in force, or keeps the old one. What of it is not in force yet.
     pub(super) async fn reload(self: &Arc<Self>) -> Result<Vec<String>, Problems> {
-        let policy = Policy::load(&self.policy_path)?;
+        let old = self.policy();
+        let policy = self.in_force.reload();
+        in_force::say_in_status(self.in_force.broken().as_ref());
+        let policy = policy?;
         let mut warnings = Vec::new();
-        if policy.gateway().engine() != self.policy().gateway().engine() {
+        if policy.gateway().engine() != old.gateway().engine() {
             warnings
                 .push("gateway.engine has changed: it takes effect when the gateway is restarted".to_owned());
         }
-        *self.policy.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(policy);
         // On its own: a driver may hang.
         let gateway = Arc::clone(self);
         tokio::spawn(async move { super::gpu::reaper::look(&gateway).await });

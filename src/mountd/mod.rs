@@ -2,7 +2,7 @@
 //!
 //! - [`attempt`] says, before there is a policy, which directories can be staged at all.
 //! - [`confine`] is what it insists on at the start and gives up then, [`trial`] whether it can do what it must;
-//!   [`roots`] is what the policy allows.
+//!   [`roots`] is what the [`policy`] allows.
 //! - [`serve`] hears the gateway, and [`verbs`] does what it asks.
 //! - [`open`] reaches the directory as the user, [`idmap`] makes the user's map, [`stage`] mounts, [`mountinfo`] checks.
 
@@ -14,12 +14,14 @@ pub(crate) mod fuzz;
 mod idmap;
 mod mountinfo;
 mod open;
+mod policy;
 mod roots;
 mod serve;
 mod stage;
 mod trial;
 mod verbs;
 
+use crate::policy::Policy;
 use crate::protocol::place;
 use crate::sandbox::Need;
 use anyhow::{Context, ensure};
@@ -51,6 +53,12 @@ struct Arguments {
     /// Only try whether this directory can be mounted for one user's ids: exit code 0, or 3 where it cannot
     #[arg(long, value_name = "DIR")]
     try_idmap: Option<PathBuf>,
+    /// Where a copy of the policy is kept, for a start that finds the file broken
+    #[arg(long, value_name = "DIR", default_value = place::MOUNTD_STATE)]
+    state_dir: PathBuf,
+    /// Only say whether the policy file is taken
+    #[arg(long)]
+    check: bool,
 }
 
 /// The program's command line.
@@ -64,6 +72,9 @@ pub fn main() -> ExitCode {
         return idmap::hold();
     }
     let arguments = Arguments::parse();
+    if arguments.check {
+        return check(&arguments.policy);
+    }
     let done = match &arguments.try_idmap {
         Some(dir) => attempt::try_idmap(dir),
         None => run(&arguments).map(|()| ExitCode::SUCCESS),
@@ -77,10 +88,23 @@ pub fn main() -> ExitCode {
     }
 }
 
+/// Before a reload, which is a signal and has no answer.
+fn check(file: &Path) -> ExitCode {
+    let loaded = std::path::absolute(file).map_err(anyhow::Error::from);
+    match loaded.and_then(|file| Ok(Policy::load(&file)?)) {
+        Ok(_) => ExitCode::SUCCESS,
+        Err(problems) => {
+            say(format_args!("the roots in force stay: {problems}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
 fn run(arguments: &Arguments) -> anyhow::Result<()> {
     confine::insist_on_root()?;
     let (gateway, group) = ids_of(&arguments.gateway_user)?;
-    let policy = std::path::absolute(&arguments.policy)?;
+    let file = std::path::absolute(&arguments.policy)?;
+    let state = std::path::absolute(&arguments.state_dir)?;
     let runtime = std::path::absolute(&arguments.runtime_dir)?;
     confine::give_up_the_rest()?;
     let signals = block_signals()?;
@@ -88,7 +112,8 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
     trial::of_calls()?;
 
     let ours = roots::Gateway { uid: gateway, gid: group.as_raw() };
-    let roots = roots::Roots::load(&policy)?;
+    let policy = policy::File::new(file, &state);
+    let roots = policy.start()?;
     let _alone = own(&runtime)?;
     let stages = stage::Stages::below(&runtime.join(place::STAGE))?;
     trial::of_a_stage(&stages)?;

@@ -1,7 +1,7 @@
 //! The directories below which ie-mountd stages, and for whom.
 
 use super::error::Error;
-use crate::policy::{HostGroups, Policy, Problems, Remap, RootKind, StageRoot, UidRange};
+use crate::policy::{HostGroups, Policy, Remap, RootKind, StageRoot, UidRange};
 use crate::protocol::escape::escape_line;
 use crate::protocol::stage::{Access, Map, Stage};
 use std::collections::BTreeSet;
@@ -40,11 +40,6 @@ pub(super) struct Admitted {
 }
 
 impl Roots {
-    /// Reads them from the policy file: all of them, or none.
-    pub(super) fn load(policy: &Path) -> Result<Self, Problems> {
-        Policy::load(policy).map(|policy| Self::of(&policy))
-    }
-
     pub(super) fn of(policy: &Policy) -> Self {
         let gateway = policy.gateway();
         let (uids, engine) = (gateway.uids(), gateway.engine().to_owned());

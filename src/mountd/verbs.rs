@@ -3,18 +3,18 @@
 use super::error::Error;
 use super::idmap::{Maps, NO_SHIFT};
 use super::open::Opener;
+use super::policy::File;
 use super::roots::{Admitted, Gateway, Roots};
 use super::say;
 use super::stage::{Made, Stages, Wish};
 use crate::protocol::stage::{Answer, Map, Request, Stage, Token};
 use std::os::fd::AsFd;
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// The daemon's whole state. All that must outlive it is in the kernel's table of mounts.
 #[derive(Debug)]
 pub(super) struct Mountd {
-    policy: PathBuf,
+    policy: File,
     gateway: Gateway,
     roots: Mutex<Arc<Roots>>,
     stages: Stages,
@@ -23,7 +23,7 @@ pub(super) struct Mountd {
 }
 
 impl Mountd {
-    pub(super) fn new(policy: PathBuf, gateway: Gateway, roots: Roots, stages: Stages) -> Self {
+    pub(super) fn new(policy: File, gateway: Gateway, roots: Roots, stages: Stages) -> Self {
         Self {
             policy,
             gateway,
@@ -54,7 +54,7 @@ impl Mountd {
 
     /// Reads the policy file, and puts its roots in force. What is wrong with it leaves the old ones.
     pub(super) fn reload(&self) {
-        match Roots::load(&self.policy) {
+        match self.policy.roots() {
             Ok(roots) => self.replace_roots(roots),
             Err(error) => say(format_args!("the roots in force stay: {error:#}")),
         }

@@ -5,7 +5,7 @@
 //! - [`Limits::admit`] turns an [`Ask`] and a [`Usage`] into an [`Allowance`] or a refusal that names the rule.
 //!
 //! Nothing here knows an engine, a name service or a clock: today's date is an argument. [`HostGroups`] alone reads
-//! something else of the host, for both programs.
+//! something else of the host, for both programs. A [`LastGood`] text outlives them.
 #![allow(
     clippy::result_large_err,
     reason = "a request is refused once; its words cross a socket right after"
@@ -22,6 +22,7 @@ mod gateway;
 mod gpus;
 mod host_groups;
 mod images;
+mod last_good;
 mod layer;
 mod lease;
 mod left;
@@ -59,6 +60,7 @@ pub use free::free_ids;
 pub use gateway::{Gateway, HomeRoot, Pool, UidRange, Userns};
 pub use gpus::{Driver, Gpus, ListedGpu};
 pub use host_groups::{HOST_GROUPS, HostGroups};
+pub use last_good::{Broken, LastGood, Start};
 pub use lease::WeekUsed;
 pub use limits::{Limits, Value, Who};
 pub use mounts::{KEPT_PLACES, MountGrant, volume_of_image};
@@ -114,9 +116,19 @@ pub enum RootKind {
 impl Policy {
     /// Reads the file at `path`, which root alone must be able to change, and the ranges of ids that it relies on.
     pub fn load(path: &Path) -> Result<Self, Problems> {
-        let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy();
-        let text = open_trusted(path).map_err(|fault| Problems::of_file(&name, &fault))?;
-        let policy = Self::parse(&name, &text)?;
+        Self::read(path).map(|(policy, _)| policy)
+    }
+
+    /// The same, with its text.
+    pub fn read(path: &Path) -> Result<(Self, String), Problems> {
+        let text = open_trusted(path).map_err(|fault| Problems::of_file(&name(path), &fault))?;
+        Self::of_copy(path, &text).map(|policy| (policy, text))
+    }
+
+    /// Of a text that was that file's, and was believed when it was read.
+    fn of_copy(path: &Path, text: &str) -> Result<Self, Problems> {
+        let name = name(path);
+        let policy = Self::parse(&name, text)?;
         let remap = Remap::of(&policy.gateway).map_err(|fault| Problems::of_file(&name, &fault))?;
         Ok(Self { remap, ..policy })
     }
@@ -193,4 +205,9 @@ impl Policy {
     fn layers(&self) -> impl Iterator<Item = &Layer> {
         std::iter::once(&self.defaults).chain(&self.groups).chain(&self.users)
     }
+}
+
+/// What sources and problems call a file.
+fn name(path: &Path) -> std::borrow::Cow<'_, str> {
+    path.file_name().unwrap_or(path.as_os_str()).to_string_lossy()
 }

@@ -8,6 +8,8 @@ pub const ADMIN_SOCKET: &str = "/run/ie-container/admin/admin.sock";
 pub const RUNTIME_DIR: &str = "/run/ie-container";
 /// ie-mountd's directory, owned by root: its socket and the stage.
 pub const MOUNTD_DIR: &str = "/run/ie-mountd";
+/// What ie-mountd keeps.
+pub const MOUNTD_STATE: &str = "/var/lib/ie-mountd";
 /// ie-mountd's socket below its directory.
 pub const MOUNTD_SOCKET: &str = "mountd.sock";
 /// Where `packaging/ie-wall` says that the wall between users' networks stands.

@@ -74,6 +74,12 @@ pub struct Quota {
     pub ports: String,
 }
 
+/// `GET /ie/v1/admin/policy`: why the policy in force is not the file's.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InForce {
+    pub broken: Option<String>,
+}
+
 /// `POST /ie/v1/admin/reload`: what the reload did.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reloaded {

@@ -1,11 +1,12 @@
 //! A place for one test: directories and a policy on root's ground, and a gateway with a user of its own.
 
-use std::fs;
+use std::fs::{self, File};
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Child, Command, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
 
 /// The gateway's own ids.
 const GATEWAY: u32 = 5900;
@@ -54,7 +55,7 @@ impl Site {
         self.base.join(name).display().to_string()
     }
 
-    fn word(&self, name: &str) -> String {
+    pub(crate) fn word(&self, name: &str) -> String {
         self.base.join(name).display().to_string()
     }
 
@@ -84,9 +85,54 @@ impl Site {
         command
     }
 
+    /// What it has said since it was first started.
+    pub(crate) fn log(&self) -> String {
+        fs::read_to_string(self.base.join("log")).unwrap_or_default()
+    }
+
+    /// Starts it, and waits until it says that it is ready.
+    pub(crate) fn start(&self) -> Running {
+        let log = File::options().create(true).append(true).open(self.base.join("log")).unwrap();
+        let mut command = self.command(&[]);
+        command.stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log);
+        let mut running = Running(command.spawn().unwrap());
+        self.hear("READY=1", || {
+            assert!(running.0.try_wait().unwrap().is_none(), "it has ended: {}", self.log());
+        });
+        running
+    }
+
+    /// Waits until systemd is told something that begins so, and gives it.
+    pub(crate) fn told_systemd(&self, beginning: &str) -> String {
+        self.hear(beginning, || {})
+    }
+
+    fn hear(&self, beginning: &str, mut while_waiting: impl FnMut()) -> String {
+        let late = Instant::now() + Duration::from_secs(60);
+        loop {
+            let mut message = [0; 4096];
+            match self.systemd.recv(&mut message) {
+                Ok(count) => {
+                    let text = String::from_utf8_lossy(&message[..count]).into_owned();
+                    if let Some(line) = text.lines().find(|line| line.starts_with(beginning)) {
+                        return line.to_owned();
+                    }
+                }
+                Err(error) => {
+                    assert_eq!(error.kind(), std::io::ErrorKind::WouldBlock);
+                    while_waiting();
+                    assert!(Instant::now() < late, "systemd is not told {beginning}: {}", self.log());
+                    std::thread::sleep(Duration::from_millis(5));
+                }
+            }
+        }
+    }
+
     /// A start that fails: one line, nothing said to systemd, and no socket.
     #[track_caller]
     pub(crate) fn refusal(&self, by: &[&str]) -> String {
+        // What one that was killed has left.
+        let _gone = fs::remove_file(self.base.join("run/user.sock"));
         let timed: Vec<&str> = ["timeout", "20"].into_iter().chain(by.iter().copied()).collect();
         let Output { status, stdout, stderr } = self.command(&timed).output().unwrap();
         let said = String::from_utf8([stdout, stderr].concat()).unwrap();
@@ -96,6 +142,16 @@ impl Site {
         assert!(self.systemd.recv(&mut [0; 64]).is_err(), "systemd was told that it is ready");
         assert!(!self.base.join("run/user.sock").exists());
         said
+    }
+}
+
+/// A gateway that runs until this is dropped.
+pub(crate) struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
     }
 }
 

@@ -74,6 +74,42 @@ fn it_does_not_start_on_half_a_policy() {
     refuses(&site.tried(&[], &site.arguments()), "policy.toml");
     site.write_policy("homes = [");
     refuses(&site.tried(&[], &site.arguments()), "policy.toml");
+    let check = [site.arguments(), vec!["--check".to_owned()]].concat();
+    refuses(&site.tried(&[], &check), "the roots in force stay: policy.toml:4");
+    site.write_policy("homes = []");
+    assert!(site.tried(&[], &check).status.success());
+    assert!(!site.base.join("run").exists(), "it only was to look");
+}
+
+/// A mistake in the file keeps nobody from a home after a reboot, and it is told until it is mended.
+#[test]
+fn an_older_policy_holds_where_the_file_is_broken() {
+    let mut site = Site::started();
+    site.staged(site.wish(1, "ann"));
+    site.kill();
+    site.write_policy("homes = [");
+    site.start();
+    site.staged(site.wish(2, "ann"));
+    let said = site.log();
+    assert!(said.contains("the policy file is not taken, the policy of 2"), "{said}");
+    assert!(said.contains("policy.toml:4") && said.contains("systemctl reload ie-containerd"), "{said}");
+    // What was in force last, and nothing older than that.
+    site.write_policy("homes = []");
+    site.signal(Signal::SIGHUP);
+    soon("the new roots are not in force", || {
+        matches!(site.ask(&Request::Stage(site.wish(3, "ann"))), Answer::Refused { .. })
+    });
+    site.kill();
+    site.write_policy("homes = [");
+    site.start();
+    site.refused(site.wish(4, "ann"));
+    // A file that was taken away, and a copy that others could have written.
+    site.kill();
+    fs::remove_file(site.base.join("policy.toml")).unwrap();
+    refuses(&site.tried(&[], &site.arguments()), "policy.toml");
+    site.write_policy("homes = [");
+    fs::set_permissions(site.base.join("state/policy.toml"), fs::Permissions::from_mode(0o622)).unwrap();
+    refuses(&site.tried(&[], &site.arguments()), "policy.toml");
 }
 
 #[test]
@@ -82,8 +118,7 @@ fn the_gateway_is_a_user_and_not_root() {
     site.write_policy("homes = []");
     let started_as = |user: &str| {
         let mut words = site.arguments();
-        words.truncate(4);
-        words.extend(["--gateway-user".to_owned(), user.to_owned()]);
+        words[5] = user.to_owned();
         site.tried(&[], &words)
     };
     refuses(&started_as("root"), "must not be root");

@@ -77,9 +77,11 @@ impl Site {
     pub(crate) fn arguments(&self) -> Vec<String> {
         let word = |path: &str| self.base.join(path).display().to_string();
         let gateway = GATEWAY.to_string();
-        ["--policy", &word("policy.toml"), "--runtime-dir", &word("run"), "--gateway-user", &gateway]
-            .map(str::to_owned)
-            .into()
+        let state = word("state");
+        let (policy, run) = (word("policy.toml"), word("run"));
+        let words =
+            ["--policy", &policy, "--runtime-dir", &run, "--gateway-user", &gateway, "--state-dir", &state];
+        words.map(str::to_owned).into()
     }
 
     pub(crate) fn start(&mut self) {

@@ -78,7 +78,9 @@ impl World {
             .arg(self.policy_file())
             .arg("--runtime-dir")
             .arg(self.mountd_dir())
-            .args(["--gateway-user", &self.gateway_login]);
+            .args(["--gateway-user", &self.gateway_login])
+            .arg("--state-dir")
+            .arg(self.slot.lib().join("mountd"));
         self.mountd.start(&mut command)
     }
 
