@@ -193,6 +193,8 @@ end() {
 stop_daemons() {
     end ie-containerd "$bin/ie-containerd"
     end ie-mountd "$bin/ie-mountd"
+    # Who holds the wall up is left behind otherwise.
+    [ ! -e "$run/wall" ] || in_engines_network "$root/packaging/ie-wall" down "$run/wall" || true
 }
 
 # `as LOGIN COMMAND`: as that user would have it after logging in. The command is shown before it is done.

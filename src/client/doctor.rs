@@ -1,4 +1,4 @@
-//! `admin doctor`: asks the engine and the host's files, as root; the gateway need not run.
+//! `admin doctor`: asks the engine, the firewall and the host's files, as root; the gateway need not run.
 //!
 //! A process that waits for a file system in the kernel may be beyond any signal, and whoever started it would wait with
 //! it. So another process looks, and is left alone where it does not come back.
@@ -98,11 +98,32 @@ async fn look(policy_file: &Path) -> Result<ExitCode, Error> {
         policy_file: policy_file.to_owned(),
         policy,
         engine: engine(socket).await,
+        firewall: firewall(),
         today: jiff::Zoned::now().date(),
         patience: PATIENCE,
     };
     let line = serde_json::to_string(&examine(&subject)).map_err(|why| Error::usage(why.to_string()))?;
     print(&(line + "\n")).map(|()| ExitCode::SUCCESS)
+}
+
+/// What the firewall's own programs list; those that are there.
+fn firewall() -> Result<String, String> {
+    let (send, told) = channel();
+    std::thread::spawn(move || {
+        let lists = [["iptables", "-w", "5", "-t", "nat", "-S"].as_slice(), &["nft", "list", "tables"]];
+        let listed = lists.iter().filter_map(|words| {
+            let [program, words @ ..] = words else { return None };
+            let mut command = Command::new(program);
+            let output = command.args(words).env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").output().ok()?;
+            output.status.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned())
+        });
+        let _late = send.send(listed.collect::<Vec<_>>());
+    });
+    match told.recv_timeout(PATIENCE) {
+        Ok(lists) if lists.is_empty() => Err("neither iptables nor nft lists it".to_owned()),
+        Ok(lists) => Ok(lists.concat()),
+        Err(_) => Err(format!("its programs have not answered within {} s", PATIENCE.as_secs())),
+    }
 }
 
 /// Two questions that change nothing.

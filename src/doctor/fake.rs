@@ -19,6 +19,7 @@ pub(super) struct Fake {
     remap: RefCell<Option<Remap>>,
     info: RefCell<Result<Value, String>>,
     version: RefCell<Result<Value, String>>,
+    firewall: RefCell<Result<String, String>>,
     patience: Cell<Duration>,
 }
 
@@ -34,6 +35,7 @@ impl Fake {
             remap: None.into(),
             info: Ok(json!({})).into(),
             version: Ok(json!({})).into(),
+            firewall: Ok("-N DOCKER\n".to_owned()).into(),
             // What answers is waited for, however slow.
             patience: (60 * PATIENCE).into(),
         };
@@ -144,6 +146,10 @@ impl Fake {
         *self.version.borrow_mut() = Err("nobody answers".to_owned());
     }
 
+    pub(super) fn firewall(&self, firewall: Result<String, String>) {
+        *self.firewall.borrow_mut() = firewall;
+    }
+
     pub(super) fn waits(&self, patience: Duration) {
         self.patience.set(patience);
     }
@@ -165,6 +171,7 @@ impl Fake {
                 info: self.info.borrow().clone(),
                 version: self.version.borrow().clone(),
             },
+            firewall: self.firewall.borrow().clone(),
             today: jiff::civil::date(2026, 11, 20),
             patience: self.patience.get(),
         };

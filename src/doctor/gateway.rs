@@ -13,10 +13,7 @@ pub(super) const WALL_UP: Check = Check::new(
     "wall",
     "while an engine makes a network its own isolation lapses, and only these rules keep users' networks apart",
 );
-const TIMER: Check = Check::new(
-    "wall-timer",
-    "a firewall's flush takes the wall away, and the timer puts it back within a minute",
-);
+const TIMER: Check = Check::new("wall-timer", "a wall that could not be put up is tried again by the timer");
 const GATEWAY: Check = Check::new(
     "gateway",
     "ie-containerd needs no right but to the engine's socket, so it has a user of its own",
@@ -49,14 +46,16 @@ pub(super) fn gateway_uid(host: &Host) -> Option<u32> {
     })
 }
 
-/// The same look as the gateway's: the file must be root's alone, and say so.
+/// The same look as the gateway's: the pipe must be root's alone, and somebody have it open.
 fn wall(host: &Host) -> Finding {
     let path = Path::new(WALL);
     let todo = "systemctl enable --now ie-wall.service ie-wall.timer";
-    match (host.not_roots_alone(path), host.text(path)) {
+    match (host.not_roots_alone(path), host.is_held(path)) {
         (Some(fault), _) => WALL_UP.warning(fault, "chown root and chmod go-w, as its unit does"),
-        (None, Some(text)) if text.trim_end() == "up" => WALL_UP.ok(format!("{WALL} says up")),
-        (None, Some(_)) => WALL_UP.warning(format!("{WALL} does not say up"), todo),
+        (None, Some(true)) => WALL_UP.ok(format!("whoever owns the rules holds {WALL}")),
+        (None, Some(false)) => {
+            WALL_UP.warning(format!("nobody holds {WALL}, so nothing with a network starts"), todo)
+        }
         (None, None) => {
             WALL_UP.warning(format!("{WALL} is not there, so nothing with a network starts"), todo)
         }
@@ -159,11 +158,16 @@ mod tests {
         let fake = Fake::new();
         assert_eq!(fake.found("wall").0, Warning);
         fake.file("/run/ie-wall/up", "up\n");
-        assert_eq!(fake.found("wall").0, Ok);
-        fake.file("/run/ie-wall/up", "down\n");
+        assert_eq!(fake.found("wall").0, Warning, "as an older one said it");
+        fake.remove("/run/ie-wall/up");
+        fake.pipe("/run/ie-wall/up");
         assert_eq!(fake.found("wall").0, Warning);
-        fake.file("/run/ie-wall/up", "up\n");
+        let holder = std::fs::File::options().read(true).write(true).open(fake.at("/run/ie-wall/up"));
+        assert_eq!(fake.found("wall").0, Ok);
         fake.mode("/run/ie-wall", 0o777);
+        assert_eq!(fake.found("wall").0, Warning);
+        fake.mode("/run/ie-wall", 0o755);
+        drop(holder);
         assert_eq!(fake.found("wall").0, Warning);
     }
 

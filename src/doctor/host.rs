@@ -5,7 +5,7 @@ use rustix::fs::{FileType, Mode, OFlags, StatVfsMountFlags, fstat, open, statvfs
 use std::fs::{self, File};
 use std::io::Read;
 use std::os::fd::AsRawFd;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Component, Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
@@ -98,6 +98,18 @@ impl Host {
         let file = File::open(format!("/proc/self/fd/{}", seen.as_raw_fd())).ok()?;
         file.take(LONGEST).read_to_end(&mut bytes).ok()?;
         Some(String::from_utf8_lossy(&bytes).into_owned())
+    }
+
+    /// Whether a named pipe is open for writing; nothing where there is none.
+    pub(super) fn is_held(&self, path: impl AsRef<Path>) -> Option<bool> {
+        let path = self.at(path.as_ref());
+        let meta = fs::symlink_metadata(&path).ok()?;
+        if !meta.file_type().is_fifo() {
+            return None;
+        }
+        let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let pipe = open(path, flags, Mode::empty()).ok()?;
+        Some(rustix::io::read(&pipe, &mut [0]).is_err_and(|errno| errno == rustix::io::Errno::AGAIN))
     }
 
     pub(crate) fn look(&self, path: impl AsRef<Path>) -> Option<Look> {

@@ -1,7 +1,7 @@
 //! The doctor: what on this host makes the gateway's walls worth less.
 //!
-//! [`examine`] looks at a [`Subject`]: a [`Host`]'s files below a prefix, the policy, and what the engine answers to GET
-//! /info and GET /version. It changes nothing, asks no gateway, and goes on where one of them is missing, or does not answer.
+//! [`examine`] looks at a [`Subject`]: a [`Host`]'s files below a prefix, the policy, and the firewall's chains, and what the engine answers
+//! to GET /info and GET /version. It changes nothing, asks no gateway, and goes on where one of them is missing, or does not answer.
 
 mod access;
 mod accounts;
@@ -9,6 +9,7 @@ mod confinement;
 mod engine;
 mod files;
 mod finding;
+mod firewall;
 mod gateway;
 mod gpu;
 mod host;
@@ -46,6 +47,8 @@ pub struct Subject {
     pub policy_file: PathBuf,
     pub policy: Result<Policy, Problems>,
     pub engine: Engine,
+    /// The chains and tables of the host's firewall; or why they are not known, as one sentence.
+    pub firewall: Result<String, String>,
     pub today: Date,
     /// How long one look may take.
     pub patience: Duration,
@@ -75,6 +78,7 @@ pub fn examine(subject: &Subject) -> Vec<Finding> {
     looks.extend(files::looks(subject));
     looks.extend([
         Look::new(network::SERVICES, network::examine),
+        Look::new(firewall::CHAINS, firewall::examine),
         Look::new(gpu::DEVICES, gpu::examine),
         Look::new(shared::LIMITS, shared::examine),
         Look::new(range::ACCOUNTS, range::examine),

@@ -2,6 +2,7 @@
 
 use super::engine::{ContainerId, EngineError, Found, Locked, Patience, Target, read_lines, stage_tokens};
 use super::state::Gateway;
+use super::trouble::Trouble;
 use crate::protocol::stage::Token;
 use futures_util::StreamExt;
 use hyper::Method;
@@ -27,12 +28,16 @@ pub(super) async fn run(gateway: Arc<Gateway>) {
 }
 
 async fn sweep_for_ever(gateway: &Arc<Gateway>, missed: &Notify) {
+    let trouble = Trouble::new("a sweep was not finished");
     loop {
         match sweep(gateway).await {
-            // Whatever ends it, the wait for it is over.
-            Ok(next) => drop(tokio::time::timeout(next, missed.notified()).await),
+            Ok(next) => {
+                trouble.is_over();
+                // Whatever ends it, the wait for it is over.
+                drop(tokio::time::timeout(next, missed.notified()).await);
+            }
             Err(error) => {
-                tracing::warn!("a sweep was not finished: {error}");
+                trouble.is(error);
                 tokio::time::sleep(PAUSE).await;
             }
         }
@@ -40,9 +45,10 @@ async fn sweep_for_ever(gateway: &Arc<Gateway>, missed: &Notify) {
 }
 
 async fn follow_for_ever(gateway: &Arc<Gateway>, missed: &Notify) {
+    let trouble = Trouble::new("the engine's events broke off");
     loop {
-        if let Err(error) = follow(gateway, missed).await {
-            tracing::warn!("the engine's events broke off: {error}");
+        if let Err(error) = follow(gateway, missed, &trouble).await {
+            trouble.is(error);
             gateway.engine.forget_version();
         }
         tokio::time::sleep(PAUSE).await;
@@ -129,10 +135,12 @@ async fn remove(gateway: &Gateway, found: &Found) -> Result<(), EngineError> {
 async fn follow(
     gateway: &Arc<Gateway>,
     missed: &Notify,
+    trouble: &Trouble,
 ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     let events = ["die", "destroy", "commit", "delete", "import", "load", "pull", "tag"];
     let filters = serde_json::json!({ "type": ["container", "image"], "event": events }).to_string();
     let answer = gateway.engine.call(Method::GET, Target::new("/events").with("filters", &filters)).await?;
+    trouble.is_over();
     missed.notify_one();
     gateway.looks.news.notify_one();
     let mut events = Box::pin(read_lines(answer.into_body()));

@@ -54,6 +54,7 @@ mod state;
 mod stopping;
 mod system;
 mod task;
+mod trouble;
 mod unread;
 mod unserved;
 mod volumes;

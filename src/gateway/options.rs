@@ -22,7 +22,7 @@ pub(super) struct Options {
     /// The static helper bound read-only into each container
     #[arg(long, value_name = "FILE", default_value = place::COPY_HELPER)]
     pub(super) copy_helper: PathBuf,
-    /// The file in which ie-wall says that users' networks are kept apart
+    /// The pipe that ie-wall holds open while users' networks are kept apart
     #[arg(long, value_name = "FILE", default_value = place::WALL)]
     pub(super) wall: PathBuf,
 }

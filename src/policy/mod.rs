@@ -73,7 +73,7 @@ pub use source::{Source, Sourced};
 pub use standing::Standing;
 pub use stopped::warning_of;
 pub use things::Thing;
-pub use trusted::{Untrusted, open_trusted};
+pub use trusted::{Untrusted, open_trusted, open_trusted_pipe};
 pub use usage::{Held, Usage, Used};
 
 use layer::Layer;

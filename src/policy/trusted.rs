@@ -37,9 +37,18 @@ pub enum Untrusted {
 /// Each directory is opened in the one before it and never through a symbolic link, so what was checked is what is
 /// used. An access list that lets others write shows in the mode as a writable group.
 pub fn open_trusted(path: &Path) -> Result<String, Untrusted> {
+    text(walk(path, FileType::RegularFile)?, path)
+}
+
+/// The reading end of the named pipe at this absolute path, if only root could have made it. Nothing waits for a writer.
+pub fn open_trusted_pipe(path: &Path) -> Result<File, Untrusted> {
+    walk(path, FileType::Fifo)
+}
+
+fn walk(path: &Path, end: FileType) -> Result<File, Untrusted> {
     let path = plain(path).map_err(|fault| Untrusted::Path { path: path.to_owned(), fault })?;
     if is_root(&path) {
-        return Err(Untrusted::Kind { path, wanted: "regular file" });
+        return Err(Untrusted::Kind { path, wanted: named(end) });
     }
     let mut walked = PathBuf::from("/");
     let mut parent = open(None, &walked, Path::new("/"), DIRECTORY)?;
@@ -50,16 +59,24 @@ pub fn open_trusted(path: &Path) -> Result<String, Untrusted> {
         let last = names.peek().is_none();
         let flags = if last { FILE } else { DIRECTORY };
         let opened = open(Some(&parent), &walked, Path::new(name.as_os_str()), flags)?;
-        let kind = if last { FileType::RegularFile } else { FileType::Directory };
+        let kind = if last { end } else { FileType::Directory };
         roots_alone(&opened, &walked, kind)?;
         parent = opened;
     }
-    text(File::from(parent), &path)
+    Ok(File::from(parent))
+}
+
+fn named(kind: FileType) -> &'static str {
+    match kind {
+        FileType::Directory => "directory",
+        FileType::Fifo => "named pipe",
+        _ => "regular file",
+    }
 }
 
 /// O_PATH: no right to read a directory is needed to pass it.
 const DIRECTORY: OFlags = OFlags::PATH.union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
-/// O_NONBLOCK: a FIFO is refused, not waited for.
+/// O_NONBLOCK: a FIFO is not waited for.
 const FILE: OFlags = OFlags::NOFOLLOW.union(OFlags::NONBLOCK).union(OFlags::NOCTTY).union(OFlags::CLOEXEC);
 
 fn open(parent: Option<&OwnedFd>, shown: &Path, name: &Path, flags: OFlags) -> Result<OwnedFd, Untrusted> {
@@ -83,8 +100,7 @@ fn roots_alone(file: &OwnedFd, path: &Path, wanted: FileType) -> Result<(), Untr
         return Err(Untrusted::Link { path });
     }
     if kind != wanted {
-        let wanted = if wanted == FileType::Directory { "directory" } else { "regular file" };
-        return Err(Untrusted::Kind { path, wanted });
+        return Err(Untrusted::Kind { path, wanted: named(wanted) });
     }
     if stat.st_uid != 0 {
         return Err(Untrusted::Owner { path, owner: stat.st_uid });

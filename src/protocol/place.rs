@@ -12,7 +12,7 @@ pub const MOUNTD_DIR: &str = "/run/ie-mountd";
 pub const MOUNTD_STATE: &str = "/var/lib/ie-mountd";
 /// ie-mountd's socket below its directory.
 pub const MOUNTD_SOCKET: &str = "mountd.sock";
-/// Where `packaging/ie-wall` says that the wall between users' networks stands.
+/// The pipe that whoever holds the wall between users' networks up has open; `packaging/ie-wall` makes it.
 pub const WALL: &str = "/run/ie-wall/up";
 /// The stage below ie-mountd's directory.
 pub const STAGE: &str = "stage";

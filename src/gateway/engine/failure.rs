@@ -141,14 +141,45 @@ fn known(said: &str) -> Option<&'static str> {
         Some("the engine does not see the staged directories: nothing was started")
     } else if said.contains("no space left on device") {
         Some("no space left on the engine's disk")
+    } else if lost_its_rules(said) {
+        Some(
+            "no port can be published, as the host's firewall was flushed and the engine's rules with it; ask the admin to \
+             restart the engine",
+        )
     } else {
         None
     }
 }
 
+/// The engine makes its chains when it starts, and only then.
+fn lost_its_rules(said: &str) -> bool {
+    let gone = ["No chain/target/match by that name", "Could not process rule: No such file or directory"];
+    said.contains("external connectivity") && gone.iter().any(|word| said.contains(word))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// As Docker 20.10 and 26.1 say it after `nft flush ruleset`, and as 29 does with its own tables.
+    #[test]
+    fn a_firewall_that_was_flushed_is_told() {
+        let old = "driver failed programming external connectivity on endpoint ie-1000-web (0f0f): (iptables failed: \
+                   iptables --wait -t nat -A DOCKER -p tcp -d 127.0.0.1 --dport 40000 -j DNAT --to-destination \
+                   10.199.0.2:80 ! -i ie1000: iptables: No chain/target/match by that name.\n (exit status 1))";
+        let new = "failed to set up container networking: driver failed programming external connectivity on endpoint \
+                   ie-1000-web (0f0f): running nft: Error: Could not process rule: No such file or directory";
+        for said in [old, new] {
+            assert!(
+                plain(said).starts_with("no port can be published, as the host's firewall was flushed"),
+                "{said}"
+            );
+        }
+        assert!(
+            !plain("driver failed programming external connectivity: port is already allocated")
+                .contains("flushed")
+        );
+    }
 
     #[test]
     fn layers_are_left_out() {
