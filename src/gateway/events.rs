@@ -89,7 +89,22 @@ fn own(peer: &Peer, line: &[u8]) -> Option<Value> {
     if kind != "volume" {
         attributes.insert("name".into(), json!(short));
     }
+    if kind == "container" {
+        as_before(&mut event);
+    }
     Some(event)
+}
+
+/// What engines leave out from API 1.52 on, and what clients of an older one than that read of it.
+fn as_before(event: &mut Value) {
+    let told = [("status", "/Action"), ("id", "/Actor/ID"), ("from", "/Actor/Attributes/image")]
+        .map(|(key, pointer)| (key, event.pointer(pointer).cloned()));
+    let Some(fields) = event.as_object_mut() else { return };
+    for (key, value) in told {
+        if let Some(value) = value {
+            fields.entry(key).or_insert(value);
+        }
+    }
 }
 
 fn wanted(event: &Value, words: &Words) -> bool {
@@ -151,6 +166,26 @@ mod tests {
         assert_eq!(volume["Actor"]["ID"], "data");
         let seen = own(&ann, &event("container", "ie-1000-web", "1000")).unwrap().to_string();
         assert!(!seen.contains("io.ie-container") && seen.contains("label"));
+    }
+
+    /// As an engine sends it that is spoken to as 1.51, and as 1.52: the caller sees one and the same.
+    #[test]
+    fn each_shape_of_an_event_is_one() {
+        let ann = Peer::fake(1000, "ann");
+        let new: Value = serde_json::from_slice(&event("container", "ie-1000-web", "1000")).unwrap();
+        let mut old = new.clone();
+        let more = json!({"status": "start", "id": "ie-1000-web", "from": "busybox"});
+        old.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        let seen = |event: &Value| own(&ann, event.to_string().as_bytes()).unwrap();
+        assert_eq!(seen(&old), seen(&new));
+        assert_eq!(seen(&new)["status"], "start");
+        assert_eq!(seen(&new)["from"], "busybox");
+        // What never was there is not made up.
+        assert!(
+            seen(&serde_json::from_slice(&event("network", "ie-1000-db", "1000")).unwrap())
+                .get("status")
+                .is_none()
+        );
     }
 
     #[test]

@@ -45,6 +45,11 @@ impl Allowance {
         self.size.shm
     }
 
+    /// Open files of one process, unless it was asked for others; nothing where they are the engine's to limit.
+    pub fn nofile(&self) -> Option<u64> {
+        self.size.nofile
+    }
+
     pub fn gpus(&self) -> u32 {
         self.gpus
     }

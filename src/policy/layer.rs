@@ -120,7 +120,16 @@ fn each(table: &Table<'_, '_>) -> Vec<Setting> {
     settings.extend(one(table, "memory", |node| node.some(node.bytes()), Setting::EachMemory));
     settings.extend(one(table, "pids", |node| node.some(node.whole()), Setting::EachPids));
     settings.extend(one(table, "shm", |node| node.some(node.bytes()), Setting::EachShm));
+    settings.extend(one(table, "nofile", nofile, Setting::EachNofile));
     settings
+}
+
+/// As many as `--ulimit nofile` may ask for: by default no kernel gives a process more.
+const MOST_FILES: u64 = 1 << 20;
+
+fn nofile(node: &Node<'_, '_>) -> Option<Option<u64>> {
+    let files = node.some(node.whole())?;
+    if files > MOST_FILES { node.wrong(format!("must be {MOST_FILES} at most")) } else { Some(Some(files)) }
 }
 
 fn max(table: &Table<'_, '_>) -> Vec<Setting> {

@@ -56,6 +56,8 @@ pub(super) struct Each {
     pub(super) memory: Sourced<Bytes>,
     pub(super) pids: Sourced<u64>,
     pub(super) shm: Sourced<Bytes>,
+    /// Open files of one process; the engine's own limit where there is none.
+    pub(super) nofile: Sourced<Option<u64>>,
 }
 
 /// What one container may ask for.
@@ -113,6 +115,7 @@ impl Limits {
                 memory: Sourced::built_in(Bytes(4 * GIB)),
                 pids: Sourced::built_in(512),
                 shm: Sourced::built_in(Bytes(GIB)),
+                nofile: Sourced::built_in(None),
             },
             max: Max {
                 cpus: most(Cpus(8 * Cpus::ONE)),
@@ -156,6 +159,7 @@ impl Limits {
                 Setting::EachMemory(value) => self.each.memory = value,
                 Setting::EachPids(value) => self.each.pids = value,
                 Setting::EachShm(value) => self.each.shm = value,
+                Setting::EachNofile(value) => self.each.nofile = value,
                 Setting::MaxCpus(value) => self.max.cpus = value,
                 Setting::MaxMemory(value) => self.max.memory = value,
                 Setting::MaxPids(value) => self.max.pids = value,
@@ -191,6 +195,7 @@ impl Limits {
             value("each.memory", &each.memory),
             value("each.pids", &each.pids),
             value("each.shm", &each.shm),
+            shown("each.nofile", each.nofile_shown(), &each.nofile),
             value("max.cpus", &max.cpus),
             value("max.memory", &max.memory),
             value("max.pids", &max.pids),
@@ -221,6 +226,12 @@ impl Limits {
 
     pub(super) fn home_shown(&self) -> &'static str {
         self.home.value.map_or("none", super::mounts::word)
+    }
+}
+
+impl Each {
+    fn nofile_shown(&self) -> String {
+        self.nofile.value.map_or_else(|| "the engine's".to_owned(), |files| files.to_string())
     }
 }
 

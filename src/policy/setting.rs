@@ -16,6 +16,7 @@ pub(super) enum Setting {
     EachMemory(Sourced<Bytes>),
     EachPids(Sourced<u64>),
     EachShm(Sourced<Bytes>),
+    EachNofile(Sourced<Option<u64>>),
     MaxCpus(Sourced<Cap<Cpus>>),
     MaxMemory(Sourced<Cap<Bytes>>),
     MaxPids(Sourced<Cap<u64>>),

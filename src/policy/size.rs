@@ -15,6 +15,7 @@ pub(super) struct Size {
     pub(super) memory: Bytes,
     pub(super) pids: u64,
     pub(super) shm: Bytes,
+    pub(super) nofile: Option<u64>,
 }
 
 /// Engines count in signed 64-bit numbers; a greater amount would arrive there as a negative one. No amount in the
@@ -34,6 +35,8 @@ impl Limits {
             memory: pick("max.memory", "--memory", ask.memory, &each.memory, &max.memory)?,
             pids: pick("max.pids", "--pids-limit", ask.pids, &each.pids, &max.pids)?,
             shm: pick("max.shm", "--shm-size", ask.shm, &each.shm, &max.shm)?,
+            // What is asked for instead is a ulimit like the others, which the policy does not count.
+            nofile: each.nofile.value,
         })
     }
 }

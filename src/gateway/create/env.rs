@@ -71,7 +71,18 @@ mod tests {
     fn the_gateway_alone_says_which_cards_are_seen() {
         let asked = vec!["A=1".into(), "NVIDIA_VISIBLE_DEVICES=all".into(), "B".into()];
         assert_eq!(variables(asked).unwrap(), ["A=1", "B"]);
-        assert!(variables(vec!["NVIDIA_MIG_CONFIG_DEVICES=all".into()]).is_err());
+        for order in [
+            "MIG_CONFIG_DEVICES",
+            "MIG_MONITOR_DEVICES",
+            "IMEX_CHANNELS",
+            "GPU_MEMORY_LIMIT",
+            "GPU_MEMORY_LIMITS",
+            "GPU_MEMORY_REQUEST",
+            "GPU_MEMORY_REQUESTS",
+        ] {
+            let error = variables(vec![format!("NVIDIA_{order}=all")]).unwrap_err().to_string();
+            assert!(error.contains(&format!("Env NVIDIA_{order}")), "{error}");
+        }
     }
 
     #[test]

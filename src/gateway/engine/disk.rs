@@ -50,6 +50,29 @@ pub(super) struct Disk {
 struct Account {
     containers: List,
     volumes: List,
+    container_usage: Usage,
+    volume_usage: Usage,
+}
+
+/// From API 1.52 on, and from 1.53 on in the place of the lists themselves.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+struct Usage {
+    items: List,
+}
+
+impl Account {
+    /// The lists, in whichever shape they came; who sends both sends the same twice.
+    fn in_one_shape(mut self) -> Self {
+        for (list, usage) in
+            [(&mut self.containers, &mut self.container_usage), (&mut self.volumes, &mut self.volume_usage)]
+        {
+            if list.0.is_empty() {
+                *list = std::mem::take(&mut usage.items);
+            }
+        }
+        self
+    }
 }
 
 impl Engine {
@@ -69,8 +92,11 @@ impl Engine {
     }
 
     async fn account(&self, kinds: &[&str]) -> Result<Account, EngineError> {
-        let target = kinds.iter().fold(Target::new("/system/df"), |target, kind| target.with("type", kind));
-        read_lean(self.call(Method::GET, target).await?).await
+        // Without it an engine of API 1.53 or later gives sums alone.
+        let target = Target::new("/system/df").with("verbose", "1");
+        let target = kinds.iter().fold(target, |target, kind| target.with("type", kind));
+        let account: Account = read_lean(self.call(Method::GET, target).await?).await?;
+        Ok(account.in_one_shape())
     }
 
     /// The same, asked for each container: with containerd's image store the engine gives no account at all, of
@@ -221,7 +247,33 @@ mod tests {
     use serde_json::json;
 
     fn account(df: &Value) -> Account {
-        serde_json::from_str(&df.to_string()).unwrap()
+        serde_json::from_str::<Account>(&df.to_string()).unwrap().in_one_shape()
+    }
+
+    /// As an engine of API 1.51 gives it, one of 1.52 (both shapes) and one of 1.53.
+    #[test]
+    fn each_shape_of_an_account_is_read() {
+        let old = container(1000, "web", 'a', 5, "ie-1000-data");
+        let data = json!({"Name": "ie-1000-data", "Labels": {UID: "1000", LOGIN: "ann"},
+            "UsageData": {"Size": 7, "RefCount": 1}});
+        let lists = json!({ "LayersSize": 1, "Images": [], "Containers": [old], "Volumes": [data] });
+        let usage = json!({
+            "ImageUsage": {"ActiveCount": 0, "Reclaimable": 0, "TotalCount": 0, "TotalSize": 1, "Items": null},
+            "ContainerUsage": {"ActiveCount": 1, "Reclaimable": 0, "TotalCount": 1, "TotalSize": 5, "Items": [old]},
+            "VolumeUsage": {"ActiveCount": 1, "Reclaimable": 0, "TotalCount": 1, "TotalSize": 7, "Items": [data]},
+        });
+        let mut both = lists.clone();
+        both.as_object_mut().unwrap().extend(usage.as_object().unwrap().clone());
+        let told = |df: &Value| {
+            let mut all: Vec<_> =
+                holdings(account(df))[&1000].iter().map(|one| (one.name.clone(), one.bytes)).collect();
+            all.sort();
+            all
+        };
+        let expected = vec![("data".to_owned(), Some(7)), ("web".to_owned(), Some(5))];
+        for df in [&lists, &both, &usage] {
+            assert_eq!(told(df), expected, "{df}");
+        }
     }
 
     fn container(uid: u32, name: &str, digit: char, bytes: u64, volume: &str) -> Value {

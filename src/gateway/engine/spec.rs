@@ -274,13 +274,15 @@ impl Grant {
         })
     }
 
-    /// Core dumps of a container would land where the host puts its own: none, unless asked for. Open files are
-    /// the engine's own limit, which a container cannot raise. Signals that wait and message queues the kernel counts for
+    /// Core dumps of a container would land where the host puts its own: none, unless asked for. Open files are the
+    /// policy's, or the engine's own limit, which a container cannot raise. Signals that wait and message queues the kernel counts for
     /// all containers of a remapped engine together, and for root: each has a part.
     fn ulimits(&self) -> Value {
         let asked = &self.settings.ulimits;
         let shared = [("msgqueue", QUEUES), ("sigpending", SIGNALS)];
-        let own = [("core", 0), ("fsize", LARGEST_FILE)].into_iter().chain(shared).collect::<Vec<_>>();
+        let files = self.allowance.nofile().and_then(|files| Some(("nofile", i64::try_from(files).ok()?)));
+        let own = [("core", 0), ("fsize", LARGEST_FILE)].into_iter().chain(shared).chain(files);
+        let own = own.collect::<Vec<_>>();
         let own = own.iter().filter(|(name, _)| !asked.iter().any(|ulimit| ulimit.name == *name));
         let own = own.map(|(name, most)| json!({ "Name": name, "Soft": most, "Hard": most }));
         Value::Array(own.chain(asked.iter().map(|ulimit| json!(ulimit))).collect())

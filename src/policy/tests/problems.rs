@@ -113,6 +113,8 @@ fn every_wrong_limit_is_refused() {
         ),
         ("each = { cpus = 10000000000 }", "`defaults.each.cpus` is more than an engine can count"),
         ("each = { shm = '0' }", "`defaults.each.shm` must be more than 0"),
+        ("each = { nofile = 0 }", "`defaults.each.nofile` must be more than 0"),
+        ("each = { nofile = 1048577 }", "`defaults.each.nofile` must be 1048576 at most"),
         ("max = { shm = 4 }", "`defaults.max.shm` must be an amount of memory in quotes such as \"4g\""),
         ("max = { memory = '0' }", "`defaults.max.memory` must be more than 0"),
         ("max = { memory = '9999999t' }", "`defaults.max.memory` is more than an engine can count"),

@@ -43,6 +43,6 @@ fn the_report_says_what_may_be_asked_for() {
     assert_eq!(quota.mounts, [("/data".to_owned(), "rw".to_owned())]);
     assert_eq!(quota.each[3], ("each.shm".to_owned(), "64m".to_owned()));
     assert_eq!(quota.max[1], ("max.memory".to_owned(), "32g".to_owned()));
-    assert_eq!((quota.each.len(), quota.max.len(), quota.lines.len()), (4, 4, 8));
+    assert_eq!((quota.each.len(), quota.max.len(), quota.lines.len()), (5, 4, 8));
     assert_eq!(limits("", &[]).quota("ann", 1, &Usage::default()).ports, "");
 }

@@ -152,6 +152,9 @@ fn a_container_gets_each_unless_it_asks() {
     }
     let got = ann.admit(&Usage::default(), &Ask { pids: Some(9), ..memory("5g") }).unwrap();
     assert_eq!((got.memory(), got.pids()), (Bytes(5 << 30), 9));
+    assert_eq!(got.nofile(), None, "the engine's own");
+    let got = open("each = { nofile = 2048 }").admit(&Usage::default(), &ubuntu()).unwrap();
+    assert_eq!(got.nofile(), Some(2048));
 }
 
 #[test]

@@ -17,9 +17,13 @@ mounts = [{ source = '/data', mode = 'ro' }]
 ";
 
 fn limits() -> Limits {
+    limits_by(POLICY)
+}
+
+fn limits_by(policy: &str) -> Limits {
     let today = jiff::civil::date(2026, 11, 20);
     let who = Who { login: "ann", groups: &[], home: Path::new("/home/ann"), today };
-    Policy::parse("p.toml", POLICY).unwrap().limits(&who)
+    Policy::parse("p.toml", policy).unwrap().limits(&who)
 }
 
 fn ask() -> Ask {
@@ -312,11 +316,32 @@ fn the_working_directory_is_the_home_where_there_is_one() {
 }
 
 #[test]
+fn open_files_are_the_policys_unless_others_are_asked_for() {
+    let allowance =
+        limits_by(&format!("{POLICY}each = {{ nofile = 4096 }}\n")).admit(&Usage::default(), &ask());
+    let mut grant = Grant { allowance: allowance.unwrap(), ..plain() };
+    let files = |grant: &Grant| -> Vec<Value> {
+        let body = grant.body().unwrap();
+        let all = body["HostConfig"]["Ulimits"].as_array().unwrap().iter();
+        all.filter(|one| one["Name"] == "nofile").cloned().collect()
+    };
+    assert_eq!(files(&grant), [json!({ "Name": "nofile", "Soft": 4096, "Hard": 4096 })]);
+    grant.settings.ulimits =
+        serde_json::from_value(json!([{ "Name": "nofile", "Soft": 1, "Hard": 2 }])).unwrap();
+    assert_eq!(files(&grant), [json!({ "Name": "nofile", "Soft": 1, "Hard": 2 })]);
+}
+
+#[test]
 fn an_image_gives_the_driver_no_orders() {
     let names = [
         "PATH",
         "NVIDIA_MIG_CONFIG_DEVICES",
+        "NVIDIA_MIG_MONITOR_DEVICES",
         "NVIDIA_IMEX_CHANNELS",
+        "NVIDIA_GPU_MEMORY_LIMIT",
+        "NVIDIA_GPU_MEMORY_LIMITS",
+        "NVIDIA_GPU_MEMORY_REQUEST",
+        "NVIDIA_GPU_MEMORY_REQUESTS",
         "NVIDIA_DISABLE_REQUIRE",
         "NVIDIA_VISIBLE_DEVICES",
         "NVIDIA_DRIVER_CAPABILITIES",
@@ -328,7 +353,16 @@ fn an_image_gives_the_driver_no_orders() {
     let body = grant.body().unwrap();
     let env: Vec<_> = body["Env"].as_array().unwrap().iter().map(|one| one.as_str().unwrap()).collect();
     let about = env.iter().filter(|one| one.starts_with("NVIDIA_")).copied().collect::<Vec<_>>();
-    let blank = ["NVIDIA_MIG_CONFIG_DEVICES=", "NVIDIA_IMEX_CHANNELS=", "NVIDIA_DISABLE_REQUIRE="];
+    let blank = [
+        "NVIDIA_MIG_CONFIG_DEVICES=",
+        "NVIDIA_MIG_MONITOR_DEVICES=",
+        "NVIDIA_IMEX_CHANNELS=",
+        "NVIDIA_GPU_MEMORY_LIMIT=",
+        "NVIDIA_GPU_MEMORY_LIMITS=",
+        "NVIDIA_GPU_MEMORY_REQUEST=",
+        "NVIDIA_GPU_MEMORY_REQUESTS=",
+        "NVIDIA_DISABLE_REQUIRE=",
+    ];
     assert_eq!(about, [&blank[..], &["NVIDIA_VISIBLE_DEVICES=void"]].concat());
     assert!(!env.iter().any(|one| one.starts_with("PATH")));
 }
