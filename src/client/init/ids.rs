@@ -47,11 +47,15 @@ pub(super) fn ensure_range(policy: &Policy, least: u32) -> Result<String, Error>
     // The policy's own reading has the last word.
     let remap = Remap::of_user(user, uids).map_err(|why| Error::usage(why.to_string()))?;
     let (first, last) = (remap.uids.first(), remap.uids.first().saturating_add(remap.uids.count() - 1));
+    let whose = format!("{first}-{last} for {user}");
     Ok(match is_new {
-        true => {
-            format!("{first}-{last} for {user}, written to /etc/subuid and /etc/subgid: nobody else has them")
+        true if Path::new(ENGINE_SOCKET).exists() => {
+            format!(
+                "{whose}, now in /etc/subuid and /etc/subgid; the engine has them after: systemctl restart ie-engine"
+            )
         }
-        false => format!("{first}-{last} for {user}, as it was"),
+        true => format!("{whose}, written to /etc/subuid and /etc/subgid: nobody else has them"),
+        false => format!("{whose}, as it was"),
     })
 }
 
