@@ -28,6 +28,7 @@ mod operands;
 mod output;
 mod policy;
 mod port;
+mod presence;
 mod progress;
 mod ps;
 mod pull;
@@ -66,6 +67,9 @@ const NOT_FOUND: u8 = 127;
 /// Whoever read the output of a process went before it ended: what a program dies of then, SIGPIPE.
 const STDOUT_CLOSED: u8 = 128 + 13;
 
+/// Nobody is left to work for: what a program dies of whose terminal is closed, SIGHUP.
+const HUNG_UP: u8 = 128 + 1;
+
 /// What every verb needs: the gateway, and how to show things.
 pub(crate) struct Context {
     pub(crate) api: Api,
@@ -96,7 +100,12 @@ pub fn main() -> ExitCode {
     };
     let context = Context { api: Api::new(&socket(&cli)), format: cli.format };
     let done = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
-        Ok(runtime) => runtime.block_on(dispatch(&context, &cli.verb)),
+        Ok(runtime) => runtime.block_on(async {
+            tokio::select! {
+                done = dispatch(&context, &cli.verb) => done,
+                () = presence::lost() => Ok(ExitCode::from(HUNG_UP)),
+            }
+        }),
         Err(why) => Err(Error::io("start", why)),
     };
     match done {

@@ -100,7 +100,7 @@ pub(super) async fn start(
             answer => answer?,
         };
         let mark = waited.filter(|_| !body.detach).map(|waited| waited.mark);
-        Ok((answer, mark.map(|mark| Leash::new(gateway.clone(), of, container, exec, mark))))
+        Ok((answer, mark.map(|mark| Leash::new(gateway.clone(), of, container, (exec, mark), body.tty))))
     });
     let (answer, leash) = started.await?;
     if body.detach {

@@ -5,7 +5,7 @@
 
 use super::channel;
 use super::create::ExecWish;
-use super::engine::{ContainerId, EngineError, ExecId, Owned, exec_body};
+use super::engine::{Caller, ContainerId, EngineError, ExecId, Owned, exec_body};
 use super::error::Error;
 use super::peer::Peer;
 use super::state::Gateway;
@@ -106,12 +106,27 @@ pub(super) struct Leash {
     container: Owned,
     exec: ExecId,
     mark: Mark,
+    tty: bool,
 }
 
 impl Leash {
-    pub(super) fn new(gateway: Arc<Gateway>, peer: Peer, container: Owned, exec: ExecId, mark: Mark) -> Self {
+    pub(super) fn new(
+        gateway: Arc<Gateway>,
+        peer: Peer,
+        container: Owned,
+        (exec, mark): (ExecId, Mark),
+        tty: bool,
+    ) -> Self {
         gateway.leashes.tied().insert(exec.clone());
-        Self { gateway, peer, container, exec, mark }
+        Self { gateway, peer, container, exec, mark, tty }
+    }
+
+    /// The engine has ended the stream. That of a terminal it also ends because the caller's own terminal has hung up: the
+    /// process may go on then, and nobody can ever speak to it again.
+    pub(super) fn ended(self, caller: Caller) {
+        if !(self.tty && caller == Caller::Silent) {
+            self.release();
+        }
     }
 
     /// The process has ended by itself.

@@ -1,9 +1,13 @@
 //! `exec`: another process in a container, with nothing more than the first one has.
 
 use crate::suite::{tests, world};
-use crate::world::User;
 use crate::world::tools::eventually;
+use crate::world::{Pty, User};
+use rustix::process::Signal;
 use std::io::Write;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
+use std::process::Stdio;
 use std::time::Duration;
 
 tests![
@@ -15,6 +19,8 @@ tests![
     options_reach_the_process,
     only_a_running_container_takes_it,
     a_process_ends_with_its_client,
+    a_terminals_process_ends_with_its_client,
+    whoever_is_left_alone_ends,
     what_is_left_on_purpose_goes_on,
     the_last_words_come_through_while_stdin_flows,
 ];
@@ -113,6 +119,74 @@ fn a_process_ends_with_its_client() {
     for client in clients {
         client.finish();
     }
+}
+
+fn a_terminals_process_ends_with_its_client() {
+    let world = world();
+    let ann = world.newcomer("ann");
+    ann.sleeper("box");
+    let shell = |number: &str| format!("trap '' HUP; echo ready; sleep {number}; while :; do sleep 1; done");
+    let [mut killed, mut hung_up, mut closed] = ["4444", "5555", "6666"].map(|number| {
+        let mut pty = ann.pty(["exec", "-it", "box", "sh", "-c", &shell(number)]);
+        pty.expect("ready");
+        pty
+    });
+    // The plain docker client leaves by itself, too.
+    let mut docker =
+        Pty::start(&ann.docker_command(["exec", "-it", "box", "sh", "-c", &shell("7777")]), ann.uid);
+    docker.expect("ready");
+    killed.signal(Signal::KILL);
+    hung_up.signal(Signal::HUP);
+    closed.hang_up();
+    docker.hang_up();
+    for number in ["4444", "5555", "6666", "7777"] {
+        assert!(eventually(|| processes(&ann, number) == 0), "{number} is left");
+    }
+    assert_eq!((killed.finish(), hung_up.finish(), closed.finish()), (137, 129, 129));
+    docker.finish();
+    assert!(eventually(|| processes(&ann, "trap") == 0) && processes(&ann, "sleep 1000") > 0);
+}
+
+/// As ssh leaves what it has started, with a terminal and without.
+fn whoever_is_left_alone_ends() {
+    let world = world();
+    let ann = world.newcomer("ann");
+    ann.sleeper("box");
+    let client = world.program("ie-container").display().to_string();
+    let mut terminal = ann.pty("exec box sleep 4444");
+    // The hang-up is passed on to this one, which does not mind.
+    let mut container =
+        ann.pty(["run", "--name", "job", "busybox:test", "sh", "-c", "trap '' HUP; echo ready; sleep 1000"]);
+    container.expect("ready");
+    let (ssh, far) = UnixStream::pair().unwrap();
+    let end = || Stdio::from(OwnedFd::from(far.try_clone().unwrap()));
+    let mut command = ann.command("/bin/sh", ["-c", &format!("cd /; {client} exec box sleep 5555; true")]);
+    let mut session = command.stdin(end()).stdout(end()).stderr(end()).spawn().unwrap();
+    drop((command, far));
+    let mut command = ann.command("/bin/sh", ["-c", &format!("{client} exec box sleep 6666; true")]);
+    let mut parent =
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    // Nobody hears this one any more, and its shell waits for it all the same.
+    let pipeline =
+        ann.spawn_sh(&format!("{client} exec box sleep 7777 2>/dev/null </dev/null | true; read x"));
+    for number in ["4444", "5555", "6666", "7777"] {
+        assert!(eventually(|| processes(&ann, number) > 0), "{number} never ran");
+    }
+    terminal.hang_up();
+    container.hang_up();
+    drop(ssh);
+    drop((parent.stdin.take(), parent.stdout.take(), parent.stderr.take()));
+    parent.kill().unwrap();
+    parent.wait().unwrap();
+    for number in ["4444", "5555", "6666"] {
+        assert!(eventually(|| processes(&ann, number) == 0), "{number} is left");
+    }
+    assert_eq!((terminal.finish(), container.finish()), (129, 129));
+    assert!(session.wait().unwrap().success());
+    assert_eq!(world.inspect(&ann.engine_name("job"), "{{.State.Running}}"), "true");
+    assert!(processes(&ann, "7777") > 0, "who has a shell to come back to was ended");
+    pipeline.signal(Signal::KILL);
+    assert!(eventually(|| processes(&ann, "7777") == 0));
 }
 
 fn what_is_left_on_purpose_goes_on() {

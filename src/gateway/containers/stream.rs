@@ -75,7 +75,7 @@ pub(in crate::gateway) struct Tied {
 }
 
 /// Joins a caller's raw connection to the engine's; one that asks for no upgrade gets the output as a body. A leash is
-/// let go when the engine ends the stream, and pulled when the caller does.
+/// let go when the engine ends the stream by itself, and pulled when the caller does.
 pub(in crate::gateway) fn join(
     peer: &Peer,
     mut request: Request,
@@ -101,7 +101,7 @@ pub(in crate::gateway) fn join(
     let place = peer.place();
     tokio::spawn(async move {
         match splice(caller, engine, notices).await {
-            Ok(()) => leash.into_iter().for_each(Leash::release),
+            Ok(caller) => leash.into_iter().for_each(|leash| leash.ended(caller)),
             Err(error) => tracing::debug!("a raw stream broke off: {error}"),
         }
         drop(place);

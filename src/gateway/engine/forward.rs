@@ -4,7 +4,10 @@ use super::lane::{Lane, Left};
 use crate::gateway::gpu::terminals::Notices;
 use hyper::upgrade::{OnUpgrade, Parts, Upgraded};
 use hyper_util::rt::TokioIo;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::retry_on_intr;
 use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::io::{AsyncWriteExt, Interest};
 use tokio::net::UnixStream;
 
@@ -14,6 +17,15 @@ const BUFFER: usize = 256 << 10;
 /// What is read at once when there is much to come: a lane is worth it then.
 const BULK: usize = 64 << 10;
 
+/// What a caller had done when the engine ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::gateway) enum Caller {
+    /// Could still send.
+    Open,
+    /// Had ended its sending side.
+    Silent,
+}
+
 /// Copies between a caller and the engine until the engine ends; that the caller went before is an error.
 ///
 /// A caller that closes its sending side only (end of stdin) still gets everything the engine has to say.
@@ -21,15 +33,19 @@ pub(in crate::gateway) async fn splice(
     caller: OnUpgrade,
     engine: OnUpgrade,
     mut notices: Option<Notices>,
-) -> io::Result<()> {
+) -> io::Result<Caller> {
     let (caller, engine) = tokio::try_join!(caller, engine).map_err(io::Error::other)?;
     let ((mut caller, from_caller), (mut engine, from_engine)) = (plain(caller)?, plain(engine)?);
     engine.write_all(&from_caller).await?;
     caller.write_all(&from_engine).await?;
     let (caller, engine) = (&caller, &engine);
+    let is_silent = AtomicBool::new(false);
     let up = async {
         match pump(caller, engine).await {
-            Ok(()) => rustix::net::shutdown(engine, rustix::net::Shutdown::Write)?,
+            Ok(()) => {
+                is_silent.store(true, Ordering::Relaxed);
+                rustix::net::shutdown(engine, rustix::net::Shutdown::Write)?;
+            }
             // The engine takes no more; what it has still to say is the other direction's.
             Err(Broken::Writing(_)) => {}
             Err(Broken::Reading(error)) => return Err(error),
@@ -38,8 +54,12 @@ pub(in crate::gateway) async fn splice(
     };
     let down = async {
         deliver(engine, caller, &mut notices).await.map_err(Broken::into_inner)?;
+        // An engine closes a terminal's stream at once when nobody sends any more: that the caller has gone came first.
+        if is_gone(caller)? {
+            return Err(io::ErrorKind::NotConnected.into());
+        }
         rustix::net::shutdown(caller, rustix::net::Shutdown::Write)?;
-        Ok(())
+        Ok(if is_silent.load(Ordering::Relaxed) { Caller::Silent } else { Caller::Open })
     };
     tokio::select! {
         ended = down => ended,
@@ -156,6 +176,14 @@ async fn write_all(to: &UnixStream, mut bytes: &[u8]) -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+/// Whether the other end is closed both ways, just now.
+fn is_gone(stream: &UnixStream) -> io::Result<bool> {
+    let mut asked = [PollFd::new(stream, PollFlags::empty())];
+    retry_on_intr(|| poll(&mut asked, Some(&Timespec::default())))?;
+    let [told] = asked;
+    Ok(told.revents().intersects(PollFlags::HUP | PollFlags::ERR))
 }
 
 /// Completes when the other end is closed both ways.

@@ -30,7 +30,7 @@ mod wire;
 pub(super) use copied::Copying;
 pub(super) use disk::{Holding, Holdings, Thing};
 pub(super) use failure::EngineError;
-pub(super) use forward::{pump, raw, raw_socket, splice};
+pub(super) use forward::{Caller, pump, raw, raw_socket, splice};
 pub(super) use id::{ContainerId, ExecId, ImageId, NetworkId};
 pub(super) use label::{Labels, PREFIX, StageLabel, stage_tokens};
 pub(super) use lane::can_carry;

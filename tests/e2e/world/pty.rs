@@ -2,21 +2,27 @@
 
 use super::output::code_of;
 use super::tools::wait_until;
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::io::retry_on_intr;
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{LocalModes, Winsize, tcgetattr, tcsetwinsize};
 use std::fs::{File, OpenOptions};
 use std::io::{Read, Write};
 use std::os::unix::fs::{OpenOptionsExt, fchown};
+use std::os::unix::net::UnixStream;
 use std::process::{Child, Command};
 use std::sync::{Arc, Mutex};
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 const LIMIT: Duration = Duration::from_secs(60);
 
 /// The master's side, and the program that has the slave as its controlling terminal.
 pub(crate) struct Pty {
-    master: File,
+    /// None when it was closed.
+    master: Option<File>,
+    /// Reads it; ends when the other end of the stream is closed, too.
+    watcher: Option<(JoinHandle<()>, UnixStream)>,
     slave: File,
     child: Child,
     seen: Arc<Mutex<Vec<u8>>>,
@@ -37,15 +43,23 @@ impl Pty {
         let child = on_terminal(command, &slave);
         let master = File::from(master);
         let seen = Arc::new(Mutex::new(Vec::new()));
-        watch(master.try_clone().unwrap(), Arc::clone(&seen));
-        let mut pty = Self { master, slave, child, seen, read: 0 };
+        let watcher = Some(watch(master.try_clone().unwrap(), Arc::clone(&seen)));
+        let mut pty = Self { master: Some(master), watcher, slave, child, seen, read: 0 };
         pty.resize(24, 80);
         pty
     }
 
     /// Types.
     pub(crate) fn send(&mut self, keys: &str) {
-        self.master.write_all(keys.as_bytes()).unwrap();
+        self.master.as_mut().unwrap().write_all(keys.as_bytes()).unwrap();
+    }
+
+    /// Closes the terminal, as its window or its ssh connection would.
+    pub(crate) fn hang_up(&mut self) {
+        let (watcher, end) = self.watcher.take().unwrap();
+        drop(end);
+        watcher.join().unwrap();
+        self.master = None;
     }
 
     /// Waits until `text` appears after what was already expected.
@@ -67,7 +81,7 @@ impl Pty {
 
     pub(crate) fn resize(&mut self, rows: u16, columns: u16) {
         let size = Winsize { ws_row: rows, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
-        tcsetwinsize(&self.master, size).unwrap();
+        tcsetwinsize(self.master.as_ref().unwrap(), size).unwrap();
     }
 
     /// Whether the terminal echoes and gathers lines, as a shell expects to find it.
@@ -114,11 +128,19 @@ fn on_terminal(command: &Command, slave: &File) -> Child {
     session.stdin(end()).stdout(end()).stderr(end()).spawn().unwrap()
 }
 
-fn watch(mut master: File, seen: Arc<Mutex<Vec<u8>>>) {
-    thread::spawn(move || {
+fn watch(mut master: File, seen: Arc<Mutex<Vec<u8>>>) -> (JoinHandle<()>, UnixStream) {
+    let (end, ours) = UnixStream::pair().unwrap();
+    let watcher = thread::spawn(move || {
         let mut part = [0; 4096];
-        while let Ok(count @ 1..) = master.read(&mut part) {
+        loop {
+            let mut fds = [PollFd::new(&ours, PollFlags::IN), PollFd::new(&master, PollFlags::IN)];
+            retry_on_intr(|| poll(&mut fds, None)).unwrap();
+            if !fds[0].revents().is_empty() {
+                return;
+            }
+            let Ok(count @ 1..) = master.read(&mut part) else { return };
             seen.lock().unwrap().extend_from_slice(&part[..count]);
         }
     });
+    (watcher, end)
 }
