@@ -2,13 +2,14 @@
 
 use super::error::Error;
 use super::route::Route;
+use crate::protocol::leash::GATEWAY;
 use crate::protocol::report::Refusal;
 use bytes::Bytes;
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
 use hyper::client::conn::http1::SendRequest;
-use hyper::header::{CONNECTION, CONTENT_TYPE, HOST, UPGRADE};
+use hyper::header::{CONNECTION, CONTENT_TYPE, HOST, HeaderValue, UPGRADE};
 use hyper::http::request::Builder;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
@@ -42,6 +43,8 @@ pub(crate) struct Api {
 pub(crate) struct Hijacked {
     pub(crate) stream: std::os::unix::net::UnixStream,
     pub(crate) leftover: Bytes,
+    /// What the gateway calls itself.
+    pub(crate) gateway: Option<HeaderValue>,
 }
 
 impl Api {
@@ -106,13 +109,14 @@ impl Api {
         if answer.status() != StatusCode::SWITCHING_PROTOCOLS {
             return Err(Error::Answer("no stream where one was asked for".to_owned()));
         }
+        let gateway = answer.headers().get(GATEWAY).cloned();
         let upgraded = hyper::upgrade::on(answer).await.map_err(|_| Error::Lost)?;
         let parts = upgraded
             .downcast::<TokioIo<UnixStream>>()
             .map_err(|_| Error::Answer("an upgrade to something else".to_owned()))?;
         let stream = parts.io.into_inner().into_std().map_err(|why| Error::io("use the connection", why))?;
         stream.set_nonblocking(false).map_err(|why| Error::io("use the connection", why))?;
-        Ok(Hijacked { stream, leftover: parts.read_buf })
+        Ok(Hijacked { stream, leftover: parts.read_buf, gateway })
     }
 
     async fn whole(

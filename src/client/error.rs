@@ -21,6 +21,10 @@ pub(crate) enum Error {
     /// The streams broke while the container was running; it is untouched.
     #[error("connection lost; the container goes on: ie-container attach {0}")]
     ContainerGoesOn(String),
+    #[error("connection lost; what was executed in {0} may go on: ie-container top {0}")]
+    ExecGoesOn(String),
+    #[error("{0} has ended, and with it what was executed there")]
+    ExecEnded(String),
     #[error("{}", .refusal.message)]
     Refused { status: u16, refusal: Box<Refusal> },
     #[error("{message}")]
@@ -60,7 +64,8 @@ impl Error {
     fn code(&self) -> &str {
         match self {
             Self::NoGateway(_) | Self::NotPermitted(_) | Self::Slow(_) => "no-gateway",
-            Self::Lost | Self::ContainerGoesOn(_) => "connection-lost",
+            Self::Lost | Self::ContainerGoesOn(_) | Self::ExecGoesOn(_) => "connection-lost",
+            Self::ExecEnded(_) => "conflict",
             Self::Refused { refusal, .. } => &refusal.code,
             Self::Usage { .. } => "usage",
             Self::Io { .. } | Self::StdoutClosed => "system",
@@ -79,6 +84,8 @@ impl Error {
             Self::Usage { hint, .. } => hint.as_deref(),
             Self::Lost
             | Self::ContainerGoesOn(_)
+            | Self::ExecGoesOn(_)
+            | Self::ExecEnded(_)
             | Self::Io { .. }
             | Self::Answer(_)
             | Self::StdoutClosed => None,

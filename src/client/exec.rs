@@ -4,17 +4,22 @@ use super::body::{Caller, variables};
 use super::cli::forbidden::is_oneself;
 use super::cli::process::ExecArgs;
 use super::config::detach_keys;
-use super::connect::Api;
-use super::container::left;
+use super::connect::{Api, collect, parse};
+use super::container::{inspected, left};
 use super::error::Error;
 use super::route::{ExecId, Route, container};
-use super::session::{Process, Session, Wanted};
+use super::session::{Over, Process, Session, Wanted};
 use super::{Context, NOT_FOUND, NOT_INVOKABLE, OURS, keys, terminal};
+use crate::protocol::leash::GATEWAY;
+use hyper::header::HeaderValue;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::process::ExitCode;
 use std::sync::PoisonError;
 use std::time::Duration;
+
+/// How long the gateway may take to say how a process has ended: nothing is left to wait for if it is gone.
+const ANSWER: Duration = Duration::from_secs(30);
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
@@ -51,14 +56,36 @@ pub(crate) async fn run(context: &Context, args: &ExecArgs) -> Result<ExitCode, 
         redraw: false,
         keys,
     };
+    let gateway = hijacked.gateway.clone();
     let session = Session::begin(Process::Exec(id.clone()), hijacked, wanted)?;
     let head = session.head();
-    match session.run(api, exit_code(api, &id)).await {
-        Ok(code) => {
+    match session.run(api, exit_code(api, &id, gateway.as_ref())).await {
+        Ok(Ok(code)) => {
             let head = head.lock().unwrap_or_else(PoisonError::into_inner);
-            Ok(ExitCode::from(told_apart(code?, &String::from_utf8_lossy(&head))))
+            Ok(ExitCode::from(told_apart(code, &String::from_utf8_lossy(&head))))
         }
+        Ok(Err(error)) => Err(broken_off(api, args.container(), error).await),
+        Err(Over::Lost) => Err(broken_off(api, args.container(), Error::Lost).await),
         Err(over) => left(over),
+    }
+}
+
+/// How the process ended is not to be had any more: whether it did at least, by what its container does.
+async fn broken_off(api: &Api, name: &str, error: Error) -> Error {
+    match error {
+        Error::Refused { status: 404, .. } => {
+            let goes_on = async { inspected(api, name).await.map(|(_, found)| found.state.running) };
+            match tokio::time::timeout(ANSWER, goes_on).await {
+                Ok(Ok(false) | Err(Error::Refused { status: 404, .. })) => Error::ExecEnded(name.to_owned()),
+                _ => Error::ExecGoesOn(name.to_owned()),
+            }
+        }
+        Error::Lost
+        | Error::NoGateway(_)
+        | Error::Slow(_)
+        | Error::Answer(_)
+        | Error::Refused { status: 500.., .. } => Error::ExecGoesOn(name.to_owned()),
+        other => other,
     }
 }
 
@@ -108,11 +135,18 @@ fn body(args: &ExecArgs, caller: &Caller) -> Result<Value, Error> {
     Ok(body)
 }
 
-/// Its output may end before it does: then it is asked for until it has.
-async fn exit_code(api: &Api, id: &ExecId) -> Result<u8, Error> {
+/// Its output may end before it does: then it is asked for until it has. Another gateway than the one that carried its
+/// streams does not know: they ended with that one, and for the engine the process did, too.
+async fn exit_code(api: &Api, id: &ExecId, gateway: Option<&HeaderValue>) -> Result<u8, Error> {
     let mut pause = Duration::from_millis(5);
     loop {
-        let found: Inspected = api.get_json(&Route::exec(id, "json")).await?;
+        let route = Route::exec(id, "json");
+        let answer =
+            tokio::time::timeout(ANSWER, api.get_stream(&route)).await.map_err(|_| Error::Lost)??;
+        if answer.headers().get(GATEWAY) != gateway {
+            return Err(Error::Lost);
+        }
+        let found: Inspected = parse(&collect(answer).await?)?;
         if !found.running {
             let code = found.exit_code.unwrap_or_default();
             return Ok(u8::try_from(code & 0xff).unwrap_or(OURS));

@@ -88,7 +88,7 @@ pub(super) async fn start(
     };
     let (exec, container, _) = own(&gateway, &peer, &id).await?;
     let notices = (body.tty && !body.detach).then(|| gateway.gpus.terminals.attach(container.id()));
-    let of = peer.clone();
+    let (of, name) = (peer.clone(), gateway.leashes.gateway());
     let started = to_the_end(async move {
         // Before: one that cannot be started does not wait for it any more.
         let waited = gateway.leashes.take(&exec);
@@ -107,7 +107,8 @@ pub(super) async fn start(
         return Ok(StatusCode::OK.into_response());
     }
     let request = Request::from_parts(head, axum::body::Body::empty());
-    Ok(containers::join(&peer, request, answer, containers::Tied { leash, notices }))
+    let joined = containers::join(&peer, request, answer, containers::Tied { leash, notices });
+    Ok(([name], joined).into_response())
 }
 
 /// The caller goes, and the process stays: what closing the connection alone would end.
@@ -144,7 +145,7 @@ pub(super) async fn inspect(
     peer: Peer,
     State(gateway): Shared,
     Path(id): Path<String>,
-) -> Result<Json<Value>, Error> {
+) -> Result<Response, Error> {
     let (_, _, details) = own(&gateway, &peer, &id).await?;
-    Ok(Json(details))
+    Ok(([gateway.leashes.gateway()], Json(details)).into_response())
 }

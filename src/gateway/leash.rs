@@ -9,10 +9,11 @@ use super::engine::{Caller, ContainerId, EngineError, ExecId, Owned, exec_body};
 use super::error::Error;
 use super::peer::Peer;
 use super::state::Gateway;
-use crate::protocol::leash::Mark;
+use crate::protocol::leash::{GATEWAY, Mark};
 use crate::protocol::place::COPY_IN_CONTAINER;
 use crate::protocol::report::Refusal;
 use axum::body::Body;
+use axum::http::header::{HeaderName, HeaderValue};
 use futures_util::{StreamExt, stream};
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -24,8 +25,9 @@ const MOST_WAITING: usize = 256;
 
 /// The marks of exec instances that were made and not yet started, and those whose callers are attached. A gateway that is
 /// restarted has forgotten them; what is started then ends by itself or with its container.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Leashes {
+    name: HeaderValue,
     waiting: Mutex<HashMap<ExecId, Waiting>>,
     tied: Mutex<HashSet<ExecId>>,
 }
@@ -39,6 +41,17 @@ pub(super) struct Waiting {
 }
 
 impl Leashes {
+    pub(super) fn new() -> Result<Self, Error> {
+        let name = HeaderValue::from_str(channel::mark()?.as_str());
+        let name = name.map_err(|error| Error::Internal(error.to_string()))?;
+        Ok(Self { name, waiting: Mutex::default(), tied: Mutex::default() })
+    }
+
+    /// This gateway, as no other one calls itself.
+    pub(super) fn gateway(&self) -> (HeaderName, HeaderValue) {
+        (HeaderName::from_static(GATEWAY), self.name.clone())
+    }
+
     /// A mark for one more exec of this user's.
     pub(super) fn mark(&self, uid: u32) -> Result<Mark, Error> {
         let own = self.waiting().values().filter(|one| one.uid == uid).count();
@@ -191,7 +204,7 @@ mod tests {
 
     #[test]
     fn what_waits_is_counted_for_each_user_alone() {
-        let leashes = Leashes::default();
+        let leashes = Leashes::new().unwrap();
         let container = |digit: &str| ContainerId::parse(&digit.repeat(64)).unwrap();
         for n in 0..MOST_WAITING {
             let mark = leashes.mark(1000).unwrap();

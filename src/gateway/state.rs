@@ -130,7 +130,7 @@ impl Gateway {
             state_dir: paths.state,
             copy_helper: paths.copy_helper,
             pulls: super::images::Pulls::default(),
-            leashes: super::leash::Leashes::default(),
+            leashes: super::leash::Leashes::new()?,
             look_ups,
             bodies: super::body::Bodies::default(),
             walks: Places::new(1),

@@ -3,6 +3,10 @@
 /// The environment variable that carries the mark. Its children inherit it.
 pub const VARIABLE: &str = "IE_CONTAINER_EXEC";
 
+/// The header by which a gateway names itself to whoever runs something: after a restart it is another one, and what the
+/// engine then says of an exec that was attached is no more how it ended.
+pub const GATEWAY: &str = "ie-container-gateway";
+
 /// 32 lower-case hexadecimal digits, chosen by the gateway for one exec.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mark(String);

@@ -9,6 +9,7 @@ use std::process::Command;
 tests![
     the_gateway_is_killed,
     an_attached_client_says_how_to_come_back,
+    an_exec_that_broke_off_has_no_exit_code,
     the_mount_helper_is_killed,
     without_the_mount_helper_nothing_new_starts,
     the_engine_is_killed,
@@ -49,6 +50,43 @@ fn an_attached_client_says_how_to_come_back() {
     let mut pty = ann.pty("attach shell");
     pty.send("exit 5\n");
     assert_eq!(pty.finish(), 5);
+}
+
+/// An engine gives 126 for an exec whose streams broke, and forgets it when it is restarted.
+fn an_exec_that_broke_off_has_no_exit_code() {
+    let world = world_alone();
+    let ann = world.newcomer("ann");
+    let lost = ["connection lost", "may go on: ie-container top box"];
+    ann.sleeper("box");
+    // One that prints, and one that is silent.
+    let scripts = ["while :; do echo part; sleep 0.1; done", "echo part; sleep 1000"];
+    let client = world.program("ie-container").display().to_string();
+    let begin = |words: &str| {
+        assert!(eventually(|| ann.run("exec box true").code == 0));
+        let begun = scripts.iter().zip(["first", "second"]).map(|(script, out)| {
+            ann.write(out, "");
+            ann.spawn_sh(&format!("exec {client} {words} box sh -c '{script}' >>{out}"))
+        });
+        let begun: Vec<_> = begun.collect();
+        assert!(eventually(|| ["first", "second"].iter().all(|out| ann.read(out).contains("part"))));
+        begun
+    };
+    for words in ["exec", "exec -i"] {
+        let begun = begin(words);
+        world.restart_gateway();
+        begun.into_iter().for_each(|client| drop(client.finish().says(&lost).fails(125).to_owned()));
+        let begun = begin(words);
+        world.engine.kill();
+        world.engine.revive();
+        begun.into_iter().for_each(|client| drop(client.finish().says(&lost).fails(125).to_owned()));
+    }
+    // What ends with its container has not broken off.
+    assert!(eventually(|| ann.run("exec box true").code == 0));
+    let client = ann.spawn(["exec", "box", "sh", "-c", "touch third; sleep 1000"]);
+    assert!(eventually(|| ann.home.join("third").exists()));
+    ann.run("rm -f box").ok();
+    let ended = client.finish();
+    assert!(ended.code == 137 || ended.stderr.contains("box has ended, and with it"), "{ended}");
 }
 
 fn the_mount_helper_is_killed() {
