@@ -3,7 +3,7 @@
 use super::body::Streams;
 use super::cli::process::AttachArgs;
 use super::config::detach_keys;
-use super::container::{State, attach_route, ended, exit_code, inspected, wait};
+use super::container::{State, Whose, accompany, attach_route, ended, inspected, wait};
 use super::error::Error;
 use super::session::{Process, Session, Wanted};
 use super::{Context, terminal};
@@ -28,8 +28,9 @@ pub(crate) async fn run(context: &Context, args: &AttachArgs) -> Result<ExitCode
         redraw: true,
         keys: detach_keys(args.detach_keys.as_ref())?,
     };
-    let session = Session::begin(Process::Container(id), hijacked, wanted)?;
-    ended(session.run(api, exit_code(waiting)).await, &args.container)
+    let session = Session::begin(Process::Container(id.clone()), hijacked, wanted)?;
+    let whose = Whose { id: &id, name: &args.container, streams, removed: found.host_config.auto_remove };
+    ended(accompany(api, session, waiting, whose).await, &args.container)
 }
 
 fn refuse(state: &State) -> Result<(), Error> {

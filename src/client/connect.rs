@@ -15,7 +15,7 @@ use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -37,6 +37,8 @@ pub(crate) struct Api {
     socket: PathBuf,
     /// A connection whose last answer has been read to its end.
     idle: RefCell<Option<Sender>>,
+    /// The connection was lost, which has been told, and is not back.
+    pub(super) is_away: Cell<bool>,
 }
 
 /// The raw connection after an upgrade, and what had already been read from it.
@@ -49,7 +51,7 @@ pub(crate) struct Hijacked {
 
 impl Api {
     pub(crate) fn new(socket: &Path) -> Self {
-        Self { socket: socket.to_owned(), idle: RefCell::new(None) }
+        Self { socket: socket.to_owned(), idle: RefCell::new(None), is_away: Cell::new(false) }
     }
 
     pub(crate) fn socket(&self) -> &Path {

@@ -1,17 +1,19 @@
 //! One container: what it is, its streams, and how it ends.
 
+use super::again::{again, is_lost, tell};
 use super::body::Streams;
 use super::connect::{Api, collect, parse};
 use super::error::Error;
 use super::output::say;
 use super::route::{Route, container};
-use super::session::Over;
+use super::session::{Over, Session};
 use super::signals::name_of;
 use super::{FAILED, OURS, STDOUT_CLOSED, keys};
 use crate::protocol::escape::escape_line;
 use crate::protocol::name::ContainerRef;
 use hyper::Response;
 use hyper::body::Incoming;
+use jiff::Timestamp;
 use serde::Deserialize;
 use std::io;
 use std::process::ExitCode;
@@ -94,6 +96,58 @@ pub(crate) async fn exit_code(waiting: Response<Incoming>) -> Result<u8, Error> 
             Ok(OURS)
         }
         None => Ok(u8::try_from(exit.status_code & 0xff).unwrap_or(OURS)),
+    }
+}
+
+/// What a session is with, to be found again.
+pub(crate) struct Whose<'a> {
+    pub(crate) id: &'a ContainerRef,
+    pub(crate) name: &'a str,
+    pub(crate) streams: Streams,
+    /// It goes with its process: how that ended is known then.
+    pub(crate) removed: bool,
+}
+
+/// Until the container ends or we leave it. A connection that is lost is made again; what was said meanwhile is in the
+/// container's log. Input that is no terminal's cannot go on: nobody knows how much of it has arrived.
+pub(crate) async fn accompany(
+    api: &Api,
+    mut session: Session,
+    mut waiting: Response<Incoming>,
+    whose: Whose<'_>,
+) -> Result<Result<u8, Error>, Over> {
+    let Whose { id, name, streams, removed } = whose;
+    let condition = if removed { "removed" } else { "not-running" };
+    loop {
+        let over = session.run(api, exit_code(waiting)).await;
+        match &over {
+            Err(Over::Lost) => {}
+            Ok(Err(error)) if is_lost(error) => {}
+            _ => return over,
+        }
+        if !session.can_go_on() {
+            return Err(Over::Lost);
+        }
+        let since = Timestamp::now();
+        let joined = again(api, async || {
+            let hijacked = api.hijack(&attach_route(id, streams), None).await?;
+            let waiting = wait(api, id, condition).await?;
+            // Asked last: streams of one that has ended would never end.
+            let (_, found) = inspected(api, id.as_str()).await?;
+            Ok((found.state.running.then_some(hijacked), waiting))
+        });
+        let (hijacked, still_waiting) = match session.until(joined).await {
+            Err(code) => return Err(Over::Died(code)),
+            Ok(Err(error)) if error.is_not_found() => return Ok(Err(Error::GoneMeanwhile(name.to_owned()))),
+            Ok(Err(_)) => return Err(Over::Lost),
+            Ok(Ok(joined)) => joined,
+        };
+        tell(&format!("what {name} printed meanwhile: ie-container logs --since {since:.0} {name}"));
+        let Some(hijacked) = hijacked else { return Ok(exit_code(still_waiting).await) };
+        waiting = still_waiting;
+        if let Err(error) = session.go_on(hijacked) {
+            return Ok(Err(error));
+        }
     }
 }
 

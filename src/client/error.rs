@@ -21,10 +21,14 @@ pub(crate) enum Error {
     /// The streams broke while the container was running; it is untouched.
     #[error("connection lost; the container goes on: ie-container attach {0}")]
     ContainerGoesOn(String),
+    #[error("connection lost, and {0} has gone meanwhile: how it ended is not known")]
+    GoneMeanwhile(String),
     #[error("connection lost; what was executed in {0} may go on: ie-container top {0}")]
     ExecGoesOn(String),
     #[error("{0} has ended, and with it what was executed there")]
     ExecEnded(String),
+    #[error("connection lost; nothing or not all was copied: run it again")]
+    CopyLost,
     #[error("{}", .refusal.message)]
     Refused { status: u16, refusal: Box<Refusal> },
     #[error("{message}")]
@@ -64,7 +68,11 @@ impl Error {
     fn code(&self) -> &str {
         match self {
             Self::NoGateway(_) | Self::NotPermitted(_) | Self::Slow(_) => "no-gateway",
-            Self::Lost | Self::ContainerGoesOn(_) | Self::ExecGoesOn(_) => "connection-lost",
+            Self::Lost
+            | Self::ContainerGoesOn(_)
+            | Self::GoneMeanwhile(_)
+            | Self::ExecGoesOn(_)
+            | Self::CopyLost => "connection-lost",
             Self::ExecEnded(_) => "conflict",
             Self::Refused { refusal, .. } => &refusal.code,
             Self::Usage { .. } => "usage",
@@ -84,8 +92,10 @@ impl Error {
             Self::Usage { hint, .. } => hint.as_deref(),
             Self::Lost
             | Self::ContainerGoesOn(_)
+            | Self::GoneMeanwhile(_)
             | Self::ExecGoesOn(_)
             | Self::ExecEnded(_)
+            | Self::CopyLost
             | Self::Io { .. }
             | Self::Answer(_)
             | Self::StdoutClosed => None,
@@ -140,7 +150,7 @@ impl From<CopyError> for Error {
                     Self::NoGateway(socket)
                 }
             }
-            CopyError::Call(CallError::Lost(_)) => Self::Lost,
+            CopyError::Call(CallError::Lost(_) | CallError::CutOff) => Self::CopyLost,
             other => Self::usage(other.to_string()),
         }
     }

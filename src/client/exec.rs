@@ -57,7 +57,7 @@ pub(crate) async fn run(context: &Context, args: &ExecArgs) -> Result<ExitCode, 
         keys,
     };
     let gateway = hijacked.gateway.clone();
-    let session = Session::begin(Process::Exec(id.clone()), hijacked, wanted)?;
+    let mut session = Session::begin(Process::Exec(id.clone()), hijacked, wanted)?;
     let head = session.head();
     match session.run(api, exit_code(api, &id, gateway.as_ref())).await {
         Ok(Ok(code)) => {

@@ -1,6 +1,7 @@
 //! `ie-container`: what the user types, turned into calls of the gateway's API. It decides nothing.
 
 mod admin;
+mod again;
 mod attach;
 mod body;
 mod cli;
@@ -37,6 +38,7 @@ mod route;
 mod run;
 mod session;
 mod signals;
+mod stamps;
 mod start;
 mod stats;
 mod stream;
@@ -180,7 +182,7 @@ fn died_of(signal: i32) -> u8 {
 
 fn code_of(error: &Error, verb: &Verb) -> u8 {
     match (error, verb) {
-        (Error::ContainerGoesOn(_), _) | (_, Verb::Run(_) | Verb::Exec(_)) => OURS,
+        (Error::ContainerGoesOn(_) | Error::GoneMeanwhile(_), _) | (_, Verb::Run(_) | Verb::Exec(_)) => OURS,
         _ => FAILED,
     }
 }

@@ -4,7 +4,7 @@ use super::body::Streams;
 use super::cli::run::RunArgs;
 use super::config::detach_keys;
 use super::connect::Api;
-use super::container::{attach_route, ended, exit_code, give_up, wait};
+use super::container::{Whose, accompany, attach_route, ended, give_up, wait};
 use super::error::Error;
 use super::keys::DetachKeys;
 use super::output::{complain, print};
@@ -119,7 +119,8 @@ async fn attached(
             return Ok(Some(ExitCode::from(code)));
         }
     };
-    let code = match session.run(api, exit_code(waiting)).await {
+    let whose = Whose { id, name: &name, streams, removed: wish.rm };
+    let code = match accompany(api, session, waiting, whose).await {
         Err(Over::Detached) => ExitCode::SUCCESS,
         over => ended(over, &name)?,
     };

@@ -5,11 +5,11 @@ use super::error::Error;
 use super::keys::{DetachKeys, Detector};
 use super::route::{ExecId, Route};
 use super::signals::{Event, Signals};
-use super::stream::{self, End, Head};
+use super::stream::{self, End, Head, Input};
 use super::terminal::{self, Raw};
 use crate::protocol::name::ContainerRef;
 use std::time::Duration;
-use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 /// How long the gateway may take to hear that a process is left to itself.
 const LEAVE: Duration = Duration::from_secs(10);
@@ -52,7 +52,12 @@ pub(crate) struct Session {
     tty: bool,
     signals: Signals,
     ends: UnboundedReceiver<End>,
+    /// For whoever carries streams.
+    ending: UnboundedSender<End>,
     head: Head,
+    /// What is typed, where something is sent at all.
+    input: Option<Input>,
+    own_terminal: bool,
     /// Held for its end, which puts the terminal back.
     raw: Option<Raw>,
     redraw: bool,
@@ -65,24 +70,48 @@ impl Session {
         let signals = Signals::catch(wanted.proxy, tty).map_err(failed)?;
         let own_terminal = tty && wanted.stdin && terminal::stdin_is_one();
         let raw = own_terminal.then(Raw::enter).transpose().map_err(failed)?;
-        let (sender, ends) = unbounded_channel();
+        let (ending, ends) = unbounded_channel();
+        let mut input = None;
         if wanted.stdin {
-            let to = hijacked.stream.try_clone().map_err(failed)?;
+            let to = Input::to(hijacked.stream.try_clone().map_err(failed)?);
+            input = Some(to.clone());
             let detector = tty.then(|| Detector::new(wanted.keys.clone()));
-            let sender = sender.clone();
+            let ending = ending.clone();
             std::thread::spawn(move || {
                 if stream::feed(&to, detector, wanted.stdin_ends) {
                     // The session may be over already; then nobody needs to know.
-                    let _ = sender.send(End::Detached);
+                    let _ = ending.send(End::Detached);
                 }
             });
         }
-        let head = Head::default();
-        let kept = head.clone();
+        let (head, redraw) = (Head::default(), wanted.redraw);
+        let session = Self { process, tty, signals, ends, ending, head, input, own_terminal, raw, redraw };
+        session.deliver(hijacked);
+        Ok(session)
+    }
+
+    fn deliver(&self, hijacked: Hijacked) {
+        let (ending, head, tty) = (self.ending.clone(), self.head.clone(), self.tty);
         std::thread::spawn(move || {
-            let _ = sender.send(stream::deliver(hijacked, tty, &kept));
+            let _ = ending.send(stream::deliver(hijacked, tty, &head));
         });
-        Ok(Self { process, tty, signals, ends, head, raw, redraw: wanted.redraw })
+    }
+
+    /// Whether nothing is lost for the process when its streams are joined anew: what a person types, they see missing.
+    pub(crate) fn can_go_on(&self) -> bool {
+        self.input.is_none() || self.own_terminal
+    }
+
+    /// After the connection was lost, with a new one.
+    pub(crate) fn go_on(&mut self, hijacked: Hijacked) -> Result<(), Error> {
+        let failed = |why| Error::io("use the terminal", why);
+        if let Some(input) = &self.input {
+            input.turn_to(hijacked.stream.try_clone().map_err(failed)?);
+        }
+        self.raw = self.own_terminal.then(Raw::enter).transpose().map_err(failed)?;
+        self.redraw = true;
+        self.deliver(hijacked);
+        Ok(())
     }
 
     /// Where the first bytes of the output are kept.
@@ -107,7 +136,7 @@ impl Session {
     }
 
     /// Until the process's output ends and `finish` has said how, or we leave before.
-    pub(crate) async fn run<T>(mut self, api: &Api, finish: impl Future<Output = T>) -> Result<T, Over> {
+    pub(crate) async fn run<T>(&mut self, api: &Api, finish: impl Future<Output = T>) -> Result<T, Over> {
         if let Some(raw) = &self.raw {
             raw.complete();
         }

@@ -4,7 +4,7 @@ use super::Context;
 use super::body::Streams;
 use super::cli::process::StartArgs;
 use super::config::detach_keys;
-use super::container::{attach_route, ended, exit_code, give_up, inspected, wait};
+use super::container::{Whose, accompany, attach_route, ended, give_up, inspected, wait};
 use super::error::Error;
 use super::line::{self, For};
 use super::operands::{done, each};
@@ -65,5 +65,6 @@ async fn attached(context: &Context, args: &StartArgs, word: &str) -> Result<Exi
             return Ok(ExitCode::from(code));
         }
     };
-    ended(session.run(api, exit_code(waiting)).await, word)
+    let whose = Whose { id: &id, name: word, streams, removed: found.host_config.auto_remove };
+    ended(accompany(api, session, waiting, whose).await, word)
 }

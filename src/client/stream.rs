@@ -10,7 +10,7 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::net::Shutdown;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 /// What one read may bring.
 const CHUNK: usize = 256 << 10;
@@ -48,6 +48,16 @@ impl Sinks {
             out: File::from(io::stdout().as_fd().try_clone_to_owned()?),
             err: File::from(io::stderr().as_fd().try_clone_to_owned()?),
         })
+    }
+
+    pub(crate) fn take(&mut self, stream: Stream, bytes: &[u8]) -> Result<(), End> {
+        match stream {
+            Stream::Out => self.out(bytes),
+            Stream::Err => {
+                self.err(bytes);
+                Ok(())
+            }
+        }
     }
 
     fn out(&mut self, bytes: &[u8]) -> Result<(), End> {
@@ -97,21 +107,23 @@ impl Output {
     }
 
     pub(crate) fn feed(&mut self, bytes: &[u8], sinks: &mut Sinks) -> Result<(), End> {
+        self.feed_to(bytes, |stream, part| sinks.take(stream, part))
+    }
+
+    pub(crate) fn feed_to(
+        &mut self,
+        bytes: &[u8],
+        mut deliver: impl FnMut(Stream, &[u8]) -> Result<(), End>,
+    ) -> Result<(), End> {
         match self {
-            Self::Terminal => sinks.out(bytes),
-            Self::Frames(demux) => demux.feed(bytes, |stream, part| match stream {
-                Stream::Out => sinks.out(part),
-                Stream::Err => {
-                    sinks.err(part);
-                    Ok(())
-                }
-            }),
+            Self::Terminal => deliver(Stream::Out, bytes),
+            Self::Frames(demux) => demux.feed(bytes, deliver),
         }
     }
 }
 
 /// Which of a process's streams a frame carries.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Stream {
     Out,
     Err,
@@ -204,19 +216,54 @@ fn keep(head: &Head, bytes: &[u8]) {
     head.extend(bytes.iter().take(missing));
 }
 
+/// Where our stdin goes: to the connection there is, and later to the one that is made in its place.
+#[derive(Clone)]
+pub(crate) struct Input(Arc<(Mutex<Arc<UnixStream>>, Condvar)>);
+
+impl Input {
+    pub(crate) fn to(stream: UnixStream) -> Self {
+        Self(Arc::new((Mutex::new(Arc::new(stream)), Condvar::new())))
+    }
+
+    pub(crate) fn turn_to(&self, stream: UnixStream) {
+        *self.lock() = Arc::new(stream);
+        self.0.1.notify_all();
+    }
+
+    fn now(&self) -> Arc<UnixStream> {
+        self.lock().clone()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Arc<UnixStream>> {
+        self.0.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What cannot be sent is kept for the next connection; if there is none, the program ends.
+    fn send(&self, bytes: &[u8]) {
+        let mut to = self.now();
+        while (&*to).write_all(bytes).is_err() {
+            let mut current = self.lock();
+            while Arc::ptr_eq(&current, &to) {
+                current = self.0.1.wait(current).unwrap_or_else(PoisonError::into_inner);
+            }
+            to = current.clone();
+        }
+    }
+}
+
 /// Carries our stdin to the process and, if `ends`, closes that half at its end. Blocks: run it on its own thread.
 ///
 /// Returns true when the detach keys were typed. That the process is gone is for the output's side to find.
-pub(crate) fn feed(to: &UnixStream, detector: Option<Detector>, ends: bool) -> bool {
+pub(crate) fn feed(to: &Input, detector: Option<Detector>, ends: bool) -> bool {
     let detached = io::stdin().as_fd().try_clone_to_owned().and_then(|stdin| match detector {
         Some(detector) => feed_keys(File::from(stdin), to, detector),
-        None => feed_bytes(File::from(stdin), to).map(|()| false),
+        None => feed_bytes(File::from(stdin), &to.now()).map(|()| false),
     });
     let detached = detached.unwrap_or(false);
     // After a detach the half stays open: its end would end the output too, and look like the process's own end.
     if ends && !detached {
         // Fails only when the other side has already gone.
-        let _ = to.shutdown(Shutdown::Write);
+        let _ = to.now().shutdown(Shutdown::Write);
     }
     detached
 }
@@ -237,18 +284,18 @@ fn feed_file(stdin: &File, to: &UnixStream) {
     while retry_on_intr(|| sendfile(to, stdin, None, FILE_PART)).is_ok_and(|sent| sent > 0) {}
 }
 
-fn feed_keys(mut stdin: File, mut to: &UnixStream, mut detector: Detector) -> io::Result<bool> {
+fn feed_keys(mut stdin: File, to: &Input, mut detector: Detector) -> io::Result<bool> {
     let mut buffer = vec![0; 4096];
     loop {
         if detector.is_holding() && wait_for(stdin.as_fd(), PollFlags::IN, Some(&KEY_PAUSE)).is_err() {
-            to.write_all(&detector.release())?;
+            to.send(&detector.release());
         }
         let typed = read_some(&mut stdin, &mut buffer)?;
         if typed.is_empty() {
             return Ok(false);
         }
         let (forward, detached) = detector.feed(typed);
-        to.write_all(&forward)?;
+        to.send(&forward);
         if detached {
             return Ok(true);
         }

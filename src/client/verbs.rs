@@ -1,5 +1,6 @@
 //! The verbs that are one request for each container: `stop restart kill rm wait rename`.
 
+use super::again::{again, gone_meanwhile, is_lost};
 use super::cli::process::{KillArgs, RenameArgs, RmArgs, StopArgs, WaitArgs};
 use super::container::{Exit, wait as watch};
 use super::error::Error;
@@ -58,8 +59,17 @@ pub(crate) async fn rm(context: &Context, args: &RmArgs) -> Result<ExitCode, Err
 
 pub(crate) async fn wait(context: &Context, args: &WaitArgs) -> Result<ExitCode, Error> {
     each(context, &args.containers, async |word| {
-        let waiting = watch(&context.api, &container(word)?, "not-running").await?;
-        let exit: Exit = connect::parse(&connect::collect(waiting).await?)?;
+        let (api, id) = (&context.api, container(word)?);
+        let mut waiting = watch(api, &id, "not-running").await?;
+        let exit: Exit = loop {
+            match connect::collect(waiting).await {
+                Err(error) if is_lost(&error) => {
+                    let asked = again(api, async || watch(api, &id, "not-running").await).await;
+                    waiting = asked.map_err(|error| gone_meanwhile(error, word))?;
+                }
+                answer => break connect::parse(&answer?)?,
+            }
+        };
         match exit.error.filter(|error| !error.message.is_empty()) {
             Some(error) => Err(Error::usage(error.message)),
             None => done(&exit.status_code.to_string()),

@@ -10,6 +10,7 @@ tests![
     the_gateway_is_killed,
     an_attached_client_says_how_to_come_back,
     an_exec_that_broke_off_has_no_exit_code,
+    attached_clients_go_on_with_the_next_gateway,
     the_mount_helper_is_killed,
     without_the_mount_helper_nothing_new_starts,
     the_engine_is_killed,
@@ -37,19 +38,95 @@ fn the_gateway_is_killed() {
     ann.run("run --rm busybox:test true").ok();
 }
 
+/// Nobody knows how much of what was sent has arrived.
 fn an_attached_client_says_how_to_come_back() {
     let world = world_alone();
     let ann = world.newcomer("ann");
+    let client = world.program("ie-container").display().to_string();
+    let script =
+        format!("mkfifo in; exec {client} run -i --name echo busybox:test sh -c 'cat; sleep 1000' <in >out");
+    let run = ann.spawn_sh(&script);
+    ann.sh("until [ -p in ]; do sleep 0.1; done; echo word >in").ok();
+    assert!(eventually(|| ann.read("out") == "word\n"));
+    world.restart_gateway();
+    run.finish().says(&["connection lost; the container goes on: ie-container attach echo"]).fails(125);
+    assert!(running(&world, &ann, "echo"));
+}
+
+/// As systemd does, the test holds the socket: who connects meanwhile waits for the next gateway.
+fn attached_clients_go_on_with_the_next_gateway() {
+    let world = world_alone();
+    let ann = world.newcomer("ann");
+    let socket = world.hold_user_socket();
+    world.start_gateway_behind(&socket);
+    let client = world.program("ie-container").display().to_string();
+    let begin = |name: &str, words: &str| {
+        ["out", "err"].iter().for_each(|end| drop(ann.write(&format!("{name}.{end}"), "")));
+        ann.spawn_sh(&format!("exec {client} {words} >{name}.out 2>{name}.err </dev/null"))
+    };
+    let script =
+        "n=0; until [ -e go ]; do n=$((n+1)); echo line $n; echo talk $n >&2; sleep 0.05; done; exit 7";
+    let run = begin("run", &format!("run --name job busybox:test sh -c '{script}'"));
+    assert!(eventually(|| ann.read("run.out").contains("line 3")));
+    let mut clients = vec![("run", run, 7)];
+    for (name, words, code) in [
+        ("attach", "attach --no-stdin job", 7),
+        ("logs", "logs -f job", 0),
+        ("wait", "wait job", 0),
+        ("rm", "run --rm busybox:test sh -c 'until [ -e go ]; do sleep 0.1; done; exit 5'", 5),
+    ] {
+        clients.push((name, begin(name, words), code));
+    }
     let mut pty = ann.pty("run -it --name shell busybox:test sh");
     pty.expect("$ ");
-    world.restart_gateway();
-    pty.expect("ie-container attach shell");
-    assert_eq!(pty.finish(), 125);
+    // A tar that does not end is on its way into a container.
+    ann.sleeper("box");
+    ann.sh("head -c 300000 /dev/zero >half; tar c half >half.tar").ok();
+    let cp = ann.spawn_sh(&format!(
+        "(head -c 200000 half.tar; exec sleep 60) | {{ {client} cp - box:/tmp 2>cp.err; echo $? >cp.code; }}"
+    ));
+    assert!(eventually(|| ann.run("top box -eo pid,args").stdout().contains("ie-copy")));
+    let attached = |name: &str| ann.read(&format!("{name}.out")).contains("line");
+    assert!(eventually(|| attached("attach")
+        && attached("logs")
+        && ann.run("ps -q").ok().lines().count() == 4));
+
+    world.gateway.kill();
+    let waits = |name: &str| {
+        ann.read(&format!("{name}.err")).contains("waiting 60 seconds at the most for the gateway")
+    };
+    assert!(eventually(|| clients.iter().all(|(name, ..)| waits(name))));
+    // What is printed while nobody is there.
+    let printed = || world.docker(["logs", &ann.engine_name("job")]).stdout().lines().count();
+    let before = printed();
+    assert!(eventually(|| printed() > before + 5));
+    world.start_gateway_behind(&socket);
+
+    pty.expect("the connection is back");
+    let back = |name: &str| ann.read(&format!("{name}.err")).contains("the connection is back");
+    assert!(eventually(|| clients.iter().all(|(name, ..)| back(name))));
+    ann.write("go", "");
+    for (_, client, code) in clients {
+        client.finish().exits(code);
+    }
+    let job = world.docker(["logs", &ann.engine_name("job")]);
+    assert_eq!(ann.read("logs.out"), job.stdout(), "lines are lost or doubled");
+    let talk = ann.read("logs.err");
+    let talk: Vec<&str> = talk.lines().filter(|line| line.starts_with("talk")).collect();
+    assert_eq!(talk, job.stderr.lines().collect::<Vec<_>>());
+    assert!(ann.read("run.err").contains("what job printed meanwhile: ie-container logs --since 20"));
+    let last = job.stdout().lines().last().unwrap().to_owned();
+    assert!(ann.read("run.out").contains(&last) && ann.read("attach.out").contains(&last));
+    assert_eq!(ann.read("wait.out"), "7\n");
+    pty.send("echo again-$((3*3))\n");
+    pty.expect("again-9");
+    pty.send("exit 6\n");
+    assert_eq!(pty.finish(), 6);
     assert!(pty.is_cooked());
-    assert!(running(&world, &ann, "shell"));
-    let mut pty = ann.pty("attach shell");
-    pty.send("exit 5\n");
-    assert_eq!(pty.finish(), 5);
+    assert!(eventually(|| ann.home.join("cp.code").exists() && ann.read("cp.code") == "1\n"));
+    assert!(ann.read("cp.err").contains("connection lost; nothing or not all was copied: run it again"));
+    assert_eq!(ann.run("exec box ls -A /tmp").ok(), "");
+    drop(cp);
 }
 
 /// An engine gives 126 for an exec whose streams broke, and forgets it when it is restarted.

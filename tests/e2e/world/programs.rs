@@ -3,8 +3,9 @@
 use super::World;
 use super::tools::eventually;
 use std::fs::{self, File};
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::{PermissionsExt, chown};
-use std::os::unix::net::UnixStream;
+use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Mutex;
@@ -24,10 +25,14 @@ impl Daemon {
 
     /// Starts it and waits until its socket answers.
     pub(crate) fn start(&self, command: &mut Command) -> Result<(), String> {
+        self.start_on(command, Stdio::null())
+    }
+
+    fn start_on(&self, command: &mut Command, stdin: Stdio) -> Result<(), String> {
         let log = File::options().create(true).append(true).open(&self.log).map_err(|e| e.to_string())?;
         let log_too = log.try_clone().map_err(|e| e.to_string())?;
         command.env_clear().env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").env("RUST_BACKTRACE", "1");
-        command.current_dir("/").stdin(Stdio::null()).stdout(log).stderr(log_too);
+        command.current_dir("/").stdin(stdin).stdout(log).stderr(log_too);
         let child = command.spawn().map_err(|e| format!("{}: {e}", self.name))?;
         *self.child.lock().unwrap() = Some(child);
         let up = || UnixStream::connect(&self.socket).is_ok();
@@ -90,6 +95,27 @@ impl World {
 
     /// With these words, `NAME=value` each, in its environment.
     pub(crate) fn start_gateway_with(&self, environment: &[&str]) -> Result<(), String> {
+        self.start_gateway_on(environment, Stdio::null())
+    }
+
+    /// The users' socket without a gateway, held as systemd holds it; a gateway that runs ends.
+    pub(crate) fn hold_user_socket(&self) -> UnixListener {
+        self.gateway.kill();
+        fs::remove_file(self.user_socket()).unwrap();
+        let socket = UnixListener::bind(self.user_socket()).unwrap();
+        fs::set_permissions(self.user_socket(), fs::Permissions::from_mode(0o666)).unwrap();
+        socket
+    }
+
+    /// A gateway that takes over a socket that is held.
+    pub(crate) fn start_gateway_behind(&self, socket: &UnixListener) {
+        let stdin = Stdio::from(OwnedFd::from(socket.try_clone().unwrap()));
+        // The first descriptor that is handed over is the third; the number of the process stays what it is.
+        let hand_over = r#"exec 3<&0 </dev/null; LISTEN_FDS=1 LISTEN_PID=$$ exec "$@""#;
+        self.start_gateway_on(&["/bin/sh", "-c", hand_over, "sh"], stdin).unwrap();
+    }
+
+    fn start_gateway_on(&self, before: &[&str], stdin: Stdio) -> Result<(), String> {
         let uid = self.gateway_uid;
         let mut command = Command::new("setpriv");
         command
@@ -99,7 +125,7 @@ impl World {
                 format!("--groups={}", self.engine_gid()),
             ])
             .args(["--bounding-set=-all", "--inh-caps=-all", "--no-new-privs", "--", "/usr/bin/env"])
-            .args(environment)
+            .args(before)
             .arg(self.program("ie-containerd"))
             .arg("--policy")
             .arg(self.policy_file())
@@ -113,7 +139,7 @@ impl World {
             .arg(self.program("ie-copy"))
             .arg("--wall")
             .arg(self.engine.wall());
-        self.gateway.start(&mut command)?;
+        self.gateway.start_on(&mut command, stdin)?;
         // Bound after the other one.
         eventually(|| UnixStream::connect(self.admin_socket()).is_ok() || self.gateway.has_ended());
         Ok(())
