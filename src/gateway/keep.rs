@@ -24,7 +24,8 @@ const NEVER_STARTED: i64 = 120;
 /// Runs for ever: follows the engine's events, and sweeps now and then, and whenever events may have been missed.
 pub(super) async fn run(gateway: Arc<Gateway>) {
     let missed = Notify::new();
-    tokio::join!(sweep_for_ever(&gateway, &missed), follow_for_ever(&gateway, &missed));
+    let look_back = super::boots::look_back(&gateway);
+    tokio::join!(look_back, sweep_for_ever(&gateway, &missed), follow_for_ever(&gateway, &missed));
 }
 
 async fn sweep_for_ever(gateway: &Arc<Gateway>, missed: &Notify) {

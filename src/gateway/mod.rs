@@ -8,6 +8,7 @@ mod answer;
 pub mod archive;
 mod audit;
 mod body;
+mod boots;
 mod channel;
 mod containers;
 mod copying;
@@ -113,7 +114,8 @@ fn run(options: Options) -> anyhow::Result<()> {
         let reminder = tokio::spawn(in_force::remind(gateway.clone()));
         tracing::info!(socket = %options.user_socket().display(), "serving");
         listen::say_ready();
-        serve::run(gateway, sockets, shutdown).await;
+        serve::run(gateway.clone(), sockets, shutdown).await;
+        gateway.boots.ends();
         keeper.abort();
         reaper.abort();
         measurer.abort();

@@ -25,6 +25,9 @@ pub(super) struct Options {
     /// The pipe that ie-wall holds open while users' networks are kept apart
     #[arg(long, value_name = "FILE", default_value = place::WALL)]
     pub(super) wall: PathBuf,
+    /// The id of this boot of the host, systemd's %b; else the kernel is asked
+    #[arg(long, value_name = "ID")]
+    pub(super) boot_id: Option<String>,
 }
 
 impl Options {

@@ -74,6 +74,7 @@ pub(super) struct Gateway {
     /// What has been stopped for so long that it goes soon.
     pub(super) marks: super::expiry::Marks,
     pub(super) reasons: super::reasons::Reasons,
+    pub(super) boots: super::boots::Boots,
     /// Who prints how much.
     pub(super) output: super::output::Output,
 }
@@ -84,6 +85,7 @@ struct Paths {
     wall: PathBuf,
     state: PathBuf,
     copy_helper: PathBuf,
+    boot_id: Option<String>,
 }
 
 impl Gateway {
@@ -99,6 +101,7 @@ impl Gateway {
                 wall: options.wall.clone(),
                 state: options.state_dir.clone(),
                 copy_helper: options.copy_helper.clone(),
+                boot_id: options.boot_id.clone(),
             },
         )
     }
@@ -109,7 +112,7 @@ impl Gateway {
         let nowhere = |name: &str| std::path::Path::new("/nonexistent").join(name);
         let copy_helper = PathBuf::from(place::COPY_HELPER);
         let in_force = InForce::of(policy, nowhere("policy.toml"), nowhere("copy.toml"));
-        Self::of(in_force, Paths { mountd, wall: nowhere("wall"), state, copy_helper })
+        Self::of(in_force, Paths { mountd, wall: nowhere("wall"), state, copy_helper, boot_id: None })
     }
 
     fn of(in_force: InForce, paths: Paths) -> anyhow::Result<Self> {
@@ -124,6 +127,7 @@ impl Gateway {
             ports: super::ports::Desk::default(),
             gpus: super::gpu::service::Gpus::open(&paths.state),
             marks: super::expiry::Marks::open(&paths.state.join("expiring")),
+            boots: super::boots::Boots::open(&paths.state, paths.boot_id.as_deref()),
             reasons: super::reasons::Reasons::open(&paths.state.join("stopped")),
             output: super::output::Output::default(),
             looks: super::look::Looks::open(&paths.state),

@@ -3,6 +3,7 @@
 use crate::suite::{tests, world_alone};
 use crate::world::tools::eventually;
 use crate::world::{User, World};
+use rustix::process::Signal;
 use std::fs;
 use std::process::Command;
 
@@ -11,6 +12,7 @@ tests![
     an_attached_client_says_how_to_come_back,
     an_exec_that_broke_off_has_no_exit_code,
     attached_clients_go_on_with_the_next_gateway,
+    what_the_hosts_restart_has_ended_says_so,
     the_mount_helper_is_killed,
     without_the_mount_helper_nothing_new_starts,
     the_engine_is_killed,
@@ -127,6 +129,41 @@ fn attached_clients_go_on_with_the_next_gateway() {
     assert!(ann.read("cp.err").contains("connection lost; nothing or not all was copied: run it again"));
     assert_eq!(ann.run("exec box ls -A /tmp").ok(), "");
     drop(cp);
+}
+
+/// The engine ends containers when the host goes down, after the gateway.
+fn what_the_hosts_restart_has_ended_says_so() {
+    let world = world_alone();
+    let ann = world.newcomer("ann");
+    ann.sleeper("web");
+    ann.sleeper("by-hand");
+    ann.run("stop -t 0 by-hand").ok();
+    world.gateway.signal(Signal::TERM);
+    assert!(eventually(|| world.gateway.has_ended()));
+    world.docker(["stop", "-t", "0", &ann.engine_name("web")]).ok();
+    let status = |name: &str| {
+        ann.run(["ps", "-a", "--filter", &format!("name=^{name}$"), "--format", "{{.Status}}"]).line()
+    };
+    // The same boot: whoever stopped it, the host did not.
+    world.start_gateway().unwrap();
+    assert!(!status("web").contains("restarted"));
+    let note = world.state_dir().join("boot");
+    let own = || fs::read_to_string(&note).unwrap();
+    assert!(eventually(|| own().split(' ').count() == 1));
+    ann.run("start web").ok();
+    world.gateway.signal(Signal::TERM);
+    assert!(eventually(|| world.gateway.has_ended()));
+    world.docker(["stop", "-t", "0", &ann.engine_name("web")]).ok();
+    let (_, ended) = own().split_once(' ').map(|(boot, ended)| (boot.to_owned(), ended.to_owned())).unwrap();
+    fs::write(&note, format!("another-boot {ended}")).unwrap();
+    world.start_gateway().unwrap();
+    assert!(eventually(|| status("web").ends_with(", stopped: the host was restarted")), "{}", status("web"));
+    assert!(!status("by-hand").contains("restarted"));
+    assert!(ann.run("inspect web").ok().contains("stopped: the host was restarted"));
+    ann.run("start web").ok();
+    assert!(!status("web").contains("restarted"));
+    world.restart_gateway();
+    assert!(!status("web").contains("restarted"));
 }
 
 /// An engine gives 126 for an exec whose streams broke, and forgets it when it is restarted.

@@ -51,6 +51,11 @@ impl Locked {
         }
     }
 
+    /// From when until when it has run, by the engine's books: long ago where they do not know. Nothing while it runs.
+    pub(in crate::gateway) fn ran(&self) -> Option<(Timestamp, Timestamp)> {
+        self.time("/State/StartedAt").zip(self.time("/State/FinishedAt")).filter(|_| !self.runs())
+    }
+
     /// The same as in a list, if it is one of ours.
     pub(in crate::gateway) fn found(&self) -> Option<Found> {
         Found::parse(json!({
