@@ -110,13 +110,28 @@ pub fn main() -> ExitCode {
         }),
         Err(why) => Err(Error::io("start", why)),
     };
-    match done {
+    match done.map_err(|error| as_root(error, &cli.verb)) {
         Ok(code) => code,
         Err(Error::StdoutClosed) => ExitCode::SUCCESS,
         Err(error) => {
             complain(&error, context.wants_json());
             ExitCode::from(code_of(&error, &cli.verb))
         }
+    }
+}
+
+/// The admin socket lets nobody in but root.
+fn as_root(error: Error, verb: &Verb) -> Error {
+    match (&error, verb) {
+        (Error::NotPermitted(_), Verb::Admin(_)) => {
+            let words: Vec<String> =
+                std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned()).collect();
+            Error::usage_hint(
+                "only root may use `ie-container admin`",
+                format!("type: sudo ie-container {}", words.join(" ")),
+            )
+        }
+        _ => error,
     }
 }
 

@@ -8,7 +8,8 @@ tests![
     everybodys_are_filtered,
     one_is_stopped_and_removed,
     a_name_alone_is_nobodys,
-    a_draft_is_checked
+    a_draft_is_checked,
+    whoever_is_not_root_reads_what_to_type,
 ];
 
 fn everybodys_containers_are_shown() {
@@ -118,4 +119,13 @@ fn a_draft_is_checked() {
     ann.write("draft.toml", "[gateway]\nuids = '1000-1999'\n[defaults]\ncontainers = 3\n");
     assert_eq!(ann.run("admin policy check draft.toml").ok(), "draft.toml is a policy\n");
     ann.run("admin policy check missing.toml").says(&["missing.toml"]).fails(1);
+}
+
+fn whoever_is_not_root_reads_what_to_type() {
+    let world = world();
+    let ann = world.newcomer("ann");
+    let mut command = ann.client("admin ps -a");
+    command.env("IE_CONTAINER_ADMIN_SOCKET", world.admin_socket());
+    let refused = ann.finish(&mut command, b"");
+    refused.says(&["only root may use `ie-container admin`", "type: sudo ie-container admin ps -a"]).fails(1);
 }
