@@ -16,6 +16,7 @@ use std::sync::Arc;
 /// The caller's limits, who set them, what is in use and what is left.
 pub(super) async fn quota(peer: Peer, State(gateway): State<Arc<Gateway>>) -> Result<Json<Quota>, Error> {
     let account = peer.account()?;
+    gateway.engine.knows_its_cpus().await?;
     let limits = gateway.limits(account);
     let usage = gateway.engine.usage(&peer).await?;
     let mut quota = limits.quota(account.login(), peer.uid(), &usage);

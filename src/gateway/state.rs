@@ -167,7 +167,11 @@ impl Gateway {
             home: account.home(),
             today: jiff::Zoned::now().date(),
         };
-        self.policy().limits(&who)
+        let limits = self.policy().limits(&who);
+        match self.engine.cpus() {
+            Some(cpus) => limits.on_a_host_of(cpus),
+            None => limits,
+        }
     }
 
     /// Puts the whole new policy in force, or keeps the old one. What of it is not in force yet.

@@ -80,6 +80,10 @@ impl<T: Amount> Cap<T> {
         }
     }
 
+    pub fn allows_more_than(self, amount: T) -> bool {
+        self.most().is_none_or(|most| most > amount)
+    }
+
     pub fn allows(self, sum: u128) -> bool {
         match self {
             Self::Unlimited => true,

@@ -150,6 +150,19 @@ impl Limits {
         }
     }
 
+    /// On a host with so many: a container with more would not start. Totals may be larger, as those of many users are.
+    #[must_use]
+    pub fn on_a_host_of(mut self, cpus: Cpus) -> Self {
+        let (each, max) = (&mut self.each.cpus, &mut self.max.cpus);
+        if each.value > cpus {
+            *each = Sourced { value: cpus, source: Source::Host };
+        }
+        if max.value.allows_more_than(cpus) {
+            *max = Sourced { value: Cap::Most(cpus), source: Source::Host };
+        }
+        self
+    }
+
     /// Lays one table over what holds so far: each key it names replaces the value, and nothing else changes.
     pub(super) fn lay(&mut self, settings: &[Setting]) {
         for setting in settings.iter().cloned() {

@@ -1,7 +1,8 @@
 //! What a caller may have and what is in use, for showing.
 
-use super::limits::Limits;
+use super::limits::{Limits, Value};
 use super::mounts::word;
+use super::source::{ALL, Source};
 use super::usage::Usage;
 use crate::protocol::report::{Quota, QuotaLine};
 
@@ -40,7 +41,11 @@ impl Limits {
 
     fn of(&self, group: &str) -> Vec<(String, String)> {
         let values = self.values().into_iter().filter(|value| value.rule.starts_with(group));
-        values.map(|value| (value.rule.to_owned(), value.value)).collect()
+        let told = |value: Value<'_>| match value.source {
+            Source::Host => (value.rule.to_owned(), format!("{} ({ALL})", value.value)),
+            Source::BuiltIn | Source::File { .. } => (value.rule.to_owned(), value.value),
+        };
+        values.map(told).collect()
     }
 
     fn mount_list(&self) -> Vec<(String, String)> {

@@ -3,11 +3,16 @@
 use std::fmt;
 use std::sync::Arc;
 
+/// What a host has no more of.
+pub(super) const ALL: &str = "all that the host has";
+
 /// Where a value comes from; shown as `policy.toml:14, [groups.os2026]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Source {
     /// No table sets it.
     BuiltIn,
+    /// There is no more on this host, whatever a table says.
+    Host,
     File {
         file: Arc<str>,
         line: usize,
@@ -20,6 +25,7 @@ impl fmt::Display for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::BuiltIn => f.write_str("built-in default"),
+            Self::Host => f.write_str(ALL),
             Self::File { file, line, table } => write!(f, "{file}:{line}, [{table}]"),
         }
     }

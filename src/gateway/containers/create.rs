@@ -287,6 +287,7 @@ async fn admit<'g>(
     wish: &Wish,
     image: &images::Admitted,
 ) -> Result<(ContainerName, Allowance, Space, Option<Look<'g>>), Error> {
+    gateway.engine.knows_its_cpus().await?;
     let limits = gateway.limits(peer.account()?);
     let usage = turn.usage(peer).await?;
     let look = match wish.ports.is_empty() {

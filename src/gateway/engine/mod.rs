@@ -56,6 +56,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use std::collections::HashMap;
 use std::path::Path;
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use tokio::sync::OwnedMutexGuard;
 
@@ -70,6 +71,8 @@ pub(super) struct Engine {
     prefix: RwLock<Option<Arc<str>>>,
     /// The user namespace of its containers, asked for once in its life.
     space: RwLock<Option<Space>>,
+    /// The host's processors, none before they are known.
+    cpus: AtomicU64,
     /// A lock per uid, held from counting to creating.
     turns: Mutex<HashMap<u32, Arc<turn::Turns>>>,
     /// A lock per container: start, stop, copy and tidying do not overlap.
@@ -106,6 +109,7 @@ impl Engine {
             wire: wire::Wire::new(socket),
             prefix: RwLock::default(),
             space: RwLock::default(),
+            cpus: AtomicU64::new(0),
             turns: Mutex::default(),
             locks: Mutex::default(),
             networks: tokio::sync::Mutex::default(),

@@ -1,10 +1,12 @@
 //! Whose user namespace a container's processes are in, and whether the engine gives them one of their own.
 
 use super::{Engine, EngineError, Target};
+use crate::protocol::amount::Cpus;
 use crate::protocol::stage::{Map, Shift};
 use serde_json::Value;
 use std::path::Path;
 use std::sync::PoisonError;
+use std::sync::atomic::Ordering;
 
 /// The user namespace of one container.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,13 +58,27 @@ fn ids(word: &str) -> Option<Shift> {
 }
 
 impl Engine {
+    /// How many processors it gives to containers, as it said when it was asked for its user namespace.
+    pub(in crate::gateway) fn cpus(&self) -> Option<Cpus> {
+        let cpus = self.cpus.load(Ordering::Relaxed);
+        (cpus > 0).then(|| Cpus(cpus.saturating_mul(Cpus::ONE)))
+    }
+
+    /// Before limits are asked for that they cut.
+    pub(in crate::gateway) async fn knows_its_cpus(&self) -> Result<(), EngineError> {
+        self.space().await.map(drop)
+    }
+
     /// The user namespace that the engine gives to whoever does not ask for the host's. It is asked once in the engine's
     /// life: see [`Engine::forget_version`].
     pub(in crate::gateway) async fn space(&self) -> Result<Space, EngineError> {
         if let Some(known) = *self.space.read().unwrap_or_else(PoisonError::into_inner) {
             return Ok(known);
         }
-        let told = told(&self.get(Target::new("/info")).await?)?;
+        let info = self.get(Target::new("/info")).await?;
+        let told = told(&info)?;
+        let cpus = info.get("NCPU").and_then(Value::as_u64).unwrap_or_default();
+        self.cpus.store(cpus, Ordering::Relaxed);
         *self.space.write().unwrap_or_else(PoisonError::into_inner) = Some(told);
         Ok(told)
     }

@@ -46,3 +46,28 @@ fn the_report_says_what_may_be_asked_for() {
     assert_eq!((quota.each.len(), quota.max.len(), quota.lines.len()), (5, 4, 8));
     assert_eq!(limits("", &[]).quota("ann", 1, &Usage::default()).ports, "");
 }
+
+#[test]
+fn a_host_has_no_more_processors_than_it_has() {
+    let cpus = |text: &str| text.parse().unwrap();
+    let of = |tables: &str| limits(tables, &[]).on_a_host_of(cpus("4"));
+    let ask = |asked: &str| Ask { cpus: Some(cpus(asked)), ..ubuntu() };
+    let tables = |rest: &str| format!("[defaults]\nimages = ['ubuntu']\ntotal = {{ cpus = 64 }}\n{rest}");
+    for rest in ["max = { cpus = 16 }\neach = { cpus = 8 }", "max = { cpus = 'none' }\neach = { cpus = 8 }"] {
+        let limits = of(&tables(rest));
+        let quota = limits.quota("ann", 1001, &Usage::default());
+        assert_eq!(quota.each[0], ("each.cpus".to_owned(), "4 (all that the host has)".to_owned()));
+        assert_eq!(quota.max[0], ("max.cpus".to_owned(), "4 (all that the host has)".to_owned()));
+        assert_eq!(quota.lines[1].limit, "64");
+        let refused = limits.admit(&Usage::default(), &ask("5")).unwrap_err();
+        assert_eq!(refused.message, "max.cpus: asked 5, one container may have 4 (all that the host has)");
+        assert_eq!(limits.admit(&Usage::default(), &ask("4")).unwrap().cpus(), cpus("4"));
+        let unasked = Ask { cpus: None, ..ubuntu() };
+        assert_eq!(limits.admit(&Usage::default(), &unasked).unwrap().cpus(), cpus("4"));
+    }
+    // What is within the host stays as it is set, and says who set it.
+    let limits = of(&tables("max = { cpus = 3 }\neach = { cpus = 1 }"));
+    let refused = limits.admit(&Usage::default(), &ask("5")).unwrap_err();
+    assert!(refused.message.contains("one container may have 3 (policy.toml:"), "{}", refused.message);
+    assert_eq!(limits.quota("ann", 1001, &Usage::default()).each[0].1, "1");
+}
