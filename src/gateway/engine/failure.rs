@@ -1,5 +1,6 @@
 //! What goes wrong at the engine, said without its jargon.
 
+use super::known::known;
 use crate::protocol::report::Refusal;
 use hyper::StatusCode;
 use std::path::PathBuf;
@@ -19,8 +20,8 @@ pub(in crate::gateway) enum EngineError {
         "the container engine has not answered {0} requests about your containers yet, the most that wait at once"
     )]
     Crowded(usize),
-    /// The engine's own sentence.
-    #[error("{}", plain(.message))]
+    /// The engine's own sentence, or ours where it is understood.
+    #[error("{}", told(*.status, .message))]
     Said { status: StatusCode, message: String },
 }
 
@@ -57,14 +58,33 @@ impl EngineError {
             }
             Self::Crowded(_) => Refusal::new("engine", message)
                 .hint("one of them is being started or copied with: wait until that is over, or remove it with rm -f"),
-            Self::Said { message: said, .. } => match code(said) {
-                "disk-full" => Refusal::new("disk-full", message)
-                    .hint("`ie-container ps -a` shows containers of yours to remove; else tell the admin"),
-                code => Refusal::new(code, message),
+            Self::Said { status, message: said } => match (known(said), code(said)) {
+                (Some(known), _) => Refusal::new(known.code, message).hint(known.hint),
+                (None, OTHER) if status.is_server_error() => Refusal::new(OTHER, message)
+                    .hint("ask your administrator what they mean: the engine's log has more"),
+                (None, code) => Refusal::new(code, message),
             },
         }
     }
 }
+
+/// What is told of an engine's sentence. One that blames the caller is plain enough; one about itself is for whoever runs it.
+fn told(status: StatusCode, said: &str) -> String {
+    match known(said) {
+        Some(known) => known.sentence.to_owned(),
+        None if status.is_server_error() && code(said) == OTHER => {
+            format!("the container engine did not do it; these are its own words: {}", plain(said))
+        }
+        None => plain(said),
+    }
+}
+
+/// The same for what an engine says in the midst of an answer.
+pub(in crate::gateway) fn explain(said: &str) -> String {
+    told(StatusCode::INTERNAL_SERVER_ERROR, said)
+}
+
+const OTHER: &str = "engine";
 
 /// What scripts may tell apart in an engine's sentence.
 fn code(said: &str) -> &'static str {
@@ -74,10 +94,8 @@ fn code(said: &str) -> &'static str {
     } else if has("permission denied: unknown") || has("is a directory: unknown") || has("exec format error")
     {
         "command-not-invokable"
-    } else if has("no space left on device") {
-        "disk-full"
     } else {
-        "engine"
+        OTHER
     }
 }
 
@@ -94,9 +112,6 @@ fn plain(said: &str) -> String {
         "unable to start container process: ",
         "Cannot start container: ",
     ];
-    if let Some(said) = known(said) {
-        return said.to_owned();
-    }
     let mut rest = said.trim().trim_end_matches(": unknown");
     while let Some(shorter) = LAYERS.iter().find_map(|layer| rest.strip_prefix(layer)) {
         rest = shorter;
@@ -130,56 +145,9 @@ fn own_words(word: &str) -> String {
     }
 }
 
-/// Sentences of the engine's that say nothing to a user.
-fn known(said: &str) -> Option<&'static str> {
-    if said.contains("value too large for defined data type") {
-        Some(
-            "the working directory, or a path that a mount needs, does not exist in the home, and the engine may not \
-             make it there: make it first",
-        )
-    } else if said.contains("bind source path does not exist") {
-        Some("the engine does not see the staged directories: nothing was started")
-    } else if said.contains("no space left on device") {
-        Some("no space left on the engine's disk")
-    } else if lost_its_rules(said) {
-        Some(
-            "no port can be published, as the host's firewall was flushed and the engine's rules with it; ask the admin to \
-             restart the engine",
-        )
-    } else {
-        None
-    }
-}
-
-/// The engine makes its chains when it starts, and only then.
-fn lost_its_rules(said: &str) -> bool {
-    let gone = ["No chain/target/match by that name", "Could not process rule: No such file or directory"];
-    said.contains("external connectivity") && gone.iter().any(|word| said.contains(word))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    /// As Docker 20.10 and 26.1 say it after `nft flush ruleset`, and as 29 does with its own tables.
-    #[test]
-    fn a_firewall_that_was_flushed_is_told() {
-        let old = "driver failed programming external connectivity on endpoint ie-1000-web (0f0f): (iptables failed: \
-                   iptables --wait -t nat -A DOCKER -p tcp -d 127.0.0.1 --dport 40000 -j DNAT --to-destination \
-                   10.199.0.2:80 ! -i ie1000: iptables: No chain/target/match by that name.\n (exit status 1))";
-        let new = "failed to set up container networking: driver failed programming external connectivity on endpoint \
-                   ie-1000-web (0f0f): running nft: Error: Could not process rule: No such file or directory";
-        for said in [old, new] {
-            assert!(
-                plain(said).starts_with("no port can be published, as the host's firewall was flushed"),
-                "{said}"
-            );
-        }
-        assert!(
-            !plain("driver failed programming external connectivity: port is already allocated")
-                .contains("flushed")
-        );
-    }
 
     #[test]
     fn layers_are_left_out() {
@@ -192,5 +160,30 @@ mod tests {
         let id = "0f".repeat(32);
         assert_eq!(plain(&format!("Container {id} is paused")), "container 0f0f0f0f0f0f is paused");
         assert_eq!(plain("name \"/ie-1000-web\" is taken"), "name \"web\" is taken");
+    }
+
+    #[test]
+    fn an_engine_s_own_words_stand_below_a_sentence_of_ours() {
+        let of = |status, said: &str| {
+            let error = EngineError::Said { status, message: said.to_owned() };
+            let refusal = error.refusal(error.to_string());
+            (refusal.code, refusal.message, refusal.hint.is_some())
+        };
+        let unknown = "the container engine did not do it; these are its own words: shim without a gear";
+        let broke = StatusCode::INTERNAL_SERVER_ERROR;
+        assert_eq!(
+            of(broke, "Shim without a gear: unknown"),
+            ("engine".to_owned(), unknown.to_owned(), true)
+        );
+        // What blames the caller, and what the container's own command does, is said as it is.
+        let paused = "container 0f is paused";
+        assert_eq!(of(StatusCode::CONFLICT, paused), ("engine".to_owned(), paused.to_owned(), false));
+        let missing = "exec: \"nope\": executable file not found in $PATH";
+        assert_eq!(of(broke, missing), ("command-not-found".to_owned(), missing.to_owned(), false));
+        let (code, message, has_hint) = of(broke, "mkdir /x: no space left on device");
+        assert_eq!(
+            (code.as_str(), message.as_str(), has_hint),
+            ("disk-full", "no space left on the engine's disk", true)
+        );
     }
 }

@@ -8,6 +8,7 @@ mod forward;
 pub(in crate::gateway) mod fuzz;
 mod give;
 mod id;
+mod known;
 mod label;
 mod lane;
 mod lean;
@@ -29,7 +30,7 @@ mod wire;
 
 pub(super) use copied::Copying;
 pub(super) use disk::{Holding, Holdings, Thing};
-pub(super) use failure::EngineError;
+pub(super) use failure::{EngineError, explain};
 pub(super) use forward::{Caller, pump, raw, raw_socket, splice};
 pub(super) use id::{ContainerId, ExecId, ImageId, NetworkId};
 pub(super) use label::{Labels, PREFIX, StageLabel, stage_tokens};

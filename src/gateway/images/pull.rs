@@ -2,7 +2,7 @@
 
 use super::{full, own_platform};
 use crate::gateway::audit;
-use crate::gateway::engine::Target;
+use crate::gateway::engine::{Target, explain, read_lines};
 use crate::gateway::error::Error;
 use crate::gateway::peer::Peer;
 use crate::gateway::state::Gateway;
@@ -10,10 +10,11 @@ use crate::gateway::unread::read_or_cut;
 use crate::policy::ImageAsk;
 use axum::extract::{Query, State};
 use axum::response::{IntoResponse, Response};
-use futures_util::StreamExt;
-use http_body_util::BodyExt;
+use bytes::Bytes;
+use futures_util::TryStreamExt;
 use hyper::Method;
 use serde::Deserialize;
+use serde_json::Value;
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -105,17 +106,41 @@ pub(in crate::gateway) async fn pull(
         .engine
         .call(Method::POST, Target::new("/images/create").with("fromImage", &reference))
         .await?;
-    let progress = answer.into_body().into_data_stream().map(move |chunk| {
+    let progress = Box::pin(read_lines(answer.into_body()).map_ok(move |line| {
         let _until_it_ends = &pulling;
-        chunk.map_err(std::io::Error::other)
-    });
+        explained(line)
+    }));
     let headers = [(axum::http::header::CONTENT_TYPE, "application/json")];
     Ok((headers, axum::body::Body::from_stream(read_or_cut(progress, LIE))).into_response())
+}
+
+/// A line of the progress; what it says of a failure in words for users.
+fn explained(line: Bytes) -> Bytes {
+    let Ok(mut said) = serde_json::from_slice::<Value>(&line) else { return line };
+    let Some(error) = said.get("error").and_then(Value::as_str) else { return line };
+    let told = explain(error);
+    if let Some(detail) = said.pointer_mut("/errorDetail/message") {
+        *detail = told.as_str().into();
+    }
+    if let Some(error) = said.get_mut("error") {
+        *error = told.into();
+    }
+    Bytes::from(said.to_string() + "\r\n")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_failure_in_the_midst_is_told_in_words_for_users() {
+        let progress = Bytes::from_static(b"{\"status\":\"Pulling\"}\r\n");
+        assert_eq!(explained(progress.clone()), progress);
+        let said = r#"{"errorDetail":{"message":"dial tcp: lookup r: no such host"},"error":"dial tcp: lookup r: no such host"}"#;
+        let told: Value = serde_json::from_slice(&explained(Bytes::from(said))).unwrap();
+        let words = "the name of the registry cannot be resolved on this host";
+        assert_eq!(told, serde_json::json!({"errorDetail": {"message": words}, "error": words}));
+    }
 
     #[test]
     fn one_pull_per_uid_and_a_few_for_all() {
