@@ -105,7 +105,8 @@ impl Slot {
         let ours =
             |argument: &str| [&lib, &run].iter().any(|dir| argument.contains(&format!("{}/", dir.display())));
         let (first, count) = self.subordinate();
-        let engine = ["dockerd", "containerd", "containerd-shim", "runc", "docker-proxy", "docker"];
+        let engine =
+            ["dockerd", "containerd", "containerd-shim", "runc", "docker-proxy", "docker", "nft", "ie-wall"];
         scan()
             .into_iter()
             .filter(|p| {
