@@ -24,7 +24,7 @@ COPY_SOURCES := $(wildcard src/copy/*.rs src/protocol/*.rs src/tarball/*.rs) src
 RUNC_SOURCES := $(wildcard src/runtime/*.rs src/runtime/judge/* src/protocol/*.rs src/policy/*.rs) src/sys.rs \
     src/bin/ie-runc.rs src/lib.rs Cargo.toml Cargo.lock
 
-.PHONY: man all build check test test-deb deb soak fuzz mutants demo demo-down bench install uninstall clean help
+.PHONY: man all build check test test-deb test-boot deb soak fuzz mutants demo demo-down bench install uninstall clean help
 
 # What `make install` needs; it builds nothing itself, as root has no cargo.
 all: build man
@@ -45,6 +45,7 @@ help:
 	@echo 'make            all that make install needs'
 	@echo 'make deb        the packages in target/deb; PROFILE=dev: of the programs that the tests have built'
 	@echo 'make test-deb   whether those packages are what they must be'
+	@echo 'make test-boot  installs them on a Debian that boots, and uses it; SUITE=trixie|bookworm|sid (root, or sudo)'
 	@echo 'make install    puts everything below $$DESTDIR$$PREFIX, default $(PREFIX)'
 	@echo 'make uninstall  takes that away again, but for the policy'
 	@echo 'make clean      removes target/'
@@ -63,6 +64,12 @@ deb:
 	mkdir -p target/deb
 	debian/rules binary PROFILE=$(PROFILE)
 	@ls -l target/deb
+
+# In a machine under emulation, which needs no more of the host than time.
+SUITE ?= trixie
+test-boot:
+	$(MAKE) deb PROFILE=dev
+	tests/boot/run $(SUITE)
 
 # Of what the tests have built, so nothing is compiled for it.
 test-deb:

@@ -1,0 +1,87 @@
+# A virtual machine with a Debian that boots, and its users over ssh; sourced. It runs under emulation, as hosts of tests have no
+# /dev/kvm for it. Needs $image (of tests/boot/image) and $work (a folder for the run).
+
+port=
+qemu=
+ssh_options=(-q -i "$work/key" -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o BatchMode=yes -o ConnectTimeout=20
+    -o ServerAliveInterval=15)
+
+# The disk of this run; the image stays as it is.
+machine_make() {
+    install -m 0600 "$image/key" "$work/key"
+    cp --sparse=always "$image/disk.raw" "$work/disk"
+}
+
+machine_start() {
+    port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+    qemu-system-x86_64 -accel tcg,thread=multi -cpu max -smp 2 -m 3072 -display none -serial "file:$work/console.$((++boots))" \
+        -no-reboot -kernel "$image/vmlinuz" -initrd "$image/initrd" \
+        -append 'root=/dev/vda rw console=ttyS0 net.ifnames=0 quiet' \
+        -drive "file=$work/disk,if=virtio,format=raw,cache=unsafe" \
+        -netdev "user,id=n0,restrict=on,hostfwd=tcp:127.0.0.1:$port-:22" -device virtio-net-pci,netdev=n0 \
+        -device virtio-rng-pci >"$work/qemu.log" 2>&1 &
+    qemu=$!
+    local try
+    for ((try = 0; try < 300; try++)); do
+        kill -0 $qemu 2>/dev/null || { cat "$work/qemu.log" >&2 && return 1; }
+        if ssh "${ssh_options[@]}" -p "$port" root@127.0.0.1 true 2>/dev/null; then return 0; fi
+        sleep 1
+    done
+    tail -30 "$work"/console.$boots >&2
+    return 1
+}
+boots=0
+
+# A machine that reboots ends its qemu; the next start is the boot.
+machine_wait_off() {
+    close_all
+    wait "$qemu" || true
+    qemu=
+}
+
+machine_reboot() {
+    root systemctl reboot || true
+    machine_wait_off
+    machine_start
+}
+
+# As when the cable is pulled.
+machine_cut() {
+    kill -KILL "$qemu"
+    machine_wait_off
+    machine_start
+}
+
+machine_end() {
+    [ -z "$qemu" ] || { kill "$qemu" 2>/dev/null && wait "$qemu"; } || true
+    qemu=
+}
+
+# One connection for each login is kept open: a login costs a second here.
+control() { echo "-o ControlMaster=auto -o ControlPath=$work/$1.%C -o ControlPersist=600"; }
+close_all() { rm -f "$work"/*.?????????????* 2>/dev/null || true; }
+
+# as LOGIN WORD…: the words are a command line of the login's shell. Stdin is passed on.
+as() {
+    local login=$1
+    shift
+    # shellcheck disable=SC2046
+    ssh "${ssh_options[@]}" $(control "$login") -p "$port" "$login@127.0.0.1" "$@"
+}
+root() { as root "$@"; }
+alice() { as alice "$@"; }
+bob() { as bob "$@"; }
+
+# on_a_terminal LOGIN WORD…: with a terminal of 31 rows and 97 columns at this end, and a connection of its own.
+on_a_terminal() {
+    local login=$1
+    shift
+    script -qec "stty rows 31 cols 97; ssh -tt ${ssh_options[*]} -o ControlPath=none -p $port $login@127.0.0.1 $(printf %q "$*")" \
+        /dev/null </dev/null
+}
+
+copy_in() { # FILE… FOLDER, as root
+    local folder=${*: -1}
+    # shellcheck disable=SC2046
+    scp "${ssh_options[@]}" $(control root) -P "$port" "${@:1:$#-1}" "root@127.0.0.1:$folder"
+}

@@ -1,0 +1,27 @@
+# two packages and one command, on a Debian where nothing of ours is
+packages=("$top"/target/deb/ie-container_*.deb "$top"/target/deb/ie-containerd_*.deb)
+[ ${#packages[@]} = 2 ] || fail "one package of each name is wanted in target/deb: ${packages[*]}"
+root 'mkdir -p /root/new'
+copy_in "${packages[@]}" /root/new/
+root 'cd /root/new && DEBIAN_FRONTEND=noninteractive apt-get -q -y install ./ie-container_*.deb ./ie-containerd_*.deb'
+
+# Nobody is let in before there is a policy, and a user is told what is missing.
+refuses '^inactive' root systemctl is-active ie-containerd.socket ie-containerd.service ie-mountd.service ie-engine.service
+refuses 'ie-container' alice ie-container ps
+says '^$' root 'find / -xdev -newer /root/new -perm /6000 -type f'
+
+root 'ie-container admin init' >"$work/init"
+cat "$work/init"
+install -m 0644 "$work/init" "$top/target/boot/init.$suite"
+for unit in ie-engine ie-engine-containerd ie-mountd ie-containerd; do
+    says '^active$' root systemctl is-active "$unit.service"
+    says '^enabled$' root systemctl is-enabled "$unit.service"
+done
+says '^active$' root systemctl is-active ie-containerd.socket ie-wall.timer
+says ' 0 danger| no danger|^0 danger' root 'ie-container admin doctor || true'
+
+# A second time it keeps what is there.
+root 'md5sum /etc/ie-container/* /etc/subuid /etc/subgid' >"$work/before"
+root 'ie-container admin init'
+root 'md5sum /etc/ie-container/* /etc/subuid /etc/subgid' >"$work/after"
+cmp "$work/before" "$work/after" || fail 'admin init changed what was there'
