@@ -283,7 +283,9 @@ fn what_the_site_mounts_and_is_not_there_is_the_sites_mistake() {
     assert_eq!(ann.run("run --name box busybox:test cat /opt/l/key").ok(), "x\n");
     fs::remove_dir_all(&site).unwrap();
     ann.run("start box").says(&[&told]).fails(1);
+    fs::create_dir(&site).unwrap();
     // What somebody did ask for is theirs to mend.
     let asked = ann.run(format!("run --rm -v {}/none:/x busybox:test true", ann.home.display()));
     assert!(!asked.stderr.contains("administrator"), "{asked}");
+    asked.says(&["none"]).fails(125);
 }
