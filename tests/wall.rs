@@ -214,3 +214,21 @@ fn without_nftables_it_is_put_back() {
     soon("it is still held", || !host.is_held());
     assert!(!host.run("iptables -t mangle -S").1.contains("ie+"));
 }
+
+/// A number that was noted long ago may be somebody else's by now.
+#[test]
+fn only_its_own_process_is_ended() {
+    for has_nft in [true, false] {
+        let host = Host::new(has_nft);
+        let mut other = Command::new("setsid").args(["sleep", "600"]).spawn().unwrap();
+        fs::write(host.pipe().with_extension("pid"), other.id().to_string()).unwrap();
+        let (code, said) = host.wall("up");
+        assert_eq!(code, 0, "{said}");
+        assert!(host.is_held());
+        assert_eq!(other.try_wait().unwrap(), None, "somebody else's was ended");
+        assert_eq!(host.wall("down").0, 0);
+        assert!(!host.is_held());
+        other.kill().unwrap();
+        other.wait().unwrap();
+    }
+}
