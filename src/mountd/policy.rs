@@ -62,6 +62,7 @@ impl File {
         let _gone = fs::remove_file(&fresh);
         let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&fresh)?;
         file.write_all(text.as_bytes())?;
+        file.sync_all()?;
         fs::rename(&fresh, &self.copy)
     }
 }
