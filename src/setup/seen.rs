@@ -45,23 +45,13 @@ impl Seen {
     pub fn of(host: &Host, names: &Names<'_>) -> Self {
         let ids = Range::read(&host.text("/etc/login.defs").unwrap_or_default());
         let mut people = BTreeMap::new();
-        let mut add = |lines: &str| {
-            let accounts =
-                lines.lines().filter_map(Account::read).filter(|account| account.is_a_persons(ids));
-            people.extend(accounts.map(|account| (account.uid, account)));
-        };
-        add(&host.text("/etc/passwd").unwrap_or_default());
-        add(&(names.getent)(&["passwd"]));
+        people.extend(persons(&host.text("/etc/passwd").unwrap_or_default(), ids));
+        people.extend(persons(&(names.getent)(&["passwd"]), ids));
         let listed: Vec<Account> = people.values().cloned().collect();
         let unlisted = owners(host, names, ids, &listed);
-        let mut add = |lines: &str| {
-            let accounts =
-                lines.lines().filter_map(Account::read).filter(|account| account.is_a_persons(ids));
-            people.extend(accounts.map(|account| (account.uid, account)));
-        };
         for some in unlisted.chunks(AT_ONCE) {
             let words: Vec<&str> = std::iter::once("passwd").chain(some.iter().map(String::as_str)).collect();
-            add(&(names.getent)(&words));
+            people.extend(persons(&(names.getent)(&words), ids));
         }
         let all: Vec<Account> = people.values().cloned().collect();
         let (roots, of_roots) = roots(host, &all, names.try_idmap);
@@ -78,6 +68,12 @@ impl Seen {
             people,
         }
     }
+}
+
+/// The accounts of people among these lines, by uid.
+fn persons(lines: &str, ids: Range) -> impl Iterator<Item = (u32, Account)> {
+    let accounts = lines.lines().filter_map(Account::read).filter(move |account| account.is_a_persons(ids));
+    accounts.map(|account| (account.uid, account))
 }
 
 /// The uids that own homes and that no listing has: a directory service need not list whom it knows.
