@@ -6,6 +6,7 @@ use super::trouble::Trouble;
 use crate::protocol::stage::Token;
 use futures_util::StreamExt;
 use hyper::Method;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -20,6 +21,8 @@ const SOON: Duration = Duration::from_secs(5);
 const PAUSE: Duration = Duration::from_secs(1);
 /// A container of `run --rm` that was never started is its dead client's: it is given this long.
 const NEVER_STARTED: i64 = 120;
+/// And one that has ended so long ago is not being removed any more: the engine has tried, and failed.
+const GIVEN_UP: SignedDuration = SignedDuration::from_secs(60);
 
 /// Runs for ever: follows the engine's events, and sweeps now and then, and whenever events may have been missed.
 pub(super) async fn run(gateway: Arc<Gateway>) {
@@ -89,7 +92,7 @@ async fn sweep(gateway: &Arc<Gateway>) -> Result<Duration, Box<dyn std::error::E
         if let Err(error) = patience.in_time(found.owner(), remove(gateway, found)).await {
             tracing::warn!(
                 container = found.id().as_str(),
-                "of run --rm, was never started, is not removed: {error}"
+                "of run --rm, was never started or is still there, is not removed: {error}"
             );
         }
     }
@@ -114,20 +117,32 @@ fn stages(found: &Found) -> impl Iterator<Item = Token> + '_ {
     found.labels().stages.iter().map(|stage| stage.token.clone())
 }
 
+/// Whether it was to go by itself, and may never do: where to look again. An engine that has failed to remove one goes on
+/// listing it as it was in the midst of that.
 fn was_abandoned(found: &Found) -> bool {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_secs());
     let age = i64::try_from(now).unwrap_or_default() - found.created();
-    found.state() == "created" && found.labels().auto_remove && age > NEVER_STARTED
+    let may_be = match found.state() {
+        "created" => age > NEVER_STARTED,
+        state => matches!(state, "exited" | "dead" | "removing"),
+    };
+    found.labels().auto_remove && may_be
+}
+
+/// The same by the engine's books.
+fn is_left(container: &Locked) -> bool {
+    let since = container.ended().map(|ended| Timestamp::now().duration_since(ended));
+    container.never_ran() || since.is_some_and(|since| since > GIVEN_UP)
 }
 
 async fn remove(gateway: &Gateway, found: &Found) -> Result<(), EngineError> {
     let (id, owner) = (found.id(), found.owner());
     // Busy: the next sweep sees to it. Started since it was listed: it is its owner's.
     let again = gateway.engine.look_again(id, owner).await?;
-    let Some(container) = again.filter(Locked::never_ran) else { return Ok(()) };
+    let Some(container) = again.filter(is_left) else { return Ok(()) };
     if gateway.engine.remove_stopped(&container, owner).await? {
         let container = id.as_str();
-        tracing::info!(container, "a container of run --rm that was never started is removed");
+        tracing::info!(container, "a container of run --rm that nobody has removed is removed");
     }
     Ok(())
 }

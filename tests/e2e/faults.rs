@@ -79,7 +79,7 @@ fn a_full_disk_is_said() {
     }
 }
 
-const VERSION: &str =
+pub(crate) const VERSION: &str =
     r#"{"Version":"20.10.24","ApiVersion":"1.41","MinAPIVersion":"1.12","Os":"linux","Arch":"amd64"}"#;
 
 /// An engine's lists say for a moment that one runs which has ended: a start then has to be one.
@@ -144,13 +144,13 @@ fn a_list_from_before_makes_and_removes_nothing() {
 }
 
 /// A gateway that has swept, on an engine whose list and books say what they are told to.
-struct Swept {
-    gateway: Faulty,
-    removals: Arc<AtomicUsize>,
+pub(crate) struct Swept {
+    pub(crate) gateway: Faulty,
+    pub(crate) removals: Arc<AtomicUsize>,
 }
 
 impl Swept {
-    fn by(world: &World, list: &str, id: &str, books: String) -> Self {
+    pub(crate) fn by(world: &World, list: &str, id: &str, books: String) -> Self {
         let (sweeps, removals) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
         let (swept, removed) = (Arc::clone(&sweeps), Arc::clone(&removals));
         let (list, container) = (list.to_owned(), format!("/containers/{id}"));

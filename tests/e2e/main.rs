@@ -35,6 +35,7 @@ mod ps;
 mod python_sdk;
 mod races;
 mod refusals;
+mod removal;
 mod restart;
 mod run;
 mod staging;
@@ -81,6 +82,7 @@ fn main() -> ExitCode {
         compose::tests(),
         devcontainers::tests(),
         faults::tests(),
+        removal::tests(),
         races::tests().into_iter().flatten().collect(),
         exhaustion::tests().into_iter().flatten().collect(),
         restart::tests(),

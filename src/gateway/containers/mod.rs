@@ -6,6 +6,7 @@ mod filter;
 mod list;
 mod lock;
 mod people;
+mod removed;
 mod space;
 mod standing;
 mod start;

@@ -1,5 +1,6 @@
 //! What flows from a container: attach, logs, wait, stats, top; authorised, then passed through.
 
+use super::removed::or_remove;
 use crate::gateway::answer::{self, Flag};
 use crate::gateway::audit;
 use crate::gateway::create::detach_keys;
@@ -203,7 +204,11 @@ pub(in crate::gateway) async fn wait(
     };
     let container = gateway.engine.owned(&peer, &word).await?;
     let target = container.target("/wait").with("condition", condition);
-    Ok(answer::pass(gateway.engine.call(Method::POST, target).await?))
+    let answer = answer::pass(gateway.engine.call(Method::POST, target).await?);
+    Ok(match condition == "removed" && container.labels().auto_remove {
+        true => answer.map(|body| or_remove(body, gateway, container)),
+        false => answer,
+    })
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -52,7 +52,7 @@ impl Watch {
         loop {
             let gone = tokio::select! {
                 biased;
-                () = self.ends.dies.notified() => self.last_look().await,
+                () = self.ends.dies.notified() => self.dies().await,
                 () = self.ends.over.notified() => true,
                 () = tokio::time::sleep(pause) => self.look().await,
             };
@@ -62,6 +62,12 @@ impl Watch {
             }
             pause = pause_at(self.since.elapsed(), self.gateway.output.count());
         }
+    }
+
+    /// Whether it is gone. An engine makes the log of what has ended anew for whoever asks for it. Where it is removing that
+    /// just now, it finds a file in a directory that it has emptied, and fails; so there the look before was the last one.
+    async fn dies(&mut self) -> bool {
+        self.found.labels().auto_remove || self.last_look().await
     }
 
     /// At the end of its log, which may come late to be read: it printed no less than was seen before.
