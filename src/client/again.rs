@@ -4,10 +4,9 @@ use super::connect::Api;
 use super::error::Error;
 use super::language;
 use super::output::say;
+use super::patience::longest;
 use std::time::Duration;
 
-/// How long the gateway, or the engine behind it, may be away; its socket holds callers meanwhile.
-const LONGEST: Duration = Duration::from_secs(60);
 /// Between two tries, when nothing holds them.
 const PAUSE: Duration = Duration::from_millis(200);
 
@@ -19,8 +18,9 @@ pub(crate) fn is_lost(error: &Error) -> bool {
 /// Asks again until there is an answer, and tells of both on stderr; for how long, too. What is asked ends with the head of
 /// its answer: the rest may take hours.
 pub(crate) async fn again<T>(api: &Api, ask: impl AsyncFn() -> Result<T, Error>) -> Result<T, Error> {
+    let longest = longest();
     if !api.is_away.replace(true) {
-        tell(&format!("connection lost, waiting {} seconds at the most for the gateway", LONGEST.as_secs()));
+        tell(&format!("connection lost, waiting {} seconds at the most for the gateway", longest.as_secs()));
     }
     let asked = async {
         loop {
@@ -30,7 +30,7 @@ pub(crate) async fn again<T>(api: &Api, ask: impl AsyncFn() -> Result<T, Error>)
             }
         }
     };
-    let answered = tokio::time::timeout(LONGEST, asked).await.unwrap_or(Err(Error::Lost))?;
+    let answered = tokio::time::timeout(longest, asked).await.unwrap_or(Err(Error::Lost))?;
     if api.is_away.replace(false) {
         tell("the connection is back");
     }

@@ -27,6 +27,7 @@ mod lines;
 mod logs;
 mod operands;
 mod output;
+mod patience;
 mod policy;
 mod port;
 mod presence;

@@ -11,6 +11,7 @@
 mod admin;
 mod attach_pty;
 mod attacks;
+mod away;
 mod channel;
 mod compose;
 mod cp;
@@ -86,6 +87,7 @@ fn main() -> ExitCode {
         races::tests().into_iter().flatten().collect(),
         exhaustion::tests().into_iter().flatten().collect(),
         restart::tests(),
+        away::tests(),
     ];
     suite::run(&arguments, trials)
 }

@@ -9,6 +9,7 @@ use std::time::Duration;
 tests![
     the_number_of_containers_is_limited,
     one_container_is_limited,
+    more_processors_than_the_host_has_are_cut,
     all_running_ones_together_are_limited,
     images_are_chosen_by_the_policy,
     ports_are_chosen_by_the_policy,
@@ -50,6 +51,25 @@ fn one_container_is_limited() {
         ann.run(format!("run --rm {option} busybox:test true")).says(&[rule, "policy.toml:"]).fails(125);
     }
     ann.run("run --rm --memory 256m --pids-limit 256 busybox:test true").ok();
+}
+
+/// An engine starts nothing that is to have more, and says so in words of its own.
+fn more_processors_than_the_host_has_are_cut() {
+    let world = world();
+    let ann = world.newcomer("ann");
+    let info: serde_json::Value = serde_json::from_str(&world.engine_raw("/v1.41/info")).unwrap();
+    let has = info["NCPU"].as_u64().unwrap();
+    let (more, all) = (has + 1, format!("{has} (all that the host has)"));
+    world.limit(&ann, "each = { cpus = 5000 }\nmax = { cpus = 'none' }\ntotal = { cpus = 'none' }");
+    ann.run("run -d --name unasked busybox:test sleep 1000").ok();
+    ann.run(format!("run -d --name all --cpus {has} busybox:test sleep 1000")).ok();
+    for name in ["unasked", "all"] {
+        let given = world.inspect(&ann.engine_name(name), "{{.HostConfig.NanoCpus}}");
+        assert_eq!(given, format!("{has}000000000"), "{name}");
+    }
+    let refused = format!("max.cpus: asked {more}, one container may have {all}");
+    ann.run(format!("run --rm --cpus {more} busybox:test true")).says(&[&refused]).fails(125);
+    ann.run("quota").says(&[&format!("each.cpus {all}"), &format!("max.cpus {all}")]).exits(0);
 }
 
 fn all_running_ones_together_are_limited() {

@@ -65,6 +65,11 @@ pub(crate) struct Scan {
 }
 
 impl Scan {
+    /// Whether it was there to be stopped.
+    pub(crate) fn stop(&self) -> bool {
+        Pid::from_raw(self.pid).is_some_and(|pid| kill_process(pid, Signal::STOP).is_ok())
+    }
+
     pub(crate) fn kill(&self) {
         if let Some(pid) = Pid::from_raw(self.pid) {
             kill_process(pid, Signal::KILL).ok();
