@@ -14,6 +14,8 @@ pub(crate) enum Need {
     Mounts,
     /// A user namespace of a process of one's own.
     UserNamespace,
+    /// A mount namespace of one's own.
+    MountNamespace,
     /// Taking on a user's ids for files.
     Identity,
     /// Capabilities to keep.
@@ -63,6 +65,9 @@ impl Need {
             Self::UserNamespace => {
                 "RestrictNamespaces= in its unit must let it make one: RestrictNamespaces=user"
             }
+            Self::MountNamespace => {
+                "RestrictNamespaces= in its unit must let it make one, and CapabilityBoundingSet= must have CAP_SYS_ADMIN"
+            }
             Self::Identity => {
                 "CapabilityBoundingSet= in its unit must have CAP_SETUID and CAP_SETGID, SystemCallFilter= @setuid"
             }
@@ -94,6 +99,7 @@ mod tests {
         assert!(said(Need::Mounts, libc::ENOSYS).contains("SystemCallErrorNumber="));
         assert!(said(Need::UserNamespace, libc::EPERM).contains("RestrictNamespaces=user"));
         assert!(said(Need::UserNamespace, libc::ENOSPC).contains("user.max_user_namespaces"));
+        assert!(said(Need::MountNamespace, libc::EPERM).contains("RestrictNamespaces="));
         assert!(said(Need::Identity, libc::EPERM).contains("CAP_SETUID"));
         assert!(said(Need::UnixSockets, libc::EAFNOSUPPORT).contains("AF_UNIX"));
     }

@@ -105,6 +105,29 @@ fn hostile_archives_change_nothing_outside() {
     }
 }
 
+/// By a seccomp profile without it, such as those of engines that are older than the call.
+#[test]
+fn the_call_that_it_lives_by_is_told_where_it_is_taken() {
+    const FILTERED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/filtered.py");
+    let archive = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(archive.path(), tar(&[("dir/file", &[0; 200_000])])).unwrap();
+    let unpacked = |taken: &[&str]| {
+        let (to_dir, to) = scratch(rustix::process::geteuid().as_raw());
+        let script = format!("cat {} | exec python3 {FILTERED} \"$@\"", archive.path().display());
+        let mut command = Command::new("sh");
+        command.args(["-c", &script, "sh"]).args(taken).arg("--").arg(program()).args(["unpack", &to]);
+        let (code, why) = said(&command.stdin(Stdio::null()).output().unwrap());
+        (code, why, to_dir.path().join("dir/file").exists())
+    };
+    assert_eq!(unpacked(&[]), (0, String::new(), true));
+    for taken in ["openat2=ENOSYS", "openat2=EPERM"] {
+        let (code, why, is_there) = unpacked(&[taken]);
+        assert_eq!((code, why.lines().count(), is_there), (1, 1, false), "{taken}: {why}");
+        let told = "; the system call openat2, by which files are copied, is taken from this container";
+        assert!(why.contains(told) && why.contains("seccomp profile"), "{taken}: {why}");
+    }
+}
+
 #[test]
 fn what_is_packed_is_unpacked_the_same() {
     for uid in identities() {

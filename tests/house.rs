@@ -57,7 +57,7 @@ fn the_rooms_import_only_what_is_below_them() {
         ("doctor", &["protocol", "policy"]),
         ("gateway", &["protocol", "policy", "tarball", "sandbox", "sys"]),
         ("mountd", &["protocol", "policy", "sandbox", "sys"]),
-        ("runtime", &["protocol", "policy", "sys"]),
+        ("runtime", &["protocol", "policy", "sandbox", "sys"]),
         ("copy", &["protocol", "tarball"]),
         ("policy", &["protocol"]),
         ("tarball", &["protocol"]),

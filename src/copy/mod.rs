@@ -19,6 +19,7 @@ mod channel;
 mod end;
 mod pack;
 mod stat;
+mod trial;
 mod unpack;
 mod within;
 
@@ -44,6 +45,11 @@ impl Stopped {
 
     /// What the kernel said decides the code.
     fn from_kernel(errno: Option<Errno>, otherwise: Ended, why: impl std::fmt::Display) -> Self {
+        if let Some(Errno::NOSYS | Errno::PERM) = errno
+            && let Err(lacking) = trial::of_calls()
+        {
+            return Self::new(Ended::Failed, format!("{why}; {lacking}"));
+        }
         let ended = match errno {
             Some(Errno::NOENT) => Ended::Missing,
             Some(Errno::NOTDIR) => Ended::NotADirectory,

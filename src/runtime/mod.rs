@@ -7,6 +7,7 @@
 //! - [`document`] reads a specification whole and bounded, [`judge`] holds it against the list.
 //! - [`rootfs`] finds where names lead in the container's own files, and closes these to device nodes and setuid.
 //! - [`sources`] opens what a container's mounts show, once; [`ready`] makes what was judged ready for runc.
+//! - [`trial`] looks what a sandbox has taken from this program, where something has failed.
 
 mod call;
 mod document;
@@ -18,6 +19,7 @@ mod refused;
 mod rootfs;
 mod site;
 mod sources;
+mod trial;
 mod version;
 
 use crate::policy::HostGroups;
@@ -37,7 +39,7 @@ pub fn main() -> ExitCode {
         Ok(code) => return code,
         Err(refused) => refused,
     };
-    refused.tell(call::log_of(&words).as_deref());
+    refused.looked_into().tell(call::log_of(&words).as_deref());
     ExitCode::FAILURE
 }
 

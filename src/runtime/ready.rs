@@ -8,6 +8,7 @@ use super::site::Site;
 use super::sources::{Alone, Shelf};
 use crate::policy::Remap;
 use crate::protocol::place::COPY_IN_CONTAINER;
+use nix::errno::Errno;
 use nix::unistd::{Gid, Uid, getgroups, setfsgid, setfsuid, setgroups};
 use oci_spec::runtime::{LinuxNamespaceType, Mount, Process, Spec};
 use std::path::{Path, PathBuf};
@@ -150,7 +151,7 @@ impl Ids {
         setfsuid(roots_uid);
         setfsgid(roots_gid);
         setgroups(&own).map_err(failed())?;
-        acted.ok_or_else(|| Refused::new(format!("acting on files as uid {uid} failed")))
+        acted.ok_or(Errno::EPERM).map_err(Refused::system(format!("acting on files as uid {uid}")))
     }
 }
 

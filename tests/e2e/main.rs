@@ -39,6 +39,7 @@ mod refusals;
 mod removal;
 mod restart;
 mod run;
+mod sandboxed;
 mod staging;
 mod state;
 mod streams;
@@ -88,6 +89,7 @@ fn main() -> ExitCode {
         exhaustion::tests().into_iter().flatten().collect(),
         restart::tests(),
         away::tests(),
+        sandboxed::tests(),
     ];
     suite::run(&arguments, trials)
 }

@@ -64,7 +64,7 @@ pub(super) fn install(
     Ok(dir)
 }
 
-/// The real runc in ie-runc's place, until it is dropped.
+/// Something else in ie-runc's place, until it is dropped.
 pub(crate) struct Bare {
     program: PathBuf,
     aside: PathBuf,
@@ -79,10 +79,26 @@ impl Drop for Bare {
 impl World {
     /// For control arms that cannot name another runtime; no other test may run meanwhile.
     pub(crate) fn without_ie_runc(&self) -> Bare {
+        let bare = self.ie_runc_aside();
+        symlink(RUNC, &bare.program).unwrap();
+        bare
+    }
+
+    /// ie-runc without a system call, such as `openat2=ENOSYS`, as in a sandbox around the engine.
+    pub(crate) fn ie_runc_without(&self, taken: &str) -> Bare {
+        let bare = self.ie_runc_aside();
+        let filtered = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/filtered.py");
+        let aside = bare.aside.display();
+        let text = format!("#!/bin/sh\nexec /usr/bin/python3 {filtered} {taken} -- {aside} \"$@\"\n");
+        fs::write(&bare.program, text).unwrap();
+        fs::set_permissions(&bare.program, Permissions::from_mode(0o755)).unwrap();
+        bare
+    }
+
+    fn ie_runc_aside(&self) -> Bare {
         let program = self.slot.lib().join("runtime/runc");
         let aside = program.with_extension("aside");
         fs::rename(&program, &aside).unwrap();
-        symlink(RUNC, &program).unwrap();
         Bare { program, aside }
     }
 
