@@ -11,6 +11,8 @@ const LOWEST: u32 = 65536;
 /// Beyond are ids that are negative numbers to some programs.
 const HIGHEST: u32 = 2_147_483_647;
 
+const FILES: [&str; 2] = ["/etc/subuid", "/etc/subgid"];
+
 /// Ids of the host's that follow each other; the first is root's inside.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct IdRange {
@@ -101,11 +103,18 @@ impl Remap {
 
     /// The ranges of this user, in which all of these uids must have a place.
     pub fn of_user(user: &str, uids: UidRange) -> Result<Self, RemapError> {
+        let [subuid, subgid] = FILES.map(|file| open_trusted(Path::new(file)));
+        Self::of_texts(user, uids, [&subuid?, &subgid?])
+    }
+
+    /// The same, were these the texts of the two files.
+    pub fn of_texts(user: &str, uids: UidRange, texts: [&str; 2]) -> Result<Self, RemapError> {
         let owner = Owner::of(user);
-        let read = |file: &'static str| -> Result<IdRange, RemapError> {
-            range(&open_trusted(Path::new(file))?, file, owner, uids)
-        };
-        Ok(Self { uids: read("/etc/subuid")?, gids: read("/etc/subgid")? })
+        let ([subuid, subgid], [uid_lines, gid_lines]) = (FILES, texts);
+        Ok(Self {
+            uids: range(uid_lines, subuid, owner, uids)?,
+            gids: range(gid_lines, subgid, owner, uids)?,
+        })
     }
 }
 

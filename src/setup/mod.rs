@@ -1,11 +1,12 @@
 //! What `admin init` finds out and decides: a policy that works on this host as it stands, each choice with its reason.
 //!
 //! [`Seen`] is what is looked at, [`Draft`] what follows from it; nothing here changes the host. [`runtime`] is ie-runc's file,
-//! which says of the engine what the policy says of it, too.
+//! which says of the engine what the policy says of it, too, and [`range`] the ids of its containers.
 
 mod account;
 mod draft;
 mod homes;
+pub mod range;
 pub mod runtime;
 mod seen;
 mod setting;

@@ -3,8 +3,9 @@
 use super::probe::done;
 use super::write::create;
 use crate::client::error::Error;
-use crate::policy::{Policy, Remap, Userns, free_ids};
+use crate::policy::{Policy, Remap, UidRange, Userns, free_ids};
 use crate::protocol::place::{ENGINE_SOCKET, ENGINE_USER, GATEWAY_USER};
+use crate::setup::range::{Change, Ids, beginning, changes};
 use nix::unistd::User;
 use std::path::Path;
 
@@ -40,7 +41,7 @@ pub(super) fn ensure_range(policy: &Policy, least: u32) -> Result<String, Error>
     let is_new = match Remap::of_user(user, uids) {
         Ok(_) => false,
         Err(_) => {
-            put(user, wanted)?;
+            put(user, uids, wanted)?;
             true
         }
     };
@@ -59,57 +60,34 @@ pub(super) fn ensure_range(policy: &Policy, least: u32) -> Result<String, Error>
     })
 }
 
-/// The lines of this user in both files: one where there is none, and a longer one where it is too short.
-fn put(user: &str, wanted: u32) -> Result<(), Error> {
+/// The lines of this user in both files: one where there is none, and a longer one where it is too short. They are asked of
+/// the policy's rules first: half of a change would leave containers without ids.
+fn put(user: &str, uids: UidRange, wanted: u32) -> Result<(), Error> {
     let failed = |why: String| {
         Error::usage_hint(
-            format!("the ids of {user}'s containers cannot be written: {why}"),
+            format!("the ids of {user}'s containers are not written: {why}"),
             format!(
-                "write {user}:FIRST:{wanted} into /etc/subuid and /etc/subgid; then ie-container admin init again"
+                "give it ids that nobody else has, {user}:FIRST:{wanted} in /etc/subuid and /etc/subgid, or free those \
+                 behind its own: with another FIRST the engine begins anew; then ie-container admin init again"
             ),
         )
     };
-    let own = |file: &str| range_of(user, &std::fs::read_to_string(file).unwrap_or_default());
-    let first = match FILES.iter().find_map(|(file, _)| own(file)) {
-        Some((first, _)) => first,
+    let [subuid, subgid] = FILES.map(|(file, _)| std::fs::read_to_string(file).unwrap_or_default());
+    let texts = [subuid.as_str(), subgid.as_str()];
+    let first = match beginning(user, texts) {
+        Some(first) => first,
         None => free_ids(wanted)
             .map_err(|why| failed(why.to_string()))?
             .ok_or_else(|| failed(format!("there are no {wanted} free ids from 2100000000 on")))?,
     };
-    let last = first.saturating_add(wanted - 1);
-    for (file, kind) in FILES {
-        let before =
-            own(file).map(|(first, count)| format!("{first}-{}", first.saturating_add(count.max(1) - 1)));
-        let (del, add, after) = (format!("--del-{kind}"), format!("--add-{kind}"), format!("{first}-{last}"));
-        let is_long_enough = own(file).is_some_and(|(_, count)| count >= wanted);
-        if is_long_enough {
-            continue;
-        }
+    let after = Ids { first, count: wanted };
+    let changes = changes(user, uids, after, texts).map_err(|why| failed(why.to_string()))?;
+    for ((_, kind), change) in FILES.into_iter().zip(changes) {
+        let Some(Change { before, after }) = change else { continue };
         if let Some(before) = before {
-            done("usermod", &[&del, &before, user]).map_err(failed)?;
+            done("usermod", &[&format!("--del-{kind}"), &before.to_string(), user]).map_err(failed)?;
         }
-        done("usermod", &[&add, &after, user]).map_err(failed)?;
+        done("usermod", &[&format!("--add-{kind}"), &after.to_string(), user]).map_err(failed)?;
     }
     Ok(())
-}
-
-/// The first of this user's ranges.
-fn range_of(user: &str, text: &str) -> Option<(u32, u32)> {
-    text.lines().find_map(|line| {
-        let mut fields = line.split(':');
-        (fields.next() == Some(user))
-            .then(|| Some((fields.next()?.parse().ok()?, fields.next()?.parse().ok()?)))?
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_users_own_range_is_read() {
-        let text = "ann:100000:65536\nie-engine2:1:1\nie-engine:2100000000:65536\n";
-        assert_eq!(range_of("ie-engine", text), Some((2_100_000_000, 65536)));
-        assert_eq!(range_of("bob", text), None);
-    }
 }

@@ -6,13 +6,9 @@ use std::path::Path;
 
 /// The engine of ours, where the policy names it.
 const ENGINE: [&str; 2] = ["ie-engine-containerd.service", "ie-engine.service"];
-const OTHERS: [&str; 5] = [
-    "ie-wall.service",
-    "ie-wall.timer",
-    "ie-mountd.service",
-    "ie-containerd.socket",
-    "ie-containerd.service",
-];
+const OTHERS: [&str; 5] =
+    ["ie-wall.service", "ie-wall.timer", "ie-mountd.service", "ie-containerd.socket", GATEWAY];
+const GATEWAY: &str = "ie-containerd.service";
 
 /// What is to be done with them, and what was found.
 #[derive(Debug, Clone, Copy)]
@@ -32,10 +28,13 @@ pub(super) fn systemd_runs() -> bool {
     Path::new("/run/systemd/system").is_dir()
 }
 
+fn is_active(unit: &str) -> bool {
+    done("systemctl", &["is-active", "--quiet", unit]).is_ok()
+}
+
 /// One line for the admin.
 pub(super) fn put_in_force(wanted: Wanted) -> Result<String, Error> {
     let units = units(wanted.own_engine);
-    let shown = units.join(" ");
     let starts = wanted.start && systemd_runs();
     let failed = |why: String| {
         Error::usage_hint(
@@ -46,14 +45,44 @@ pub(super) fn put_in_force(wanted: Wanted) -> Result<String, Error> {
     if systemd_runs() {
         done("systemctl", &["daemon-reload"]).map_err(failed)?;
     }
+    let (run, stood): (Vec<&str>, Vec<&str>) =
+        units.iter().copied().partition(|unit| starts && is_active(unit));
     let verb: &[&str] = if starts { &["enable", "--now"] } else { &["enable"] };
     done("systemctl", &[verb, units.as_slice()].concat()).map_err(failed)?;
-    if starts && wanted.again {
-        done("systemctl", &["try-restart", "ie-containerd.service"]).map_err(failed)?;
+    let again = starts && wanted.again && run.contains(&GATEWAY);
+    if again {
+        done("systemctl", &["try-restart", GATEWAY]).map_err(failed)?;
     }
     Ok(match (starts, wanted.start) {
-        (true, _) => format!("enabled and started: {shown}"),
-        (false, true) => format!("enabled, to start at the next boot, as systemd does not run here: {shown}"),
-        (false, false) => format!("enabled, to start at the next boot: {shown}"),
+        (true, _) => started(&stood, &run, again),
+        (false, true) => {
+            format!("enabled, to start at the next boot, as systemd does not run here: {}", units.join(" "))
+        }
+        (false, false) => format!("enabled, to start at the next boot: {}", units.join(" ")),
     })
+}
+
+/// What was started just now, what ran before, and whether the gateway was started again.
+fn started(now: &[&str], before: &[&str], again: bool) -> String {
+    let (now, before) = (now.join(" "), before.join(" "));
+    let told = match (now.is_empty(), before.is_empty()) {
+        (false, true) => format!("enabled and started: {now}"),
+        (false, false) => format!("enabled and started: {now}; enabled, and ran already: {before}"),
+        (true, _) => format!("enabled, and ran already: {before}"),
+    };
+    if again { format!("{told}; started again: {GATEWAY}") } else { told }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_ran_already_was_not_started() {
+        assert_eq!(started(&["a", "b"], &[], false), "enabled and started: a b");
+        assert_eq!(started(&[], &["a", "b"], false), "enabled, and ran already: a b");
+        assert_eq!(started(&["a"], &["b"], false), "enabled and started: a; enabled, and ran already: b");
+        let again = "enabled, and ran already: a; started again: ie-containerd.service";
+        assert_eq!(started(&[], &["a"], true), again);
+    }
 }
