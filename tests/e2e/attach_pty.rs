@@ -16,7 +16,7 @@ tests![
     the_terminal_is_put_right_after_a_signal,
     a_terminal_needs_a_terminal,
     attach_without_a_terminal,
-    a_start_that_takes_long_is_given_up,
+    alone a_start_that_takes_long_is_given_up,
 ];
 
 const CTRL_C: &str = "\x03";

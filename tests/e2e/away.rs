@@ -6,7 +6,7 @@ use crate::world::output::Running;
 use crate::world::tools::{Scan, eventually, scan};
 use crate::world::{Pty, User};
 
-tests![who_has_waited_long_enough_says_how_to_come_back, a_copy_out_that_broke_off_leaves_no_half_of_a_file,];
+tests![alone who_has_waited_long_enough_says_how_to_come_back, alone a_copy_out_that_broke_off_leaves_no_half_of_a_file,];
 
 /// The patience is a minute, and shorter here.
 fn who_has_waited_long_enough_says_how_to_come_back() {

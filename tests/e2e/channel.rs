@@ -14,8 +14,8 @@ use std::time::{Duration, Instant};
 tests![
     copies_go_by_it,
     nobody_listens_but_for_a_copy,
-    who_floods_it_is_taken_at_a_pace,
-    without_it_the_engine_carries_the_copy,
+    alone who_floods_it_is_taken_at_a_pace,
+    alone without_it_the_engine_carries_the_copy,
     it_goes_with_its_container,
 ];
 

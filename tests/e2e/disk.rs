@@ -6,10 +6,10 @@ use crate::world::{User, World};
 use std::time::Duration;
 
 tests![
-    what_a_container_writes_counts,
-    what_a_volume_holds_counts,
-    what_cannot_be_measured_counts,
-    what_is_copied_into_one_that_does_not_run_counts,
+    alone what_a_container_writes_counts,
+    alone what_a_volume_holds_counts,
+    alone what_cannot_be_measured_counts,
+    alone what_is_copied_into_one_that_does_not_run_counts,
 ];
 
 /// A gateway that measures each second, until it is dropped.

@@ -8,7 +8,7 @@ tests![
     what_it_sees_is_what_is_there,
     a_member_of_the_engines_group_is_danger,
     it_is_for_root,
-    it_needs_neither_gateway_nor_engine,
+    alone it_needs_neither_gateway_nor_engine,
 ];
 
 /// What it found, and its exit code, which is that of the worst.

@@ -8,9 +8,9 @@ use std::io::{Read, Write};
 use std::time::Duration;
 
 tests![
-    what_has_ended_goes_after_a_warning,
-    a_copy_that_trickles_holds_nobody_else_up,
-    who_hangs_up_leaves_no_pile_in_the_engine,
+    alone what_has_ended_goes_after_a_warning,
+    alone a_copy_that_trickles_holds_nobody_else_up,
+    alone who_hangs_up_leaves_no_pile_in_the_engine,
 ];
 
 /// The names of somebody's containers, each with its status.

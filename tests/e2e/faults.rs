@@ -13,7 +13,7 @@ tests![
     a_full_disk_is_said,
     missing_fields_make_nobodys_container,
     a_list_that_is_behind_is_not_believed,
-    a_list_from_before_makes_and_removes_nothing,
+    alone a_list_from_before_makes_and_removes_nothing,
 ];
 
 fn nonsense_from_the_engine_is_one_sentence() {

@@ -6,22 +6,22 @@ use crate::world::{User, World};
 use std::time::Duration;
 
 tests![
-    what_is_granted_is_what_is_seen,
-    without_a_grant_the_hook_is_never_called,
-    a_stopped_container_s_cards_are_free_and_asked_for_anew,
-    who_starts_nothing_has_no_more_cards,
-    a_renamed_container_holds_under_its_new_name,
-    refusals_say_the_numbers,
-    a_lease_warns_and_ends,
-    a_lease_is_extended_within_the_policy,
-    the_week_s_hours_are_counted,
-    hours_are_counted_once_whatever_is_killed,
-    who_waits_is_served_in_turn,
-    two_hundred_at_once_get_four_cards,
-    a_killed_gateway_forgets_nothing,
-    a_start_that_hangs_holds_nobody_up,
-    a_cdi_engine_gives_the_granted_devices_alone,
-    what_the_driver_knows_is_there,
+    alone what_is_granted_is_what_is_seen,
+    alone without_a_grant_the_hook_is_never_called,
+    alone a_stopped_container_s_cards_are_free_and_asked_for_anew,
+    alone who_starts_nothing_has_no_more_cards,
+    alone a_renamed_container_holds_under_its_new_name,
+    alone refusals_say_the_numbers,
+    alone a_lease_warns_and_ends,
+    alone a_lease_is_extended_within_the_policy,
+    alone the_week_s_hours_are_counted,
+    alone hours_are_counted_once_whatever_is_killed,
+    alone who_waits_is_served_in_turn,
+    alone two_hundred_at_once_get_four_cards,
+    alone a_killed_gateway_forgets_nothing,
+    alone a_start_that_hangs_holds_nobody_up,
+    alone a_cdi_engine_gives_the_granted_devices_alone,
+    alone what_the_driver_knows_is_there,
 ];
 
 const CARDS: [&str; 4] = ["GPU-e2e-0", "GPU-e2e-1", "GPU-e2e-2", "GPU-e2e-3"];

@@ -3,7 +3,7 @@
 use crate::suite::{tests, world, world_alone};
 use crate::world::World;
 
-tests![the_engine_runs_containers, people_are_real_and_unprivileged, a_second_world_disturbs_nobody];
+tests![the_engine_runs_containers, people_are_real_and_unprivileged, alone a_second_world_disturbs_nobody];
 
 fn the_engine_runs_containers() {
     let world = world();

@@ -4,7 +4,7 @@ use crate::suite::{tests, world_alone};
 use crate::world::tools::eventually;
 use crate::world::{User, World};
 
-tests![many_tickets_of_one_keep_one_card_at_the_most, turns_that_nobody_uses_renew_nothing];
+tests![alone many_tickets_of_one_keep_one_card_at_the_most, alone turns_that_nobody_uses_renew_nothing];
 
 /// Somebody who may have so many GPUs.
 fn granted<'w>(world: &'w World, name: &str, gpus: u32) -> User<'w> {

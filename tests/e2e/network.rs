@@ -11,15 +11,15 @@ use std::time::Duration;
 tests![
     own_containers_find_each_other,
     other_peoples_are_out_of_reach,
-    other_peoples_stay_out_of_reach_while_networks_come_and_go,
-    without_the_wall_nothing_with_a_network_starts,
+    alone other_peoples_stay_out_of_reach_while_networks_come_and_go,
+    alone without_the_wall_nothing_with_a_network_starts,
     none_means_none,
     a_network_of_one_s_own,
     other_peoples_networks_are_not_there,
     networks_are_counted_and_plain,
     a_port_is_published_where_the_policy_says,
     an_idle_network_goes,
-    a_subnet_that_is_not_listed_is_passed_over,
+    alone a_subnet_that_is_not_listed_is_passed_over,
 ];
 
 const SERVE: &str = "mkdir /tmp/www; echo served > /tmp/www/index.html; httpd -f -p 8080 -h /tmp/www";

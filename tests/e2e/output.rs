@@ -10,10 +10,10 @@ use std::thread;
 use std::time::Duration;
 
 tests![
-    who_floods_is_stopped_and_nobody_else,
-    a_flood_without_lines_or_in_disguise_is_one,
-    who_floods_in_short_runs_starts_nothing_for_a_while,
-    a_look_that_is_not_answered_keeps_no_other,
+    alone who_floods_is_stopped_and_nobody_else,
+    alone a_flood_without_lines_or_in_disguise_is_one,
+    alone who_floods_in_short_runs_starts_nothing_for_a_while,
+    alone a_look_that_is_not_answered_keeps_no_other,
 ];
 
 /// A second's worth of the engine, and so much each hundred seconds.

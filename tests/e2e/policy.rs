@@ -19,13 +19,13 @@ tests![
     a_race_never_exceeds_the_limit,
     a_reload_takes_the_whole_new_policy,
     what_was_taken_away_is_not_started_again,
-    a_start_that_waited_is_held_against_the_lists_of_its_moment,
-    a_broken_policy_leaves_the_old_one,
-    a_writable_policy_is_refused,
+    alone a_start_that_waited_is_held_against_the_lists_of_its_moment,
+    alone a_broken_policy_leaves_the_old_one,
+    alone a_writable_policy_is_refused,
     root_uses_the_admin_socket,
     the_uid_range_is_closed,
-    who_is_taken_out_of_it_is_served_no_longer,
-    a_group_that_limits_is_not_laid_down,
+    alone who_is_taken_out_of_it_is_served_no_longer,
+    alone a_group_that_limits_is_not_laid_down,
 ];
 
 fn the_number_of_containers_is_limited() {

@@ -8,18 +8,18 @@ use std::fs;
 use std::process::Command;
 
 tests![
-    the_gateway_is_killed,
-    an_attached_client_says_how_to_come_back,
-    an_exec_that_broke_off_has_no_exit_code,
-    attached_clients_go_on_with_the_next_gateway,
-    what_the_hosts_restart_has_ended_says_so,
-    the_mount_helper_is_killed,
-    without_the_mount_helper_nothing_new_starts,
-    the_engine_is_killed,
-    stages_are_made_again_at_start,
-    a_stage_that_cannot_be_made_stops_the_start,
-    without_a_gateway_the_client_says_what_to_look_at,
-    stages_nobody_needs_are_taken_away,
+    alone the_gateway_is_killed,
+    alone an_attached_client_says_how_to_come_back,
+    alone an_exec_that_broke_off_has_no_exit_code,
+    alone attached_clients_go_on_with_the_next_gateway,
+    alone what_the_hosts_restart_has_ended_says_so,
+    alone the_mount_helper_is_killed,
+    alone without_the_mount_helper_nothing_new_starts,
+    alone the_engine_is_killed,
+    alone stages_are_made_again_at_start,
+    alone a_stage_that_cannot_be_made_stops_the_start,
+    alone without_a_gateway_the_client_says_what_to_look_at,
+    alone stages_nobody_needs_are_taken_away,
 ];
 
 fn running(world: &World, user: &User<'_>, name: &str) -> bool {

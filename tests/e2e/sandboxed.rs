@@ -2,7 +2,7 @@
 
 use crate::suite::{tests, world_alone};
 
-tests![what_the_engines_sandbox_has_taken_is_told];
+tests![alone what_the_engines_sandbox_has_taken_is_told];
 
 fn what_the_engines_sandbox_has_taken_is_told() {
     let world = world_alone();

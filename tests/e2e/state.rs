@@ -11,7 +11,7 @@ use std::process::Command;
 use std::thread;
 use std::time::Duration;
 
-tests![a_full_state_directory_loses_nothing, what_lies_in_its_places_is_set_aside];
+tests![alone a_full_state_directory_loses_nothing, alone what_lies_in_its_places_is_set_aside];
 
 const ASIDE: &str = ".set-aside-";
 

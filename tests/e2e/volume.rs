@@ -14,8 +14,8 @@ tests![
     a_prune_takes_what_dockers_would,
     a_name_made_by_hand_gives_nothing,
     a_volume_is_given_where_nothing_else_is,
-    a_volume_stays_while_a_create_counts_on_it,
-    what_is_removed_while_it_is_given_leaves_nothing,
+    alone a_volume_stays_while_a_create_counts_on_it,
+    alone what_is_removed_while_it_is_given_leaves_nothing,
 ];
 
 fn a_volume_keeps_what_was_written() {

@@ -9,7 +9,7 @@ use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-tests![a_plugin_runs_nothing, a_build_runs_nothing, no_other_shim_is_found, there_is_no_swarm];
+tests![alone a_plugin_runs_nothing, alone a_build_runs_nothing, no_other_shim_is_found, there_is_no_swarm];
 
 /// A directory that whoever becomes root outside writes into, and nobody else.
 fn witness(world: &World, name: &str) -> PathBuf {

@@ -19,7 +19,7 @@ tests![
     a_health_check_runs_by_itself,
     a_working_directory_in_the_home,
     links_where_mounts_go,
-    a_name_that_moves_meanwhile,
+    alone a_name_that_moves_meanwhile,
 ];
 
 /// An image, how a docker user runs it, and what comes of it.

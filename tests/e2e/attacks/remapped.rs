@@ -17,7 +17,7 @@ tests![
     the_sockets_know_nobody_of_the_range,
     people_are_told_and_not_the_engines_ids,
     a_directory_without_idmaps_takes_the_hosts_user_namespace,
-    engine_and_policy_must_agree,
+    alone engine_and_policy_must_agree,
 ];
 
 /// What the engine runs for whoever asks for nothing else.

@@ -15,7 +15,7 @@ tests![
     between_stop_and_restart,
     a_source_that_is_gone,
     a_copy_with_a_stopped_container,
-    a_copy_whose_caller_hangs_up
+    alone a_copy_whose_caller_hangs_up
 ];
 
 /// A directory that root alone may enter, with a file that the attack should bring out.

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-tests![who_hangs_is_told_and_others_are_served, a_flood_of_who_hangs, who_hangs_in_the_line_for_gpus];
+tests![alone who_hangs_is_told_and_others_are_served, alone a_flood_of_who_hangs, alone who_hangs_in_the_line_for_gpus];
 
 /// The gateway gives a look-up five seconds.
 const TOLD: Duration = Duration::from_secs(5);

@@ -14,14 +14,14 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 tests![
-    idle_connections,
-    a_byte_a_second,
-    huge_bodies,
-    bodies_that_stay_open,
-    pulls,
-    unread_output,
-    unread_lists,
-    all_at_once
+    alone idle_connections,
+    alone a_byte_a_second,
+    alone huge_bodies,
+    alone bodies_that_stay_open,
+    alone pulls,
+    alone unread_output,
+    alone unread_lists,
+    alone all_at_once
 ];
 
 /// Pairs of a quiet and a pressed measurement.

@@ -12,7 +12,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 use table::{ASKS, Ask, FORMS, Form, TYPED, Thing, VERBS};
 
-tests![somebody_elses_and_nobodys_are_one];
+tests![alone somebody_elses_and_nobodys_are_one];
 
 /// One thing's names: the parts that forms are made of.
 #[derive(Clone)]

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
-tests![killed_in_the_midst_of_work];
+tests![alone killed_in_the_midst_of_work];
 
 const KILLS: Rounds = Rounds { short: 12, long: 200 };
 /// After so many of them all is quiet once, and looked at.

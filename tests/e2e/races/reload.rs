@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-tests![hangups_under_load];
+tests![alone hangups_under_load];
 
 const HANGUPS: Rounds = Rounds { short: 150, long: 5000 };
 const SLEEPER: &str =

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use std::thread;
 use std::time::{Duration, Instant};
 
-tests![the_first_quota_after_a_kill];
+tests![alone the_first_quota_after_a_kill];
 
 const CONTAINERS: Rounds = Rounds { short: 100, long: 1000 };
 const AGAIN: usize = 5;

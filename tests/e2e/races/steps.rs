@@ -7,10 +7,10 @@ use crate::world::{User, World};
 use std::time::{Duration, Instant};
 
 tests![
-    dead_while_the_engine_starts,
-    dead_at_each_step_of_create,
-    dead_at_each_step_of_start,
-    dead_at_each_step_of_an_end,
+    alone dead_while_the_engine_starts,
+    alone dead_at_each_step_of_create,
+    alone dead_at_each_step_of_start,
+    alone dead_at_each_step_of_an_end,
 ];
 
 const ROUNDS: Rounds = Rounds { short: 1, long: 20 };

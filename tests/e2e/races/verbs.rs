@@ -10,7 +10,7 @@ use std::io::{Read, Write};
 use std::thread;
 use std::time::Duration;
 
-tests![rm_against_exec, stop_against_attach, cp_against_start, a_rename_that_waits_keeps_no_lock];
+tests![alone rm_against_exec, alone stop_against_attach, alone cp_against_start, alone a_rename_that_waits_keeps_no_lock];
 
 const ROUNDS: Rounds = Rounds { short: 8, long: 500 };
 /// Each verb begins within so many milliseconds.

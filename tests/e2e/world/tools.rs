@@ -18,7 +18,7 @@ pub(crate) fn step(command: &mut Command) -> Result<String, String> {
 
 /// What must come about in the end: a busy machine takes its time, and only a test that fails waits for all of it.
 pub(crate) fn eventually(done: impl FnMut() -> bool) -> bool {
-    wait_until(Duration::from_secs(60), done)
+    wait_until(Duration::from_secs(240), done)
 }
 
 /// Asks again and again until `done` says yes; false when it never did.
