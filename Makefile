@@ -6,6 +6,8 @@ CARGO   ?= cargo
 # Which of cargo's profiles is built and installed. `dev` is what the tests have built already.
 PROFILE ?= release
 BUILT   := target/$(patsubst dev,debug,$(PROFILE))
+# Two of the programs run where no library is. They are copied out of cargo's way, which puts the usual ones in their place.
+STATIC  := $(BUILT)/static
 # No path of the machine is in a release, which is the same wherever it is built.
 REMAPPED := --remap-path-prefix=$(CURDIR)=/ie-container --remap-path-prefix=$(or $(CARGO_HOME),$(HOME)/.cargo)=/cargo
 RELEASE := RUSTFLAGS='$(REMAPPED)' $(CARGO)
@@ -32,7 +34,7 @@ all: build man
 	for shell in bash fish zsh; do $(BUILT)/ie-container completion $$shell >target/completions/$$shell || exit 1; done
 
 help:
-	@echo 'make build      the three programs in target/release, and target/ie-copy and target/ie-runc'
+	@echo 'make build      all five programs in target/release'
 	@echo 'make check      format, lints, documentation, dependencies'
 	@echo 'make test       every test, with a Docker Engine and users of its own (root, or sudo)'
 	@echo 'make soak       the races, the exhaustion and the properties for long: hours (root, or sudo)'
@@ -50,7 +52,7 @@ help:
 	@echo 'make uninstall  takes that away again, but for the policy'
 	@echo 'make clean      removes target/'
 
-build: target/ie-copy target/ie-runc
+build: $(STATIC)/ie-copy $(STATIC)/ie-runc
 	$(BUILD) $(foreach program,$(PROGRAMS),--bin $(program))
 	@# The steps at which the tests kill the gateway, and a patience of their choice, are in the tests' programs alone.
 	[ $(PROFILE) = dev ] || ! grep -q IE_CONTAINERD_DIE_AT $(BUILT)/ie-containerd
@@ -77,16 +79,17 @@ test-deb:
 	$(MAKE) deb PROFILE=dev
 	PROFILE=dev tests/deb/check
 
-# Static, as it runs inside images that have no library at all. It is copied out of cargo's way: a plain `cargo build`
-# puts the usual, dynamic one in the same place.
-target/ie-copy: $(COPY_SOURCES)
-	$(RELEASE) rustc --release --locked --bin ie-copy -- -C target-feature=+crt-static
-	install -m 0755 target/release/ie-copy $@
+BUILD_ONE = $(if $(filter debug,$*),$(CARGO) rustc,$(RELEASE) rustc --profile $*) --locked
+
+# Static, as it runs inside images that have no library at all.
+target/%/static/ie-copy: $(COPY_SOURCES)
+	$(BUILD_ONE) --bin ie-copy -- -C target-feature=+crt-static
+	install -D -m 0755 $(@D)/../ie-copy $@
 
 # Static, too: it runs in the engine's place, whatever that has changed of its surroundings.
-target/ie-runc: $(RUNC_SOURCES)
-	$(RELEASE) rustc --release --locked --bin ie-runc -- -C target-feature=+crt-static
-	install -m 0755 target/release/ie-runc $@
+target/%/static/ie-runc: $(RUNC_SOURCES)
+	$(BUILD_ONE) --bin ie-runc -- -C target-feature=+crt-static
+	install -D -m 0755 $(@D)/../ie-runc $@
 
 # The manual pages, out of the programs' own command lines.
 man:
@@ -100,7 +103,7 @@ check:
 	RUSTDOCFLAGS='-D warnings -A rustdoc::private_intra_doc_links' $(CARGO) doc --no-deps --document-private-items --locked
 	scripts/deny
 
-test: target/ie-copy man
+test: target/debug/static/ie-copy man
 	scripts/packages test
 	$(CARGO) test --locked --no-fail-fast
 	$(MAKE) test-deb
@@ -113,7 +116,7 @@ test: target/ie-copy man
 	    --skip output::who_floods_in --skip output::a_look_that
 
 # What is tried a few times in `make test` is tried thousands of times here; each test says how often.
-soak: target/ie-copy
+soak: target/debug/static/ie-copy
 	PROPTEST_CASES=10000 $(CARGO) test --locked --lib
 	IE_SOAK=1 $(CARGO) test --locked --test e2e -- races
 	IE_SOAK=1 $(CARGO) test --locked --test e2e -- exhaustion
@@ -137,11 +140,11 @@ UNITS := ie-containerd.service ie-containerd.socket ie-mountd.service ie-wall.se
     ie-engine.service ie-engine-containerd.service ie-engine.slice
 
 install:
-	@test -x target/ie-copy && test -x target/ie-runc && test -e target/completions/zsh || { echo 'run make first' >&2; exit 1; }
+	@test -x $(STATIC)/ie-copy && test -x $(STATIC)/ie-runc && test -e target/completions/zsh || { echo 'run make first' >&2; exit 1; }
 	install -D -m 0755 -t $(DESTDIR)$(PREFIX)/bin $(BUILT)/ie-container
 	install -D -m 0755 -t $(DESTDIR)$(PREFIX)/sbin $(BUILT)/ie-containerd $(BUILT)/ie-mountd
-	install -D -m 0755 -t $(DESTDIR)$(PREFIX)/libexec/ie-container target/ie-copy packaging/ie-wall
-	install -D -m 0755 target/ie-runc $(DESTDIR)$(PREFIX)/libexec/ie-container/engine/runc
+	install -D -m 0755 -t $(DESTDIR)$(PREFIX)/libexec/ie-container $(STATIC)/ie-copy packaging/ie-wall
+	install -D -m 0755 $(STATIC)/ie-runc $(DESTDIR)$(PREFIX)/libexec/ie-container/engine/runc
 	ln -sf /usr/bin/containerd-shim-runc-v2 $(DESTDIR)$(PREFIX)/libexec/ie-container/engine/containerd-shim-runc-v2
 	install -D -m 0644 -t $(DESTDIR)$(PREFIX)/share/man/man1 target/man/*.1
 	install -D -m 0644 -t $(DESTDIR)$(PREFIX)/share/man/man8 target/man/*.8

@@ -86,7 +86,7 @@ configure_runtime() {
     install -d -m 0755 "$lib/runtime" "$lib/containerd.own"
     install -m 0755 -t "$lib/containerd.own" /usr/bin/containerd
     ln -sf /usr/bin/containerd-shim-runc-v2 "$lib/runtime/containerd-shim-runc-v2"
-    install -m 0755 "$root/target/ie-runc" "$lib/runtime/runc"
+    install -m 0755 "$root/target/release/static/ie-runc" "$lib/runtime/runc"
     sed -e "s|/var/lib/ie-engine/docker|$lib/engine|; s|ie-engine.slice|/$place|; s|\"ie-engine\"|\"$engine_login\"|" \
         -e "s|/run/ie-engine/docker.sock|$engine|; s|/run/ie-mountd|$run/mountd|; s|/var/lib/ie-container\"|$lib/state\"|; s|@PREFIX@.*ie-copy|$bin/ie-copy|" \
         "$root/packaging/engine/runtime.toml" >"$lib/runtime/runtime.toml"
@@ -137,7 +137,7 @@ make_image() {
 # Users must be able to execute the client, and nobody but root to change it.
 install_programs() {
     install -m 0755 -t "$bin" "$root"/target/release/ie-container "$root"/target/release/ie-containerd \
-        "$root"/target/release/ie-mountd "$root"/target/ie-copy
+        "$root"/target/release/ie-mountd "$root"/target/release/static/ie-copy
 }
 
 # The daemons get the privileges that packaging/systemd gives them.

@@ -180,13 +180,13 @@ impl World {
 /// The static `ie-copy`: it must run in images that have no library at all, so the one cargo builds beside the tests
 /// will not do.
 fn copy_helper() -> Result<PathBuf, String> {
-    let target = Path::new(env!("CARGO_BIN_EXE_ie-copy")).ancestors().nth(2).map(|dir| dir.join("ie-copy"));
-    let path = std::env::var_os("IE_COPY_HELPER").map(PathBuf::from).or(target).unwrap_or_default();
+    let beside = Path::new(env!("CARGO_BIN_EXE_ie-copy")).with_file_name("static").join("ie-copy");
+    let path = std::env::var_os("IE_COPY_HELPER").map_or(beside, PathBuf::from);
     if path.is_file() {
         Ok(path)
     } else {
         Err(format!(
-            "{} is missing: make it with `make target/ie-copy`, or run all with `make test`",
+            "{} is missing: make it with `make target/debug/static/ie-copy`, or run all with `make test`",
             path.display()
         ))
     }
