@@ -4,6 +4,7 @@ use super::Subject;
 use super::finding::{Check, Finding, Severity};
 use super::host::Host;
 use super::look::Look;
+use super::mounts::{Mount, is_fuse, mounts};
 use crate::policy::{Policy, RootKind, StageRoot};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -78,30 +79,6 @@ fn always(host: &Host, policy: &Policy) -> Finding {
     }
 }
 
-/// A line of mountinfo.
-#[derive(Debug)]
-struct Mount {
-    at: PathBuf,
-    kind: String,
-}
-
-fn mounts(host: &Host) -> Vec<Mount> {
-    let text = host.text("/proc/self/mountinfo").unwrap_or_default();
-    let mount = |line: &str| {
-        let (left, right) = line.split_once(" - ")?;
-        let at = unescaped(left.split(' ').nth(4)?);
-        Some(Mount { at: at.into(), kind: right.split(' ').next()?.to_owned() })
-    };
-    text.lines().filter_map(mount).collect()
-}
-
-/// Blanks, tabs, newlines and backslashes stand there in octal.
-fn unescaped(word: &str) -> String {
-    [("\\040", " "), ("\\011", "\t"), ("\\012", "\n"), ("\\134", "\\")]
-        .iter()
-        .fold(word.to_owned(), |word, (code, plain)| word.replace(code, plain))
-}
-
 /// Types of which no kernel idmaps a mount, or only with the server's consent.
 const NEVER: [&str; 15] = [
     "nfs",
@@ -124,7 +101,7 @@ const NEVER: [&str; 15] = [
 const ALWAYS: [&str; 3] = ["ext4", "xfs", "btrfs"];
 
 fn is_never(kind: &str) -> bool {
-    NEVER.contains(&kind) || ["fuse", "fuseblk"].contains(&kind) || kind.starts_with("fuse.")
+    NEVER.contains(&kind) || is_fuse(kind)
 }
 
 fn idmap(mounts: &[Mount], root: &StageRoot) -> Finding {
@@ -132,7 +109,9 @@ fn idmap(mounts: &[Mount], root: &StageRoot) -> Finding {
     // The last of those that are mounted over each other is the one that is seen.
     let own = mounts.iter().filter(|mount| root.path.starts_with(&mount.at));
     let own = own.max_by_key(|mount| mount.at.components().count()).map_or("", |mount| &mount.kind);
-    let inner = mounts.iter().filter(|mount| is_below(&mount.at, &root.path) && is_never(&mount.kind));
+    // What a user mounts is no reason to change the policy for all: it is not staged, whatever the policy says.
+    let inner = mounts.iter().filter(|mount| is_below(&mount.at, &root.path) && !mount.is_a_users);
+    let inner = inner.filter(|mount| is_never(&mount.kind));
     let bad: BTreeSet<&str> =
         inner.map(|mount| mount.kind.as_str()).chain(is_never(own).then_some(own)).collect();
     let bad = bad.into_iter().collect::<Vec<_>>().join(", ");
@@ -234,6 +213,12 @@ mod tests {
         assert_eq!(fake.found("root-idmap").0, Warning);
         fake.file("/proc/self/mountinfo", &format!("{MOUNTS}22 20 0:31 / /homes rw - nfs x rw\n"));
         assert_eq!(fake.found("root-idmap").0, Ok);
+        for (uid, severity) in [(0, Warning), (1000, Ok)] {
+            let of =
+                format!("{MOUNTS}22 20 0:31 / /home/ann rw - fuse.sshfs x rw,user_id={uid},group_id=0\n");
+            fake.file("/proc/self/mountinfo", &of);
+            assert_eq!(fake.found("root-idmap").0, severity, "of uid {uid}");
+        }
     }
 
     #[test]

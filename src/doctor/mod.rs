@@ -14,6 +14,7 @@ mod gateway;
 mod gpu;
 mod host;
 mod look;
+mod mounts;
 mod network;
 mod process;
 mod range;
@@ -30,6 +31,7 @@ mod fake;
 pub use finding::{Finding, Severity};
 pub use host::Host;
 pub use look::PATIENCE;
+pub(crate) use mounts::mounts;
 pub(crate) use runtime::disagreements;
 
 use crate::policy::{Policy, Problems};

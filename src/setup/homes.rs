@@ -2,7 +2,7 @@
 
 use super::account::Account;
 use super::draft::Choice;
-use crate::doctor::Host;
+use crate::doctor::{Host, mounts};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -50,6 +50,10 @@ pub(super) fn roots(
     try_idmap: &dyn Fn(&Path) -> Idmap,
 ) -> (Vec<Root>, Vec<Choice>) {
     let (mut roots, mut choices) = (Vec::new(), Vec::new());
+    // What a user has mounted over a home tells of no file system of the host's, and gives up no wall for all others.
+    let of_users: Vec<PathBuf> =
+        mounts(host).into_iter().filter(|mount| mount.is_a_users).map(|mount| mount.at).collect();
+    let is_the_hosts = |home: &&Path| !of_users.iter().any(|at| home.starts_with(at));
     for (path, homes) in parents(accounts) {
         let shown = path.display();
         let itself = try_idmap(&path);
@@ -68,6 +72,7 @@ pub(super) fn roots(
             ));
             continue;
         }
+        let homes: Vec<&Path> = homes.into_iter().filter(is_the_hosts).collect();
         let (root, choice) = judged(path, itself, &homes, try_idmap);
         roots.push(root);
         choices.push(choice);
@@ -147,6 +152,19 @@ mod tests {
         assert_eq!(roots, [("/home".to_owned(), true), ("/nfs/home".to_owned(), false)]);
         assert!(told.iter().any(|line| line.contains("/gone, which is not there")), "{told:?}");
         assert!(told.iter().any(|line| line.contains("one wall less")), "{told:?}");
+    }
+
+    #[test]
+    fn what_a_user_has_mounted_over_a_home_decides_nothing() {
+        let host = host(&["home", "proc/self"]);
+        let cannot_ann = |path: &Path| if path.ends_with("ann") { Idmap::Cannot } else { Idmap::Can };
+        let with_owner = |uid: u32| {
+            let line = format!("22 20 0:31 / /home/ann rw - fuse.sshfs x rw,user_id={uid},group_id=0\n");
+            std::fs::write(host.path().join("proc/self/mountinfo"), line).unwrap();
+            found(host.path(), &["/home/ann", "/home/bob"], &cannot_ann).0
+        };
+        assert_eq!(with_owner(0), [("/home".to_owned(), false)]);
+        assert_eq!(with_owner(1000), [("/home".to_owned(), true)]);
     }
 
     #[test]
