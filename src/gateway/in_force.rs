@@ -62,8 +62,10 @@ impl InForce {
         if shelf::read(&self.copy).is_ok_and(|old| old == text) {
             return;
         }
-        let written =
-            shelf::half_write(self.copy.clone(), text.as_bytes()).and_then(shelf::HalfWritten::finish);
+        // Half of it could give more than the whole.
+        let written = shelf::half_write(self.copy.clone(), text.as_bytes())
+            .and_then(shelf::HalfWritten::on_disk)
+            .and_then(shelf::HalfWritten::finish);
         if let Err(error) = written {
             let _gone = fs::remove_file(&self.copy);
             tracing::error!("no copy of the policy is kept for a start with a broken one: {error}");

@@ -95,6 +95,12 @@ impl HalfWritten {
         Ok(self)
     }
 
+    /// Also after a power cut.
+    pub(super) fn on_disk(self) -> io::Result<Self> {
+        File::open(&self.fresh)?.sync_all()?;
+        Ok(self)
+    }
+
     pub(super) fn finish(self) -> io::Result<()> {
         if self.place.is_dir() {
             set_aside(&self.place, "it is a directory");
