@@ -5,6 +5,25 @@ fail() {
     exit 1
 }
 
+# ended CODE: of a trap. A command that no check looked at has ended the step; this says which.
+ended() {
+    local at
+    for ((at = 1; at < ${#FUNCNAME[@]}; at++)); do
+        if [ "${FUNCNAME[at]}" = source ]; then
+            local line=${BASH_LINENO[at - 1]} file=${BASH_SOURCE[at]}
+            printf 'ended with %s: line %s of %s: %s\n' "$1" "$line" "${file##*/}" "$(sed -n "${line}p" "$file")" >&2
+            return
+        fi
+    done
+}
+
+# silent COMMAND…: it ends with 0 and prints nothing.
+silent() {
+    local out
+    out=$("$@" 2>&1) || fail "'$*' ended with $?: $out"
+    [ -z "$out" ] || fail "'$*' was to print nothing: $out"
+}
+
 # says PATTERN COMMAND…: the command ends with 0, and prints what matches the extended expression.
 says() {
     local pattern=$1 out
@@ -29,4 +48,25 @@ within() {
         [ $SECONDS -lt $limit ] || fail "'$*' did not come to be so: $out"
         sleep 1
     done
+}
+
+# begin NAME COMMAND…: in the background; what it prints is in $work/NAME.out, and its code, once it has ended, in $work/NAME.code.
+begin() {
+    local name=$1
+    shift
+    rm -f "$work/$name".{out,code}
+    { code=0 && { "$@" >"$work/$name.out" 2>&1 || code=$?; } && echo $code >"$work/$name.code"; } &
+}
+
+# printed NAME PATTERN: what began so has printed what matches.
+printed() {
+    within 900 grep -Eq -- "$2" "$work/$1.out"
+}
+
+# comes_to NAME CODE PATTERN: what began so ends with this code, and has printed what matches.
+comes_to() {
+    local name=$1 code=$2 pattern=$3
+    within 900 test -s "$work/$name.code"
+    [ "$(cat "$work/$name.code")" = "$code" ] && grep -Eq -- "$pattern" "$work/$name.out" ||
+        fail "$name was to end with $code and say '$pattern', and ended with $(cat "$work/$name.code"): $(cat "$work/$name.out")"
 }

@@ -1,10 +1,12 @@
 # A virtual machine with a Debian that boots, and its users over ssh; sourced. It runs under emulation, as hosts of tests have no
-# /dev/kvm for it. Needs $image (of tests/boot/image) and $work (a folder for the run).
+# /dev/kvm for it, and with one processor: while one translates code that another one changes, as Linux changes its own, qemu 7.2
+# now and then runs what was half changed, and the machine is gone. Needs $image (of tests/boot/image) and $work (a folder for
+# the run).
 
 port=
 qemu=
-ssh_options=(-q -i "$work/key" -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o BatchMode=yes -o ConnectTimeout=20
-    -o ServerAliveInterval=15)
+ssh_options=(-q -i "$work/key" -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o BatchMode=yes -o ConnectTimeout=60
+    -o ServerAliveInterval=15 -o ServerAliveCountMax=20)
 
 # The disk of this run; the image stays as it is.
 machine_make() {
@@ -14,15 +16,15 @@ machine_make() {
 
 machine_start() {
     port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
-    qemu-system-x86_64 -accel tcg,thread=multi -cpu max -smp 2 -m 3072 -display none -serial "file:$work/console.$((++boots))" \
+    qemu-system-x86_64 -accel tcg,thread=single -cpu max -smp 1 -m 3072 -display none -serial "file:$work/console.$((++boots))" \
         -no-reboot -kernel "$image/vmlinuz" -initrd "$image/initrd" \
-        -append 'root=/dev/vda rw console=ttyS0 net.ifnames=0 quiet' \
+        -append 'root=/dev/vda rw console=ttyS0 net.ifnames=0 quiet panic=-1 systemd.default_device_timeout_sec=900 systemd.service_watchdogs=no' \
         -drive "file=$work/disk,if=virtio,format=raw,cache=unsafe" \
         -netdev "user,id=n0,restrict=on,hostfwd=tcp:127.0.0.1:$port-:22" -device virtio-net-pci,netdev=n0 \
         -device virtio-rng-pci >"$work/qemu.log" 2>&1 &
     qemu=$!
     local try
-    for ((try = 0; try < 300; try++)); do
+    for ((try = 0; try < 1200; try++)); do
         kill -0 $qemu 2>/dev/null || { cat "$work/qemu.log" >&2 && return 1; }
         if ssh "${ssh_options[@]}" -p "$port" root@127.0.0.1 true 2>/dev/null; then return 0; fi
         sleep 1
@@ -34,8 +36,12 @@ boots=0
 
 # A machine that reboots ends its qemu; the next start is the boot.
 machine_wait_off() {
+    local limit=$((SECONDS + 600))
     close_all
-    wait "$qemu" || true
+    while kill -0 "$qemu" 2>/dev/null; do
+        [ $SECONDS -lt $limit ] || { echo 'the machine does not go down:' && tail -30 "$work/console.$boots" && return 1; } >&2
+        sleep 1
+    done
     qemu=
 }
 
@@ -48,6 +54,7 @@ machine_reboot() {
 # As when the cable is pulled.
 machine_cut() {
     kill -KILL "$qemu"
+    wait "$qemu" 2>/dev/null || true
     machine_wait_off
     machine_start
 }
@@ -71,14 +78,17 @@ as() {
 root() { as root "$@"; }
 alice() { as alice "$@"; }
 bob() { as bob "$@"; }
+# engine WORD…: root asks the engine itself.
+engine() { root "docker --host unix:///run/ie-engine/docker.sock $*"; }
 
-# on_a_terminal LOGIN WORD…: with a terminal of 31 rows and 97 columns at this end, and a connection of its own.
-on_a_terminal() {
+# terminal LOGIN WORD…: with a terminal of 31 rows and 97 columns at this end, and a connection of its own. Stdin is its keys.
+terminal() {
     local login=$1
     shift
     script -qec "stty rows 31 cols 97; ssh -tt ${ssh_options[*]} -o ControlPath=none -p $port $login@127.0.0.1 $(printf %q "$*")" \
-        /dev/null </dev/null
+        /dev/null
 }
+on_a_terminal() { terminal "$@" </dev/null; }
 
 copy_in() { # FILE… FOLDER, as root
     local folder=${*: -1}

@@ -2,24 +2,33 @@
 says '^31 97' on_a_terminal alice ie-container run --rm -it busybox stty size
 says '^31 97' on_a_terminal alice ie-container exec -it box stty size
 
-# cut NUMBER OPTIONS WORDS…: an ssh of its own that is killed, as when a laptop is closed, while `sleep NUMBER` runs inside.
-cut() {
-    local number=$1 options=$2
+# Keys that nobody presses.
+mkfifo "$work/keys"
+exec 5<>"$work/keys"
+# lose NUMBER OPTION WORDS…: an ssh of its own is killed, as when a laptop is closed, while `sleep NUMBER` runs inside.
+lose() {
+    local number=$1 option=$2
     shift 2
-    # shellcheck disable=SC2086
-    ssh $options "${ssh_options[@]}" -o ControlPath=none -p "$port" alice@127.0.0.1 "$* sleep $number" </dev/null >/dev/null 2>&1 &
-    local client=$!
-    within 120 says '^[1-9]' root "pgrep -fxc 'sleep $number'"
-    kill -KILL $client
-    wait $client 2>/dev/null || true
+    ssh "$option" "${ssh_options[@]}" -o ControlPath=none -p "$port" alice@127.0.0.1 "$* sleep $number" <&5 >"$work/lose.$number" 2>&1 &
+    lost+=("$number:$!")
 }
-# An exec ends with its connection, with a terminal and without; a container goes on, whatever becomes of `run`.
-cut 71001 -T 'ie-container exec box'
-cut 71002 -T 'ie-container exec -i box'
-cut 71003 -tt 'ie-container exec -it box'
-cut 71004 -tt 'ie-container run -it --name cut busybox'
-for number in 71001 71002 71003; do within 180 says '^0$' root "pgrep -fxc 'sleep $number' || true"; done
-says '^[1-9]' root "pgrep -fxc 'sleep 71004'"
-# And no client stays behind.
-within 180 says '^0$' root "pgrep -u alice -xc ie-container || true"
-alice ie-container rm -f cut
+runs() { says '^[1-9]' root "pgrep -fxc 'sleep $1'"; }
+runs_not() { refuses '^0$' root "pgrep -fxc 'sleep $1'"; }
+lost=()
+lose 71001 -T 'ie-container exec box'
+lose 71002 -T 'ie-container exec -i box'
+lose 71003 -tt 'ie-container exec -it box'
+lose 71004 -tt 'ie-container run -it --name cut busybox'
+for one in "${lost[@]}"; do
+    within 900 runs "${one%:*}"
+    kill -KILL "${one#*:}"
+    wait "${one#*:}" 2>/dev/null || true
+done
+# An exec ends with its connection, with a terminal and without.
+for number in 71001 71002 71003; do within 900 runs_not $number; done
+# A container goes on, whatever becomes of `run`; and no client stays behind.
+no_client() { refuses '^0$' root 'pgrep -u alice -xc ie-container'; }
+within 900 no_client
+runs 71004
+alice ie-container rm -f cut >/dev/null
+exec 5>&-

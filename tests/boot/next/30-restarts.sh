@@ -1,31 +1,61 @@
-# each part is restarted while people are attached, copy and execute
-attached() { alice 'ie-container run --rm -i --name held busybox sh -c "read x; echo got \$x; exit 7"' <"$work/keys" >"$work/held" 2>&1; }
-
-for unit in ie-containerd ie-mountd ie-engine ie-engine-containerd ie-wall; do
-    alice 'ie-container run -d --name kept busybox sh -c "trap \"exit 5\" TERM; while true; do sleep 1; done"' >/dev/null
-    waiter="$work/waiter"
-    alice 'ie-container wait kept' >"$waiter" 2>&1 &
-    waiting=$!
-    root "systemctl restart $unit"
-    within 120 says 'kept' alice ie-container ps
+# each part is restarted while people are attached, wait, copy and execute
+goes_on() {
+    says 'Up .* kept$' alice ie-container ps
     says '^up$' alice 'ie-container exec kept echo up'
-    alice 'ie-container cp note kept:/tmp/note'
-    alice 'ie-container stop -t 20 kept' >/dev/null
-    wait $waiting || fail "wait over a restart of $unit: $(cat "$waiter")"
-    grep -qx 5 "$waiter" || fail "wait over a restart of $unit printed: $(cat "$waiter")"
-    alice 'ie-container rm kept' >/dev/null
-    echo "$unit: restarted"
-done
-says '^$' root 'systemctl list-units --failed --plain --no-legend "ie-*"'
+}
+rm -f "$work/keys" && mkfifo "$work/keys"
+exec 5<>"$work/keys"
+alice 'ie-container run -d --name kept busybox sh -c "trap \"exit 5\" TERM; n=0; while true; do n=\$((n+1)); echo line \$n; sleep 1; done"' >/dev/null
+begin wait alice 'ie-container wait kept'
+begin logs alice 'ie-container logs -f kept'
+begin attach alice 'ie-container attach --no-stdin kept'
+begin exec alice 'ie-container exec kept sh -c "echo part; sleep 100000"'
+# A tar that does not end is on its way into a container.
+begin cp alice 'head -c 300000 /dev/zero >half; tar c half >half.tar
+    ie-container cp - kept:/tmp < <(exec 2>/dev/null; head -c 200000 half.tar; exec sleep 1000)'
+begin shell terminal alice ie-container run -it --name shell busybox sh <&5
+printed logs '^line'
+printed attach '^line'
+printed exec '^part'
+printed shell '[$] '
+within 900 says 'ie-copy' alice ie-container top kept -eo pid,args
 
-# A policy with an error in it is not taken, and says so; what held goes on.
-root 'cp -p /etc/ie-container/policy.toml /root/policy.toml; echo "nonsense = [" >>/etc/ie-container/policy.toml'
-refuses 'policy' root 'systemctl reload ie-containerd.service; code=$?; journalctl -b -n 5 -o cat -u ie-containerd; exit $code'
-says '^uid=' alice ie-container run --rm busybox id
-root 'cp -p /root/policy.toml /etc/ie-container/policy.toml && systemctl reload ie-containerd.service'
+# The gateway: who can go on goes on, and who cannot says what was lost.
+root systemctl restart ie-containerd
+goes_on
+comes_to exec 125 'connection lost'
+comes_to cp 1 'connection lost; nothing or not all was copied: run it again'
+printed shell 'the connection is back'
+echo 'echo again-$((3*3)); exit 6' >&5
+comes_to shell 6 'again-9'
+alice ie-container rm shell >/dev/null
 
-# A firewall that flushes everything: the wall comes back by itself, and the engine's own rules with a restart of it.
-root 'nft flush ruleset'
-within 180 says 'ie' root 'nft list ruleset'
-root 'systemctl restart ie-engine'
-within 60 alice 'ie-container run --rm -p 40090:80 busybox true'
+# Mount helper and wall: what runs goes on, and what is new starts.
+root systemctl restart ie-mountd
+goes_on
+says '^from inside$' alice ie-container run --rm busybox cat note
+root systemctl restart ie-wall
+goes_on
+says '^from inside$' alice ie-container run --rm busybox cat note
+
+# The engine and its containerd: containers live on, attached sessions end with words.
+begin exec alice 'ie-container exec kept sh -c "echo part; sleep 100000"'
+printed exec '^part'
+root systemctl restart ie-engine-containerd
+within 900 goes_on
+comes_to exec 125 'connection lost'
+says '^from inside$' alice ie-container run --rm busybox cat note
+alice ie-container stop -t 60 kept >/dev/null
+comes_to wait 0 '^5$'
+comes_to logs 0 '^line'
+comes_to attach 5 '^line'
+alice ie-container rm kept >/dev/null
+silent root 'systemctl list-units --failed --plain --no-legend "ie-*"'
+exec 5>&-
+
+# Without live-restore it ends them, and they start again.
+root 'sed -i "s/\"live-restore\": true/\"live-restore\": false/" /etc/ie-container/engine.json && systemctl restart ie-engine'
+within 900 says 'Exited' alice ie-container ps -a
+alice 'ie-container start box && ie-container exec box true'
+root 'sed -i "s/\"live-restore\": false/\"live-restore\": true/" /etc/ie-container/engine.json && systemctl restart ie-engine'
+within 900 alice ie-container ps
