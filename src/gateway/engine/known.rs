@@ -36,6 +36,10 @@ const FIREWALL: (&str, &str) = (
     "the engine's firewall rules are gone, so it can publish no port and make no network",
     "tell your administrator: the firewall was flushed, and `systemctl restart` of the engine makes the rules again",
 );
+const NETWORK: (&str, &str) = (
+    "the engine has lost a network of the container's when it was started",
+    "tell your administrator: `systemctl restart` of the engine makes the network again",
+);
 const CARD: (&str, &str) = (
     "a device that the container needs is not there any more",
     "tell your administrator; `ie-container gpus` shows the cards that are there",
@@ -149,6 +153,7 @@ const KNOWN: &[Known] = &[
     host(&["iptables", "chain", "does not exist"], FIREWALL.0, FIREWALL.1),
     host(&["nftables", "no such file or directory"], FIREWALL.0, FIREWALL.1),
     host(&["nft", "could not process rule"], FIREWALL.0, FIREWALL.1),
+    host(&["failed to create endpoint", "network", "does not exist"], NETWORK.0, NETWORK.1),
     known_as(&["port is already allocated"], "conflict", PORT.0, PORT.1),
     known_as(&["address already in use"], "conflict", PORT.0, PORT.1),
     host(&["iptables failed"], "the engine cannot change the host's firewall", FIREWALL.1),

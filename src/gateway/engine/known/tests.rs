@@ -95,6 +95,15 @@ const SAID: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        NETWORK.0,
+        &[
+            "failed to create endpoint ie-1000-box on network ie-1000: network \
+             ada83141ff6f73e6b002ad5e2bc904ae4e62000961f667d35f1a4553c4f333a4 does not exist",
+            "failed to set up container networking: failed to create endpoint ie-1000-box on network ie-1000: network \
+             ada83141ff6f73e6b002ad5e2bc904ae4e62000961f667d35f1a4553c4f333a4 does not exist",
+        ],
+    ),
+    (
         PORT.0,
         &[
             "driver failed programming external connectivity on endpoint web (0f): Bind for 0.0.0.0:8080 failed: port is \
