@@ -55,7 +55,8 @@ begin() {
     local name=$1
     shift
     rm -f "$work/$name".{out,code}
-    { code=0 && { "$@" >"$work/$name.out" 2>&1 || code=$?; } && echo $code >"$work/$name.code"; } &
+    # Without the redirection what is in the background has no stdin.
+    { code=0 && { "$@" >"$work/$name.out" 2>&1 || code=$?; } && echo $code >"$work/$name.code"; } <&0 &
 }
 
 # printed NAME PATTERN: what began so has printed what matches.
