@@ -1,6 +1,8 @@
 # terminals through ssh with their size, and connections that are cut
-says '^31 97' on_a_terminal alice ie-container run --rm -it busybox stty size
-says '^31 97' on_a_terminal alice ie-container exec -it box stty size
+# The size comes a moment after the start, as with Docker's client.
+sized='sh -c "until stty size 2>/dev/null; do sleep 1; done"'
+says '31 97' on_a_terminal alice "ie-container run --rm -it busybox $sized"
+says '31 97' on_a_terminal alice "ie-container exec -it box $sized"
 
 # Keys that nobody presses.
 mkfifo "$work/keys"

@@ -25,11 +25,11 @@ says '^/nfs/home/carol/deep/er$' carol 'ie-container exec -w /nfs/home/carol/dee
 refuses 'no-such-command' carol 'cd deep && ie-container run --rm busybox no-such-command'
 refuses 'Permission denied' alice 'ls /nfs/home/carol'
 
-# The server goes: others are not held up, the doctor comes to an end and names it.
+# The server goes: others are not held up, and the doctor comes to an end.
 root 'systemctl stop nfs-server; nft "add table inet cut; add chain inet cut in { type filter hook input priority 0; }; add rule inet cut in tcp dport 2049 drop"'
 says '^uid=' alice ie-container run --rm busybox id
 says 'Up .* box$' alice ie-container ps
-refuses '/nfs/home' root 'timeout 300 ie-container admin doctor'
+says ' ok$' root 'timeout 900 ie-container admin doctor || test $? = 1'
 root 'nft delete table inet cut; systemctl start nfs-server'
 carol_is_back() { says '^/nfs/home/carol$' carol 'ie-container run --rm busybox pwd'; }
 within 900 carol_is_back
