@@ -88,7 +88,6 @@ terminal() {
     script -qec "stty rows 31 cols 97; ssh -tt ${ssh_options[*]} -o ControlPath=none -p $port $login@127.0.0.1 $(printf %q "$*")" \
         /dev/null
 }
-on_a_terminal() { terminal "$@" </dev/null; }
 
 copy_in() { # FILE… FOLDER, as root
     local folder=${*: -1}

@@ -1,12 +1,12 @@
 # terminals through ssh with their size, and connections that are cut
-# The size comes a moment after the start, as with Docker's client.
-sized='sh -c "until stty size 2>/dev/null; do sleep 1; done"'
-says '31 97' on_a_terminal alice "ie-container run --rm -it busybox $sized"
-says '31 97' on_a_terminal alice "ie-container exec -it box $sized"
-
-# Keys that nobody presses.
+# Keys that nobody presses: at the end of its keys a terminal is gone.
 mkfifo "$work/keys"
 exec 5<>"$work/keys"
+# The size comes a moment after the start, as with Docker's client.
+sized='sh -c "until stty size 2>/dev/null; do sleep 1; done"'
+says '31 97' terminal alice "ie-container run --rm -it busybox $sized" <&5
+says '31 97' terminal alice "ie-container exec -it box $sized" <&5
+
 # lose NUMBER OPTION WORDS…: an ssh of its own is killed, as when a laptop is closed, while `sleep NUMBER` runs inside.
 lose() {
     local number=$1 option=$2
