@@ -51,11 +51,11 @@ pub(crate) async fn run(context: &Context, args: &InitArgs) -> Result<ExitCode, 
         )
     })?;
     let programs = programs(&host, prefix, engine);
-    let policy = write_policy(&draft)?;
+    let (policy, is_new) = write_policy(&draft)?;
     write_runtime(&policy, &programs)?;
     let again = draft.asks_driver && write_gpus(&programs.prefix)?;
     let own_engine = policy.gateway().engine() == Path::new(ENGINE_SOCKET);
-    told("units", &units::put_in_force(units::Wanted { own_engine, start: !args.no_start, again })?)?;
+    told("units", &units::put_in_force(units::Wanted { own_engine, start: !args.no_start, again, is_new })?)?;
     if args.no_start || !units::systemd_runs() {
         return Ok(ExitCode::SUCCESS);
     }
@@ -101,8 +101,8 @@ fn told(what: &str, line: &str) -> Result<(), Error> {
     print(&format!("{what:7} {}\n", escape_line(line)))
 }
 
-/// The policy in force: the one that is there, or a new one.
-fn write_policy(draft: &Draft) -> Result<Policy, Error> {
+/// The policy that is to be in force: the one that is there, or a new one; and whether it is new.
+fn write_policy(draft: &Draft) -> Result<(Policy, bool), Error> {
     let file = Path::new(POLICY);
     let kept = match std::fs::read_to_string(file) {
         Ok(text) => Some(text),
@@ -118,7 +118,8 @@ fn write_policy(draft: &Draft) -> Result<Policy, Error> {
     let text = kept.as_deref().unwrap_or(&draft.policy);
     let policy = Policy::parse(POLICY, text).map_err(|wrong| refused(&wrong))?;
     ids::ensure_accounts()?;
-    let least = if kept.is_none() { draft.ids } else { 0 };
+    let is_new = kept.is_none();
+    let least = if is_new { draft.ids } else { 0 };
     told("ids", &ids::ensure_range(&policy, least)?)?;
     match kept {
         Some(_) => told("policy", &format!("{POLICY} is kept as it is"))?,
@@ -127,7 +128,8 @@ fn write_policy(draft: &Draft) -> Result<Policy, Error> {
             told("policy", &format!("written to {POLICY}, which is yours to edit from now on"))?;
         }
     }
-    Policy::load(file).map_err(|wrong| refused(&wrong))
+    let policy = Policy::load(file).map_err(|wrong| refused(&wrong))?;
+    Ok((policy, is_new))
 }
 
 fn refused(wrong: &Problems) -> Error {

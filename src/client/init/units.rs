@@ -17,6 +17,8 @@ pub(super) struct Wanted {
     pub(super) start: bool,
     /// A drop-in was written that a running gateway does not have yet.
     pub(super) again: bool,
+    /// A policy was written, and a gateway that runs goes by another one.
+    pub(super) is_new: bool,
 }
 
 fn units(own_engine: bool) -> Vec<&'static str> {
@@ -47,6 +49,9 @@ pub(super) fn put_in_force(wanted: Wanted) -> Result<String, Error> {
     }
     let (run, stood): (Vec<&str>, Vec<&str>) =
         units.iter().copied().partition(|unit| starts && is_active(unit));
+    if starts && wanted.is_new {
+        done("systemctl", &["try-reload-or-restart", GATEWAY]).map_err(failed)?;
+    }
     let verb: &[&str] = if starts { &["enable", "--now"] } else { &["enable"] };
     done("systemctl", &[verb, units.as_slice()].concat()).map_err(failed)?;
     let again = starts && wanted.again && run.contains(&GATEWAY);
