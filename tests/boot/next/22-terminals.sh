@@ -3,7 +3,7 @@
 mkfifo "$work/keys"
 exec 5<>"$work/keys"
 # The size comes a moment after the start, as with Docker's client.
-sized='sh -c "until stty size 2>/dev/null; do sleep 1; done"'
+sized='sh -c "until [ -n \"\$(stty size 2>/dev/null)\" ]; do sleep 1; done; stty size"'
 says '31 97' terminal alice "ie-container run --rm -it busybox $sized" <&5
 says '31 97' terminal alice "ie-container exec -it box $sized" <&5
 
