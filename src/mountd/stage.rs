@@ -15,10 +15,12 @@ use rustix::io::Errno;
 use rustix::mount as mnt;
 use rustix::mount::{FsMountFlags, FsOpenFlags, MountAttrFlags, MoveMountFlags, OpenTreeFlags, UnmountFlags};
 use std::collections::BTreeSet;
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
 
 /// The user's directory in the wrapper.
 const DIRECTORY: &str = "d";
@@ -26,6 +28,8 @@ const DIRECTORY: &str = "d";
 const NOTE: &str = "note";
 /// The note of a stage that nobody's directory is in.
 const HOLLOW: &str = "hollow\n";
+/// Longer than a child needs to become its own program.
+const CHILDS_BEGINNING: Duration = Duration::from_secs(5);
 
 /// The stages below one directory.
 #[derive(Debug)]
@@ -244,6 +248,12 @@ fn is_wrapper(mount: &Mount) -> bool {
 
 /// A tmpfs with room for the directory and the note, read-only before anyone can see it.
 pub(super) fn make_wrapper(note: &str) -> std::io::Result<OwnedFd> {
+    let wrapper = writable_wrapper(note)?;
+    make_read_only(&wrapper)?;
+    Ok(wrapper)
+}
+
+fn writable_wrapper(note: &str) -> std::io::Result<OwnedFd> {
     let tmpfs = mnt::fsopen("tmpfs", FsOpenFlags::FSOPEN_CLOEXEC)?;
     for (key, value) in [("mode", "0700"), ("size", "16k"), ("nr_inodes", "4"), ("source", "ie-mountd")] {
         mnt::fsconfig_set_string(tmpfs.as_fd(), key, value)?;
@@ -254,8 +264,21 @@ pub(super) fn make_wrapper(note: &str) -> std::io::Result<OwnedFd> {
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
     let file = openat(&wrapper, NOTE, flags, Mode::RUSR)?;
     std::fs::File::from(file).write_all(note.as_bytes())?;
-    mount_setattr(&wrapper, MountAttrFlags::MOUNT_ATTR_RDONLY, None)?;
     Ok(wrapper)
+}
+
+/// A child of another thread's has what was open when it began, until it is its own program: for so long the note counts as
+/// being written, and the kernel makes nothing read-only that is.
+fn make_read_only(wrapper: &OwnedFd) -> std::io::Result<()> {
+    let end = Instant::now() + CHILDS_BEGINNING;
+    loop {
+        match mount_setattr(wrapper, MountAttrFlags::MOUNT_ATTR_RDONLY, None) {
+            Err(error) if error.kind() == ErrorKind::ResourceBusy && Instant::now() < end => {
+                thread::sleep(Duration::from_millis(1));
+            }
+            told => return told,
+        }
+    }
 }
 
 fn read_note(wrapper: &OwnedFd) -> std::io::Result<String> {
@@ -264,4 +287,26 @@ fn read_note(wrapper: &OwnedFd) -> std::io::Result<String> {
     let mut note = String::new();
     std::fs::File::from(file).take(16 * 1024).read_to_string(&mut note)?;
     Ok(note)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_note_that_a_child_has_open_at_its_beginning_is_waited_for() {
+        let wrapper = writable_wrapper("words").unwrap();
+        let held = openat(&wrapper, NOTE, OFlags::WRONLY, Mode::empty()).unwrap();
+        let at_once = mount_setattr(&wrapper, MountAttrFlags::MOUNT_ATTR_RDONLY, None);
+        assert_eq!(at_once.unwrap_err().kind(), ErrorKind::ResourceBusy);
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                thread::sleep(Duration::from_millis(50));
+                drop(held);
+            });
+            make_read_only(&wrapper).unwrap();
+        });
+        assert_eq!(openat(&wrapper, NOTE, OFlags::WRONLY, Mode::empty()).unwrap_err(), Errno::ROFS);
+        assert_eq!(read_note(&wrapper).unwrap(), "words");
+    }
 }
