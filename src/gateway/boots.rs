@@ -110,8 +110,8 @@ async fn look_at_all(gateway: &Gateway, before: &Ran) -> Result<(), EngineError>
     };
     for found in everyones.iter().filter(unexplained) {
         let looked = async {
-            let container = gateway.engine.look_again(found.id(), found.owner()).await?;
-            let ran = container.as_ref().and_then(|container| container.ran());
+            // After whoever else looks at it just now: nobody comes back to it.
+            let ran = gateway.engine.lock_and_look(found.id()).await?.ran();
             if ran.is_some_and(|(started, ended)| was_cut(started, ended, before, booted)) {
                 gateway.reasons.put(found.id(), RESTARTED.to_owned());
             }
