@@ -137,6 +137,10 @@ fn is_left(container: &Locked) -> bool {
 
 async fn remove(gateway: &Gateway, found: &Found) -> Result<(), EngineError> {
     let (id, owner) = (found.id(), found.owner());
+    // Its image is looked through before its first start, for as long as that takes.
+    if gateway.removals.is_awaited(id) {
+        return Ok(());
+    }
     // Busy: the next sweep sees to it. Started since it was listed: it is its owner's.
     let again = gateway.engine.look_again(id, owner).await?;
     let Some(container) = again.filter(is_left) else { return Ok(()) };

@@ -59,6 +59,12 @@ impl Removals {
         let _goes = told.wait_for(|goes| *goes).await;
     }
 
+    /// Whether somebody waits for something of it, to start it.
+    pub(super) fn is_awaited(&self, id: &ContainerId) -> bool {
+        let book = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        book.told.get(id).is_some_and(|goes| goes.strong_count() > 0)
+    }
+
     fn teller(&self, id: &ContainerId) -> Arc<watch::Sender<bool>> {
         let mut book = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         book.told.retain(|_, goes| goes.strong_count() > 0);
@@ -130,7 +136,9 @@ mod tests {
             let waits = removals.of(&a);
             tokio::pin!(waits);
             if before.is_none() {
+                assert!(!removals.is_awaited(&a), "{way}");
                 assert!(tokio::time::timeout(Duration::from_millis(10), &mut waits).await.is_err(), "{way}");
+                assert!(removals.is_awaited(&a), "{way}");
                 removals.gone(&id('b'));
                 match way {
                     "wanted" => drop(removals.want(&id('a'))),
