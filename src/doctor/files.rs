@@ -7,7 +7,7 @@ use super::look::Look;
 use super::mounts::{Mount, is_fuse, mounts};
 use crate::policy::{Policy, RootKind, StageRoot};
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 const PARENTS: Check = Check::new(
     "root-parents",
