@@ -82,12 +82,13 @@ fn who_floods_is_stopped_and_nobody_else() {
     }
     ann.docker("run --rm busybox:test true").says(&["nothing starts for"]).fails(125);
     ann.run("quota").says(&["total.output", "0.01"]);
-    // Who prints as people do, or much for once, is left alone, whosever it is; and what runs is served as ever.
-    let script = format!("yes {} | dd bs=64k count=1600 iflag=fullblock", "x".repeat(1023));
+    // Who prints as people do, or much for once, is left alone, whosever it is; and what runs is served as ever. How much of
+    // the engine that takes is judged by samples: a fourth of what may be leaves room for those of a busy machine.
+    let script = format!("yes {} | dd bs=64k count=400 iflag=fullblock", "x".repeat(1023));
     let mut words = vec!["run", "--rm", "--network", "none", "busybox:test", "sh", "-c"];
     words.push(&script);
     let printed = bob.run(words.as_slice()).ok().len();
-    assert_eq!(printed, 1600 << 16);
+    assert_eq!(printed, 400 << 16);
     for user in [&ann, &bob] {
         goes_on(&world, user, "chatty");
         assert_eq!(user.run("exec chatty echo here").ok(), "here\n");
