@@ -202,12 +202,10 @@ fn run_both(arguments: &Arguments, trials: Vec<Trial>) -> [Conclusion; 2] {
     let (alone, shared): (Vec<_>, Vec<_>) = trials.into_iter().partition(|trial| trial.kind() == ALONE);
     let alone_at_once = WORLDS.len() - 1;
     FREE.lock().unwrap().extend(1..=alone_at_once);
-    let cores = thread::available_parallelism().map_or(1, usize::from);
-    let with = |threads| Arguments { test_threads: Some(threads), ..arguments.clone() };
-    let (for_alone, for_shared) = (with(alone_at_once), with(arguments.test_threads.unwrap_or(cores + 1)));
+    let for_alone = Arguments { test_threads: Some(alone_at_once), ..arguments.clone() };
     thread::scope(|scope| {
         let alone = scope.spawn(|| libtest_mimic::run(&for_alone, alone));
-        let shared = libtest_mimic::run(&for_shared, shared);
+        let shared = libtest_mimic::run(arguments, shared);
         [shared, alone.join().unwrap()]
     })
 }
