@@ -34,7 +34,7 @@ all: build man
 	for shell in bash fish zsh; do $(BUILT)/ie-container completion $$shell >target/completions/$$shell || exit 1; done
 
 help:
-	@echo 'make build      all five programs in target/release'
+	@echo 'make build      the programs in target/release, and those without a library in target/release/static'
 	@echo 'make check      format, lints, documentation, dependencies'
 	@echo 'make test       every test, with a Docker Engine and users of its own (root, or sudo)'
 	@echo 'make soak       the races, the exhaustion and the properties for long: hours (root, or sudo)'

@@ -1,4 +1,4 @@
-//! The end-to-end tests: real users with the real programs on a real engine. One world serves all of them.
+//! The end-to-end tests: real users with the real programs on a real engine, in worlds of their own (`suite`).
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
