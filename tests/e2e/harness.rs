@@ -2,8 +2,17 @@
 
 use crate::suite::{tests, world, world_alone};
 use crate::world::World;
+use crate::world::slot::Slot;
+use std::collections::HashSet;
+use std::sync::Barrier;
+use std::thread;
 
-tests![the_engine_runs_containers, people_are_real_and_unprivileged, alone a_second_world_disturbs_nobody];
+tests![
+    the_engine_runs_containers,
+    people_are_real_and_unprivileged,
+    worlds_are_claimed_at_once,
+    alone a_second_world_disturbs_nobody,
+];
 
 fn the_engine_runs_containers() {
     let world = world();
@@ -37,4 +46,24 @@ fn a_second_world_disturbs_nobody() {
     drop(guest);
     assert_eq!(second.take_down(), Vec::<String>::new());
     first.docker("run --rm --network none busybox:test true").exits(0);
+}
+
+/// Nobody's claim is in the way of another's that is made at the same moment.
+fn worlds_are_claimed_at_once() {
+    const CLAIMS: usize = 4;
+    // Two claims meet in one round seldom, in so many surely.
+    const ROUNDS: usize = 200;
+    let begin = Barrier::new(CLAIMS);
+    let claim = || {
+        begin.wait();
+        Slot::claim()
+    };
+    for _ in 0..ROUNDS {
+        let slots: Result<Vec<Slot>, String> = thread::scope(|scope| {
+            let claims: Vec<_> = (0..CLAIMS).map(|_| scope.spawn(claim)).collect();
+            claims.into_iter().map(|claim| claim.join().unwrap()).collect()
+        });
+        let names: HashSet<String> = slots.unwrap().iter().map(Slot::name).collect();
+        assert_eq!(names.len(), CLAIMS);
+    }
 }

@@ -12,7 +12,7 @@ mod programs;
 mod pty;
 mod registry;
 mod runtime;
-mod slot;
+pub(crate) mod slot;
 mod small;
 mod standin;
 pub(crate) mod tools;

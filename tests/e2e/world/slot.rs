@@ -25,12 +25,14 @@ pub(crate) struct Slot {
 }
 
 impl Slot {
-    /// Claims a free slot, sweeping on the way what worlds left behind whose process is gone.
+    /// Claims a free slot, and sweeps what worlds left behind whose process is gone.
+    ///
+    /// The other free slots are held one at a time, each for its own sweep: who claims meanwhile finds the rest free.
     pub(crate) fn claim() -> Result<Self, String> {
-        let mut free = (0..SLOTS).filter_map(Self::take).collect::<Vec<_>>().into_iter();
+        let mut free = (0..SLOTS).filter_map(Self::take);
         let mine = free.next().ok_or_else(|| format!("all {SLOTS} slots for test worlds are taken"))?;
-        drop(free);
         mine.sweep();
+        free.for_each(drop);
         Ok(mine)
     }
 
