@@ -4,7 +4,7 @@ use super::audit;
 use super::body::{Whole, json_body};
 use super::containers;
 use super::create::parse_exec;
-use super::engine::{ContainerId, EngineError, ExecId, Owned, exec_body};
+use super::engine::{ContainerId, ExecId, Owned, exec_body};
 use super::error::Error;
 use super::leash::Leash;
 use super::peer::Peer;
@@ -89,25 +89,28 @@ pub(super) async fn start(
     let (exec, container, _) = own(&gateway, &peer, &id).await?;
     let notices = (body.tty && !body.detach).then(|| gateway.gpus.terminals.attach(container.id()));
     let (of, name) = (peer.clone(), gateway.leashes.gateway());
+    let content_type = gateway.engine.stream_type(body.tty).await?;
     let started = to_the_end(async move {
         // Before: one that cannot be started does not wait for it any more.
         let waited = gateway.leashes.take(&exec);
-        let answer = match gateway.engine.exec_start(of.uid(), &exec, body.detach, body.tty).await {
-            Err(error @ (EngineError::Away(..) | EngineError::Crowded(_))) => {
+        let started = match body.detach {
+            true => gateway.engine.exec_detached(of.uid(), &exec, body.tty).await.map(|()| None),
+            false => gateway.engine.exec_attached(of.uid(), &exec, body.tty).await.map(Some),
+        };
+        let raw = match started {
+            Err(error) if error.is_unasked() => {
                 gateway.leashes.put_back(&exec, waited);
                 return Err(error.into());
             }
-            answer => answer?,
+            started => started?,
         };
-        let mark = waited.filter(|_| !body.detach).map(|waited| waited.mark);
-        Ok((answer, mark.map(|mark| Leash::new(gateway.clone(), of, container, (exec, mark), body.tty))))
+        let leash = |mark| Leash::new(gateway.clone(), of, container, (exec, mark), body.tty);
+        Ok(raw.map(|raw| (raw, waited.map(|waited| leash(waited.mark)))))
     });
-    let (answer, leash) = started.await?;
-    if body.detach {
-        return Ok(StatusCode::OK.into_response());
-    }
+    let Some((raw, leash)) = started.await? else { return Ok(StatusCode::OK.into_response()) };
     let request = Request::from_parts(head, axum::body::Body::empty());
-    let joined = containers::join(&peer, request, answer, containers::Tied { leash, notices });
+    let tied = containers::Tied { leash, notices };
+    let joined = containers::join(&peer, request, containers::Side::There(raw), content_type, tied);
     Ok(([name], joined).into_response())
 }
 

@@ -194,6 +194,7 @@ async fn note(gateway: Arc<Gateway>, event: Value) {
     }
     if destroyed {
         gateway.removals.gone(&id);
+        gateway.attaches.forget(&id);
     }
     ended(&gateway, &id, stages).await;
     if !destroyed {

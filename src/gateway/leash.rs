@@ -194,8 +194,7 @@ async fn end(gateway: &Gateway, peer: &Peer, container: &Owned, mark: &Mark) -> 
         detach_keys: None,
     };
     let exec = gateway.engine.exec_create(container, &exec_body(peer, container, &wish)).await?;
-    gateway.engine.exec_start(peer.uid(), &exec, true, false).await?;
-    Ok(())
+    Ok(gateway.engine.exec_detached(peer.uid(), &exec, false).await?)
 }
 
 #[cfg(test)]

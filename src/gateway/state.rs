@@ -55,6 +55,8 @@ pub(super) struct Gateway {
     pub(super) rewrites: Places,
     /// Who waits with a container's lock in hand, and which containers are to be removed.
     pub(super) removals: super::removals::Removals,
+    /// Who is attached to what is not started yet.
+    pub(super) attaches: super::containers::Attaches,
     /// What is in images.
     pub(super) looks: super::look::Looks,
     /// What each user has done, one after the other.
@@ -140,6 +142,7 @@ impl Gateway {
             walks: Places::new(1),
             rewrites: Places::new(REWRITES),
             removals: super::removals::Removals::default(),
+            attaches: super::containers::Attaches::default(),
             pace: super::pace::Pace::of_changes(),
             tops: Places::new(super::containers::TOPS),
             version: Recent::default(),

@@ -8,6 +8,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod abandoned;
 mod admin;
 mod attach_pty;
 mod attacks;
@@ -55,6 +56,7 @@ fn main() -> ExitCode {
     let trials = vec![
         // First, as some of them wait a minute while others run.
         streams::tests(),
+        abandoned::tests(),
         network::tests(),
         harness::tests(),
         run::tests(),

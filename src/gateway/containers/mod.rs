@@ -1,6 +1,8 @@
 //! The handlers below `/containers`: look up and authorise in one step, note the decision, act.
 
 mod act;
+mod attach;
+mod attaches;
 mod create;
 mod filter;
 mod list;
@@ -14,10 +16,12 @@ mod stream;
 mod top;
 
 pub(super) use act::{kill, prune, remove, remove_now, rename, stop, stop_now, tokens};
+pub(super) use attach::{Side, Tied, attach, join};
+pub(super) use attaches::Attaches;
 pub(super) use create::{create, plan};
 pub(super) use filter::Filters;
 pub(super) use list::{inspect, list};
 pub(super) use lock::turn;
 pub(super) use start::{restart, start};
-pub(super) use stream::{Tied, attach, is_time, join, logs, resize, stats, wait};
+pub(super) use stream::{is_time, logs, resize, stats, wait};
 pub(super) use top::{TOPS, top};

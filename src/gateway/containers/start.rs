@@ -131,7 +131,9 @@ async fn start_now(
     gateway.gpus.lease(asker, container, &limits, Timestamp::now())?;
     mark::at("start-leased");
     let watch = Watch::new(gateway, container.found());
+    gateway.attaches.attach(&gateway.engine, container.id()).await;
     let started = gateway.engine.call(Method::POST, container.target("/start").of_nobody()).await;
+    gateway.attaches.attach(&gateway.engine, container.id()).await;
     if started.is_err() {
         gateway.gpus.not_started(container.id());
     }

@@ -7,7 +7,7 @@ use crate::gateway::archive::demux::{Demux, Stream};
 use crate::gateway::archive::rewrite::{Limits, Rewriter};
 use crate::gateway::channel;
 use crate::gateway::create::ExecWish;
-use crate::gateway::engine::{ExecId, exec_body, raw_socket};
+use crate::gateway::engine::{ExecId, exec_body};
 use crate::gateway::error::Error;
 use crate::gateway::peer::Peer;
 use crate::gateway::state::Gateway;
@@ -142,8 +142,7 @@ impl Helper {
         };
         let exec =
             gateway.engine.exec_create(&place.container, &exec_body(peer, &place.container, &wish)).await?;
-        let answer = gateway.engine.exec_start(peer.uid(), &exec, false, false).await?;
-        let (socket, first) = raw_socket(answer).await.map_err(|error| Error::Internal(error.to_string()))?;
+        let (socket, first) = gateway.engine.exec_helper(peer.uid(), &exec).await?;
         let (read, write) = socket.into_split();
         let mut helper = Self {
             uid: peer.uid(),

@@ -20,6 +20,10 @@ pub(in crate::gateway) enum EngineError {
         "the container engine has not answered {0} requests about your containers yet, the most that wait at once"
     )]
     Crowded(usize),
+    #[error(
+        "the container engine still has {0} connections to your containers whose clients have gone, and the most is {1}"
+    )]
+    Abandoned(usize, usize),
     /// The engine's own sentence, or ours where it is understood.
     #[error("{}", told(*.status, .message))]
     Said { status: StatusCode, message: String },
@@ -35,6 +39,11 @@ impl EngineError {
         matches!(self, Self::Said { .. })
     }
 
+    /// Whether the engine was not even asked.
+    pub(in crate::gateway) fn is_unasked(&self) -> bool {
+        matches!(self, Self::Away(..) | Self::Crowded(_) | Self::Abandoned(..))
+    }
+
     pub(in crate::gateway) fn is_conflict(&self) -> bool {
         matches!(self, Self::Said { status: StatusCode::CONFLICT, .. })
     }
@@ -44,6 +53,7 @@ impl EngineError {
             Self::Away(..) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Broken(_) | Self::Odd(_) => StatusCode::BAD_GATEWAY,
             Self::Late | Self::Crowded(_) => StatusCode::GATEWAY_TIMEOUT,
+            Self::Abandoned(..) => StatusCode::TOO_MANY_REQUESTS,
             Self::Said { status, .. } => *status,
         }
     }
@@ -58,6 +68,9 @@ impl EngineError {
             }
             Self::Crowded(_) => Refusal::new("engine", message)
                 .hint("one of them is being started or copied with: wait until that is over, or remove it with rm -f"),
+            Self::Abandoned(..) => Refusal::new("quota", message)
+                .rule("attach")
+                .hint("each goes when its container stops: stop or restart those that you have attached to most"),
             Self::Said { status, message: said } => match (known(said), code(said)) {
                 (Some(known), _) => Refusal::new(known.code, message).hint(known.hint),
                 (None, OTHER) if status.is_server_error() => Refusal::new(OTHER, message)

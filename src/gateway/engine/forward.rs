@@ -1,6 +1,7 @@
 //! Raw streams: both sides upgraded, then bytes copied both ways without a look at them.
 
 use super::lane::{Lane, Left};
+use super::raw::Raw;
 use crate::gateway::gpu::terminals::Notices;
 use hyper::upgrade::{OnUpgrade, Parts, Upgraded};
 use hyper_util::rt::TokioIo;
@@ -8,7 +9,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::retry_on_intr;
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
-use tokio::io::{AsyncWriteExt, Interest};
+use tokio::io::Interest;
 use tokio::net::UnixStream;
 
 /// How many bytes one direction has in hand; a page is only taken when it is used.
@@ -31,14 +32,20 @@ pub(in crate::gateway) enum Caller {
 /// A caller that closes its sending side only (end of stdin) still gets everything the engine has to say.
 pub(in crate::gateway) async fn splice(
     caller: OnUpgrade,
-    engine: OnUpgrade,
+    printed: Option<Raw>,
+    engine: impl Future<Output = Option<Raw>>,
     mut notices: Option<Notices>,
 ) -> io::Result<Caller> {
-    let (caller, engine) = tokio::try_join!(caller, engine).map_err(io::Error::other)?;
-    let ((mut caller, from_caller), (mut engine, from_engine)) = (plain(caller)?, plain(engine)?);
-    engine.write_all(&from_caller).await?;
-    caller.write_all(&from_engine).await?;
-    let (caller, engine) = (&caller, &engine);
+    let (caller, from_caller) = raw(caller).await?;
+    let mut engine = tokio::select! {
+        engine = come(printed, engine, &caller) => engine?,
+        said = say(&mut notices, &caller) => return Err(said),
+        looked = gone(&caller) => return Err(looked.err().unwrap_or(io::ErrorKind::NotConnected.into())),
+    };
+    let from_engine = engine.take_first();
+    let (caller, engine) = (&caller, &*engine);
+    write_all(engine, &from_caller).await?;
+    write_all(caller, &from_engine).await?;
     let is_silent = AtomicBool::new(false);
     let up = async {
         match pump(caller, engine).await {
@@ -69,11 +76,33 @@ pub(in crate::gateway) async fn splice(
     }
 }
 
-/// The raw connection of an engine's answer, for the gateway's own use.
-pub(in crate::gateway) async fn raw_socket(
-    mut answer: hyper::Response<hyper::body::Incoming>,
-) -> io::Result<(UnixStream, bytes::Bytes)> {
-    raw(hyper::upgrade::on(&mut answer)).await
+/// The engine's connection, once it is there, after what was printed before.
+async fn come(
+    printed: Option<Raw>,
+    engine: impl Future<Output = Option<Raw>>,
+    caller: &UnixStream,
+) -> io::Result<Raw> {
+    if let Some(mut printed) = printed {
+        write_all(caller, &printed.take_first()).await?;
+        pump(&printed, caller).await.map_err(Broken::into_inner)?;
+    }
+    // There is no start any more: the caller hears the end, as of a container that has ended.
+    engine.await.ok_or_else(|| io::ErrorKind::UnexpectedEof.into())
+}
+
+/// What is said to the caller's terminal meanwhile; it ends when the caller takes no more.
+async fn say(notices: &mut Option<Notices>, caller: &UnixStream) -> io::Error {
+    while let Some(waiting) = notices {
+        match waiting.recv().await {
+            Some(notice) => {
+                if let Err(error) = write_all(caller, &notice).await {
+                    return error;
+                }
+            }
+            None => *notices = None,
+        }
+    }
+    std::future::pending().await
 }
 
 /// The socket that an upgrade leaves, and what was read of it already.

@@ -1,7 +1,9 @@
 //! The only code that speaks to the engine: look-ups that prove ownership, and acts that take the proof.
 
+mod abandoned;
 mod copied;
 mod disk;
+mod ear;
 mod failure;
 mod forward;
 #[cfg(any(test, feature = "fuzz"))]
@@ -18,6 +20,7 @@ mod network;
 mod owned;
 mod patience;
 mod printed;
+mod raw;
 mod runs;
 mod space;
 mod spec;
@@ -30,8 +33,9 @@ mod wire;
 
 pub(super) use copied::Copying;
 pub(super) use disk::{Holding, Holdings, Thing};
+pub(super) use ear::Ears;
 pub(super) use failure::{EngineError, explain};
-pub(super) use forward::{Caller, pump, raw, raw_socket, splice};
+pub(super) use forward::{Caller, pump, raw, splice};
 pub(super) use id::{ContainerId, ExecId, ImageId, NetworkId};
 pub(super) use label::{Labels, PREFIX, StageLabel, stage_tokens};
 pub(super) use lane::can_carry;
@@ -42,6 +46,7 @@ pub(super) use network::{Block, block, free_subnet};
 pub(super) use network::{NetworkError, network_name};
 pub(super) use owned::{Containers, Found, Owned, pick, pick_by_id};
 pub(super) use patience::{Patience, in_time};
+pub(super) use raw::Raw;
 pub(super) use space::Space;
 pub(super) use spec::{Files, GpuGrant, Grant, VolumeGrant, exec_body};
 #[cfg(test)]
@@ -51,7 +56,9 @@ pub(super) use turn::Turn;
 pub(super) use wire::{Body, Target, read};
 
 use super::places::Places;
+use bytes::Bytes;
 use hyper::body::Incoming;
+use hyper::header::HeaderValue;
 use hyper::{Method, Response};
 use serde::Deserialize;
 use serde_json::Value;
@@ -59,10 +66,14 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use tokio::net::UnixStream;
 use tokio::sync::OwnedMutexGuard;
 
 /// The API version this gateway was written for: nothing newer is spoken, whatever the engine offers.
 const KNOWN: (u32, u32) = (1, 51);
+
+/// The first version in which frames have a name of their own.
+const FRAMES_NAMED: (u32, u32) = (1, 42);
 
 /// The Docker Engine behind the gateway.
 #[derive(Debug)]
@@ -209,29 +220,61 @@ impl Engine {
         ExecId::parse(&made.id).ok_or_else(|| EngineError::Odd(format!("exec id {:?}", made.id)))
     }
 
-    /// Starts an exec instance detached, or with its streams on the raw connection.
-    pub(super) async fn exec_start(
+    /// Starts an exec instance that nobody is attached to.
+    pub(super) async fn exec_detached(&self, uid: u32, exec: &ExecId, tty: bool) -> Result<(), EngineError> {
+        let body = serde_json::json!({ "Detach": true, "Tty": tty });
+        self.call_with(Method::POST, exec.target("/start").of(uid), &body).await.map(drop)
+    }
+
+    /// Starts an exec instance with its streams on the raw connection.
+    pub(super) async fn exec_attached(&self, uid: u32, exec: &ExecId, tty: bool) -> Result<Raw, EngineError> {
+        let body = serde_json::json!({ "Detach": false, "Tty": tty });
+        let target = exec.target("/start").of(uid);
+        self.wire.hijack(&self.prefix().await?, target, Some(&body), Some(uid)).await
+    }
+
+    /// The same for a helper of ours, which ends when its streams do: the socket, and what has come of it already.
+    pub(super) async fn exec_helper(
         &self,
         uid: u32,
         exec: &ExecId,
-        detach: bool,
-        tty: bool,
-    ) -> Result<Response<Incoming>, EngineError> {
-        let body = serde_json::json!({ "Detach": detach, "Tty": tty });
+    ) -> Result<(UnixStream, Bytes), EngineError> {
+        let body = serde_json::json!({ "Detach": false, "Tty": false });
         let target = exec.target("/start").of(uid);
-        if detach {
-            return self.call_with(Method::POST, target, &body).await;
-        }
-        self.wire.hijack(&self.prefix().await?, target, Some(&body)).await
+        let raw = self.wire.hijack(&self.prefix().await?, target, Some(&body), None).await?;
+        raw.into_parts().map_err(|error| EngineError::Odd(error.to_string()))
     }
 
     pub(super) async fn exec_inspect(&self, uid: u32, exec: &ExecId) -> Result<Value, EngineError> {
         self.get(exec.target("/json").of(uid)).await
     }
 
-    /// Asks for a container's raw streams.
-    pub(super) async fn attach(&self, target: Target) -> Result<Response<Incoming>, EngineError> {
-        self.wire.hijack(&self.prefix().await?, target, None).await
+    /// Asks for the raw streams of a container of this user's.
+    pub(super) async fn attach(&self, uid: u32, target: Target) -> Result<Raw, EngineError> {
+        self.wire.hijack(&self.prefix().await?, target, None, Some(uid)).await
+    }
+
+    /// Whether there is room for one more, should it be left behind.
+    pub(super) fn may_attach(&self, uid: u32) -> Result<(), EngineError> {
+        self.wire.has_room(uid)
+    }
+
+    /// What the engine calls the streams on a raw connection.
+    pub(super) async fn stream_type(&self, tty: bool) -> Result<HeaderValue, EngineError> {
+        let version = parse_version(&self.api_version().await?);
+        Ok(HeaderValue::from_static(match tty || version < Some(FRAMES_NAMED) {
+            true => "application/vnd.docker.raw-stream",
+            false => "application/vnd.docker.multiplexed-stream",
+        }))
+    }
+
+    /// As [`Self::attach`] for the gateway itself, which listens to one stream: that alone an engine notices when it is gone.
+    async fn listen(&self, found: &Found, stream: &str) -> Result<UnixStream, EngineError> {
+        // Of nobody: its owner could fill the places.
+        let target = Target::new(format!("/containers/{}/attach", found.id())).of_nobody();
+        let target = target.with("stream", "1").with(stream, "1");
+        let raw = self.wire.hijack(&self.prefix().await?, target, None, None).await?;
+        raw.into_parts().map(|(socket, _)| socket).map_err(|error| EngineError::Odd(error.to_string()))
     }
 
     /// Sends a tar into a container that does not run.

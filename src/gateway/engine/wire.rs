@@ -1,6 +1,8 @@
 //! One HTTP exchange with the engine: a fresh connection, a path built here, a body built here.
 
 use super::EngineError;
+use super::abandoned::Abandoned;
+use super::raw::Raw;
 use crate::gateway::places::Places;
 use bytes::Bytes;
 use http_body_util::combinators::BoxBody;
@@ -15,6 +17,7 @@ use serde::de::DeserializeOwned;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tokio::net::UnixStream;
+use tokio::sync::OwnedSemaphorePermit;
 
 /// A request's body towards the engine.
 pub(in crate::gateway) type Body = BoxBody<Bytes, Box<dyn std::error::Error + Send + Sync>>;
@@ -28,6 +31,7 @@ pub(super) struct Wire {
     asked: Places,
     /// The same for what the gateway asks of itself about a user's things: that user cannot fill these.
     upkeep: Places,
+    abandoned: Abandoned,
 }
 
 /// Requests that may be with the engine at once for one user's things; more than a user has connections by default.
@@ -101,24 +105,48 @@ fn json(value: &impl Serialize) -> Result<Body, EngineError> {
 
 impl Wire {
     pub(super) fn new(socket: &Path) -> Self {
-        Self { socket: socket.to_owned(), asked: Places::new(ASKED), upkeep: Places::new(UPKEEP) }
+        Self {
+            socket: socket.to_owned(),
+            asked: Places::new(ASKED),
+            upkeep: Places::new(UPKEEP),
+            abandoned: Abandoned::default(),
+        }
     }
 
     /// Sends a request and returns the answer as soon as its head is there, whatever its status.
-    pub(super) async fn send(&self, mut request: Request<Body>) -> Result<Response<Incoming>, EngineError> {
-        let (places, most) = match request.extensions_mut().remove() {
-            None => return exchange(&self.socket, request).await,
+    pub(super) async fn send(&self, request: Request<Body>) -> Result<Response<Incoming>, EngineError> {
+        self.send_and(request, |answer| async { Ok(answer) }).await
+    }
+
+    /// As [`Self::send`], and does something with the answer, also when whoever asked has hung up by then.
+    async fn send_and<T, F>(
+        &self,
+        mut request: Request<Body>,
+        then: impl FnOnce(Response<Incoming>) -> F + Send + 'static,
+    ) -> Result<T, EngineError>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T, EngineError>> + Send,
+    {
+        let place = self.place(request.extensions_mut().remove()).await?;
+        let socket = self.socket.clone();
+        let asked = async move {
+            let _place = place;
+            then(exchange(&socket, request).await?).await
+        };
+        tokio::spawn(asked).await.map_err(|error| EngineError::Odd(error.to_string()))?
+    }
+
+    async fn place(&self, of: Option<Of>) -> Result<Option<OwnedSemaphorePermit>, EngineError> {
+        let (places, most) = match of {
+            None => return Ok(None),
             Some(Of::Asked(uid)) => (self.asked.of(uid), ASKED),
             Some(Of::Upkeep(uid)) => (self.upkeep.of(uid), UPKEEP),
         };
-        let place = tokio::time::timeout(PATIENCE, places.acquire_owned()).await;
-        let place = place.map_err(|_| EngineError::Crowded(most))?;
-        let socket = self.socket.clone();
-        let asked = tokio::spawn(async move {
-            let _place = place;
-            exchange(&socket, request).await
-        });
-        asked.await.map_err(|error| EngineError::Odd(error.to_string()))?
+        match tokio::time::timeout(PATIENCE, places.acquire_owned()).await {
+            Ok(place) => Ok(place.ok()),
+            Err(_) => Err(EngineError::Crowded(most)),
+        }
     }
 
     pub(super) fn request(
@@ -164,13 +192,21 @@ impl Wire {
         good(self.send(request).await?).await
     }
 
-    /// Sends a request that asks for the raw connection (attach, exec).
+    /// Whether there is room for one more raw connection of this user's.
+    pub(super) fn has_room(&self, uid: u32) -> Result<(), EngineError> {
+        self.abandoned.has_room(uid)
+    }
+
+    /// Sends a request that asks for the raw connection (attach, exec). One of a user's counts when it is left behind.
     pub(super) async fn hijack(
         &self,
         prefix: &str,
         target: Target,
         body: Option<&serde_json::Value>,
-    ) -> Result<Response<Incoming>, EngineError> {
+        uid: Option<u32>,
+    ) -> Result<Raw, EngineError> {
+        let of = uid.map(|uid| (uid, self.abandoned.clone()));
+        uid.map_or(Ok(()), |uid| self.has_room(uid))?;
         let bytes = body.map(json).transpose()?.unwrap_or_else(empty);
         let mut request = Self::request(Method::POST, prefix, target, bytes)?;
         let headers = request.headers_mut();
@@ -179,7 +215,14 @@ impl Wire {
         if body.is_some() {
             headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         }
-        good(self.send(request).await?).await
+        self.send_and(request, |answer| async { raw(good(answer).await?, of).await }).await
+    }
+}
+
+async fn raw(answer: Response<Incoming>, of: Option<(u32, Abandoned)>) -> Result<Raw, EngineError> {
+    match answer.status() {
+        StatusCode::SWITCHING_PROTOCOLS => Raw::new(answer, of).await,
+        other => Err(EngineError::Odd(format!("{other} to a request for a raw connection"))),
     }
 }
 

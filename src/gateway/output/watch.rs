@@ -2,7 +2,7 @@
 
 use super::watched::Ends;
 use crate::gateway::account::Account;
-use crate::gateway::engine::{EngineError, Found};
+use crate::gateway::engine::{Ears, EngineError, Found};
 use crate::gateway::state::Gateway;
 use crate::gateway::stopping::{Whom, stop};
 use crate::policy::Usage;
@@ -26,6 +26,7 @@ pub(in crate::gateway) struct Watch {
     gateway: Arc<Gateway>,
     found: Found,
     ends: Arc<Ends>,
+    ears: Arc<Ears>,
     since: Instant,
     /// The look before, and what it saw.
     at: Instant,
@@ -39,7 +40,16 @@ impl Watch {
     pub(in crate::gateway) fn new(gateway: &Arc<Gateway>, found: &Found) -> Self {
         let ends = gateway.output.begin(found.id(), found.owner(), Whom::of(found));
         let (now, found) = (Instant::now(), found.clone());
-        Self { gateway: gateway.clone(), found, ends, since: now, at: now, rate: Cpus(0), under_way: None }
+        Self {
+            gateway: gateway.clone(),
+            found,
+            ends,
+            ears: Arc::default(),
+            since: now,
+            at: now,
+            rate: Cpus(0),
+            under_way: None,
+        }
     }
 
     /// It runs.
@@ -100,8 +110,9 @@ impl Watch {
     }
 
     fn begin_look(&self) -> JoinHandle<Result<Cpus, EngineError>> {
-        let (gateway, found, ago) = (self.gateway.clone(), self.found.clone(), self.at.elapsed());
-        tokio::spawn(async move { gateway.engine.printed(&found, ago).await })
+        let (gateway, found, ears) = (self.gateway.clone(), self.found.clone(), self.ears.clone());
+        let ago = self.at.elapsed();
+        tokio::spawn(async move { gateway.engine.printed(&found, &ears, ago).await })
     }
 
     /// Charges its owner with what it cost since the look before, and stops what goes on costing too much.

@@ -1,0 +1,126 @@
+//! Listening to what a container prints, for a moment.
+//!
+//! An engine does not notice that nobody listens any more before the next is printed on that stream, and where a connection
+//! is to both streams, not even then. So each stream has a connection of its own; and one on which nothing was heard is
+//! kept: as long as nothing comes on it, nothing was printed.
+
+use super::tally::{LONG, Tally};
+use super::{Engine, EngineError, Found};
+use crate::protocol::amount::Cpus;
+use bytes::BytesMut;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+use tokio::io::AsyncReadExt;
+use tokio::net::UnixStream;
+use tokio::task::JoinHandle;
+
+/// How long a stream is listened to, and what is enough of it.
+const MOMENT: Duration = Duration::from_millis(150);
+const ENOUGH: usize = 4 << 20;
+/// How long an engine may take to let somebody listen: one that is busy with many short lines lets nobody, and those are
+/// known by their times.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Those of one run of a container.
+#[derive(Debug, Default)]
+pub(in crate::gateway) struct Ears {
+    stdout: Ear,
+    stderr: Ear,
+}
+
+/// One stream's, with the connection on which nothing has come yet.
+#[derive(Debug, Default)]
+struct Ear(Mutex<Option<Silent>>);
+
+/// A connection until something comes on it. Dropped, it is closed.
+#[derive(Debug)]
+struct Silent(JoinHandle<()>);
+
+impl Ears {
+    /// What the engine spends on what is printed within a moment.
+    pub(super) async fn hear(&self, engine: &Engine, found: &Found) -> Result<Cpus, EngineError> {
+        let stdout = self.stdout.hear(engine, found, "stdout");
+        // A terminal has one stream.
+        if found.labels().tty {
+            return stdout.await;
+        }
+        let (stdout, stderr) = tokio::join!(stdout, self.stderr.hear(engine, found, "stderr"));
+        Ok(Cpus(stdout?.0.saturating_add(stderr?.0)))
+    }
+}
+
+impl Ear {
+    async fn hear(&self, engine: &Engine, found: &Found, stream: &str) -> Result<Cpus, EngineError> {
+        if self.hears_nothing() {
+            return Ok(Cpus(0));
+        }
+        match tokio::time::timeout(PATIENCE, engine.listen(found, stream)).await {
+            Ok(Ok(mut socket)) => {
+                let heard = listen(&mut socket).await;
+                *self.kept() = (heard == Cpus(0)).then(|| Silent::new(socket));
+                Ok(heard)
+            }
+            // It is paused, or has ended.
+            Ok(Err(error)) if error.is_conflict() => Ok(Cpus(0)),
+            Ok(Err(error)) => Err(error),
+            Err(_) => Err(EngineError::Late),
+        }
+    }
+
+    /// Whether it listens already, and nothing has come.
+    fn hears_nothing(&self) -> bool {
+        self.kept().as_ref().is_some_and(|silent| !silent.0.is_finished())
+    }
+
+    fn kept(&self) -> std::sync::MutexGuard<'_, Option<Silent>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Silent {
+    fn new(socket: UnixStream) -> Self {
+        // Closed then, whatever came: what nobody took would hold the container up.
+        Self(tokio::spawn(async move { drop(socket.readable().await) }))
+    }
+}
+
+impl Drop for Silent {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// What comes within a moment, or until it is enough. The few bytes of frames' heads are counted with it.
+async fn listen(stream: &mut (impl tokio::io::AsyncRead + Unpin)) -> Cpus {
+    let (begun, mut tally) = (Instant::now(), Tally::default());
+    let mut heard = 0;
+    let mut buffer = BytesMut::new();
+    while heard < ENOUGH {
+        buffer.clear();
+        buffer.reserve(LONG);
+        let left = MOMENT.saturating_sub(begun.elapsed());
+        let Ok(Ok(count @ 1..)) = tokio::time::timeout(left, stream.read_buf(&mut buffer)).await else {
+            break;
+        };
+        tally.add(&buffer);
+        heard += count;
+    }
+    tally.over(if heard < ENOUGH { MOMENT } else { begun.elapsed() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn what_is_heard_is_weighed_by_the_time_it_took() {
+        assert_eq!(listen(&mut tokio::io::empty()).await, Cpus(0));
+        // What never ends is a flood, and listening ends.
+        assert!(listen(&mut tokio::io::repeat(b'x')).await > Cpus(Cpus::ONE / 100));
+        let (mut near, mut far) = tokio::io::duplex(64);
+        let said = b"ready\n".repeat(5);
+        tokio::io::AsyncWriteExt::write_all(&mut near, &said).await.unwrap();
+        let heard = listen(&mut far).await;
+        assert!(heard > Cpus(0) && heard < Cpus(Cpus::ONE / 1000), "{heard}");
+    }
+}
