@@ -15,7 +15,7 @@ tests![
     alone what_does_not_run_is_attached_to_at_its_start,
     alone what_could_not_start_holds_nothing,
     alone an_exec_that_is_left_ends_and_counts_no_more,
-    alone looks_at_what_does_not_end_leave_no_pile,
+    alone looks_at_what_does_not_end_leave_no_trace,
 ];
 
 /// So many at the most, as the message says.
@@ -180,7 +180,8 @@ fn what_could_not_start_holds_nothing() {
     let world = world_alone();
     let ann = world.newcomer("ann");
     for _ in 0..MOST + 3 {
-        let body = r#"{"Image":"busybox:test","Cmd":["not-there"],"HostConfig":{"AutoRemove":true}}"#;
+        let body =
+            r#"{"Image":"busybox:test","Cmd":["not-there"],"HostConfig":{"AutoRemove":true,"Init":false}}"#;
         assert_eq!(ann.ask("POST", "/containers/create?name=fails", body).0, 201);
         let waits = attach(&ann, "fails", "stdout=1&stderr=1", UPGRADE);
         assert_eq!(ann.ask("POST", "/containers/fails/start", "").0, 400);
@@ -209,7 +210,7 @@ fn an_exec_that_is_left_ends_and_counts_no_more() {
 }
 
 /// A last line without an end is listened to. What heard nothing goes on listening, and is asked instead of another one.
-fn looks_at_what_does_not_end_leave_no_pile() {
+fn looks_at_what_does_not_end_leave_no_trace() {
     let world = world_alone();
     let ann = world.newcomer("ann");
     let long = "head -c 20000 /dev/zero | tr '\\0' x";
@@ -223,8 +224,16 @@ fn looks_at_what_does_not_end_leave_no_pile() {
         assert_eq!(code, 200, "{events}");
         events.lines().count()
     };
+    let docker = world.engine.program("docker");
+    let listener = ann.spawn_sh(&format!(
+        "DOCKER_HOST=unix://{} exec {} events --filter type=container --format '{{{{.Action}}}} {{{{.Actor.ID}}}}' >told",
+        world.user_socket().display(),
+        docker.display()
+    ));
+    let told = || ann.sh("cat told").stdout();
     let silent = ann.run(["run", "-d", "busybox:test", "sh", "-c", &silent].as_slice()).line();
-    let steady = ann.run(["run", "-d", "busybox:test", "sh", "-c", &steady].as_slice()).line();
+    let steady =
+        ann.run(["run", "-d", "--name", "steady", "busybox:test", "sh", "-c", &steady].as_slice()).line();
     assert!(eventually(|| attached(&steady) >= 4), "{}", attached(&steady));
     let before = goroutines(&world);
     assert!(eventually(|| attached(&steady) >= 12), "{}", attached(&steady));
@@ -233,4 +242,13 @@ fn looks_at_what_does_not_end_leave_no_pile() {
     assert!(after < before + 20, "{before}, {after}");
     // One for each stream, however many looks there were.
     assert!(attached(&silent) <= 2, "{}", attached(&silent));
+    // Whoever reads the events is told of their own attaches, and does not learn when it was listened.
+    assert!(attach_and_go(&ann, "steady", "stdout=1", UPGRADE).contains(" 101 "));
+    ann.run(["kill", "steady"].as_slice()).ok();
+    assert!(eventually(|| told().contains(&format!("die {steady}"))), "{}", told());
+    let attaches: Vec<String> =
+        told().lines().filter(|line| line.starts_with("attach ")).map(str::to_owned).collect();
+    assert_eq!(attaches, [format!("attach {steady}")]);
+    listener.signal(Signal::TERM);
+    listener.finish();
 }

@@ -15,6 +15,7 @@ mod label;
 mod lane;
 mod lean;
 mod line;
+mod listens;
 mod locked;
 mod network;
 mod owned;
@@ -40,6 +41,7 @@ pub(super) use id::{ContainerId, ExecId, ImageId, NetworkId};
 pub(super) use label::{Labels, PREFIX, StageLabel, stage_tokens};
 pub(super) use lane::can_carry;
 pub(super) use line::read_lines;
+pub(super) use listens::{Listens, Untold};
 pub(super) use locked::Locked;
 #[cfg(test)]
 pub(super) use network::{Block, block, free_subnet};
@@ -94,6 +96,8 @@ pub(super) struct Engine {
     disk: disk::Disk,
     /// What each user's containers have cost it by printing.
     pub(super) spent: spent::Spent,
+    /// When it was listened to what a container prints.
+    pub(super) listens: Listens,
     /// A user's own lists that are read at once.
     reads: Places,
     /// Held by whoever gives volumes; alone by who tidies after it.
@@ -127,6 +131,7 @@ impl Engine {
             networks: tokio::sync::Mutex::default(),
             disk: disk::Disk::default(),
             spent: spent::Spent::default(),
+            listens: Listens::default(),
             reads: Places::new(READS),
             giving: tokio::sync::RwLock::default(),
         }
@@ -273,8 +278,18 @@ impl Engine {
         // Of nobody: its owner could fill the places.
         let target = Target::new(format!("/containers/{}/attach", found.id())).of_nobody();
         let target = target.with("stream", "1").with(stream, "1");
-        let raw = self.wire.hijack(&self.prefix().await?, target, None, None).await?;
-        raw.into_parts().map(|(socket, _)| socket).map_err(|error| EngineError::Odd(error.to_string()))
+        let prefix = self.prefix().await?;
+        let asking = self.listens.begin(found.id());
+        match self.wire.hijack(&prefix, target, None, None).await {
+            Ok(raw) => raw
+                .into_parts()
+                .map(|(socket, _)| socket)
+                .map_err(|error| EngineError::Odd(error.to_string())),
+            Err(error) => {
+                asking.was_refused();
+                Err(error)
+            }
+        }
     }
 
     /// Sends a tar into a container that does not run.

@@ -18,6 +18,8 @@ const EVERY: Duration = Duration::from_secs(4);
 /// Between two looks at any, on the whole: one costs the engine up to 2 ms, and all together a tenth of a processor at most.
 const OF_ALL: Duration = Duration::from_millis(20);
 const SOONEST: Duration = Duration::from_millis(200);
+/// The longest pause, as many times the usual one.
+const LONGEST: f64 = 6.0;
 /// How long a look may take.
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -31,6 +33,8 @@ pub(in crate::gateway) struct Watch {
     /// The look before, and what it saw.
     at: Instant,
     rate: Cpus,
+    /// The time that the next look stands for.
+    owed: Duration,
     /// A look that has not been answered yet: there is one at the most.
     under_way: Option<JoinHandle<Result<Cpus, EngineError>>>,
 }
@@ -48,6 +52,7 @@ impl Watch {
             since: now,
             at: now,
             rate: Cpus(0),
+            owed: Duration::ZERO,
             under_way: None,
         }
     }
@@ -58,19 +63,21 @@ impl Watch {
     }
 
     async fn run(mut self) {
-        let mut pause = by_chance(SOONEST);
         loop {
+            let usual = usual(self.since.elapsed(), self.gateway.output.count());
             let gone = tokio::select! {
                 biased;
                 () = self.ends.dies.notified() => self.dies().await,
                 () = self.ends.over.notified() => true,
-                () = tokio::time::sleep(pause) => self.look().await,
+                () = tokio::time::sleep(pause(usual)) => {
+                    self.owed += usual;
+                    self.look().await
+                }
             };
             self.charge(gone).await;
             if gone {
                 return;
             }
-            pause = pause_at(self.since.elapsed(), self.gateway.output.count());
         }
     }
 
@@ -83,6 +90,7 @@ impl Watch {
     /// At the end of its log, which may come late to be read: it printed no less than was seen before.
     async fn last_look(&mut self) -> bool {
         let before = self.rate;
+        self.owed = self.at.elapsed();
         let gone = self.look().await;
         self.rate = self.rate.max(before);
         gone
@@ -90,7 +98,10 @@ impl Watch {
 
     /// Whether it is gone. What the engine does not tell of goes on as it was.
     async fn look(&mut self) -> bool {
+        let due = Instant::now();
         let _place = self.gateway.output.looks.of(self.found.owner()).acquire_owned().await;
+        // What its owner's other containers held up is not missed.
+        self.owed += due.elapsed();
         let mut look = self.under_way.take().unwrap_or_else(|| self.begin_look());
         let looked = match tokio::time::timeout(PATIENCE, &mut look).await {
             Ok(looked) => looked.unwrap_or_else(|error| Err(EngineError::Odd(error.to_string()))),
@@ -111,23 +122,24 @@ impl Watch {
 
     fn begin_look(&self) -> JoinHandle<Result<Cpus, EngineError>> {
         let (gateway, found, ears) = (self.gateway.clone(), self.found.clone(), self.ears.clone());
-        let ago = self.at.elapsed();
+        let ago = self.owed;
         tokio::spawn(async move { gateway.engine.printed(&found, &ears, ago).await })
     }
 
-    /// Charges its owner with what it cost since the look before, and stops what goes on costing too much.
+    /// Charges its owner with what it cost in the time that the look stands for, and stops what goes on costing too much.
     async fn charge(&mut self, gone: bool) {
         let (uid, id) = (self.found.owner(), self.found.id());
         let (now, rate) = (Instant::now(), self.rate);
         self.gateway.output.note(id, &self.ends, if gone { Cpus(0) } else { rate });
+        let time = if gone { now.saturating_duration_since(self.at) } else { self.owed };
         if rate == Cpus(0) {
-            self.at = now;
+            (self.at, self.owed) = (now, Duration::ZERO);
             return;
         }
         // The limits are today's; when the name service does not say whose, the next look asks again.
         let Some(account) = self.account().await else { return };
-        let cost = cost(rate, now.saturating_duration_since(self.at));
-        self.at = now;
+        let cost = cost(rate, time);
+        (self.at, self.owed) = (now, Duration::ZERO);
         let limits = self.gateway.limits(&account);
         let Some(most) = limits.output() else { return };
         let spent = &self.gateway.engine.spent;
@@ -172,22 +184,24 @@ fn cost(rate: Cpus, time: Duration) -> u64 {
     u64::try_from(cost).unwrap_or(u64::MAX)
 }
 
-/// Half as long to half as long again as is usual at this age and with so many that are watched.
-fn pause_at(age: Duration, count: u32) -> Duration {
-    let usual = usual(age, count);
-    usual / 2 + by_chance(usual)
+/// By chance, and so long on the whole: however long the look before is ago, the next one is as likely to come now as at any
+/// other moment. Whoever knows of it, as by what `quota` says, knows nothing of the next.
+fn pause(usual: Duration) -> Duration {
+    // The one in some four hundred that would be longer is not: a flood is not to be left alone for so long.
+    usual.mul_f64((-chance().ln()).min(LONGEST))
 }
 
 fn usual(age: Duration, count: u32) -> Duration {
     age.clamp(SOONEST, EVERY.max(OF_ALL.saturating_mul(count)))
 }
 
-/// From nothing to so long: nobody is to know when.
-fn by_chance(most: Duration) -> Duration {
+/// More than nothing, and one at the most.
+fn chance() -> f64 {
     let mut bytes = [0; 4];
     // Without randomness there are more looks.
-    let _filled = getrandom(&mut bytes, GetRandomFlags::empty());
-    most.mul_f64(f64::from(u32::from_ne_bytes(bytes)) / f64::from(u32::MAX))
+    let filled = getrandom(&mut bytes, GetRandomFlags::empty()).is_ok();
+    let number = if filled { u32::from_ne_bytes(bytes) } else { u32::MAX };
+    (f64::from(number) + 1.0) / (f64::from(u32::MAX) + 1.0)
 }
 
 #[cfg(test)]
@@ -207,9 +221,18 @@ mod tests {
         ] {
             assert_eq!(usual(age, count), wanted, "{age:?} {count}");
         }
-        for _ in 0..100 {
-            let pause = pause_at(seconds(3600), 200);
-            assert!(pause >= EVERY / 2 && pause <= EVERY * 3 / 2, "{pause:?}");
+    }
+
+    #[test]
+    fn the_next_look_is_as_likely_at_any_moment() {
+        let pauses: Vec<Duration> = (0..40_000).map(|_| pause(EVERY)).collect();
+        let longer = |than: Duration| pauses.iter().filter(|pause| **pause > than).count();
+        // Of those that have waited so long, 37 of a hundred wait as long again. Chance leads a tenth as far off as may be.
+        for waited in [0, 1, 2] {
+            let (before, after) = (longer(EVERY * waited), longer(EVERY * (waited + 1)));
+            let share = f64::from(u32::try_from(after).unwrap()) / f64::from(u32::try_from(before).unwrap());
+            assert!((0.30..0.44).contains(&share), "{share} after {waited}");
         }
+        assert!(pauses.iter().all(|pause| *pause <= EVERY.mul_f64(LONGEST)));
     }
 }
