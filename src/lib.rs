@@ -28,6 +28,7 @@ pub mod doctor;
 pub mod fuzz;
 pub mod gateway;
 pub mod mountd;
+mod mountinfo;
 pub mod policy;
 pub mod protocol;
 pub mod runtime;

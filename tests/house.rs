@@ -54,9 +54,9 @@ fn the_rooms_import_only_what_is_below_them() {
     for (room, below) in [
         ("client", &["protocol", "policy", "tarball", "doctor", "setup"][..]),
         ("setup", &["protocol", "policy", "doctor"]),
-        ("doctor", &["protocol", "policy"]),
+        ("doctor", &["protocol", "policy", "mountinfo"]),
         ("gateway", &["protocol", "policy", "tarball", "sandbox", "sys"]),
-        ("mountd", &["protocol", "policy", "sandbox", "sys"]),
+        ("mountd", &["protocol", "policy", "mountinfo", "sandbox", "sys"]),
         ("runtime", &["protocol", "policy", "sandbox", "sys"]),
         ("copy", &["protocol", "tarball"]),
         ("policy", &["protocol"]),
@@ -64,8 +64,19 @@ fn the_rooms_import_only_what_is_below_them() {
         ("protocol", &[]),
     ] {
         for other in [
-            "client", "setup", "doctor", "gateway", "mountd", "runtime", "copy", "policy", "tarball",
-            "protocol", "sandbox", "sys",
+            "client",
+            "setup",
+            "doctor",
+            "gateway",
+            "mountd",
+            "runtime",
+            "copy",
+            "policy",
+            "tarball",
+            "protocol",
+            "mountinfo",
+            "sandbox",
+            "sys",
         ] {
             if other == room || below.contains(&other) {
                 continue;

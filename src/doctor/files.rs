@@ -4,7 +4,8 @@ use super::Subject;
 use super::finding::{Check, Finding, Severity};
 use super::host::Host;
 use super::look::Look;
-use super::mounts::{Mount, is_fuse, mounts};
+use super::mounts::mounts;
+use crate::mountinfo::{Mount, is_fuse};
 use crate::policy::{Policy, RootKind, StageRoot};
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -110,7 +111,7 @@ fn idmap(mounts: &[Mount], root: &StageRoot) -> Finding {
     let own = mounts.iter().filter(|mount| root.path.starts_with(&mount.at));
     let own = own.max_by_key(|mount| mount.at.components().count()).map_or("", |mount| &mount.kind);
     // What a user mounts is no reason to change the policy for all: it is not staged, whatever the policy says.
-    let inner = mounts.iter().filter(|mount| is_below(&mount.at, &root.path) && !mount.is_a_users);
+    let inner = mounts.iter().filter(|mount| is_below(&mount.at, &root.path) && !mount.is_a_users());
     let inner = inner.filter(|mount| is_never(&mount.kind));
     let bad: BTreeSet<&str> =
         inner.map(|mount| mount.kind.as_str()).chain(is_never(own).then_some(own)).collect();

@@ -4,9 +4,9 @@
     reason = "a broken property, and a broken world of the fuzzer's own, are told by a panic"
 )]
 
-use super::mountinfo;
 use super::roots::{Gateway, Roots};
 use super::serve::{Message, receive};
+use crate::mountinfo;
 use crate::policy::{HostGroups, Policy, RootKind};
 use crate::protocol::stage::{Access, Answer, LONGEST, Request, Stage};
 use std::io::Write;

@@ -4,7 +4,7 @@
 //! - [`confine`] is what it insists on at the start and gives up then, [`trial`] whether it can do what it must;
 //!   [`roots`] is what the [`policy`] allows.
 //! - [`serve`] hears the gateway, and [`verbs`] does what it asks.
-//! - [`open`] reaches the directory as the user, [`idmap`] makes the user's map, [`stage`] mounts, [`mountinfo`] checks.
+//! - [`open`] reaches the directory as the user, [`idmap`] makes the user's map, [`stage`] mounts, [`crate::mountinfo`] tells what is mounted.
 
 mod attempt;
 mod confine;
@@ -12,7 +12,6 @@ mod error;
 #[cfg(any(test, feature = "fuzz"))]
 pub(crate) mod fuzz;
 mod idmap;
-mod mountinfo;
 mod open;
 mod policy;
 mod roots;

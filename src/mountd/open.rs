@@ -1,8 +1,8 @@
 //! Opens the directory to stage: down to the root as root, and from there as the user.
 
 use super::error::Error;
-use super::mountinfo::mounts;
 use super::roots::Admitted;
+use crate::mountinfo::mounts;
 use crate::policy::RootKind;
 use crate::protocol::stage::{Access, Map};
 use nix::unistd::{Gid, Uid, setfsgid, setfsuid};

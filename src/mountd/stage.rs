@@ -5,9 +5,9 @@
 //! would otherwise bind an empty directory in silence.
 
 use super::error::Error;
-use super::mountinfo::{Mount, mounts};
 use super::open::{Opened, open_roots_alone};
 use super::roots::Admitted;
+use crate::mountinfo::{Mount, mounts};
 use crate::protocol::stage::{Access, Token};
 use crate::sys::mount_setattr;
 use rustix::fs::{AtFlags, Mode, OFlags, ResolveFlags, mkdirat, openat, openat2, unlinkat};

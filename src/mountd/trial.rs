@@ -3,9 +3,9 @@
 
 use super::error::Error;
 use super::idmap::{Maps, NO_SHIFT};
-use super::mountinfo::{Mount, mounts_of};
 use super::open::{become_user, look_at_root};
 use super::stage::{Stages, make_wrapper};
+use crate::mountinfo::{Mount, mounts_of};
 use crate::protocol::stage::Token;
 use crate::sandbox::{Lacking, Need};
 use crate::sys::mount_setattr;

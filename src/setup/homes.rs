@@ -52,7 +52,7 @@ pub(super) fn roots(
     let (mut roots, mut choices) = (Vec::new(), Vec::new());
     // What a user has mounted over a home tells of no file system of the host's, and gives up no wall for all others.
     let of_users: Vec<PathBuf> =
-        mounts(host).into_iter().filter(|mount| mount.is_a_users).map(|mount| mount.at).collect();
+        mounts(host).into_iter().filter(|mount| mount.is_a_users()).map(|mount| mount.at).collect();
     let is_the_hosts = |home: &&Path| !of_users.iter().any(|at| home.starts_with(at));
     for (path, homes) in parents(accounts) {
         let shown = path.display();

@@ -7,43 +7,52 @@ use std::path::PathBuf;
 
 /// One line of the table.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Mount {
-    pub(super) id: u64,
-    pub(super) parent: u64,
+pub(crate) struct Mount {
+    pub(crate) id: u64,
+    pub(crate) parent: u64,
     /// Where it is mounted.
-    pub(super) at: PathBuf,
+    pub(crate) at: PathBuf,
     options: Vec<String>,
     /// The file system's type.
-    pub(super) kind: String,
+    pub(crate) kind: String,
     superblock: Vec<String>,
 }
 
 impl Mount {
     /// Whether an option of the mount itself (`nosuid`, `idmapped`) is set.
-    pub(super) fn has(&self, option: &str) -> bool {
+    pub(crate) fn has(&self, option: &str) -> bool {
         self.options.iter().any(|word| word == option)
     }
 
     /// Whether a user mounted it: only FUSE lets users mount, and it writes down who did.
-    pub(super) fn is_a_users(&self) -> bool {
-        let fuse = self.kind == "fuseblk" || self.kind == "fuse" || self.kind.starts_with("fuse.");
-        fuse && !self.superblock.iter().any(|word| word == "user_id=0")
+    pub(crate) fn is_a_users(&self) -> bool {
+        is_fuse(&self.kind) && !self.superblock.iter().any(|word| word == "user_id=0")
     }
 }
 
-/// All mounts of the mount namespace ie-mountd lives in.
-pub(super) fn mounts() -> io::Result<Vec<Mount>> {
+/// Whether a process serves a file system of this type.
+pub(crate) fn is_fuse(kind: &str) -> bool {
+    ["fuse", "fuseblk"].contains(&kind) || kind.starts_with("fuse.")
+}
+
+/// All mounts of the mount namespace that this thread lives in.
+pub(crate) fn mounts() -> io::Result<Vec<Mount>> {
     mounts_of("thread-self")
 }
 
 /// All that this process sees.
-pub(super) fn mounts_of(process: &str) -> io::Result<Vec<Mount>> {
+pub(crate) fn mounts_of(process: &str) -> io::Result<Vec<Mount>> {
     let table = std::fs::read(format!("/proc/{process}/mountinfo"))?;
-    Ok(table.split(|byte| *byte == b'\n').filter_map(parse).collect())
+    Ok(read(&table))
+}
+
+/// All lines of a table that can be read.
+pub(crate) fn read(table: &[u8]) -> Vec<Mount> {
+    table.split(|byte| *byte == b'\n').filter_map(parse).collect()
 }
 
 /// `36 35 98:0 /root /at rw,nosuid shared:1 - ext4 /dev/sda rw,errors=continue`
-pub(super) fn parse(line: &[u8]) -> Option<Mount> {
+pub(crate) fn parse(line: &[u8]) -> Option<Mount> {
     let mut words = line.split(|byte| *byte == b' ');
     let id = number(words.next()?)?;
     let parent = number(words.next()?)?;
