@@ -1,6 +1,6 @@
 //! `GET /events`: what happens to the caller's own containers, networks and volumes, and to nothing else.
 
-use super::engine::{Listens, Owned, PREFIX, Target, Untold, read_lines, short_network, short_volume};
+use super::engine::{Owned, PREFIX, Target, read_lines, short_network, short_volume};
 use super::error::Error;
 use super::filters::{self, Words, all_match};
 use super::peer::Peer;
@@ -49,13 +49,11 @@ pub(super) async fn stream(
         }
     }
     let answer = gateway.engine.call(Method::GET, target).await?;
-    let mut untold = Untold::default();
     let lines = read_lines(answer.into_body()).filter_map(move |line| {
         let shown = match line {
-            Ok(line) => own(&peer, &line)
-                .filter(|event| !is_listening(event, &gateway.engine.listens, &mut untold))
-                .filter(|event| wanted(event, &words))
-                .map(|event| Ok(written(&event))),
+            Ok(line) => {
+                own(&peer, &line).filter(|event| wanted(event, &words)).map(|event| Ok(written(&event)))
+            }
             Err(error) => Some(Err(error)),
         };
         std::future::ready(shown)
@@ -63,16 +61,6 @@ pub(super) async fn stream(
     let mut response = Response::new(Body::from_stream(read_or_cut(Box::pin(lines), LIE)));
     response.headers_mut().insert("content-type", HeaderValue::from_static("application/json"));
     Ok(response)
-}
-
-/// Whether it tells that the gateway listens to what a container prints.
-fn is_listening(event: &Value, listens: &Listens, untold: &mut Untold) -> bool {
-    let text = |pointer: &str| event.pointer(pointer).and_then(Value::as_str);
-    let at = event.get("timeNano").and_then(Value::as_u64);
-    match (text("/Action"), text("/Actor/ID"), at) {
-        (Some("attach"), Some(id), Some(at)) => listens.are_told_of(id, at, untold),
-        _ => false,
-    }
 }
 
 fn written(event: &Value) -> Bytes {
@@ -84,6 +72,10 @@ fn own(peer: &Peer, line: &[u8]) -> Option<Value> {
     let mut event: Value = serde_json::from_slice(line).ok()?;
     let uid = peer.uid();
     let kind = event.get("Type")?.as_str()?.to_owned();
+    // The gateway attaches, too: whoever knew when could be silent for that moment.
+    if kind == "container" && event.get("Action").and_then(Value::as_str) == Some("attach") {
+        return None;
+    }
     let attributes = event.pointer("/Actor/Attributes");
     let text = |key: &str| attributes?.get(key)?.as_str();
     let short = match kind.as_str() {

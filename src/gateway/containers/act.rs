@@ -194,6 +194,7 @@ pub(in crate::gateway) async fn remove_now(
         let force = if force { "1" } else { "0" };
         let target = container.target("").of_nobody().with("v", "1").with("force", force);
         let status = gateway.engine.call(Method::DELETE, target).await?.status();
+        gateway.attaches.forget(container.id());
         mark::at("rm-removed");
         unstage(&gateway, &tokens(container.found())).await;
         mark::at("rm-unstaged");

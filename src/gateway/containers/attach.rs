@@ -101,19 +101,19 @@ async fn engine_side(
     let target = |logs, stream| query.target(container, keys, logs, stream);
     let attach = async |target| gateway.engine.attach(peer.uid(), target).await;
     let (logs, stream) = (query.logs.0, query.stream.0);
-    if container.running() || !stream {
+    if !stream || container.running() && gateway.engine.runs(container).await? {
         return Ok(Side::There(attach(target(logs, stream)).await?));
     }
     gateway.engine.may_attach(peer.uid())?;
-    let coming = gateway.attaches.wait(peer.uid(), container.id(), target(false, true).of_nobody());
-    // The list is late: it may have been started before anybody waited for that.
-    if gateway.engine.runs(container).await? && gateway.attaches.take_back(container.id(), &coming) {
-        return Ok(Side::There(attach(target(logs, true)).await?));
-    }
     let printed = match logs {
         true => Some(attach(target(true, false)).await?),
         false => None,
     };
+    let coming = gateway.attaches.wait(peer.uid(), container.id(), target(false, true));
+    // The list is late: it may have been started before anybody waited for that.
+    if gateway.engine.runs(container).await? && gateway.attaches.take_back(container.id(), &coming) {
+        return Ok(Side::There(attach(target(logs, true)).await?));
+    }
     Ok(Side::Coming(printed, coming))
 }
 

@@ -3,12 +3,18 @@
 //! Clients attach before they start. An engine would keep such a connection until the container has run and stopped: for ever
 //! if that never happens and the container is removed.
 
-use crate::gateway::engine::{ContainerId, Engine, Raw, Target};
+use crate::gateway::engine::{ContainerId, Raw, Target};
+use crate::gateway::state::Gateway;
 use futures_util::future::join_all;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+/// How long a start waits for an engine to attach: it has nothing to wait for.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 #[derive(Debug, Default)]
 pub(in crate::gateway) struct Attaches {
@@ -66,17 +72,38 @@ impl Attaches {
         waiting.is_some()
     }
 
-    /// Attaches whoever waits: to be asked for just before the engine starts it, and just after for whoever has come since.
-    pub(super) async fn attach(&self, engine: &Engine, id: &ContainerId) {
+    /// Attaches whoever waits, each in a task of its own, which holds nobody up but itself.
+    fn begin(
+        &self,
+        gateway: &Arc<Gateway>,
+        id: &ContainerId,
+        target: fn(Target) -> Target,
+    ) -> Vec<JoinHandle<()>> {
         let waiting = self.all().remove(id).unwrap_or_default();
-        let attach = |one: Waiting| async move {
-            match engine.attach(one.uid, one.target).await {
-                // Whoever has gone meanwhile leaves it behind.
-                Ok(raw) => drop(one.to.send(raw)),
-                Err(error) => tracing::warn!("nobody is attached to what is being started: {error}"),
-            }
+        let attach = |one: Waiting| {
+            let gateway = gateway.clone();
+            tokio::spawn(async move {
+                match gateway.engine.attach(one.uid, target(one.target)).await {
+                    // Whoever has gone meanwhile leaves it behind.
+                    Ok(raw) => drop(one.to.send(raw)),
+                    Err(error) => tracing::warn!("nobody is attached to what is being started: {error}"),
+                }
+            })
         };
-        join_all(waiting.into_iter().filter(|one| !one.to.is_closed()).map(attach)).await;
+        waiting.into_iter().filter(|one| !one.to.is_closed()).map(attach).collect()
+    }
+
+    /// To be asked for just before the engine starts it, under its lock: places that its owner could fill are not waited for.
+    pub(super) async fn attach(&self, gateway: &Arc<Gateway>, id: &ContainerId) {
+        let attached = join_all(self.begin(gateway, id, Target::of_nobody));
+        if tokio::time::timeout(PATIENCE, attached).await.is_err() {
+            tracing::warn!(container = id.as_str(), "it starts before all are attached to it");
+        }
+    }
+
+    /// Whoever has come since.
+    pub(super) fn attach_late(&self, gateway: &Arc<Gateway>, id: &ContainerId) {
+        self.begin(gateway, id, |target| target);
     }
 
     /// It is gone, and is never started.

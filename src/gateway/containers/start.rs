@@ -131,9 +131,12 @@ async fn start_now(
     gateway.gpus.lease(asker, container, &limits, Timestamp::now())?;
     mark::at("start-leased");
     let watch = Watch::new(gateway, container.found());
-    gateway.attaches.attach(&gateway.engine, container.id()).await;
+    // One that is being removed is not started, and would keep whoever is attached to it.
+    if !matches!(container.found().state(), "removing" | "dead") {
+        gateway.attaches.attach(gateway, container.id()).await;
+    }
     let started = gateway.engine.call(Method::POST, container.target("/start").of_nobody()).await;
-    gateway.attaches.attach(&gateway.engine, container.id()).await;
+    gateway.attaches.attach_late(gateway, container.id());
     if started.is_err() {
         gateway.gpus.not_started(container.id());
     }

@@ -8,7 +8,7 @@ use super::tally::{LONG, Tally};
 use super::{Engine, EngineError, Found};
 use crate::protocol::amount::Cpus;
 use bytes::BytesMut;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::io::AsyncReadExt;
 use tokio::net::UnixStream;
@@ -28,13 +28,21 @@ pub(in crate::gateway) struct Ears {
     stderr: Ear,
 }
 
-/// One stream's, with the connection on which nothing has come yet.
+/// One stream's: what was asked for and has not come to anything yet.
 #[derive(Debug, Default)]
-struct Ear(Mutex<Option<Silent>>);
+struct Ear(Mutex<Option<Kept>>);
 
-/// A connection until something comes on it. Dropped, it is closed.
 #[derive(Debug)]
-struct Silent(JoinHandle<()>);
+enum Kept {
+    /// A connection that the engine has not made yet: as long as somebody else's takes nothing, it makes none.
+    Asked(Ending<Result<UnixStream, EngineError>>),
+    /// A connection until something comes on it.
+    Silent(Ending<()>),
+}
+
+/// A task that ends when it is dropped, and what it holds with it.
+#[derive(Debug)]
+struct Ending<T>(JoinHandle<T>);
 
 impl Ears {
     /// What the engine spends on what is printed within a moment.
@@ -44,47 +52,54 @@ impl Ears {
         if found.labels().tty {
             return stdout.await;
         }
-        let (stdout, stderr) = tokio::join!(stdout, self.stderr.hear(engine, found, "stderr"));
-        Ok(Cpus(stdout?.0.saturating_add(stderr?.0)))
+        match tokio::join!(stdout, self.stderr.hear(engine, found, "stderr")) {
+            (Ok(stdout), Ok(stderr)) => Ok(Cpus(stdout.0.saturating_add(stderr.0))),
+            // One that lets nobody listen hides nothing of the other.
+            (Err(EngineError::Late), Ok(heard)) | (Ok(heard), Err(EngineError::Late)) if heard > Cpus(0) => {
+                Ok(heard)
+            }
+            (Err(error), _) | (_, Err(error)) => Err(error),
+        }
     }
 }
 
 impl Ear {
     async fn hear(&self, engine: &Engine, found: &Found, stream: &str) -> Result<Cpus, EngineError> {
-        if self.hears_nothing() {
-            return Ok(Cpus(0));
-        }
-        match tokio::time::timeout(PATIENCE, engine.listen(found, stream)).await {
-            Ok(Ok(mut socket)) => {
+        let before = self.kept().take();
+        let mut asked = match before {
+            Some(Kept::Silent(silent)) if !silent.0.is_finished() => {
+                *self.kept() = Some(Kept::Silent(silent));
+                return Ok(Cpus(0));
+            }
+            Some(Kept::Asked(asked)) => asked,
+            _ => Ending(engine.listen(found, stream).await?),
+        };
+        let Ok(answer) = tokio::time::timeout(PATIENCE, &mut asked.0).await else {
+            *self.kept() = Some(Kept::Asked(asked));
+            return Err(EngineError::Late);
+        };
+        match answer.map_err(|error| EngineError::Odd(error.to_string()))? {
+            Ok(mut socket) => {
                 let heard = listen(&mut socket).await;
-                *self.kept() = (heard == Cpus(0)).then(|| Silent::new(socket));
+                if heard == Cpus(0) {
+                    // Closed then, whatever came: what nobody took would hold the container up.
+                    let silent = tokio::spawn(async move { drop(socket.readable().await) });
+                    *self.kept() = Some(Kept::Silent(Ending(silent)));
+                }
                 Ok(heard)
             }
-            // It is paused, or has ended.
-            Ok(Err(error)) if error.is_conflict() => Ok(Cpus(0)),
-            Ok(Err(error)) => Err(error),
-            Err(_) => Err(EngineError::Late),
+            // It is paused.
+            Err(error) if error.is_conflict() => Ok(Cpus(0)),
+            Err(error) => Err(error),
         }
     }
 
-    /// Whether it listens already, and nothing has come.
-    fn hears_nothing(&self) -> bool {
-        self.kept().as_ref().is_some_and(|silent| !silent.0.is_finished())
-    }
-
-    fn kept(&self) -> std::sync::MutexGuard<'_, Option<Silent>> {
+    fn kept(&self) -> MutexGuard<'_, Option<Kept>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Silent {
-    fn new(socket: UnixStream) -> Self {
-        // Closed then, whatever came: what nobody took would hold the container up.
-        Self(tokio::spawn(async move { drop(socket.readable().await) }))
-    }
-}
-
-impl Drop for Silent {
+impl<T> Drop for Ending<T> {
     fn drop(&mut self) {
         self.0.abort();
     }

@@ -15,7 +15,6 @@ mod label;
 mod lane;
 mod lean;
 mod line;
-mod listens;
 mod locked;
 mod network;
 mod owned;
@@ -41,7 +40,6 @@ pub(super) use id::{ContainerId, ExecId, ImageId, NetworkId};
 pub(super) use label::{Labels, PREFIX, StageLabel, stage_tokens};
 pub(super) use lane::can_carry;
 pub(super) use line::read_lines;
-pub(super) use listens::{Listens, Untold};
 pub(super) use locked::Locked;
 #[cfg(test)]
 pub(super) use network::{Block, block, free_subnet};
@@ -55,6 +53,7 @@ pub(super) use spec::{Files, GpuGrant, Grant, VolumeGrant, exec_body};
 pub(super) use things::free_bridge;
 pub(super) use things::{NetworkWish, OwnedNetwork, OwnedVolume, short_network, short_volume, without_ours};
 pub(super) use turn::Turn;
+use wire::Asked;
 pub(super) use wire::{Body, Target, read};
 
 use super::places::Places;
@@ -96,8 +95,6 @@ pub(super) struct Engine {
     disk: disk::Disk,
     /// What each user's containers have cost it by printing.
     pub(super) spent: spent::Spent,
-    /// When it was listened to what a container prints.
-    pub(super) listens: Listens,
     /// A user's own lists that are read at once.
     reads: Places,
     /// Held by whoever gives volumes; alone by who tidies after it.
@@ -131,7 +128,6 @@ impl Engine {
             networks: tokio::sync::Mutex::default(),
             disk: disk::Disk::default(),
             spent: spent::Spent::default(),
-            listens: Listens::default(),
             reads: Places::new(READS),
             giving: tokio::sync::RwLock::default(),
         }
@@ -246,8 +242,7 @@ impl Engine {
     ) -> Result<(UnixStream, Bytes), EngineError> {
         let body = serde_json::json!({ "Detach": false, "Tty": false });
         let target = exec.target("/start").of(uid);
-        let raw = self.wire.hijack(&self.prefix().await?, target, Some(&body), None).await?;
-        raw.into_parts().map_err(|error| EngineError::Odd(error.to_string()))
+        self.wire.hijack(&self.prefix().await?, target, Some(&body), None).await?.into_parts()
     }
 
     pub(super) async fn exec_inspect(&self, uid: u32, exec: &ExecId) -> Result<Value, EngineError> {
@@ -274,22 +269,12 @@ impl Engine {
     }
 
     /// As [`Self::attach`] for the gateway itself, which listens to one stream: that alone an engine notices when it is gone.
-    async fn listen(&self, found: &Found, stream: &str) -> Result<UnixStream, EngineError> {
+    /// An engine may answer late or never, and then there is no use in asking again: what was asked for stays.
+    async fn listen(&self, found: &Found, stream: &str) -> Result<Asked<UnixStream>, EngineError> {
         // Of nobody: its owner could fill the places.
         let target = Target::new(format!("/containers/{}/attach", found.id())).of_nobody();
         let target = target.with("stream", "1").with(stream, "1");
-        let prefix = self.prefix().await?;
-        let asking = self.listens.begin(found.id());
-        match self.wire.hijack(&prefix, target, None, None).await {
-            Ok(raw) => raw
-                .into_parts()
-                .map(|(socket, _)| socket)
-                .map_err(|error| EngineError::Odd(error.to_string())),
-            Err(error) => {
-                asking.was_refused();
-                Err(error)
-            }
-        }
+        self.wire.listen(&self.prefix().await?, target)
     }
 
     /// Sends a tar into a container that does not run.

@@ -25,13 +25,13 @@ impl Engine {
     pub(in crate::gateway) async fn printed(
         &self,
         found: &Found,
-        ears: &Ears,
+        ears: Option<&Ears>,
         ago: Duration,
     ) -> Result<Cpus, EngineError> {
         let since = before(Timestamp::now(), ago);
         let last = self.tail(found, 1, since).await?;
         if last.goes_on() {
-            return ears.hear(self, found).await;
+            return hear(ears, self, found).await;
         }
         if !last.has_young() {
             return Ok(Cpus(0));
@@ -48,7 +48,7 @@ impl Engine {
             return Ok(rate);
         }
         // Between two lines of one stream, another may go on for ever.
-        match ears.hear(self, found).await {
+        match hear(ears, self, found).await {
             Err(EngineError::Late) if rate > Cpus(0) => Ok(rate),
             heard => Ok(rate.max(heard?)),
         }
@@ -85,6 +85,14 @@ impl Engine {
             }
         }
         Ok(tail)
+    }
+}
+
+/// What has ended is not listened to: an engine would keep that for a start that may never come.
+async fn hear(ears: Option<&Ears>, engine: &Engine, found: &Found) -> Result<Cpus, EngineError> {
+    match ears {
+        Some(ears) => ears.hear(engine, found).await,
+        None => Err(EngineError::Late),
     }
 }
 

@@ -40,13 +40,12 @@ impl Raw {
     }
 
     /// Both halves of the socket, and what has come of it already. They are the caller's to end.
-    pub(super) fn into_parts(mut self) -> io::Result<(UnixStream, Bytes)> {
+    pub(super) fn into_parts(mut self) -> Result<(UnixStream, Bytes), EngineError> {
         let (socket, first) = (self.socket.clone(), self.take_first());
         self.of = None;
         drop(self);
-        Arc::into_inner(socket)
-            .map(|socket| (socket, first))
-            .ok_or_else(|| io::ErrorKind::NotConnected.into())
+        let socket = Arc::into_inner(socket);
+        socket.map(|socket| (socket, first)).ok_or_else(|| EngineError::Odd("a connection is gone".into()))
     }
 }
 

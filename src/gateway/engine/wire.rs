@@ -18,6 +18,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tokio::net::UnixStream;
 use tokio::sync::OwnedSemaphorePermit;
+use tokio::task::JoinHandle;
 
 /// A request's body towards the engine.
 pub(in crate::gateway) type Body = BoxBody<Bytes, Box<dyn std::error::Error + Send + Sync>>;
@@ -33,6 +34,9 @@ pub(super) struct Wire {
     upkeep: Places,
     abandoned: Abandoned,
 }
+
+/// A request that is with the engine.
+pub(super) type Asked<T> = JoinHandle<Result<T, EngineError>>;
 
 /// Requests that may be with the engine at once for one user's things; more than a user has connections by default.
 const ASKED: usize = 128;
@@ -129,12 +133,25 @@ impl Wire {
         F: Future<Output = Result<T, EngineError>> + Send,
     {
         let place = self.place(request.extensions_mut().remove()).await?;
+        self.begin(request, place, then).await.map_err(|error| EngineError::Odd(error.to_string()))?
+    }
+
+    /// Sends a request; it goes on whoever waits for it.
+    fn begin<T, F>(
+        &self,
+        request: Request<Body>,
+        place: Option<OwnedSemaphorePermit>,
+        then: impl FnOnce(Response<Incoming>) -> F + Send + 'static,
+    ) -> Asked<T>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T, EngineError>> + Send,
+    {
         let socket = self.socket.clone();
-        let asked = async move {
+        tokio::spawn(async move {
             let _place = place;
             then(exchange(&socket, request).await?).await
-        };
-        tokio::spawn(asked).await.map_err(|error| EngineError::Odd(error.to_string()))?
+        })
     }
 
     async fn place(&self, of: Option<Of>) -> Result<Option<OwnedSemaphorePermit>, EngineError> {
@@ -207,6 +224,24 @@ impl Wire {
     ) -> Result<Raw, EngineError> {
         let of = uid.map(|uid| (uid, self.abandoned.clone()));
         uid.map_or(Ok(()), |uid| self.has_room(uid))?;
+        let request = Self::upgrade(prefix, target, body)?;
+        self.send_and(request, |answer| async { raw(good(answer).await?, of).await }).await
+    }
+
+    /// Asks for the raw connection of one stream, for the gateway itself.
+    pub(super) fn listen(&self, prefix: &str, target: Target) -> Result<Asked<UnixStream>, EngineError> {
+        let request = Self::upgrade(prefix, target, None)?;
+        Ok(self.begin(request, None, |answer| async {
+            let (socket, _) = raw(good(answer).await?, None).await?.into_parts()?;
+            Ok(socket)
+        }))
+    }
+
+    fn upgrade(
+        prefix: &str,
+        target: Target,
+        body: Option<&serde_json::Value>,
+    ) -> Result<Request<Body>, EngineError> {
         let bytes = body.map(json).transpose()?.unwrap_or_else(empty);
         let mut request = Self::request(Method::POST, prefix, target, bytes)?;
         let headers = request.headers_mut();
@@ -215,7 +250,7 @@ impl Wire {
         if body.is_some() {
             headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         }
-        self.send_and(request, |answer| async { raw(good(answer).await?, of).await }).await
+        Ok(request)
     }
 }
 

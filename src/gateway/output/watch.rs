@@ -28,7 +28,8 @@ pub(in crate::gateway) struct Watch {
     gateway: Arc<Gateway>,
     found: Found,
     ends: Arc<Ends>,
-    ears: Arc<Ears>,
+    /// None once it has ended.
+    ears: Option<Arc<Ears>>,
     since: Instant,
     /// The look before, and what it saw.
     at: Instant,
@@ -48,7 +49,7 @@ impl Watch {
             gateway: gateway.clone(),
             found,
             ends,
-            ears: Arc::default(),
+            ears: Some(Arc::default()),
             since: now,
             at: now,
             rate: Cpus(0),
@@ -91,7 +92,10 @@ impl Watch {
     async fn last_look(&mut self) -> bool {
         let before = self.rate;
         self.owed = self.at.elapsed();
+        let ears = self.ears.take();
         let gone = self.look().await;
+        // It may have been the end of a run before.
+        self.ears = ears;
         self.rate = self.rate.max(before);
         gone
     }
@@ -100,9 +104,7 @@ impl Watch {
     async fn look(&mut self) -> bool {
         let due = Instant::now();
         let _place = self.gateway.output.looks.of(self.found.owner()).acquire_owned().await;
-        // What its owner's other containers held up is not missed.
-        self.owed += due.elapsed();
-        let mut look = self.under_way.take().unwrap_or_else(|| self.begin_look());
+        let mut look = self.under_way.take().unwrap_or_else(|| self.begin_look(self.owed + due.elapsed()));
         let looked = match tokio::time::timeout(PATIENCE, &mut look).await {
             Ok(looked) => looked.unwrap_or_else(|error| Err(EngineError::Odd(error.to_string()))),
             Err(_) => {
@@ -110,6 +112,8 @@ impl Watch {
                 Err(EngineError::Late)
             }
         };
+        // What its owner's other containers held up, and what the look itself took, is not missed.
+        self.owed += due.elapsed();
         match looked {
             Ok(rate) => self.rate = rate,
             Err(error) if error.is_not_found() => return true,
@@ -120,10 +124,9 @@ impl Watch {
         false
     }
 
-    fn begin_look(&self) -> JoinHandle<Result<Cpus, EngineError>> {
+    fn begin_look(&self, ago: Duration) -> JoinHandle<Result<Cpus, EngineError>> {
         let (gateway, found, ears) = (self.gateway.clone(), self.found.clone(), self.ears.clone());
-        let ago = self.owed;
-        tokio::spawn(async move { gateway.engine.printed(&found, &ears, ago).await })
+        tokio::spawn(async move { gateway.engine.printed(&found, ears.as_deref(), ago).await })
     }
 
     /// Charges its owner with what it cost in the time that the look stands for, and stops what goes on costing too much.
