@@ -131,6 +131,9 @@ fn body(args: &ExecArgs, caller: &Caller) -> Result<Value, Error> {
         if let Some(dir) = &args.workdir {
             fields.insert("WorkingDir".to_owned(), dir.as_str().into());
         }
+        if let Some((rows, columns)) = caller.terminal.filter(|_| args.tty) {
+            fields.insert("ConsoleSize".to_owned(), json!([rows, columns]));
+        }
     }
     Ok(body)
 }

@@ -190,6 +190,7 @@ async fn end(gateway: &Gateway, peer: &Peer, container: &Owned, mark: &Mark) -> 
         env: Vec::new(),
         working_dir: Some("/".to_owned()),
         tty: false,
+        console: None,
         attach: [false; 3],
         detach_keys: None,
     };

@@ -7,6 +7,7 @@ use rustix::process::{Pid, Signal, kill_process};
 
 tests![
     a_shell_on_a_terminal,
+    the_size_is_there_from_the_first_moment,
     the_size_follows_the_terminal,
     detaching_leaves_it_running,
     a_lone_ctrl_p_reaches_the_shell,
@@ -35,6 +36,23 @@ fn a_shell_on_a_terminal() {
     pty.send("exit 9\n");
     assert_eq!(pty.finish(), 9);
     assert!(pty.is_cooked(), "the terminal was left raw");
+}
+
+/// Nobody is attached, so nobody says it by resize. Engines before 23 have no size for a terminal that starts.
+fn the_size_is_there_from_the_first_moment() {
+    let world = world();
+    let ann = world.newcomer("ann");
+    let api = world.engine.api_version();
+    let minor: u32 = api.strip_prefix("1.").unwrap().parse().unwrap();
+    let size = if minor < 42 { "" } else { "24 80" };
+    ann.sh("echo 'stty size >first; echo >done; exec sleep 1000' >run; echo 'stty size >second; echo >done' >exec").ok();
+    for (words, file) in
+        [("run -dt --name sized busybox:test sh run", "first"), ("exec -dt sized sh exec", "second")]
+    {
+        assert_eq!(ann.pty(words).finish(), 0);
+        assert!(eventually(|| ann.sh("ls").ok().contains("done")));
+        assert_eq!(ann.sh(&format!("rm done; cat {file}")).ok().trim_end(), size, "{words}");
+    }
 }
 
 fn the_size_follows_the_terminal() {

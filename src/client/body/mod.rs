@@ -7,6 +7,7 @@ mod resources;
 
 use super::cli::run::{CreateArgs, StreamName};
 use super::error::Error;
+use super::terminal;
 use bollard_stubs::models::{ContainerCreateBody, HostConfig};
 pub(crate) use env::{read_files, variables};
 use std::collections::HashMap;
@@ -22,6 +23,8 @@ pub(crate) struct Caller {
     pub(crate) cwd: PathBuf,
     /// The home as it is called, and without symbolic links.
     pub(crate) home: Option<(PathBuf, PathBuf)>,
+    /// Rows and columns of the caller's terminal.
+    pub(crate) terminal: Option<(u16, u16)>,
 }
 
 impl Caller {
@@ -35,7 +38,13 @@ impl Caller {
         });
         let env =
             std::env::vars_os().filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?)));
-        Ok(Self { env: env.collect(), env_files: read_files(env_files)?, cwd, home })
+        Ok(Self {
+            env: env.collect(),
+            env_files: read_files(env_files)?,
+            cwd,
+            home,
+            terminal: terminal::size(),
+        })
     }
 }
 
@@ -106,6 +115,10 @@ pub(crate) fn create(args: &CreateArgs, detach: bool, caller: &Caller) -> Result
             shm_size: resources::bytes(args.shm_size)?,
             pids_limit: args.pids_limit,
             ulimits: some(resources::ulimits(&args.ulimit)?),
+            console_size: caller
+                .terminal
+                .filter(|_| args.tty)
+                .map(|(rows, columns)| vec![rows.into(), columns.into()]),
             ..HostConfig::default()
         }),
         ..ContainerCreateBody::default()
@@ -179,6 +192,19 @@ mod tests {
         }
         let one = body("-a STDERR img").unwrap();
         assert_eq!((one.get("AttachStdout"), one.get("AttachStderr")), (None, Some(&json!(true))));
+    }
+
+    #[test]
+    fn a_terminal_is_as_large_as_the_caller_s() {
+        let sized = |words: &[&str], terminal| {
+            let cli = Cli::try_parse_from([&["ie-container", "run"], words].concat()).unwrap();
+            let Verb::Run(args) = cli.verb else { panic!("not run") };
+            let caller = Caller { terminal, ..caller() };
+            create(&args.create, args.detach, &caller).unwrap().host_config.unwrap().console_size
+        };
+        assert_eq!(sized(&["-t", "img"], Some((31, 97))), Some(vec![31, 97]));
+        assert_eq!(sized(&["-t", "img"], None), None);
+        assert_eq!(sized(&["-i", "img"], Some((31, 97))), None);
     }
 
     #[test]

@@ -137,6 +137,7 @@ impl Helper {
             env: Vec::new(),
             working_dir: Some("/".to_owned()),
             tty: false,
+            console: None,
             attach: [stdin, true, true],
             detach_keys: None,
         };

@@ -92,6 +92,7 @@ const CONFIG_PLAIN: &[&str] =
 
 const HOST_DANGERS: &[Danger] = &[
     ("Binds", || json!(["/a:/b:shared"]), "Binds"),
+    ("ConsoleSize", || json!([65536, 80]), "ConsoleSize"),
     (
         "DeviceRequests",
         || json!([{"Driver": "cdi", "DeviceIDs": ["vendor.com/device=all"], "Capabilities": [["gpu"]]}]),
@@ -117,8 +118,7 @@ const HOST_DANGERS: &[Danger] = &[
     ("Ulimits", || json!([{"Name": "rtprio", "Soft": 1, "Hard": 1}]), "Ulimits"),
 ];
 /// Switches, words for the client alone, and capabilities to take away, which are all gone anyhow.
-const HOST_PLAIN: &[&str] =
-    &["AutoRemove", "CapDrop", "ConsoleSize", "ContainerIDFile", "Init", "ReadonlyRootfs"];
+const HOST_PLAIN: &[&str] = &["AutoRemove", "CapDrop", "ContainerIDFile", "Init", "ReadonlyRootfs"];
 
 const NETWORKING_DANGERS: &[Danger] =
     &[("EndpointsConfig", || json!({"host": {"Aliases": ["x"]}}), "EndpointsConfig")];
@@ -126,13 +126,14 @@ const ENDPOINT_DANGERS: &[Danger] = &[("Aliases", || json!(["../x"]), "Aliases")
 
 const EXEC_DANGERS: &[Danger] = &[
     ("Cmd", || json!(["\0"]), "Cmd"),
+    ("ConsoleSize", || json!([24, 65536]), "ConsoleSize"),
     ("Container", || json!("other"), "Container"),
     ("DetachKeys", || json!("ctrl-p&x=1"), "detach keys"),
     ("Env", || json!(["=x"]), "Env"),
     ("User", || json!("0"), "User"),
     ("WorkingDir", || json!("/proc/self/fd/7"), "WorkingDir"),
 ];
-const EXEC_PLAIN: &[&str] = &["AttachStderr", "AttachStdin", "AttachStdout", "ConsoleSize", "Detach", "Tty"];
+const EXEC_PLAIN: &[&str] = &["AttachStderr", "AttachStdin", "AttachStdout", "Detach", "Tty"];
 
 const NETWORK_DANGERS: &[Danger] = &[
     ("Driver", || json!("macvlan"), "Driver"),

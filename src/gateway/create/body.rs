@@ -1,5 +1,6 @@
 //! The body of `POST /containers/create`, as far as it is served.
 
+use super::console::{Console, console};
 use super::env::variables;
 use super::fields::Fields;
 use super::health::{Health, health};
@@ -69,6 +70,7 @@ pub(in crate::gateway) struct Settings {
     pub(in crate::gateway) hostname: Option<String>,
     pub(in crate::gateway) aliases: Vec<String>,
     pub(in crate::gateway) tty: bool,
+    pub(in crate::gateway) console: Option<Console>,
     pub(in crate::gateway) open_stdin: bool,
     pub(in crate::gateway) stdin_once: bool,
     pub(in crate::gateway) attach: [bool; 3],
@@ -106,6 +108,7 @@ pub(in crate::gateway) fn parse(name: Option<&str>, body: Value, peer: &Peer) ->
     if image.is_empty() {
         return Err(Error::Bad("Image is missing".into()));
     }
+    let tty = fields.take("Tty")?;
     let settings = Settings {
         command: command("Cmd", fields.take("Cmd")?)?,
         entrypoint: command("Entrypoint", fields.take::<Option<Words>>("Entrypoint")?)?,
@@ -114,7 +117,8 @@ pub(in crate::gateway) fn parse(name: Option<&str>, body: Value, peer: &Peer) ->
         working_dir: working_dir(fields.take("WorkingDir")?)?,
         hostname: host_name(fields.take("Hostname")?)?,
         aliases,
-        tty: fields.take("Tty")?,
+        tty,
+        console: console("HostConfig.ConsoleSize", tty, host.console)?,
         open_stdin: fields.take("OpenStdin")?,
         stdin_once: fields.take("StdinOnce")?,
         attach: [fields.take("AttachStdin")?, fields.take("AttachStdout")?, fields.take("AttachStderr")?],

@@ -1,6 +1,7 @@
 //! The body of `POST /containers/{id}/exec`, as far as it is served.
 
 use super::body::user;
+use super::console::{Console, console};
 use super::env;
 use super::fields::Fields;
 use super::words::{Words, command, inner_path};
@@ -30,6 +31,7 @@ pub(in crate::gateway) struct ExecWish {
     pub(in crate::gateway) env: Vec<String>,
     pub(in crate::gateway) working_dir: Option<String>,
     pub(in crate::gateway) tty: bool,
+    pub(in crate::gateway) console: Option<Console>,
     /// stdin, stdout, stderr.
     pub(in crate::gateway) attach: [bool; 3],
     pub(in crate::gateway) detach_keys: Option<String>,
@@ -40,8 +42,9 @@ pub(in crate::gateway) fn parse_exec(word: &str, body: Value, peer: &Peer) -> Re
     let mut fields = Fields::of("", body, SERVED)?;
     user(fields.take("User")?, peer)?;
     container(&fields.take::<String>("Container")?, word)?;
-    // The console's size comes again by resize, whether to detach again at the start.
-    let _: (Value, bool) = (fields.raw("ConsoleSize"), fields.take("Detach")?);
+    // Whether to detach comes again at the start.
+    let _: bool = fields.take("Detach")?;
+    let tty = fields.take("Tty")?;
     let working_dir: String = fields.take("WorkingDir")?;
     if !working_dir.is_empty() {
         inner_path("WorkingDir", &working_dir)?;
@@ -51,7 +54,8 @@ pub(in crate::gateway) fn parse_exec(word: &str, body: Value, peer: &Peer) -> Re
             .ok_or_else(|| Error::Bad("no exec command specified".into()))?,
         env: env::of_exec(fields.take("Env")?)?,
         working_dir: Some(working_dir).filter(|dir| !dir.is_empty()),
-        tty: fields.take("Tty")?,
+        tty,
+        console: console("ConsoleSize", tty, fields.take("ConsoleSize")?)?,
         attach: [fields.take("AttachStdin")?, fields.take("AttachStdout")?, fields.take("AttachStderr")?],
         detach_keys: detach_keys(fields.take("DetachKeys")?)?,
     };

@@ -55,6 +55,8 @@ pub(super) struct Host {
     pub(super) auto_remove: bool,
     pub(super) init: bool,
     pub(super) read_only: bool,
+    /// Rows and columns of a terminal, should the container have one.
+    pub(super) console: Option<(u64, u64)>,
     pub(super) gpus: Option<crate::gateway::gpu::service::Wish>,
 }
 
@@ -79,9 +81,8 @@ pub(super) fn parse(value: Value) -> Result<Host, Error> {
     restart(fields.take("RestartPolicy")?)?;
     log(fields.take("LogConfig")?)?;
     security(fields.take("SecurityOpt")?)?;
-    // All capabilities are dropped anyhow; the console's size comes again by resize; the id file is the client's.
-    let _: (Option<Vec<String>>, Value, String) =
-        (fields.take("CapDrop")?, fields.raw("ConsoleSize"), fields.take("ContainerIDFile")?);
+    // All capabilities are dropped anyhow; the id file is the client's.
+    let _: (Option<Vec<String>>, String) = (fields.take("CapDrop")?, fields.take("ContainerIDFile")?);
     let mounted = mounts::all(fields.take("Binds")?, fields.take("Mounts")?, fields.take("Tmpfs")?)?;
     let host = Host {
         memory: positive("HostConfig.Memory", memory)?.map(Bytes),
@@ -96,6 +97,7 @@ pub(super) fn parse(value: Value) -> Result<Host, Error> {
         auto_remove: fields.take("AutoRemove")?,
         init: fields.take::<Option<bool>>("Init")?.unwrap_or(true),
         read_only: fields.take("ReadonlyRootfs")?,
+        console: fields.take("ConsoleSize")?,
         gpus: gpus::wish(fields.take("DeviceRequests")?)?,
     };
     fields.rest_is_zero()?;

@@ -1,6 +1,7 @@
 //! A create body becomes a [`Wish`]: known fields are read, every other one must be at its zero value.
 
 mod body;
+mod console;
 mod env;
 mod exec;
 mod fields;

@@ -18,7 +18,6 @@ pub(super) fn is_zero(value: &Value) -> bool {
 pub(super) fn is_documented_default(path: &str, value: &Value) -> bool {
     match path {
         "HostConfig.MemorySwappiness" => value.as_i64() == Some(-1),
-        "HostConfig.ConsoleSize" => value.as_array().is_some_and(|sizes| sizes.iter().all(Value::is_u64)),
         "HostConfig.Isolation" | "HostConfig.UsernsMode" => value == "default",
         "HostConfig.IpcMode" | "HostConfig.CgroupnsMode" => value == "private",
         _ => false,
@@ -88,7 +87,6 @@ mod tests {
     fn what_docker_documents_as_nothing_is_nothing() {
         for (path, nothing, something) in [
             ("HostConfig.MemorySwappiness", json!(-1), json!(60)),
-            ("HostConfig.ConsoleSize", json!([24, 80]), json!([-1, "x"])),
             ("HostConfig.Isolation", json!("default"), json!("hyperv")),
             ("HostConfig.UsernsMode", json!("default"), json!("host")),
             ("HostConfig.IpcMode", json!("private"), json!("host")),

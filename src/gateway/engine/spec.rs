@@ -250,6 +250,8 @@ impl Grant {
             "Init": settings.init,
             // Named, so that a default runtime that hands out GPUs is not used.
             "Runtime": "runc",
+            // Of engines from 23 on the first size of a terminal; others wait for the first resize.
+            "ConsoleSize": settings.console.map_or_else(|| json!([0, 0]), |console| json!(console)),
             "DeviceRequests": self.gpus.requests(),
             "CapDrop": ["ALL"],
             "SecurityOpt": ["no-new-privileges"],
@@ -367,6 +369,7 @@ pub(in crate::gateway) fn exec_body(peer: &Peer, container: &Owned, wish: &ExecW
         "User": format!("{}:{}", peer.uid(), peer.gid()),
         "Privileged": false,
         "Tty": wish.tty,
+        "ConsoleSize": wish.console,
         "AttachStdin": stdin,
         "AttachStdout": stdout,
         "AttachStderr": stderr,

@@ -93,6 +93,7 @@ fn who_asks_for_nothing_gets_this_and_no_more() {
         "RestartPolicy": { "Name": "no" },
         "Init": false,
         "Runtime": "runc",
+        "ConsoleSize": [0, 0],
         "DeviceRequests": [],
         "CapDrop": ["ALL"],
         "SecurityOpt": ["no-new-privileges"],
@@ -180,6 +181,7 @@ fn all() -> Grant {
             hostname: Some("box".into()),
             aliases: words(&["db"]),
             tty: true,
+            console: serde_json::from_value(json!([31, 97])).unwrap(),
             open_stdin: true,
             stdin_once: true,
             attach: [true, false, true],
@@ -215,6 +217,7 @@ fn who_asks_for_all_there_is_gets_this() {
         "RestartPolicy": { "Name": "no" },
         "Init": true,
         "Runtime": "runc",
+        "ConsoleSize": [31, 97],
         "DeviceRequests": [{ "Driver": "nvidia", "DeviceIDs": ["GPU-0", "GPU-1"], "Capabilities": [["gpu"]] }],
         "CapDrop": ["ALL"],
         "SecurityOpt": ["no-new-privileges"],
@@ -373,15 +376,21 @@ fn an_exec_is_the_owners_whatever_it_is() {
     let web = crate::gateway::engine::fuzz::owned(&ann, &[]).unwrap();
     let seeing = crate::gateway::engine::fuzz::owned(&ann, &cards()).unwrap();
     let asked = json!({ "Cmd": ["sh"], "Env": ["A=1", "NVIDIA_VISIBLE_DEVICES=all"], "Tty": true, "AttachStdin": true,
-        "AttachStderr": true, "WorkingDir": "/w", "DetachKeys": "ctrl-p" });
-    let expected = json!({ "User": "1000:1000", "Privileged": false, "Tty": true, "AttachStdin": true,
+        "AttachStderr": true, "WorkingDir": "/w", "DetachKeys": "ctrl-p", "ConsoleSize": [31, 97] });
+    let expected = json!({ "User": "1000:1000", "Privileged": false, "Tty": true, "ConsoleSize": [31, 97], "AttachStdin": true,
         "AttachStdout": false, "AttachStderr": true, "DetachKeys": "ctrl-p",
         "Env": ["A=1", "NVIDIA_VISIBLE_DEVICES=void"], "WorkingDir": "/w", "Cmd": ["sh"] });
     assert_eq!(exec_body(&ann, &web, &parse_exec("web", asked, &ann).unwrap()), expected);
     let bare = exec_body(&ann, &seeing, &parse_exec("web", json!({ "Cmd": "id" }), &ann).unwrap());
     assert_eq!(
-        (&bare["WorkingDir"], &bare["DetachKeys"], &bare["Cmd"], &bare["Env"]),
-        (&json!(""), &json!(""), &json!(["id"]), &json!(["NVIDIA_VISIBLE_DEVICES=GPU-0,GPU-1"]))
+        (&bare["WorkingDir"], &bare["ConsoleSize"], &bare["DetachKeys"], &bare["Cmd"], &bare["Env"]),
+        (
+            &json!(""),
+            &json!(null),
+            &json!(""),
+            &json!(["id"]),
+            &json!(["NVIDIA_VISIBLE_DEVICES=GPU-0,GPU-1"])
+        )
     );
 }
 
