@@ -71,3 +71,14 @@ comes_to() {
     grep -Eqx -- "$code" "$work/$name.code" && grep -Eq -- "$pattern" "$work/$name.out" ||
         fail "$name was to end with $code and say '$pattern', and ended with $(cat "$work/$name.code"): $(cat "$work/$name.out")"
 }
+
+# After another boot of the machine on which step 20 was: what ran says why it does not, and starts again.
+ended_by_the_host() {
+    within 900 alice ie-container ps
+    silent root 'systemctl list-units --failed --plain --no-legend "ie-*"'
+    # Beside the host's own engine, which starts at the same time.
+    within 900 says '^active$' root systemctl is-active docker
+    says 'Exited .*stopped: the host was restarted.* box$' alice ie-container ps -a
+    says '^from inside$' alice cat note
+    says '^from inside$' alice 'ie-container start box >/dev/null && ie-container exec box cat note'
+}

@@ -1,6 +1,8 @@
 # an upgrade with people attached, then removal and purge
 alice 'ie-container start box >/dev/null; ie-container exec box true'
-begin over terminal alice ie-container run -it --rm --name over busybox sh -c '"echo begun; until [ -e go ]; do sleep 1; done; exit 4"'
+rm -f "$work/keys" && mkfifo "$work/keys"
+exec 5<>"$work/keys"
+begin over terminal alice ie-container run -it --rm --name over busybox sh -c '"echo begun; until [ -e go ]; do sleep 1; done; exit 4"' <&5
 begin wait alice ie-container wait box
 printed over '^begun'
 # The same programs under the next version.
@@ -21,6 +23,7 @@ within 900 says 'Up .* box$' alice ie-container ps
 printed over 'the connection is back'
 alice touch go
 comes_to over 4 '^begun'
+exec 5>&-
 alice ie-container stop -t 1 box >/dev/null
 comes_to wait 0 '^1(37|43)$'
 

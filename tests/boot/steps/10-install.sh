@@ -13,11 +13,9 @@ silent root 'find / -xdev -newer /root/new -perm /6000 -type f'
 root 'ie-container admin init' >"$work/init"
 cat "$work/init"
 install -m 0644 "$work/init" "$top/target/boot/init.$suite"
-for unit in ie-engine ie-engine-containerd ie-mountd ie-containerd; do
-    says '^active$' root systemctl is-active "$unit.service"
-    says '^enabled$' root systemctl is-enabled "$unit.service"
-done
-says '^active$' root systemctl is-active ie-containerd.socket ie-wall.timer
+services='ie-engine ie-engine-containerd ie-mountd ie-containerd'
+[ "$(root "systemctl is-active $services ie-containerd.socket ie-wall.timer" | sort -u)" = active ] || fail "not all is active: $services"
+[ "$(root "systemctl is-enabled $services" | sort -u)" = enabled ] || fail "not all is enabled: $services"
 says ' 0 danger| no danger|^0 danger' root 'ie-container admin doctor || true'
 
 # A second time it keeps what is there, and says so.

@@ -8,7 +8,8 @@ group() {
 # Who takes more memory is ended, and nobody else is.
 alice 'ie-container run -d --name hog -m 64m --pids-limit 20 --cpus 0.5 busybox sh -c "
     head -c 200m /dev/zero | tail -c 190m >/dev/null; echo tail ended with \$?
-    n=0; while [ \$n -lt 40 ]; do n=\$((n+1)); sleep 100000 & done; echo not stopped"'
+    (n=0; while [ \$n -lt 40 ]; do n=\$((n+1)); sleep 100000 & done; echo not stopped)
+    while true; do :; done"'
 printed_by_hog() { says "$1" alice 'ie-container logs hog 2>&1'; }
 within 900 printed_by_hog 'ended with 137'
 says 'Memory cgroup out of memory' root 'journalctl -k -b -o cat --no-pager'
@@ -16,12 +17,10 @@ says 'Memory cgroup out of memory' root 'journalctl -k -b -o cat --no-pager'
 within 900 printed_by_hog "can't fork"
 hog=$(alice 'ie-container logs hog 2>&1')
 [[ $hog != *'not stopped'* ]] || fail "forty processes where twenty may be: $hog"
-alice 'ie-container rm -f hog' >/dev/null
 
 # Half a processor is half a processor: by what the kernel counted, not by a clock of ours.
-alice 'ie-container run -d --name half --cpus 0.5 busybox sh -c "while true; do :; done"' >/dev/null
-says '^50000 100000$' group cpu.max half
-throttled() { group cpu.stat half | awk '/^nr_throttled/ { exit !($2 > 3) }'; }
+says '^50000 100000$' group cpu.max hog
+throttled() { group cpu.stat hog | awk '/^nr_throttled/ { exit !($2 > 3) }'; }
 within 900 throttled
-alice 'ie-container rm -f half' >/dev/null
+alice 'ie-container rm -f hog' >/dev/null
 says 'Up .* box$' alice ie-container ps

@@ -1,0 +1,2 @@
+# containers ran when the cable was pulled
+ended_by_the_host
