@@ -205,6 +205,10 @@ mod tests {
                         |line: &&str| line.split(':').nth(2).is_some_and(|uid| uids.contains(&uid));
                     self.unlisted.lines().filter(is_asked).map(|line| format!("{line}\n")).collect()
                 }
+                ["initgroups", logins @ ..] => {
+                    assert_eq!(logins, ["sss"], "only who is not listed is asked for");
+                    "sss                   80000 90000 4000000000\n".to_owned()
+                }
                 ["group", "docker"] => self.docker.to_owned(),
                 ["group"] => format!("root:x:0:\n{}huge:x:4000000000:\n", self.docker),
                 _ => String::new(),
@@ -269,6 +273,8 @@ gpus    none: there is no card in /proc/driver/nvidia/gpus
         }
         let (draft, told) = fake.draft(None);
         assert_eq!(policy(&draft).gateway().uids().to_string(), "1000-80000", "{told}");
+        // Of each group of theirs, too, which nobody lists either.
+        assert_eq!(draft.ids, 90_001);
     }
 
     #[test]

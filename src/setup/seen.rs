@@ -48,15 +48,18 @@ impl Seen {
         people.extend(persons(&host.text("/etc/passwd").unwrap_or_default(), ids));
         people.extend(persons(&(names.getent)(&["passwd"]), ids));
         let listed: Vec<Account> = people.values().cloned().collect();
-        let unlisted = owners(host, names, ids, &listed);
-        for some in unlisted.chunks(AT_ONCE) {
-            let words: Vec<&str> = std::iter::once("passwd").chain(some.iter().map(String::as_str)).collect();
-            people.extend(persons(&(names.getent)(&words), ids));
-        }
+        let unlisted = asked(names, "passwd", &owners(host, names, ids, &listed));
+        let unlisted: BTreeMap<u32, Account> = persons(&unlisted, ids).collect();
+        // Who does not list people does not list their groups either.
+        let logins: Vec<String> = unlisted.values().map(|account| account.login.clone()).collect();
+        let of_unlisted = asked(names, "initgroups", &logins);
+        people.extend(unlisted);
         let all: Vec<Account> = people.values().cloned().collect();
         let (roots, of_roots) = roots(host, &all, names.try_idmap);
         let groups = (names.getent)(&["group"]);
         let gids = groups.lines().filter_map(|line| line.split(':').nth(2)?.parse().ok());
+        let of_unlisted = of_unlisted.lines().flat_map(|line| line.split_whitespace().skip(1));
+        let gids = gids.chain(of_unlisted.filter_map(|gid| gid.parse().ok()));
         let primary = all.iter().map(|account| account.gid);
         Self {
             ids,
@@ -68,6 +71,15 @@ impl Seen {
             people,
         }
     }
+}
+
+/// What the name service says of these keys, so many at a time.
+fn asked(names: &Names<'_>, database: &str, keys: &[String]) -> String {
+    let some = keys.chunks(AT_ONCE).map(|some| {
+        let words: Vec<&str> = std::iter::once(database).chain(some.iter().map(String::as_str)).collect();
+        (names.getent)(&words)
+    });
+    some.collect()
 }
 
 /// The accounts of people among these lines, by uid.
