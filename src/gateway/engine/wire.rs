@@ -122,7 +122,8 @@ impl Wire {
         self.send_and(request, |answer| async { Ok(answer) }).await
     }
 
-    /// As [`Self::send`], and does something with the answer, also when whoever asked has hung up by then.
+    /// As [`Self::send`], and does something with the answer. What has a place goes on when whoever asked has hung up; all
+    /// else ends with them.
     async fn send_and<T, F>(
         &self,
         mut request: Request<Body>,
@@ -132,8 +133,11 @@ impl Wire {
         T: Send + 'static,
         F: Future<Output = Result<T, EngineError>> + Send,
     {
-        let place = self.place(request.extensions_mut().remove()).await?;
-        self.begin(request, place, then).await.map_err(|error| EngineError::Odd(error.to_string()))?
+        let Some(place) = self.place(request.extensions_mut().remove()).await? else {
+            return then(exchange(&self.socket, request).await?).await;
+        };
+        let asked = self.begin(request, Some(place), then);
+        asked.await.map_err(|error| EngineError::Odd(error.to_string()))?
     }
 
     /// Sends a request; it goes on whoever waits for it.

@@ -40,6 +40,9 @@ const MOST_MEBIBYTES: usize = 128;
 /// Bodies are read to their end for half a minute, heads are waited for as long.
 const AGAIN: Duration = Duration::from_secs(120);
 
+/// What one user may leave behind in the engine, and those that went at the same moment.
+const LEFT: usize = 32 + UNREAD;
+
 /// Somebody pressing, until it is dropped.
 struct Pressure {
     over: Arc<AtomicBool>,
@@ -147,6 +150,8 @@ fn pressed(what: &str, most: usize, press: impl Fn(&User<'_>) -> Pressure) {
     let engine = || ask_at(&socket, "GET", "/containers/json", "");
     let (mut quiet, mut loud, mut bare) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..PAIRS.of(what) {
+        // What was left at it before is let go.
+        ann.run("restart -t 0 talker").ok();
         quiet.push(took(gateway));
         let pressure = press(&ann);
         thread::sleep(Duration::from_millis(500));
@@ -166,6 +171,10 @@ fn pressed(what: &str, most: usize, press: impl Fn(&User<'_>) -> Pressure) {
     let [quiet, loud] = [quiet, loud].map(|all| median(&all, |took| took.p95));
     assert!(loud < MOST + 10 * quiet, "{what}: {loud:?}");
     assert!(memory < MOST_MEBIBYTES, "{what}: {memory} MiB");
+    // What was attached when its caller went is held, for so many at the most, until the container stops.
+    let back = wait_until(AGAIN, || descriptors(&world) <= before + LEFT + 4);
+    assert!(back, "{what}: {before} descriptors became {}", descriptors(&world));
+    ann.run("rm -f talker").ok();
     let back = wait_until(AGAIN, || descriptors(&world) <= before + 4);
     assert!(back, "{what}: {before} descriptors became {}", descriptors(&world));
     assert_eq!(ann.ask("GET", "/containers/json", "").0, 200);
