@@ -62,15 +62,15 @@ fn what_has_ended_goes_after_a_warning() {
     assert!(is_there(&bob, "done") && !is_marked(&bob, "done"));
 }
 
-/// A container that does not run, with a copy into it that does not end; both are there now.
-fn trickle(world: &World, user: &User<'_>) -> (String, Running) {
-    user.write("big", "x".repeat(100_000));
-    user.sh("tar cf big.tar big").ok();
+/// A container that does not run, with a copy into it that does not end; both are there now. What has come of it at once
+/// decides how long it may take: a minute, and one more for each four mebibytes.
+fn trickle(world: &World, user: &User<'_>, at_once: &str) -> (String, Running) {
+    user.sh("truncate -s 64M big; tar cf big.tar big").ok();
     let id = user.run("create --name still busybox:test true").line();
     let program = world.program("ie-container");
     let program = program.display();
     let trickle =
-        format!("(head -c 1000 big.tar; while sleep 2; do printf x; done) | {program} cp - still:/tmp");
+        format!("(head -c {at_once} big.tar; while sleep 2; do printf x; done) | {program} cp - still:/tmp");
     let copy = user.spawn_sh(&trickle);
     let begun = format!(r#""cp-in","container":"{id}""#);
     assert!(eventually(|| world.gateway.said().contains(&begun)));
@@ -84,7 +84,7 @@ fn who_hangs_up_leaves_no_pile_in_the_engine() {
     let ann = world.newcomer("ann");
     let other = ann.run("create --name other busybox:test true").line();
     ann.run("create --name third busybox:test true").ok();
-    let (_, copy) = trickle(&world, &ann);
+    let (_, copy) = trickle(&world, &ann, "60M");
     let ask = || {
         let mut stream = ann.caller().connect().unwrap();
         // Too many at once are not heard.
@@ -141,7 +141,7 @@ fn a_copy_that_trickles_holds_nobody_else_up() {
     world.restart_gateway();
     // A young gateway does not copy into what does not run.
     ann.run("create --name first busybox:test true").ok();
-    let (id, copy) = trickle(&world, &bob);
+    let (id, copy) = trickle(&world, &bob, "1000");
     ann.run("run --name done busybox:test true").ok();
     assert!(eventually(|| !is_there(&ann, "done")), "{:?}", listed(&ann));
     assert!(is_there(&bob, "still"), "{:?}", listed(&bob));
