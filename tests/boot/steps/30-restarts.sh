@@ -33,6 +33,7 @@ alice ie-container rm shell >/dev/null
 # Mount helper and wall: what runs goes on, and what is new starts.
 root systemctl restart ie-mountd
 goes_on
+says '^from inside$' alice ie-container run --rm busybox cat note
 root systemctl restart ie-wall
 goes_on
 says '^from inside$' alice ie-container run --rm busybox cat note

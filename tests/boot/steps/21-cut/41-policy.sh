@@ -2,7 +2,7 @@
 root 'cp -p /etc/ie-container/policy.toml /root/policy.toml; echo "nonsense = [" >>/etc/ie-container/policy.toml'
 refuses '.' root 'systemctl reload ie-containerd'
 says 'policy' root 'journalctl -b -n 5 -o cat -u ie-containerd'
-says '^uid=' alice ie-container exec box id
+says '^uid=' alice ie-container run --rm busybox id
 # A start goes by the one that was in force last, and says so.
 root 'systemctl restart ie-containerd ie-mountd'
 says '^uid=' alice ie-container run --rm busybox id
