@@ -55,8 +55,9 @@ fn fixed() -> [(&'static str, Value); 11] {
 }
 
 /// What else `HostConfig` has.
-const HOST: [&str; 14] = [
+const HOST: [&str; 15] = [
     "AutoRemove",
+    "ConsoleSize",
     "DeviceRequests",
     "Init",
     "Memory",
@@ -236,6 +237,8 @@ fn check_host(host: &Value) {
         assert!((1..=most).contains(&number(key)), "HostConfig.{key} is {}", number(key));
     }
     assert_eq!(number("Memory"), number("MemorySwap"));
+    let size: [u16; 2] = serde_json::from_value(host.get("ConsoleSize").unwrap().clone()).unwrap();
+    assert!(size == [0, 0] || !size.contains(&0), "a terminal of {size:?}");
     for binding in host.get("PortBindings").unwrap().as_object().unwrap().values() {
         for binding in binding.as_array().unwrap() {
             assert_eq!(binding.get("HostIp").unwrap(), "127.0.0.1");
