@@ -64,14 +64,15 @@ impl Watch {
     }
 
     async fn run(mut self) {
+        // The first look comes soon, and stands for all that was printed while the engine was still at the start.
+        let (mut pause, mut stands_for) = (SOONEST.mul_f64(chance()), None);
         loop {
-            let usual = usual(self.since.elapsed(), self.gateway.output.count());
             let gone = tokio::select! {
                 biased;
                 () = self.ends.dies.notified() => self.dies().await,
                 () = self.ends.over.notified() => true,
-                () = tokio::time::sleep(pause(usual)) => {
-                    self.owed += usual;
+                () = tokio::time::sleep(pause) => {
+                    self.owed += stands_for.unwrap_or_else(|| self.at.elapsed());
                     self.look().await
                 }
             };
@@ -79,6 +80,8 @@ impl Watch {
             if gone {
                 return;
             }
+            let usual = usual(self.since.elapsed(), self.gateway.output.count());
+            (pause, stands_for) = (memoryless(usual), Some(usual));
         }
     }
 
@@ -189,7 +192,7 @@ fn cost(rate: Cpus, time: Duration) -> u64 {
 
 /// By chance, and so long on the whole: however long the look before is ago, the next one is as likely to come now as at any
 /// other moment. Whoever knows of it, as by what `quota` says, knows nothing of the next.
-fn pause(usual: Duration) -> Duration {
+fn memoryless(usual: Duration) -> Duration {
     // The one in some four hundred that would be longer is not: a flood is not to be left alone for so long.
     usual.mul_f64((-chance().ln()).min(LONGEST))
 }
@@ -228,7 +231,7 @@ mod tests {
 
     #[test]
     fn the_next_look_is_as_likely_at_any_moment() {
-        let pauses: Vec<Duration> = (0..40_000).map(|_| pause(EVERY)).collect();
+        let pauses: Vec<Duration> = (0..40_000).map(|_| memoryless(EVERY)).collect();
         let longer = |than: Duration| pauses.iter().filter(|pause| **pause > than).count();
         // Of those that have waited so long, 37 of a hundred wait as long again. Chance leads a tenth as far off as may be.
         for waited in [0, 1, 2] {
