@@ -237,8 +237,7 @@ fn check_host(host: &Value) {
         assert!((1..=most).contains(&number(key)), "HostConfig.{key} is {}", number(key));
     }
     assert_eq!(number("Memory"), number("MemorySwap"));
-    let size: [u16; 2] = serde_json::from_value(host.get("ConsoleSize").unwrap().clone()).unwrap();
-    assert!(size == [0, 0] || !size.contains(&0), "a terminal of {size:?}");
+    check_console(host.get("ConsoleSize").unwrap());
     for binding in host.get("PortBindings").unwrap().as_object().unwrap().values() {
         for binding in binding.as_array().unwrap() {
             assert_eq!(binding.get("HostIp").unwrap(), "127.0.0.1");
@@ -307,6 +306,11 @@ fn check_health(health: &Value) {
     assert!(!health.get("Test").unwrap().as_array().unwrap().is_empty(), "the image's health check stays");
 }
 
+fn check_console(size: &Value) {
+    let size: Option<[u16; 2]> = serde_json::from_value(size.clone()).unwrap();
+    assert!(size.is_none_or(|size| size == [0, 0] || !size.contains(&0)), "a terminal of {size:?}");
+}
+
 /// A body of an exec.
 pub(crate) fn exec_body(data: &[u8]) {
     let body = Bytes::copy_from_slice(data);
@@ -316,11 +320,12 @@ pub(crate) fn exec_body(data: &[u8]) {
         Err(error) => return check_refusal(error),
     };
     let body = engine::exec_body(&ann(), &web, &wish);
-    const KEYS: [&str; 10] = [
+    const KEYS: [&str; 11] = [
         "AttachStderr",
         "AttachStdin",
         "AttachStdout",
         "Cmd",
+        "ConsoleSize",
         "DetachKeys",
         "Env",
         "Privileged",
@@ -332,6 +337,7 @@ pub(crate) fn exec_body(data: &[u8]) {
     let at = |key: &str| body.get(key).cloned().unwrap_or_default();
     assert_eq!((at("User"), at("Privileged")), (json!("1000:1000"), json!(false)));
     assert!(!at("Cmd").as_array().unwrap().is_empty(), "an exec of nothing");
+    check_console(&at("ConsoleSize"));
     match at("WorkingDir").as_str().unwrap() {
         "" => {}
         dir => check_inner("WorkingDir", dir),
