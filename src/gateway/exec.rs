@@ -95,7 +95,7 @@ pub(super) async fn start(
         let waited = gateway.leashes.take(&exec);
         let started = match body.detach {
             true => gateway.engine.exec_detached(of.uid(), &exec, body.tty).await.map(|()| None),
-            false => gateway.engine.exec_attached(of.uid(), &exec, body.tty).await.map(Some),
+            false => gateway.engine.exec_attached(&container, &exec, body.tty).await.map(Some),
         };
         let raw = match started {
             Err(error) if error.is_unasked() => {

@@ -1,16 +1,15 @@
 //! Stopping what takes more than its owner may have, and telling why.
 
-use super::engine::{ContainerId, Found, Target};
+use super::engine::{ContainerId, Found};
 use super::state::Gateway;
 use crate::protocol::name::ContainerName;
 use crate::protocol::report::Refusal;
-use hyper::Method;
 use jiff::Timestamp;
 use std::sync::Arc;
 use std::time::Duration;
 
 /// What a container may take to end by itself, in seconds.
-const GRACE: &str = "10";
+const GRACE: u32 = 10;
 /// Whoever was told to stop is not told again so soon: it is more than a stop takes.
 pub(super) const STOPPING: Duration = Duration::from_secs(30);
 
@@ -53,8 +52,7 @@ pub(super) async fn stop(gateway: Arc<Gateway>, whom: Whom, refusal: Refusal, se
     gateway.gpus.terminals.say(id, &format!("{}: {name} is stopped", refusal.message));
     gateway.reasons.put(id, refusal.message.clone());
     drop(container);
-    let target = Target::new(format!("/containers/{id}/stop")).with("t", GRACE);
-    match gateway.engine.call(Method::POST, target).await {
+    match gateway.engine.stop(id, None, Some(GRACE)).await {
         Err(error) if !error.is_not_found() => {
             tracing::error!("a container that takes too much does not stop: {error}");
             gateway.reasons.forget(id);

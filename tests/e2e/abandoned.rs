@@ -1,6 +1,6 @@
 //! Raw connections whose clients have gone: an engine keeps each until its container stops.
 
-use crate::suite::{tests, world_alone};
+use crate::suite::{tests, world, world_alone};
 use crate::world::tools::eventually;
 use crate::world::{User, World};
 use rustix::process::Signal;
@@ -8,6 +8,7 @@ use serde_json::Value;
 use std::io::{Read, Write};
 use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
+use std::time::Duration;
 
 tests![
     alone who_attaches_and_hangs_up_leaves_no_pile,
@@ -17,6 +18,7 @@ tests![
     alone an_exec_that_is_left_ends_and_counts_no_more,
     alone looks_at_what_does_not_end_leave_no_trace,
     alone who_takes_nothing_hides_no_flood,
+    who_takes_nothing_holds_up_no_end,
 ];
 
 /// So many at the most, as the message says.
@@ -272,4 +274,49 @@ fn who_takes_nothing_hides_no_flood() {
     // All of it would have been written if nobody had stood in the way.
     assert!(!ann.home.join("over").exists());
     drop(takes_nothing);
+}
+
+/// An engine says that a container has ended when all that it printed was taken, and `kill` waits for that, and whoever is
+/// next for its cards.
+fn who_takes_nothing_holds_up_no_end() {
+    let world = world();
+    let ann = world.newcomer("ann");
+    // More than there is room for on the way.
+    let much = "head -c 8000000 /dev/zero; echo printed >printed; sleep 10000";
+    let attached = |upgrade: &str| attach(&ann, "box", "stdout=1&stderr=1", upgrade);
+    let executed = |upgrade: &str| {
+        let body = format!(r#"{{"AttachStdout":true,"AttachStderr":true,"Cmd":["sh","-c","{much}"]}}"#);
+        let (code, made) = ann.ask("POST", "/containers/box/exec", &body);
+        assert_eq!(code, 201, "{made}");
+        let made: Value = serde_json::from_str(&made).unwrap();
+        let mut stream = ann.caller().connect().unwrap();
+        let body = r#"{"Detach":false,"Tty":false}"#;
+        let request = format!(
+            "POST /exec/{}/start HTTP/1.1\r\nHost: d\r\nContent-Type: application/json\r\nContent-Length: {}\r\n{upgrade}\r\n{body}",
+            made["Id"].as_str().unwrap(),
+            body.len()
+        );
+        stream.write_all(request.as_bytes()).unwrap();
+        stream.read_exact(&mut [0; 12]).unwrap();
+        stream
+    };
+    let prints = format!("until [ -e go ]; do sleep 0.1; done; {much}");
+    let mut ends = ["kill box", "stop -t 0 box", "rm -f box", "stop -t 1 box"].into_iter();
+    for is_exec in [false, true] {
+        for upgrade in [UPGRADE, CLOSE] {
+            let main = if is_exec { "sleep 10000" } else { &prints };
+            ann.run(["run", "-d", "--name", "box", "busybox:test", "sh", "-c", main].as_slice()).ok();
+            let mut stream = if is_exec { executed(upgrade) } else { attached(upgrade) };
+            ann.write("go", "");
+            // What there is room for is on its way by then.
+            std::thread::sleep(Duration::from_secs(2));
+            assert!(!ann.home.join("printed").exists());
+            ann.run(ends.next().unwrap()).ok();
+            assert_eq!(ann.run("ps -q").exits(0).stdout(), "");
+            // What was on its way comes, and then the end.
+            rest(&mut stream);
+            ann.run("rm -f box");
+            ann.sh("rm go");
+        }
+    }
 }

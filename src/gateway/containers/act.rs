@@ -36,13 +36,12 @@ pub(in crate::gateway) struct StopQuery {
 }
 
 /// Seconds between the polite signal and the other one; Docker's -1, for ever, is not served.
-pub(super) fn grace(t: Option<i64>) -> Result<Option<i64>, Error> {
-    match t {
-        Some(seconds) if !(0..=600).contains(&seconds) => {
-            Err(Error::Bad(format!("a container has 0 to 600 seconds to stop, not {seconds}")))
-        }
-        t => Ok(t),
-    }
+pub(super) fn grace(t: Option<i64>) -> Result<Option<u32>, Error> {
+    let seconds = |t: i64| match u32::try_from(t) {
+        Ok(seconds @ 0..=600) => Ok(seconds),
+        _ => Err(Error::Bad(format!("a container has 0 to 600 seconds to stop, not {t}"))),
+    };
+    t.map(seconds).transpose()
 }
 
 pub(in crate::gateway) async fn stop(
@@ -69,7 +68,7 @@ pub(in crate::gateway) async fn stop_now(
     gateway: Arc<Gateway>,
     peer: Option<Peer>,
     container: Owned,
-    seconds: Option<i64>,
+    seconds: Option<u32>,
 ) -> Result<StatusCode, Error> {
     audit::allowed(peer.as_ref(), "stop", container.id().as_str());
     to_the_end(async move {
@@ -84,17 +83,10 @@ pub(super) async fn stop_in_engine(
     gateway: &Gateway,
     peer: Option<&Peer>,
     container: &Owned,
-    seconds: Option<i64>,
+    seconds: Option<u32>,
 ) -> Result<StatusCode, crate::gateway::engine::EngineError> {
-    let mut target = container.target("/stop");
     // An admin does not wait for places that the owner has filled.
-    if peer.is_none() {
-        target = target.of_nobody();
-    }
-    if let Some(seconds) = seconds {
-        target = target.with("t", &seconds.to_string());
-    }
-    let status = gateway.engine.call(Method::POST, target).await?.status();
+    let status = gateway.engine.stop(container.id(), peer.map(Peer::uid), seconds).await?;
     gateway.engine.until_listed_as_ended(container).await;
     Ok(status)
 }
@@ -116,7 +108,8 @@ pub(in crate::gateway) async fn kill(
     signal("signal", name)?;
     container.must_run()?;
     audit::allowed(Some(&peer), "kill", container.id().as_str());
-    Ok(gateway.engine.call(Method::POST, container.target("/kill").with("signal", name)).await?.status())
+    let target = container.target("/kill").with("signal", name);
+    Ok(gateway.engine.end_now(container.id(), Method::POST, target).await?)
 }
 
 #[derive(Debug, Deserialize)]
@@ -193,7 +186,7 @@ pub(in crate::gateway) async fn remove_now(
         };
         let force = if force { "1" } else { "0" };
         let target = container.target("").of_nobody().with("v", "1").with("force", force);
-        let status = gateway.engine.call(Method::DELETE, target).await?.status();
+        let status = gateway.engine.end_now(container.id(), Method::DELETE, target).await?;
         gateway.attaches.forget(container.id());
         mark::at("rm-removed");
         unstage(&gateway, &tokens(container.found())).await;

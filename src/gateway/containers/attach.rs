@@ -4,7 +4,7 @@ use super::attaches::Coming;
 use crate::gateway::answer::Flag;
 use crate::gateway::audit;
 use crate::gateway::create::detach_keys;
-use crate::gateway::engine::{Owned, Raw, Target, splice};
+use crate::gateway::engine::{Owned, Raw, Source, Target, splice};
 use crate::gateway::error::Error;
 use crate::gateway::gpu::terminals::Notices;
 use crate::gateway::leash::Leash;
@@ -99,7 +99,7 @@ async fn engine_side(
     keys: Option<&str>,
 ) -> Result<Side, Error> {
     let target = |logs, stream| query.target(container, keys, logs, stream);
-    let attach = async |target| gateway.engine.attach(peer.uid(), target).await;
+    let attach = async |target| gateway.engine.attach(peer.uid(), container.id(), target).await;
     let (logs, stream) = (query.logs.0, query.stream.0);
     if !stream || container.running() && gateway.engine.runs(container).await? {
         return Ok(Side::There(attach(target(logs, stream)).await?));
@@ -173,7 +173,10 @@ fn output(mut engine: Raw) -> impl Stream<Item = io::Result<Bytes>> {
             engine.readable().await?;
             match engine.try_read_buf(&mut piece) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                count => return Ok((count? > 0).then(|| (piece.freeze(), engine))),
+                count => {
+                    engine.took();
+                    return Ok((count? > 0).then(|| (piece.freeze(), engine)));
+                }
             }
         }
     });

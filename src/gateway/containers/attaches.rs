@@ -81,9 +81,9 @@ impl Attaches {
     ) -> Vec<JoinHandle<()>> {
         let waiting = self.all().remove(id).unwrap_or_default();
         let attach = |one: Waiting| {
-            let gateway = gateway.clone();
+            let (gateway, id) = (gateway.clone(), id.clone());
             tokio::spawn(async move {
-                match gateway.engine.attach(one.uid, target(one.target)).await {
+                match gateway.engine.attach(one.uid, &id, target(one.target)).await {
                     // Whoever has gone meanwhile leaves it behind.
                     Ok(raw) => drop(one.to.send(raw)),
                     Err(error) => tracing::warn!("nobody is attached to what is being started: {error}"),

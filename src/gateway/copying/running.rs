@@ -7,7 +7,7 @@ use crate::gateway::archive::demux::{Demux, Stream};
 use crate::gateway::archive::rewrite::{Limits, Rewriter};
 use crate::gateway::channel;
 use crate::gateway::create::ExecWish;
-use crate::gateway::engine::{ExecId, exec_body};
+use crate::gateway::engine::{ExecId, Reader, exec_body};
 use crate::gateway::error::Error;
 use crate::gateway::peer::Peer;
 use crate::gateway::state::Gateway;
@@ -38,6 +38,8 @@ const MOST_WORDS: usize = 8 << 10;
 struct Helper {
     uid: u32,
     exec: ExecId,
+    /// It holds up its container's end no longer than others.
+    _reader: Arc<Reader>,
     /// The exec's streams: its output where it has no channel, and its own words.
     read: OwnedReadHalf,
     /// Its stdin; dropped, it ends.
@@ -143,11 +145,12 @@ impl Helper {
         };
         let exec =
             gateway.engine.exec_create(&place.container, &exec_body(peer, &place.container, &wish)).await?;
-        let (socket, first) = gateway.engine.exec_helper(peer.uid(), &exec).await?;
+        let (socket, first, reader) = gateway.engine.exec_helper(&place.container, &exec).await?;
         let (read, write) = socket.into_split();
         let mut helper = Self {
             uid: peer.uid(),
             exec,
+            _reader: reader,
             read,
             write: Some(write),
             channel: None,

@@ -100,7 +100,7 @@ async fn send(body: Body, mut stdin: OwnedWriteHalf) {
 async fn pass(caller: Arc<UnixStream>, first: Bytes, mut stdin: OwnedWriteHalf) {
     if stdin.write_all(&first).await.is_ok() {
         // Whether it broke off or ended, the helper hears no more.
-        let _ = pump(&caller, stdin.as_ref()).await;
+        let _ = pump(caller.as_ref(), stdin.as_ref()).await;
     }
 }
 

@@ -27,6 +27,19 @@ pub(in crate::gateway) enum Caller {
     Silent,
 }
 
+/// Where bytes come from.
+pub(in crate::gateway) trait Source: Sync {
+    fn socket(&self) -> &UnixStream;
+    /// Some of them were taken.
+    fn took(&self) {}
+}
+
+impl Source for UnixStream {
+    fn socket(&self) -> &UnixStream {
+        self
+    }
+}
+
 /// Copies between a caller and the engine until the engine ends; that the caller went before is an error.
 ///
 /// A caller that closes its sending side only (end of stdin) still gets everything the engine has to say.
@@ -43,15 +56,15 @@ pub(in crate::gateway) async fn splice(
         looked = gone(&caller) => return Err(looked.err().unwrap_or(io::ErrorKind::NotConnected.into())),
     };
     let from_engine = engine.take_first();
-    let (caller, engine) = (&caller, &*engine);
+    let (caller, engine) = (&caller, &engine);
     write_all(engine, &from_caller).await?;
     write_all(caller, &from_engine).await?;
     let is_silent = AtomicBool::new(false);
     let up = async {
-        match pump(caller, engine).await {
+        match pump(caller, engine.socket()).await {
             Ok(()) => {
                 is_silent.store(true, Ordering::Relaxed);
-                rustix::net::shutdown(engine, rustix::net::Shutdown::Write)?;
+                rustix::net::shutdown(engine.socket(), rustix::net::Shutdown::Write)?;
             }
             // The engine takes no more; what it has still to say is the other direction's.
             Err(Broken::Writing(_)) => {}
@@ -134,11 +147,7 @@ impl Broken {
 }
 
 /// Copies until the engine ends, with what is said to the caller's terminal in between.
-async fn deliver(
-    engine: &UnixStream,
-    caller: &UnixStream,
-    notices: &mut Option<Notices>,
-) -> Result<(), Broken> {
+async fn deliver(engine: &Raw, caller: &UnixStream, notices: &mut Option<Notices>) -> Result<(), Broken> {
     while let Some(waiting) = notices {
         // Waiting alone is given up for a notice: nothing has been read that could be lost.
         tokio::select! {
@@ -155,6 +164,7 @@ async fn deliver(
         match engine.try_read(&mut buffer) {
             Ok(0) => return Ok(()),
             Ok(count) => {
+                engine.took();
                 let bytes = buffer.get(..count).unwrap_or_default();
                 write_all(caller, bytes).await.map_err(Broken::Writing)?;
             }
@@ -166,20 +176,21 @@ async fn deliver(
 }
 
 /// Copies until `from` ends. Back pressure is the sockets' own: nothing is read that was not yet written.
-pub(in crate::gateway) async fn pump(from: &UnixStream, to: &UnixStream) -> Result<(), Broken> {
+pub(in crate::gateway) async fn pump(from: &impl Source, to: &UnixStream) -> Result<(), Broken> {
     let mut buffer = Vec::new();
     loop {
-        from.readable().await.map_err(Broken::Reading)?;
+        from.socket().readable().await.map_err(Broken::Reading)?;
         // Idle connections hold no buffer.
         if buffer.is_empty() {
             buffer = vec![0; BUFFER];
         }
-        let count = match from.try_read(&mut buffer) {
+        let count = match from.socket().try_read(&mut buffer) {
             Ok(0) => return Ok(()),
             Ok(count) => count,
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => continue,
             Err(error) => return Err(Broken::Reading(error)),
         };
+        from.took();
         write_all(to, buffer.get(..count).unwrap_or_default()).await.map_err(Broken::Writing)?;
         if count < BUFFER / 64 {
             buffer = Vec::new();

@@ -1,6 +1,6 @@
 //! A lane between two sockets: pages go from one to the other without being copied, or seen.
 
-use super::forward::Broken;
+use super::forward::{Broken, Source};
 use crate::sandbox::{Lacking, Need};
 use rustix::io::retry_on_intr;
 use rustix::pipe::{PipeFlags, SpliceFlags, pipe_with, splice};
@@ -39,17 +39,18 @@ impl Lane {
     }
 
     /// Carries on while there is much. Back pressure is the sockets' own: nothing is taken before all was given.
-    pub(super) async fn carry(&self, from: &UnixStream, to: &UnixStream) -> Result<Left, Broken> {
+    pub(super) async fn carry(&self, from: &impl Source, to: &UnixStream) -> Result<Left, Broken> {
         let (most_small, silence) = PATIENCE;
         let mut small = 0;
         while small < most_small {
-            match tokio::time::timeout(silence, from.readable()).await {
+            match tokio::time::timeout(silence, from.socket().readable()).await {
                 Ok(ready) => ready.map_err(Broken::Reading)?,
                 Err(_) => break,
             }
-            match from.try_io(Interest::READABLE, || pass(from, &self.entry, PASS)) {
+            match from.socket().try_io(Interest::READABLE, || pass(from.socket(), &self.entry, PASS)) {
                 Ok(0) => return Ok(Left::End),
                 Ok(taken) => {
+                    from.took();
                     small = if taken < TRICKLE { small + 1 } else { 0 };
                     self.give(taken, to).await.map_err(Broken::Writing)?;
                 }

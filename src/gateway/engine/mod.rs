@@ -4,6 +4,7 @@ mod abandoned;
 mod copied;
 mod disk;
 mod ear;
+mod end;
 mod failure;
 mod forward;
 #[cfg(any(test, feature = "fuzz"))]
@@ -21,6 +22,7 @@ mod owned;
 mod patience;
 mod printed;
 mod raw;
+mod readers;
 mod runs;
 mod space;
 mod spec;
@@ -35,7 +37,7 @@ pub(super) use copied::Copying;
 pub(super) use disk::{Holding, Holdings, Thing};
 pub(super) use ear::Ears;
 pub(super) use failure::{EngineError, explain};
-pub(super) use forward::{Caller, pump, raw, splice};
+pub(super) use forward::{Caller, Source, pump, raw, splice};
 pub(super) use id::{ContainerId, ExecId, ImageId, NetworkId};
 pub(super) use label::{Labels, PREFIX, StageLabel, stage_tokens};
 pub(super) use lane::can_carry;
@@ -47,6 +49,7 @@ pub(super) use network::{NetworkError, network_name};
 pub(super) use owned::{Containers, Found, Owned, pick, pick_by_id};
 pub(super) use patience::{Patience, in_time};
 pub(super) use raw::Raw;
+pub(in crate::gateway) use readers::Reader;
 pub(super) use space::Space;
 pub(super) use spec::{Files, GpuGrant, Grant, VolumeGrant, exec_body};
 #[cfg(test)]
@@ -64,6 +67,7 @@ use hyper::{Method, Response};
 use serde::Deserialize;
 use serde_json::Value;
 use std::collections::HashMap;
+use std::os::fd::AsFd;
 use std::path::Path;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -97,6 +101,7 @@ pub(super) struct Engine {
     pub(super) spent: spent::Spent,
     /// A user's own lists that are read at once.
     reads: Places,
+    readers: readers::Readers,
     /// Held by whoever gives volumes; alone by who tidies after it.
     giving: tokio::sync::RwLock<()>,
 }
@@ -129,6 +134,7 @@ impl Engine {
             disk: disk::Disk::default(),
             spent: spent::Spent::default(),
             reads: Places::new(READS),
+            readers: readers::Readers::default(),
             giving: tokio::sync::RwLock::default(),
         }
     }
@@ -228,21 +234,32 @@ impl Engine {
     }
 
     /// Starts an exec instance with its streams on the raw connection.
-    pub(super) async fn exec_attached(&self, uid: u32, exec: &ExecId, tty: bool) -> Result<Raw, EngineError> {
+    pub(super) async fn exec_attached(
+        &self,
+        container: &Owned,
+        exec: &ExecId,
+        tty: bool,
+    ) -> Result<Raw, EngineError> {
         let body = serde_json::json!({ "Detach": false, "Tty": tty });
+        let (uid, id) = (container.found().owner(), container.id());
         let target = exec.target("/start").of(uid);
-        self.wire.hijack(&self.prefix().await?, target, Some(&body), Some(uid)).await
+        let raw = self.wire.hijack(&self.prefix().await?, target, Some(&body), Some(uid)).await?;
+        Ok(raw.read_by(&self.readers, id))
     }
 
     /// The same for a helper of ours, which ends when its streams do: the socket, and what has come of it already.
     pub(super) async fn exec_helper(
         &self,
-        uid: u32,
+        container: &Owned,
         exec: &ExecId,
-    ) -> Result<(UnixStream, Bytes), EngineError> {
+    ) -> Result<(UnixStream, Bytes, Arc<Reader>), EngineError> {
         let body = serde_json::json!({ "Detach": false, "Tty": false });
-        let target = exec.target("/start").of(uid);
-        self.wire.hijack(&self.prefix().await?, target, Some(&body), None).await?.into_parts()
+        let target = exec.target("/start").of(container.found().owner());
+        let raw = self.wire.hijack(&self.prefix().await?, target, Some(&body), None).await?;
+        let (socket, first) = raw.into_parts()?;
+        let odd = |error: std::io::Error| EngineError::Odd(error.to_string());
+        let reader = self.readers.add(container.id(), socket.as_fd().try_clone_to_owned().map_err(odd)?);
+        Ok((socket, first, reader))
     }
 
     pub(super) async fn exec_inspect(&self, uid: u32, exec: &ExecId) -> Result<Value, EngineError> {
@@ -250,8 +267,14 @@ impl Engine {
     }
 
     /// Asks for the raw streams of a container of this user's.
-    pub(super) async fn attach(&self, uid: u32, target: Target) -> Result<Raw, EngineError> {
-        self.wire.hijack(&self.prefix().await?, target, None, Some(uid)).await
+    pub(super) async fn attach(
+        &self,
+        uid: u32,
+        id: &ContainerId,
+        target: Target,
+    ) -> Result<Raw, EngineError> {
+        let raw = self.wire.hijack(&self.prefix().await?, target, None, Some(uid)).await?;
+        Ok(raw.read_by(&self.readers, id))
     }
 
     /// Whether there is room for one more, should it be left behind.

@@ -1,8 +1,9 @@
 //! A raw connection: what an engine leaves of a request for a container's streams.
 
-use super::EngineError;
 use super::abandoned::{Abandoned, Left};
-use super::forward;
+use super::forward::{self, Source};
+use super::readers::{Reader, Readers};
+use super::{ContainerId, EngineError};
 use bytes::Bytes;
 use hyper::Response;
 use hyper::body::Incoming;
@@ -22,6 +23,7 @@ pub(in crate::gateway) struct Raw {
     first: Bytes,
     /// Nobody's where the gateway asks for itself.
     of: Option<(u32, Abandoned)>,
+    reader: Option<Arc<Reader>>,
 }
 
 impl Raw {
@@ -31,12 +33,18 @@ impl Raw {
     ) -> Result<Self, EngineError> {
         let odd = |error: io::Error| EngineError::Odd(error.to_string());
         let (socket, first) = forward::raw(hyper::upgrade::on(&mut answer)).await.map_err(odd)?;
-        Ok(Self { socket: Arc::new(socket), first, of })
+        Ok(Self { socket: Arc::new(socket), first, of, reader: None })
     }
 
     /// What the engine said together with its agreement.
     pub(in crate::gateway) fn take_first(&mut self) -> Bytes {
         std::mem::take(&mut self.first)
+    }
+
+    /// Whoever holds it reads what comes of this container.
+    pub(super) fn read_by(mut self, readers: &Readers, id: &ContainerId) -> Self {
+        self.reader = Some(readers.add(id, self.socket.clone()));
+        self
     }
 
     /// Both halves of the socket, and what has come of it already. They are the caller's to end.
@@ -46,6 +54,18 @@ impl Raw {
         drop(self);
         let socket = Arc::into_inner(socket);
         socket.map(|socket| (socket, first)).ok_or_else(|| EngineError::Odd("a connection is gone".into()))
+    }
+}
+
+impl Source for Raw {
+    fn socket(&self) -> &UnixStream {
+        &self.socket
+    }
+
+    fn took(&self) {
+        if let Some(reader) = &self.reader {
+            reader.took();
+        }
     }
 }
 

@@ -4,10 +4,9 @@ use super::card::Card;
 use super::lease::{Due, Lease};
 use super::service::shown;
 use crate::gateway::answer::clock;
-use crate::gateway::engine::{ContainerId, Found, Patience, Target};
+use crate::gateway::engine::{ContainerId, Found, Patience};
 use crate::gateway::state::Gateway;
 use crate::protocol::amount::Span;
-use hyper::Method;
 use jiff::Timestamp;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
@@ -18,7 +17,7 @@ const TICK: Duration = Duration::from_secs(1);
 /// The cards are looked at this often.
 const LOOK: Duration = Duration::from_secs(10);
 /// What a container has to end in when its lease does, in seconds; then it is killed.
-const GRACE: &str = "10";
+const GRACE: u32 = 10;
 /// When the log has a word about one that goes on.
 const LATE: Duration = Duration::from_secs(40);
 /// How long the admin's program may take.
@@ -106,10 +105,9 @@ fn end(gateway: &Arc<Gateway>, id: ContainerId, lease: &Lease) {
 /// Stops a container whose lease is over. Without its lock, which whoever starts it has, and that may never end. But only
 /// while it is this lease that ends: once the cards are free, it may run under another one.
 async fn stop(gateway: Arc<Gateway>, id: ContainerId, since: Timestamp) {
-    let target = Target::new(format!("/containers/{id}/stop")).with("t", GRACE);
     while gateway.gpus.leases.is_ending(&id, since) {
         // The engine's event that it died frees the cards. Until then nobody else has them.
-        match told_when_late(&id, gateway.engine.call(Method::POST, target.clone())).await {
+        match told_when_late(&id, gateway.engine.stop(&id, None, Some(GRACE))).await {
             Ok(_) => return,
             Err(error) if error.is_not_found() => {
                 if let Ok(container) = gateway.engine.lock_and_look(&id).await {
