@@ -3,8 +3,10 @@
 use crate::suite::{tests, world};
 use crate::world::User;
 use crate::world::tools::eventually;
+use std::io::Write;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::Path;
+use std::time::Duration;
 
 tests![
     a_copy_that_nobody_reads_keeps_no_container,
@@ -24,6 +26,7 @@ tests![
     foreign_containers_are_missing,
     a_full_disk_is_said,
     a_killed_client_leaves_nothing_running,
+    who_hangs_up_leaves_no_helper_unstarted,
 ];
 
 const SLEEP: &str = "sleep 1000";
@@ -355,4 +358,27 @@ fn a_raw_tar_is_no_body() {
     let mut answer = vec![0; 12];
     caller.read_exact(&mut answer).unwrap();
     assert_eq!(String::from_utf8_lossy(&answer), "HTTP/1.1 400");
+}
+
+/// An engine keeps an exec that was made and not started until the container stops.
+fn who_hangs_up_leaves_no_helper_unstarted() {
+    let world = world();
+    let ann = world.newcomer("ann");
+    let id = ann.sleeper("box");
+    let request = "HEAD /containers/box/archive?path=/tmp HTTP/1.1\r\nHost: d\r\n\r\n";
+    std::thread::scope(|scope| {
+        for number in 0..4 {
+            let caller = ann.caller();
+            scope.spawn(move || {
+                for pause in 0..25 {
+                    let Ok(mut stream) = caller.connect() else { continue };
+                    stream.write_all(request.as_bytes()).ok();
+                    std::thread::sleep(Duration::from_micros(number * 500 + pause * 2000));
+                }
+            });
+        }
+    });
+    ann.run("cp box:/bin/busybox copied").ok();
+    let execs = || world.inspect(&id, "{{.ExecIDs}}");
+    assert!(eventually(|| execs() == "[]"), "the engine still has {}", execs());
 }

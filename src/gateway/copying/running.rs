@@ -11,6 +11,7 @@ use crate::gateway::engine::{ExecId, Reader, exec_body};
 use crate::gateway::error::Error;
 use crate::gateway::peer::Peer;
 use crate::gateway::state::Gateway;
+use crate::gateway::task::to_the_end;
 use crate::protocol::copying::{Ended, PathStat};
 use crate::protocol::escape::escape_line;
 use crate::protocol::path::AskedPath;
@@ -64,7 +65,7 @@ enum From {
 
 impl Helper {
     async fn start(
-        gateway: &Gateway,
+        gateway: &Arc<Gateway>,
         peer: &Peer,
         place: &Place,
         words: &[&str],
@@ -82,7 +83,7 @@ impl Helper {
 
     /// One whose output and input go over the gateway's channel; nothing where it does not find that.
     async fn start_through(
-        gateway: &Gateway,
+        gateway: &Arc<Gateway>,
         peer: &Peer,
         place: &Place,
         channel: &Token,
@@ -126,7 +127,7 @@ impl Helper {
     }
 
     async fn exec(
-        gateway: &Gateway,
+        gateway: &Arc<Gateway>,
         peer: &Peer,
         place: &Place,
         words: &[&str],
@@ -143,9 +144,15 @@ impl Helper {
             attach: [stdin, true, true],
             detach_keys: None,
         };
-        let exec =
-            gateway.engine.exec_create(&place.container, &exec_body(peer, &place.container, &wish)).await?;
-        let (socket, first, reader) = gateway.engine.exec_helper(&place.container, &exec).await?;
+        let body = exec_body(peer, &place.container, &wish);
+        let (gateway, container) = (gateway.clone(), place.container.clone());
+        // An instance that is made is started, whoever hangs up: the engine would keep one that is not.
+        let started = to_the_end(async move {
+            let exec = gateway.engine.exec_create(&container, &body).await?;
+            let started = gateway.engine.exec_helper(&container, &exec).await?;
+            Ok((exec, started))
+        });
+        let (exec, (socket, first, reader)) = started.await?;
         let (read, write) = socket.into_split();
         let mut helper = Self {
             uid: peer.uid(),
@@ -266,7 +273,7 @@ fn inside(error: io::Error) -> Error {
     Error::Internal(format!("the copy broke off: {error}"))
 }
 
-pub(super) async fn stat(gateway: &Gateway, peer: &Peer, place: &Place) -> Result<HeaderValue, Error> {
+pub(super) async fn stat(gateway: &Arc<Gateway>, peer: &Peer, place: &Place) -> Result<HeaderValue, Error> {
     let mut helper = Helper::start(gateway, peer, place, &["stat", &place.path], false).await?;
     let line = helper.line().await.map_err(inside)?;
     while helper.next().await.map_err(inside)?.is_some() {}
@@ -340,7 +347,7 @@ async fn piece(
 }
 
 pub(super) async fn put(
-    gateway: &Gateway,
+    gateway: &Arc<Gateway>,
     peer: &Peer,
     place: &Place,
     tar: Tar,
