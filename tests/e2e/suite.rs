@@ -20,7 +20,10 @@ const ALONE: &str = "alone";
 
 /// The first world is shared by the tests that only use it. Each other one serves the tests that stop its daemons or change
 /// its policy, one after another, so that neither kind waits for the other.
-static WORLDS: [Place; 3] = [const { Place::new() }; 3];
+static WORLDS: [Place; 5] = [const { Place::new() }; 5];
+
+/// How many of the first kind run at once, whatever processors there are.
+const SHARED_AT_ONCE: usize = 4;
 
 /// The worlds of the second kind that no test has now.
 static FREE: Mutex<Vec<usize>> = Mutex::new(Vec::new());
@@ -203,9 +206,11 @@ fn run_both(arguments: &Arguments, trials: Vec<Trial>) -> [Conclusion; 2] {
     let alone_at_once = WORLDS.len() - 1;
     FREE.lock().unwrap().extend(1..=alone_at_once);
     let for_alone = Arguments { test_threads: Some(alone_at_once), ..arguments.clone() };
+    let shared_at_once = arguments.test_threads.unwrap_or(SHARED_AT_ONCE);
+    let for_shared = Arguments { test_threads: Some(shared_at_once), ..arguments.clone() };
     thread::scope(|scope| {
         let alone = scope.spawn(|| libtest_mimic::run(&for_alone, alone));
-        let shared = libtest_mimic::run(arguments, shared);
+        let shared = libtest_mimic::run(&for_shared, shared);
         [shared, alone.join().unwrap()]
     })
 }
