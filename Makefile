@@ -26,7 +26,7 @@ COPY_SOURCES := $(wildcard src/copy/*.rs src/protocol/*.rs src/tarball/*.rs) src
 RUNC_SOURCES := $(wildcard src/runtime/*.rs src/runtime/judge/* src/protocol/*.rs src/policy/*.rs) src/sandbox.rs src/sys.rs \
     src/bin/ie-runc.rs src/lib.rs Cargo.toml Cargo.lock
 
-.PHONY: man all build check test test-deb test-boot deb soak fuzz mutants demo demo-down bench install uninstall clean help
+.PHONY: man all build check test test-newer test-first-steps test-deb test-boot deb soak fuzz mutants demo demo-down bench install uninstall clean help
 
 # What `make install` needs; it builds nothing itself, as root has no cargo.
 all: build man
@@ -36,7 +36,7 @@ all: build man
 help:
 	@echo 'make build      the programs in target/release, and those without a library in target/release/static'
 	@echo 'make check      format, lints, documentation, dependencies'
-	@echo 'make test       every test, with a Docker Engine and users of its own (root, or sudo)'
+	@echo 'make test       every test, with Docker Engines, users and a machine of its own (root, or sudo)'
 	@echo 'make soak       the races, the exhaustion and the properties for long: hours (root, or sudo)'
 	@echo 'make fuzz       each fuzz target for FUZZ_SECONDS (60)'
 	@echo 'make mutants    whether the unit tests mind changes to the code that decides; takes hours'
@@ -105,15 +105,24 @@ check:
 
 test: target/debug/static/ie-copy man
 	scripts/packages test
+	scripts/packages boot
 	$(CARGO) test --locked --no-fail-fast
 	$(MAKE) test-deb
-	@# Engines differ: what users do once more with Debian 13's Docker, which reads CDI specifications and is told to keep
-	@# its images in containerd's store; and with containers in the host's user namespace, where more attacks work on the
-	@# bare engine. Without what is the gateway's own: its clock, the line for GPUs, its state directory.
+	@# The machine takes one processor, and who tests an engine waits for much of the time.
+	$(MAKE) --jobs=2 --output-sync=line test-newer test-first-steps
+
+# Engines differ: what users do once more with Debian 13's Docker, which reads CDI specifications and is told to keep its images
+# in containerd's store; and with containers in the host's user namespace, where more attacks work on the bare engine. Without
+# what is the gateway's own: its clock, the line for GPUs, its state directory.
+test-newer:
 	docker=$$(scripts/docker trixie) && IE_DOCKER=$$docker IE_USERNS=host $(CARGO) test --locked --test e2e -- \
 	    --skip attacks::words --skip attacks::joined --skip attacks::callers --skip races --skip exhaustion --skip streams --skip doctor \
 	    --skip expiry::what_has_ended --skip gpu::a_lease --skip line:: --skip state:: --skip channel::who_floods \
 	    --skip output::who_floods_in --skip output::a_look_that
+
+# The packages of target/deb on a Debian that boots: installed, set up and used.
+test-first-steps:
+	nice tests/boot/run trixie 20
 
 # What is tried a few times in `make test` is tried thousands of times here; each test says how often.
 soak: target/debug/static/ie-copy
