@@ -36,6 +36,7 @@ machine_start() {
         -netdev "user,id=n0,restrict=on,hostfwd=tcp:127.0.0.1:$port-:22" -device virtio-net-pci,netdev=n0 \
         -device virtio-rng-pci >"$work/qemu.log" 2>&1 &
     qemu=$!
+    worked=0
     local try
     for ((try = 0; try < 1200; try++)); do
         kill -0 $qemu 2>/dev/null || { cat "$work/qemu.log" >&2 && return 1; }
@@ -61,6 +62,13 @@ machine_reboot() {
     root systemctl reboot || true
     machine_wait_off
     machine_start
+}
+
+# The seconds of a processor that the machine has taken since it was started: unlike the time, they are the same beside others.
+machine_worked() {
+    local of
+    read -ra of <"/proc/$qemu/stat"
+    echo $(((of[13] + of[14]) / $(getconf CLK_TCK)))
 }
 
 machine_end() {
