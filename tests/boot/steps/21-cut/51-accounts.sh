@@ -56,12 +56,13 @@ ldap_schema = rfc2307
 # Newer versions would ask in the clear only if told to.
 ldap_id_use_start_tls = false
 END
-sed -Ei "s/^(passwd|group): .*/& extrausers/" /etc/nsswitch.conf
+sed -Ei "s/^(passwd|group|shadow): .*/& extrausers/" /etc/nsswitch.conf
 grep -q "^passwd:.* sss" /etc/nsswitch.conf
 systemctl restart sssd
 for ((try = 0; try < 300; try++)); do getent passwd d.lee-2 && break || sleep 2; done
 printf "erin:x:60500:60500::/home/erin:/bin/bash\nfay:x:60501:60501::/home/fay-is-not-there:/bin/bash\n" >/var/lib/extrausers/passwd
 printf "erin:x:60500:\nfay:x:60501:\n" >/var/lib/extrausers/group
+printf "erin:*:20000::::::\nfay:*:20000::::::\n" | install -m 0640 -g shadow /dev/stdin /var/lib/extrausers/shadow
 for login in d.lee-2 erin; do
     install -d -m 0700 -o $login -g $login /home/$login /home/$login/.ssh
     install -m 0600 -o $login -g $login /root/.ssh/authorized_keys /home/$login/.ssh/
@@ -78,7 +79,7 @@ for login in d.lee-2 erin; do
     says "^$login $login$" as "$login" 'stat -c "%U %G" made'
 done
 says '^200123 (200200 200201|200201 200200)$' cat "$work/d.lee-2"
-refuses '/home/fay-is-not-there' root 'setpriv --reuid 60501 --regid 60501 --clear-groups -- ie-container run --rm busybox true'
+refuses '/home/fay-is-not-there' root 'setpriv --reset-env --reuid 60501 --regid 60501 --clear-groups -- ie-container run --rm busybox true'
 
 # The directory is away: whom the host's own files know goes on, and nobody hangs.
 root 'systemctl stop slapd sssd'
