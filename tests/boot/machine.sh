@@ -1,13 +1,14 @@
 # A virtual machine with a Debian that boots, and its users over ssh; sourced. It runs under emulation, as hosts of tests have no
 # /dev/kvm for it, and with one processor: while one translates code that another one changes, as Linux changes its own, qemu 7.2
-# now and then runs what was half changed, and the machine is gone. Needs $image (of tests/boot/image) and $work (a folder for
-# the run).
+# now and then runs what was half changed, and the machine is gone. Needs $image (of tests/boot/image), $emulator (of
+# tests/boot/emulator) and $work (a folder for the run).
 
 port=
 qemu=
 boots=0
-# Emulated code is dear: the machine does without what is not looked at. Its clock is the host's, and steady.
-kernel=(root=/dev/vda rw console=ttyS0 net.ifnames=0 quiet panic=-1 mitigations=off tsc=reliable
+# Emulated code is dear: the machine does without what is not looked at, and has an older processor, whose few wide registers are
+# soon saved. Its clock is the host's, and steady.
+kernel=(root=/dev/vda rw console=ttyS0 net.ifnames=0 quiet panic=-1 mitigations=off tsc=reliable rcupdate.rcu_expedited=1
     modprobe.blacklist=kvm_amd,kvm_intel,cfg80211,psmouse,pcspkr,parport_pc,sr_mod
     systemd.default_device_timeout_sec=900 systemd.service_watchdogs=no)
 ssh_options=(-q -i "$work/key" -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o BatchMode=yes -o ConnectTimeout=60
@@ -30,7 +31,7 @@ machine_copy() {
 machine_start() {
     port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
     ((++boots))
-    qemu-system-x86_64 -accel tcg,thread=single,tb-size=2000 -cpu max -smp 1 -m 3072 -nodefaults -display none -vga none \
+    "$emulator" -accel tcg,thread=single,tb-size=2000 -cpu Nehalem -smp 1 -m 3072 -nodefaults -display none -vga none \
         -serial "file:$work/console.$boots" -no-reboot -kernel "$image/vmlinuz" -initrd "$image/initrd" -append "${kernel[*]}" \
         -drive "file=$work/disk,if=virtio,format=raw,cache=unsafe" \
         -netdev "user,id=n0,restrict=on,hostfwd=tcp:127.0.0.1:$port-:22" -device virtio-net-pci,netdev=n0 \
