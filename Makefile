@@ -37,7 +37,7 @@ help:
 	@echo 'make build      the programs in target/release, and those without a library in target/release/static'
 	@echo 'make check      format, lints, documentation, dependencies'
 	@echo 'make test       every test, with Docker Engines, users and a machine of its own (root, or sudo)'
-	@echo 'make soak       the races, the exhaustion and the properties for long: hours (root, or sudo)'
+	@echo 'make soak       the races, the exhaustion and the properties for long, and other Debians that boot: hours (root, or sudo)'
 	@echo 'make fuzz       each fuzz target for FUZZ_SECONDS (60)'
 	@echo 'make mutants    whether the unit tests mind changes to the code that decides; takes hours'
 	@echo 'make demo       a private engine with two users on this machine, shown step by step (root, or sudo)'
@@ -129,6 +129,7 @@ soak: target/debug/static/ie-copy
 	PROPTEST_CASES=10000 $(CARGO) test --locked --lib
 	IE_SOAK=1 $(CARGO) test --locked --test e2e -- races
 	IE_SOAK=1 $(CARGO) test --locked --test e2e -- exhaustion
+	$(MAKE) test-boot SUITE=bookworm
 
 fuzz:
 	scripts/fuzz
