@@ -56,6 +56,7 @@ build: $(STATIC)/ie-copy $(STATIC)/ie-runc
 	$(BUILD) $(foreach program,$(PROGRAMS),--bin $(program))
 	@# The steps at which the tests kill the gateway, and a patience of their choice, are in the tests' programs alone.
 	[ $(PROFILE) = dev ] || ! grep -q IE_CONTAINERD_DIE_AT $(BUILT)/ie-containerd
+	[ $(PROFILE) = dev ] || ! grep -q IE_CONTAINERD_GRACE $(BUILT)/ie-containerd
 	[ $(PROFILE) = dev ] || ! grep -q IE_CONTAINER_PATIENCE $(BUILT)/ie-container
 
 # Of `dev` too, and then with those steps: another set of programs without them would be compiled for a test alone.

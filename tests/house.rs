@@ -112,6 +112,7 @@ fn each_dangerous_word_has_one_home() {
         ("\"/containers/create\"", &["src/gateway/engine/turn.rs", "src/gateway/routes.rs", "src/client"]),
         ("println!", &[]),
         ("IE_CONTAINERD_DIE_AT", &["src/gateway/mark.rs"]),
+        ("IE_CONTAINERD_GRACE", &["src/gateway/serve.rs"]),
         ("IE_CONTAINER_PATIENCE", &["src/client/patience.rs"]),
         ("todo!(", &[]),
         ("unimplemented!(", &[]),

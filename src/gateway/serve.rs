@@ -7,6 +7,7 @@ use super::listen::Sockets;
 use super::peer::{self, Peer, Refused};
 use super::routes;
 use super::state::Gateway;
+use super::task;
 use crate::policy::Policy;
 use axum::Router;
 use axum::http::header::{CONNECTION, HeaderValue};
@@ -18,9 +19,13 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use std::collections::HashMap;
 use std::convert::Infallible;
 use std::future::Future;
+use std::pin::pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::net::{UnixListener, UnixStream};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 use tower_service::Service;
 
 /// How long a caller may take over a request's head, and stay silent between two requests.
@@ -28,8 +33,20 @@ const HEAD: Duration = Duration::from_secs(30);
 /// After this time a connection ends with its next answer: who calls, and what the name service says of them, is asked
 /// anew with the next one.
 const AGE: Duration = Duration::from_secs(60);
-/// After `shutdown`, requests under way are given this long.
+/// After `shutdown`, what changes something is given this long to come to its end and to be answered.
 const GRACE: Duration = Duration::from_secs(5);
+
+/// A program with debug assertions can be told another time, for tests: in any other it is what it is.
+#[cfg(debug_assertions)]
+fn grace() -> Duration {
+    let told = std::env::var("IE_CONTAINERD_GRACE").ok().and_then(|word| word.parse().ok());
+    told.map_or(GRACE, Duration::from_secs)
+}
+
+#[cfg(not(debug_assertions))]
+fn grace() -> Duration {
+    GRACE
+}
 
 /// The caller of a request: everything a handler knows of the connection.
 #[derive(Clone)]
@@ -83,24 +100,50 @@ impl Drop for Place {
     }
 }
 
+/// Connections, and how they hear that the gateway ends.
+#[derive(Debug, Clone, Default)]
+struct Ending {
+    told: CancellationToken,
+    connections: TaskTracker,
+}
+
+impl Ending {
+    /// Looks end at once: whoever waits for them asks the next gateway. What changes something has its time.
+    async fn come(self) {
+        tracing::info!("ending");
+        self.told.cancel();
+        self.connections.close();
+        let all_ended = async {
+            self.connections.wait().await;
+            task::all_ended().await;
+        };
+        if tokio::time::timeout(grace(), all_ended).await.is_err() {
+            let (requests, work) = (self.connections.len(), task::under_way());
+            tracing::warn!(
+                requests,
+                work,
+                "cut, as they had not come to an end within {} s",
+                grace().as_secs()
+            );
+        }
+    }
+}
+
 /// Serves both sockets until `shutdown` completes.
 pub(super) async fn run(gateway: Arc<Gateway>, sockets: Sockets, shutdown: impl Future<Output = ()>) {
-    let open = Arc::new(Open::default());
+    let (open, ending) = (Arc::new(Open::default()), Ending::default());
     let user = accept(sockets.user, |stream| {
-        tokio::spawn(serve_user(gateway.clone(), open.clone(), stream));
+        ending.connections.spawn(serve_user(gateway.clone(), open.clone(), stream, ending.told.clone()));
     });
     let admin = accept(sockets.admin, |stream| {
-        tokio::spawn(serve_admin(gateway.clone(), stream));
+        ending.connections.spawn(serve_admin(gateway.clone(), stream, ending.told.clone()));
     });
     tokio::select! {
         () = user => {}
         () = admin => {}
-        () = shutdown => {
-            tracing::info!("ending");
-            // Creates and removals under way run in tasks of their own: let them finish.
-            tokio::time::sleep(GRACE.min(Duration::from_millis(200))).await;
-        }
+        () = shutdown => {}
     }
+    ending.come().await;
 }
 
 /// Accepts for ever; nothing a peer can stall belongs in here.
@@ -117,7 +160,7 @@ pub(super) async fn accept(listener: UnixListener, serve: impl Fn(UnixStream)) {
     }
 }
 
-async fn serve_user(gateway: Arc<Gateway>, open: Arc<Open>, stream: UnixStream) {
+async fn serve_user(gateway: Arc<Gateway>, open: Arc<Open>, stream: UnixStream, ending: CancellationToken) {
     let Ok((uid, _)) = peer::credentials(&stream) else { return };
     let policy = gateway.policy();
     let (place, count) = open.enter(counted_as(uid, &policy));
@@ -137,7 +180,7 @@ async fn serve_user(gateway: Arc<Gateway>, open: Arc<Open>, stream: UnixStream) 
         }
     };
     drop(policy);
-    speak(&gateway, routes::user(gateway.clone()), caller, stream).await;
+    speak(&gateway, routes::user(gateway.clone()), caller, stream, ending).await;
     drop(place);
 }
 
@@ -146,18 +189,26 @@ fn counted_as(uid: u32, policy: &Policy) -> u32 {
     if policy.admits(uid) { uid } else { 0 }
 }
 
-async fn serve_admin(gateway: Arc<Gateway>, stream: UnixStream) {
+async fn serve_admin(gateway: Arc<Gateway>, stream: UnixStream, ending: CancellationToken) {
     let caller = match Admin::of(&stream) {
         Ok(admin) => Caller::Admin(admin),
         Err(refused) => Caller::Refused(refused),
     };
-    speak(&gateway, routes::admin(gateway.clone()), caller, stream).await;
+    speak(&gateway, routes::admin(gateway.clone()), caller, stream, ending).await;
 }
 
 /// HTTP/1.1 on one connection; an upgraded one ends here and goes on in its own task.
-async fn speak(gateway: &Arc<Gateway>, router: Router, caller: Caller, stream: UnixStream) {
+async fn speak(
+    gateway: &Arc<Gateway>,
+    router: Router,
+    caller: Caller,
+    stream: UnixStream,
+    ending: CancellationToken,
+) {
     let (gateway, begun) = (gateway.clone(), Instant::now());
-    let service = hyper::service::service_fn(move |request: hyper::Request<Incoming>| {
+    let changing = AtomicBool::new(false);
+    let service = hyper::service::service_fn(|request: hyper::Request<Incoming>| {
+        changing.store(changes(request.method(), request.uri().path()), Ordering::Relaxed);
         let mut request = linger::request(request);
         let today = caller.today(&gateway);
         let (uid, refused) = match &today {
@@ -187,17 +238,32 @@ async fn speak(gateway: &Arc<Gateway>, router: Router, caller: Caller, stream: U
             Ok::<_, Infallible>(answer)
         }
     });
-    let served = http1::Builder::new()
+    let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD)
         .max_buf_size(64 << 10)
         .max_headers(64)
         .serve_connection(TokioIo::new(stream), service)
-        .with_upgrades()
-        .await;
+        .with_upgrades();
+    let mut connection = pin!(connection);
+    let served = tokio::select! {
+        served = &mut connection => served,
+        () = ending.cancelled() => {
+            if !changing.load(Ordering::Relaxed) {
+                return;
+            }
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
     if let Err(error) = served {
         tracing::debug!("a connection ended: {error}");
     }
+}
+
+/// Whether a request does more than look, or wait.
+fn changes(method: &Method, path: &str) -> bool {
+    !matches!(*method, Method::GET | Method::HEAD) && !path.ends_with("/wait")
 }
 
 #[cfg(test)]

@@ -1,9 +1,24 @@
-//! Work in a task of its own, so that a caller who goes away does not leave it half done.
+//! Work in a task of its own, so that neither a caller who goes away nor the gateway's own end leaves it half done.
 
 use super::error::Error;
+use std::sync::LazyLock;
+use tokio_util::task::TaskTracker;
+
+static UNDER_WAY: LazyLock<TaskTracker> = LazyLock::new(TaskTracker::new);
 
 pub(super) async fn to_the_end<T: Send + 'static>(
     work: impl Future<Output = Result<T, Error>> + Send + 'static,
 ) -> Result<T, Error> {
-    tokio::spawn(work).await.map_err(|error| Error::Internal(error.to_string()))?
+    UNDER_WAY.spawn(work).await.map_err(|error| Error::Internal(error.to_string()))?
+}
+
+/// When nothing of it is under way any more.
+pub(super) async fn all_ended() {
+    UNDER_WAY.close();
+    UNDER_WAY.wait().await;
+}
+
+/// How much of it there is.
+pub(super) fn under_way() -> usize {
+    UNDER_WAY.len()
 }

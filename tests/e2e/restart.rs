@@ -1,6 +1,7 @@
 //! Every daemon may be killed at any time: containers live on, and nothing is ever bound plainly instead.
 
 use crate::suite::{tests, world_alone};
+use crate::world::output::Running;
 use crate::world::tools::eventually;
 use crate::world::{User, World};
 use rustix::process::Signal;
@@ -13,6 +14,8 @@ tests![
     alone an_exec_that_broke_off_has_no_exit_code,
     alone attached_clients_go_on_with_the_next_gateway,
     alone what_the_hosts_restart_has_ended_says_so,
+    alone what_changes_something_is_finished_first,
+    alone what_does_not_end_is_cut,
     alone the_mount_helper_is_killed,
     alone without_the_mount_helper_nothing_new_starts,
     alone the_engine_is_killed,
@@ -310,4 +313,51 @@ fn stages_nobody_needs_are_taken_away() {
     world.recover();
     let left = || world.stages().into_iter().any(|stage| own.contains(&stage));
     assert!(eventually(|| !left()), "{:?}", world.stages());
+}
+
+/// A container that is told to end, and ends when there is a file `go`; and a caller who stops it, and prints the answer.
+fn stopping(world: &World, user: &User<'_>) -> Running {
+    let script = "trap 'echo told >told; until [ -e go ]; do sleep 0.1; done; exit 0' TERM; echo begun; echo >ready; while sleep 0.1; do :; done";
+    user.run(["run", "-d", "--name", "box", "busybox:test", "sh", "-c", script].as_slice()).ok();
+    assert!(eventually(|| user.home.join("ready").exists()));
+    let curl = "curl -sS -o /dev/null -w '%{http_code}' -X POST --unix-socket";
+    let stop = format!("{curl} {} 'http://d/containers/box/stop?t=600'", world.user_socket().display());
+    let stop = user.spawn_sh(&stop);
+    assert!(eventually(|| user.home.join("told").exists()));
+    stop
+}
+
+/// Whoever only looks is not waited for.
+fn what_changes_something_is_finished_first() {
+    let world = world_alone();
+    let ann = world.newcomer("ann");
+    world.gateway.kill();
+    world.start_gateway_with(&["IE_CONTAINERD_GRACE=600"]).unwrap();
+    let stop = stopping(&world, &ann);
+    let log = "http://d/containers/box/logs?follow=1&stdout=1";
+    let look = format!("curl -sSN -o seen --unix-socket {} '{log}'", world.user_socket().display());
+    ann.write("seen", "");
+    let looks = ann.spawn_sh(&look);
+    assert!(eventually(|| ann.read("seen").contains("begun")));
+    world.gateway.signal(Signal::TERM);
+    looks.finish().fails(18);
+    assert!(!world.gateway.has_ended());
+    ann.write("go", "");
+    assert_eq!(stop.finish().ok(), "204");
+    assert!(eventually(|| world.gateway.has_ended()));
+    assert!(!world.gateway.said().contains("cut, as they had not come to an end"));
+}
+
+fn what_does_not_end_is_cut() {
+    let world = world_alone();
+    let ann = world.newcomer("ann");
+    world.gateway.kill();
+    world.start_gateway_with(&["IE_CONTAINERD_GRACE=1"]).unwrap();
+    let stop = stopping(&world, &ann);
+    world.gateway.signal(Signal::TERM);
+    assert!(eventually(|| world.gateway.has_ended()));
+    stop.finish().fails(52);
+    let said = world.gateway.said();
+    assert!(said.contains("cut, as they had not come to an end within 1 s"), "{said}");
+    ann.write("go", "");
 }
