@@ -110,7 +110,7 @@ test: target/debug/static/ie-copy man
 	$(CARGO) test --locked --no-fail-fast
 	$(MAKE) test-deb
 	@# The machine takes one processor, and who tests an engine waits for much of the time.
-	$(MAKE) --jobs=2 --output-sync=line test-newer test-first-steps
+	$(MAKE) --jobs=2 test-newer test-first-steps
 
 # Engines differ: what users do once more with Debian 13's Docker, which reads CDI specifications and is told to keep its images
 # in containerd's store; and with containers in the host's user namespace, where more attacks work on the bare engine. Without
