@@ -57,6 +57,6 @@ exec 5>&-
 # Without live-restore it ends them, and they start again.
 root 'sed -i "s/\"live-restore\": true/\"live-restore\": false/" /etc/ie-container/engine.json && systemctl restart ie-engine'
 within 900 says 'Exited' alice ie-container ps -a
-root 'sed -i "s/\"live-restore\": false/\"live-restore\": true/" /etc/ie-container/engine.json && systemctl restart ie-engine'
-within 900 alice ie-container ps
+root 'sed -i "s/\"live-restore\": false/\"live-restore\": true/" /etc/ie-container/engine.json && systemctl reload ie-engine'
+within 900 says '^true$' engine "info --format '{{.LiveRestoreEnabled}}'"
 alice 'ie-container start box && ie-container exec box true'
