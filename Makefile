@@ -131,6 +131,7 @@ soak: target/debug/static/ie-copy
 	IE_SOAK=1 $(CARGO) test --locked --test e2e -- races
 	IE_SOAK=1 $(CARGO) test --locked --test e2e -- exhaustion
 	$(MAKE) test-boot SUITE=bookworm
+	$(MAKE) test-boot SUITE=sid
 
 fuzz:
 	scripts/fuzz
