@@ -312,7 +312,8 @@ fn who_takes_nothing_holds_up_no_end() {
             std::thread::sleep(Duration::from_secs(2));
             assert!(!ann.home.join("printed").exists());
             ann.run(ends.next().unwrap()).ok();
-            assert_eq!(ann.run("ps -q").exits(0).stdout(), "");
+            // The engine's list is behind what it answers.
+            assert!(eventually(|| ann.run("ps -q").exits(0).stdout().is_empty()));
             // What was on its way comes, and then the end.
             rest(&mut stream);
             ann.run("rm -f box");
