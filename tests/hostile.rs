@@ -11,7 +11,7 @@ use hostile_archives::sandbox::{self, Sandbox};
 use hostile_archives::{Case, cases, seal};
 use ie_container::client::archive::cases::{Arrival, Source};
 use ie_container::client::archive::unpack::unpacker;
-use ie_container::gateway::archive::rewrite::{ArchiveError, Limits, Rewriter};
+use ie_container::gateway::copying::rewrite::{ArchiveError, Limits, Rewriter};
 use ie_container::protocol::path::AskedPath;
 use ie_container::tarball::entry::Owner;
 use ie_container::tarball::unpack::UnpackError;

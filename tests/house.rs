@@ -97,22 +97,25 @@ fn the_rooms_import_only_what_is_below_them() {
 fn each_dangerous_word_has_one_home() {
     for (word, home) in [
         ("unsafe", &["src/sys.rs"][..]),
-        ("peer_cred", &["src/gateway/peer.rs", "src/mountd/serve.rs"]),
-        ("peercred", &["src/gateway/peer.rs", "src/mountd/serve.rs"]),
+        ("peer_cred", &["src/gateway/caller/peer.rs", "src/mountd/serve.rs"]),
+        ("peercred", &["src/gateway/caller/peer.rs", "src/mountd/serve.rs"]),
         (
             "\"HostConfig\"",
             &[
                 "src/gateway/engine/spec.rs",
                 "src/gateway/engine/spec/tests.rs",
-                "src/gateway/create",
+                "src/gateway/wish",
                 "src/gateway/fuzz",
                 "src/client",
             ],
         ),
-        ("\"/containers/create\"", &["src/gateway/engine/turn.rs", "src/gateway/routes.rs", "src/client"]),
+        (
+            "\"/containers/create\"",
+            &["src/gateway/engine/turn.rs", "src/gateway/api/routes.rs", "src/client"],
+        ),
         ("println!", &[]),
         ("IE_CONTAINERD_DIE_AT", &["src/gateway/mark.rs"]),
-        ("IE_CONTAINERD_GRACE", &["src/gateway/serve.rs"]),
+        ("IE_CONTAINERD_GRACE", &["src/gateway/door/serve.rs"]),
         ("IE_CONTAINER_PATIENCE", &["src/client/patience.rs"]),
         ("todo!(", &[]),
         ("unimplemented!(", &[]),

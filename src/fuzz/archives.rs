@@ -1,7 +1,7 @@
 //! Archives and streams, in whatever pieces they come.
 
-use crate::gateway::archive::demux::{Demux, Stream};
-use crate::gateway::archive::rewrite::{ArchiveError, Limits, Rewriter};
+use crate::gateway::copying::rewrite::{ArchiveError, Limits, Rewriter};
+use crate::gateway::fuzz::{Demux, Stream};
 use crate::tarball::entry::Owner;
 use crate::tarball::name::{Absolute, Root};
 use crate::tarball::read::compression;

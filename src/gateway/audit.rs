@@ -1,7 +1,7 @@
 //! One line a decision, as JSON on stderr: who, what, on which container, and the verdict.
 
-use super::error::Error;
-use super::peer::Peer;
+use crate::gateway::caller::peer::Peer;
+use crate::gateway::error::Error;
 
 /// Characters of a caller's own words in a line.
 const LONGEST: usize = 500;

@@ -1,9 +1,9 @@
 //! What can go wrong, and what each of it reveals to the caller.
 
-use super::account::LookupError;
-use super::engine::EngineError;
-use super::peer::Refused;
-use super::staging::StageError;
+use crate::gateway::caller::account::LookupError;
+use crate::gateway::caller::peer::Refused;
+use crate::gateway::engine::EngineError;
+use crate::gateway::host::staging::StageError;
 use crate::protocol::copying::Ended;
 use crate::protocol::escape::{escape, escape_line};
 use crate::protocol::report::Refusal;

@@ -13,9 +13,11 @@ pub(crate) use answers::{engine_error, engine_inspect, engine_list};
 pub(crate) use bodies::{create_body, exec_body};
 pub(crate) use requests::{image_reference, requests};
 
-use super::error::Error;
-use super::peer::Peer;
+pub(crate) use super::engine::demux::{Demux, Stream};
+
 use crate::fuzz::{assert_harmless, assert_line};
+use crate::gateway::caller::peer::Peer;
+use crate::gateway::error::Error;
 use crate::policy::Policy;
 use axum::response::IntoResponse;
 

@@ -1,16 +1,16 @@
 //! What all requests share: the policy in force, the engine, the stager.
 
-use super::account::Account;
-use super::channel::Channel;
-use super::engine::{Engine, Files};
-use super::in_force::{self, InForce};
-use super::options::Options;
-use super::peer::Peer;
-use super::places::Places;
-use super::recent::Recent;
-use super::shelf;
-use super::staging::Stager;
-use super::wall::Wall;
+use crate::gateway::bounds::cache::Recent;
+use crate::gateway::bounds::permits::Places;
+use crate::gateway::caller::account::Account;
+use crate::gateway::caller::in_force::{self, InForce};
+use crate::gateway::caller::peer::Peer;
+use crate::gateway::engine::{Engine, Files};
+use crate::gateway::host::channel::Channel;
+use crate::gateway::host::staging::Stager;
+use crate::gateway::host::wall::Wall;
+use crate::gateway::options::Options;
+use crate::gateway::state_file;
 use crate::policy::{Limits, Policy, Problems, Who};
 use crate::protocol::place;
 use crate::protocol::stage::Token;
@@ -45,22 +45,22 @@ pub(super) struct Gateway {
     copy_helper: PathBuf,
     pub(super) channel: Channel,
     /// One pull at a time per uid, and a few at once for everybody.
-    pub(super) pulls: super::images::Pulls,
-    pub(super) leashes: super::leash::Leashes,
-    pub(super) look_ups: super::account::LookUps,
-    pub(super) bodies: super::body::Bodies,
+    pub(super) pulls: crate::gateway::api::pull::Pulls,
+    pub(super) leashes: crate::gateway::sessions::cleanup::Leashes,
+    pub(super) look_ups: crate::gateway::caller::account::LookUps,
+    pub(super) bodies: crate::gateway::api::body::Bodies,
     /// One walk through layers at a time per uid.
     pub(super) walks: Places,
     /// Copies out that are rewritten, per uid: each remembers the links that it has seen.
     pub(super) rewrites: Places,
     /// Who waits with a container's lock in hand, and which containers are to be removed.
-    pub(super) removals: super::removals::Removals,
+    pub(super) removals: crate::gateway::locks::removals::Removals,
     /// Who is attached to what is not started yet.
-    pub(super) attaches: super::containers::Attaches,
+    pub(super) attaches: crate::gateway::sessions::pending::Attaches,
     /// What is in images.
-    pub(super) looks: super::look::Looks,
+    pub(super) looks: crate::gateway::images::look::Looks,
     /// What each user has done, one after the other.
-    pub(super) pace: super::pace::Pace,
+    pub(super) pace: crate::gateway::bounds::rate::Pace,
     /// Processes that the engine lists with a program of the host's, per uid.
     pub(super) tops: Places,
     /// What the engine says of itself, for which it runs programs.
@@ -71,14 +71,14 @@ pub(super) struct Gateway {
     /// Answers that are whole in memory, per uid.
     pub(super) answers: Places,
     born: Instant,
-    pub(super) ports: super::ports::Desk,
-    pub(super) gpus: super::gpu::service::Gpus,
+    pub(super) ports: crate::gateway::lifecycle::ports::Desk,
+    pub(super) gpus: crate::gateway::gpu::service::Gpus,
     /// What has been stopped for so long that it goes soon.
-    pub(super) marks: super::expiry::Marks,
-    pub(super) reasons: super::reasons::Reasons,
-    pub(super) boots: super::boots::Boots,
+    pub(super) marks: crate::gateway::upkeep::expiry::Marks,
+    pub(super) reasons: crate::gateway::records::reasons::Reasons,
+    pub(super) boots: crate::gateway::upkeep::boots::Boots,
     /// Who prints how much.
-    pub(super) output: super::output::Output,
+    pub(super) output: crate::gateway::upkeep::output::Output,
 }
 
 /// Where a gateway finds what is not in its policy.
@@ -119,32 +119,32 @@ impl Gateway {
 
     fn of(in_force: InForce, paths: Paths) -> anyhow::Result<Self> {
         let policy = in_force.policy();
-        let look_ups = super::account::LookUps::new(policy.gateway().engine());
+        let look_ups = crate::gateway::caller::account::LookUps::new(policy.gateway().engine());
         Ok(Self {
             engine: Engine::new(policy.gateway().engine()),
             in_force,
             stager: Stager::new(paths.mountd),
             wall: Wall::told_by(paths.wall),
             channel: Channel::open(&paths.state)?,
-            ports: super::ports::Desk::default(),
-            gpus: super::gpu::service::Gpus::open(&paths.state),
-            marks: super::expiry::Marks::open(&paths.state.join("expiring")),
-            boots: super::boots::Boots::open(&paths.state, paths.boot_id.as_deref()),
-            reasons: super::reasons::Reasons::open(&paths.state.join("stopped")),
-            output: super::output::Output::default(),
-            looks: super::look::Looks::open(&paths.state),
+            ports: crate::gateway::lifecycle::ports::Desk::default(),
+            gpus: crate::gateway::gpu::service::Gpus::open(&paths.state),
+            marks: crate::gateway::upkeep::expiry::Marks::open(&paths.state.join("expiring")),
+            boots: crate::gateway::upkeep::boots::Boots::open(&paths.state, paths.boot_id.as_deref()),
+            reasons: crate::gateway::records::reasons::Reasons::open(&paths.state.join("stopped")),
+            output: crate::gateway::upkeep::output::Output::default(),
+            looks: crate::gateway::images::look::Looks::open(&paths.state),
             state_dir: paths.state,
             copy_helper: paths.copy_helper,
-            pulls: super::images::Pulls::default(),
-            leashes: super::leash::Leashes::new()?,
+            pulls: crate::gateway::api::pull::Pulls::default(),
+            leashes: crate::gateway::sessions::cleanup::Leashes::new()?,
             look_ups,
-            bodies: super::body::Bodies::default(),
+            bodies: crate::gateway::api::body::Bodies::default(),
             walks: Places::new(1),
             rewrites: Places::new(REWRITES),
-            removals: super::removals::Removals::default(),
-            attaches: super::containers::Attaches::default(),
-            pace: super::pace::Pace::of_changes(),
-            tops: Places::new(super::containers::TOPS),
+            removals: crate::gateway::locks::removals::Removals::default(),
+            attaches: crate::gateway::sessions::pending::Attaches::default(),
+            pace: crate::gateway::bounds::rate::Pace::of_changes(),
+            tops: Places::new(crate::gateway::api::containers::TOPS),
             version: Recent::default(),
             info: Recent::default(),
             execs: Places::new(EXECS),
@@ -190,7 +190,7 @@ impl Gateway {
         }
         // On its own: a driver may hang.
         let gateway = Arc::clone(self);
-        tokio::spawn(async move { super::gpu::reaper::look(&gateway).await });
+        tokio::spawn(async move { crate::gateway::gpu::reaper::look(&gateway).await });
         tracing::info!("the policy was read anew");
         warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
         Ok(warnings)
@@ -199,7 +199,7 @@ impl Gateway {
     /// The files every container of this caller's gets, written anew where they differ.
     pub(super) fn files(&self, peer: &Peer, account: &Account, channel: &Token) -> std::io::Result<Files> {
         let dir = self.state_dir.join("accounts").join(peer.uid().to_string());
-        shelf::dir(&self.state_dir.join("accounts"))?;
+        state_file::dir(&self.state_dir.join("accounts"))?;
         let (uid, login, home) = (peer.uid(), account.login(), account.home().display());
         let passwd = format!(
             "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/nonexistent:/bin/false\n\
@@ -221,8 +221,8 @@ impl Gateway {
 
 /// Written by rename, so that no container ever binds half a file. Everyone in a container reads it, whatever the umask.
 fn write_if_changed(path: PathBuf, text: &str) -> std::io::Result<PathBuf> {
-    if !shelf::read(&path).is_ok_and(|old| old == text) {
-        shelf::half_write(path.clone(), text.as_bytes())?.readable()?.finish()?;
+    if !state_file::read(&path).is_ok_and(|old| old == text) {
+        state_file::half_write(path.clone(), text.as_bytes())?.readable()?.finish()?;
     }
     Ok(path)
 }

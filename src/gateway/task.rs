@@ -1,6 +1,6 @@
 //! Work in a task of its own, so that neither a caller who goes away nor the gateway's own end leaves it half done.
 
-use super::error::Error;
+use crate::gateway::error::Error;
 use std::sync::LazyLock;
 use tokio_util::task::TaskTracker;
 

@@ -5,18 +5,19 @@
 //! that the gateway has rewritten.
 
 mod clock;
+pub mod rewrite;
 mod room;
 mod running;
 mod stopped;
 mod tar;
 
-use super::answer::Flag;
-use super::audit;
-use super::engine::Owned;
-use super::error::Error;
-use super::peer::Peer;
-use super::routes::Word;
-use super::state::Gateway;
+use crate::gateway::api::answer::Flag;
+use crate::gateway::api::routes::Word;
+use crate::gateway::audit;
+use crate::gateway::caller::peer::Peer;
+use crate::gateway::engine::Owned;
+use crate::gateway::error::Error;
+use crate::gateway::state::Gateway;
 use crate::protocol::copying::UNREAD;
 use crate::protocol::escape::escape_line;
 use crate::protocol::report::Refusal;

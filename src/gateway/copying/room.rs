@@ -2,9 +2,9 @@
 //!
 //! Nothing in it runs that could be stopped for writing too much, as `gateway/disk.rs` stops what does.
 
+use crate::gateway::caller::peer::Peer;
 use crate::gateway::engine::{Copying, Owned};
 use crate::gateway::error::Error;
-use crate::gateway::peer::Peer;
 use crate::gateway::state::Gateway;
 use crate::protocol::report::Refusal;
 use std::sync::Arc;

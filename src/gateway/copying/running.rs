@@ -1,17 +1,17 @@
 //! Copying with a running container: its helper, started by exec as the user, packs and unpacks.
 
 use super::Place;
+use super::rewrite::{Limits, Rewriter};
 use super::tar::Tar;
-use crate::gateway::answer::Flag;
-use crate::gateway::archive::demux::{Demux, Stream};
-use crate::gateway::archive::rewrite::{Limits, Rewriter};
-use crate::gateway::channel;
-use crate::gateway::create::ExecWish;
+use crate::gateway::api::answer::Flag;
+use crate::gateway::caller::peer::Peer;
+use crate::gateway::engine::demux::{Demux, Stream};
 use crate::gateway::engine::{ExecId, Reader, exec_body};
 use crate::gateway::error::Error;
-use crate::gateway::peer::Peer;
+use crate::gateway::host::channel;
 use crate::gateway::state::Gateway;
 use crate::gateway::task::to_the_end;
+use crate::gateway::wish::ExecWish;
 use crate::protocol::copying::{Ended, PathStat};
 use crate::protocol::escape::escape_line;
 use crate::protocol::path::AskedPath;

@@ -2,18 +2,18 @@
 
 use super::Place;
 use super::clock::{IDLE, Pace};
+use super::rewrite::{Limits, Rewriter};
 use super::room::Room;
-use crate::gateway::archive::rewrite::{Limits, Rewriter};
+use crate::gateway::api::containers::tokens;
 use crate::gateway::audit;
-use crate::gateway::containers::tokens;
+use crate::gateway::caller::peer::Peer;
 use crate::gateway::engine::{EngineError, Space, in_time, short_volume};
 use crate::gateway::error::Error;
-use crate::gateway::keep;
-use crate::gateway::peer::Peer;
-use crate::gateway::removals::being_removed;
-use crate::gateway::staging::Hold;
+use crate::gateway::host::staging::Hold;
+use crate::gateway::locks::removals::being_removed;
 use crate::gateway::state::Gateway;
 use crate::gateway::task::to_the_end;
+use crate::gateway::upkeep::sweep;
 use crate::protocol::copying::{Ended, PathStat};
 use crate::protocol::name::ContainerRef;
 use crate::protocol::report::Refusal;
@@ -54,7 +54,7 @@ impl Drop for Held {
         self.lock = None;
         self.hold = None;
         let (gateway, (id, tokens)) = (self.gateway.clone(), self.place.clone());
-        tokio::spawn(async move { keep::ended(&gateway, &id, tokens).await });
+        tokio::spawn(async move { sweep::ended(&gateway, &id, tokens).await });
     }
 }
 

@@ -4,7 +4,7 @@ use super::copied::{Copied, Copying};
 use super::label::{LOGIN, UID};
 use super::lean::{List, Things, read_lean};
 use super::{ContainerId, Containers, Engine, EngineError, Found, Owned, Target, short_volume};
-use crate::gateway::peer::Peer;
+use crate::gateway::caller::peer::Peer;
 use crate::policy::Held;
 use crate::protocol::amount::Bytes;
 use hyper::Method;
@@ -242,8 +242,8 @@ fn owner(volume: &Value) -> Option<u32> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::label::Labels;
     use super::*;
+    use crate::gateway::engine::label::Labels;
     use serde_json::json;
 
     fn account(df: &Value) -> Account {
@@ -291,7 +291,7 @@ mod tests {
             tty: false,
             channel: None,
             image: None,
-            space: super::super::Space::Host,
+            space: crate::gateway::engine::Space::Host,
         };
         json!({ "Id": digit.to_string().repeat(64), "Names": [format!("/ie-{uid}-{name}")], "State": "exited",
             "Labels": labels.write().unwrap(), "SizeRw": bytes, "Mounts": [{"Type": "volume", "Name": volume}] })

@@ -2,7 +2,7 @@
 
 use super::lane::{Lane, Left};
 use super::raw::Raw;
-use crate::gateway::gpu::terminals::Notices;
+use super::terminals::Notices;
 use hyper::upgrade::{OnUpgrade, Parts, Upgraded};
 use hyper_util::rt::TokioIo;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};

@@ -2,7 +2,7 @@
 
 use super::label::Labels;
 use super::{EngineError, Found, Grant, Owned, PREFIX};
-use crate::gateway::peer::Peer;
+use crate::gateway::caller::peer::Peer;
 use crate::protocol::amount::{Bytes, Cpus, Span};
 use crate::protocol::card::CardId;
 use serde_json::{Value, json};

@@ -5,8 +5,7 @@
 //! whole that the gateway writes beside each, so that no image fills their places; they have an end of their own. Whatever
 //! else stands under our prefix is somebody else's.
 
-use super::EngineError;
-use super::label;
+use super::{EngineError, label};
 use bytes::Bytes;
 use http_body_util::BodyExt;
 use hyper::Response;

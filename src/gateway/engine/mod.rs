@@ -2,13 +2,14 @@
 
 mod abandoned;
 mod copied;
+pub(in crate::gateway) mod demux;
 mod disk;
 mod ear;
 mod end;
 mod failure;
 mod forward;
 #[cfg(any(test, feature = "fuzz"))]
-pub(in crate::gateway) mod fuzz;
+pub(super) mod fuzz;
 mod give;
 mod id;
 mod known;
@@ -28,6 +29,7 @@ mod space;
 mod spec;
 mod spent;
 mod tally;
+pub(in crate::gateway) mod terminals;
 mod things;
 mod turn;
 mod whose;
@@ -49,7 +51,7 @@ pub(super) use network::{NetworkError, network_name};
 pub(super) use owned::{Containers, Found, Owned, pick, pick_by_id};
 pub(super) use patience::{Patience, in_time};
 pub(super) use raw::Raw;
-pub(in crate::gateway) use readers::Reader;
+pub(super) use readers::Reader;
 pub(super) use space::Space;
 pub(super) use spec::{Files, GpuGrant, Grant, VolumeGrant, exec_body};
 #[cfg(test)]
@@ -59,7 +61,7 @@ pub(super) use turn::Turn;
 use wire::Asked;
 pub(super) use wire::{Body, Target, read};
 
-use super::places::Places;
+use crate::gateway::bounds::permits::Places;
 use bytes::Bytes;
 use hyper::body::Incoming;
 use hyper::header::HeaderValue;
@@ -320,7 +322,7 @@ impl Engine {
     }
 
     /// The lock, if nobody holds it: for work that can wait for another time.
-    pub(in crate::gateway) fn try_lock(&self, id: &ContainerId) -> Option<OwnedMutexGuard<()>> {
+    pub(super) fn try_lock(&self, id: &ContainerId) -> Option<OwnedMutexGuard<()>> {
         self.lock_of(id).try_lock_owned().ok()
     }
 

@@ -3,7 +3,7 @@
 use super::label::{LOGIN, UID};
 use super::lean::{List, read_lean};
 use super::{Engine, EngineError, Target, read};
-use crate::gateway::peer::Peer;
+use crate::gateway::caller::peer::Peer;
 use crate::policy::{Gateway, Pool};
 use hyper::Method;
 use serde_json::{Value, json};

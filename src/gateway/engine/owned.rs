@@ -4,8 +4,8 @@ use super::label::{Labels, UID};
 use super::lean::{Things, read_lean};
 use super::whose::{Estate, LeftContainer, Whose};
 use super::{ContainerId, Engine, EngineError, ImageId, Target, read};
+use crate::gateway::caller::peer::Peer;
 use crate::gateway::error::Error;
-use crate::gateway::peer::Peer;
 use crate::policy::Used;
 use crate::protocol::name::{ContainerName, ContainerRef};
 use hyper::body::Incoming;
@@ -121,7 +121,7 @@ impl Found {
     }
 
     /// For the admin socket, which root alone reaches.
-    pub(in crate::gateway) fn for_admin(self, _: &crate::gateway::admin::Admin) -> Owned {
+    pub(in crate::gateway) fn for_admin(self, _: &crate::gateway::api::admin::Admin) -> Owned {
         Owned { found: self }
     }
 }
@@ -289,7 +289,7 @@ mod tests {
             tty: false,
             channel: None,
             image: None,
-            space: super::super::Space::Host,
+            space: crate::gateway::engine::Space::Host,
         };
         json!({ "Id": id.to_string().repeat(64), "Names": [name], "Labels": labels.write().unwrap(), "State": "running" })
     }

@@ -4,10 +4,10 @@
 //! sample: the last lines with their times, which the engine finds from the log's end. A line that does not end says no
 //! time but that of its beginning; then its output itself is listened to for a moment.
 
+use super::demux::Demux;
 use super::ear::Ears;
 use super::tally::Tail;
 use super::{Engine, EngineError, Found, Target};
-use crate::gateway::archive::demux::Demux;
 use crate::protocol::amount::Cpus;
 use http_body_util::BodyExt;
 use hyper::Method;

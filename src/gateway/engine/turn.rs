@@ -5,7 +5,7 @@ use super::owned::engine_name;
 use super::spec::Grant;
 use super::whose::LeftContainer;
 use super::{ContainerId, Containers, Engine, EngineError, ImageId, Owned, Target, read};
-use crate::gateway::peer::Peer;
+use crate::gateway::caller::peer::Peer;
 use crate::policy::Usage;
 use crate::protocol::name::ContainerName;
 use hyper::Method;

@@ -4,7 +4,7 @@
 //! that had the uid before, or the same one under another name, has left it otherwise, and it is the admin's.
 
 use super::label::{LOGIN, UID};
-use crate::gateway::peer::Peer;
+use crate::gateway::caller::peer::Peer;
 use crate::policy::Used;
 use serde_json::Value;
 

@@ -3,7 +3,7 @@
 use super::EngineError;
 use super::abandoned::Abandoned;
 use super::raw::Raw;
-use crate::gateway::places::Places;
+use crate::gateway::bounds::permits::Places;
 use bytes::Bytes;
 use http_body_util::combinators::BoxBody;
 use http_body_util::{BodyExt, Empty, Full, Limited};

@@ -1,7 +1,7 @@
 //! Answers of the engine's, whatever they hold: what callers get to see of them.
 
 use super::ann;
-use crate::gateway::answer;
+use crate::gateway::api::answer;
 use crate::gateway::engine::{self, EngineError, Found, Owned, PREFIX};
 use hyper::StatusCode;
 use serde_json::{Value, json};

@@ -1,11 +1,11 @@
 //! Bodies of callers in, bodies for the engine out: what holds of the second whatever the first says.
 
 use super::{ann, check_refusal, policy};
-use crate::gateway::body::json_body;
-use crate::gateway::create::{NetworkWord, VolumeAsk, Wish, parse, parse_exec};
+use crate::gateway::api::body::json_body;
 use crate::gateway::engine::{self, Files, Grant, StageLabel, VolumeGrant};
-use crate::gateway::ports::PortClaim;
-use crate::gateway::staging::Staged;
+use crate::gateway::host::staging::Staged;
+use crate::gateway::lifecycle::ports::PortClaim;
+use crate::gateway::wish::{NetworkWord, VolumeAsk, Wish, parse, parse_exec};
 use crate::policy::{Allowance, Ask, ImageAsk, Limits, Usage, Who};
 use crate::protocol::place;
 use crate::protocol::stage::{Shift, Token};

@@ -2,10 +2,11 @@
 
 use super::{ann, policy};
 use crate::fuzz::assert_harmless;
+use crate::gateway::api::routes;
+use crate::gateway::door::serve::Caller;
 use crate::gateway::engine::PREFIX;
-use crate::gateway::serve::Caller;
+use crate::gateway::images;
 use crate::gateway::state::Gateway;
-use crate::gateway::{images, routes};
 use crate::protocol::copying::PathStat;
 use crate::protocol::stage::{Answer, Request as Ask};
 use axum::body::Body;

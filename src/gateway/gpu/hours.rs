@@ -2,7 +2,7 @@
 
 use super::lease::Lease;
 use crate::gateway::engine::ContainerId;
-use crate::gateway::shelf;
+use crate::gateway::state_file;
 use crate::policy::WeekUsed;
 use jiff::civil::{Date, Weekday};
 use jiff::tz::TimeZone;
@@ -79,10 +79,10 @@ impl Hours {
     /// Reads what a gateway before this one has left. What cannot be understood is set aside, and its user begins anew.
     pub(in crate::gateway) fn open(dir: &Path) -> Self {
         let mut weeks = HashMap::new();
-        for (name, text) in shelf::files(dir) {
+        for (name, text) in state_file::files(dir) {
             match name.parse().ok().zip(serde_json::from_str(&text).ok()) {
                 Some((uid, week)) => drop(weeks.insert(uid, week)),
-                None => shelf::set_aside(&dir.join(name), "it cannot be understood"),
+                None => state_file::set_aside(&dir.join(name), "it cannot be understood"),
             }
         }
         Self { dir: dir.to_owned(), weeks: Mutex::new(weeks), owed: Mutex::default() }
@@ -137,7 +137,7 @@ impl Hours {
         let before = before.filter(|week| week.monday == monday).map_or(0, |week| week.cost());
         let week = Week::of(monday, before.saturating_add(spell.cost(begin)), last);
         let text = serde_json::to_vec(&week).map_err(io::Error::other)?;
-        shelf::half_write(self.dir.join(spell.uid.to_string()), &text)?.finish()?;
+        state_file::half_write(self.dir.join(spell.uid.to_string()), &text)?.finish()?;
         self.weeks().insert(spell.uid, week);
         Ok(())
     }
@@ -199,7 +199,7 @@ fn week_of(now: Timestamp) -> (Timestamp, Timestamp) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::gateway::shelf::Full;
+    use crate::gateway::state_file::Full;
 
     fn at(word: &str) -> Timestamp {
         let time: jiff::civil::DateTime = word.parse().unwrap();

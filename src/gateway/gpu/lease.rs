@@ -4,8 +4,8 @@
 //! says of a container counts more than its file: a file without a running container is a lease that is over.
 
 use crate::gateway::engine::ContainerId;
-use crate::gateway::kept::Kept;
 use crate::gateway::mark;
+use crate::gateway::records::by_container::Kept;
 use crate::protocol::amount::Span;
 use crate::protocol::card::CardId;
 use jiff::{SignedDuration, Timestamp};
@@ -212,7 +212,7 @@ pub(in crate::gateway) fn after(time: Timestamp, span: Span) -> Timestamp {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::gateway::shelf::Full;
+    use crate::gateway::state_file::Full;
     use std::fs;
 
     const WARNINGS: [Span; 2] = [Span(1800), Span(300)];

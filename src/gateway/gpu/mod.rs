@@ -8,7 +8,6 @@
 //! Docker stays the database: a card is held by the container that bears it in a label and runs, or was made a moment ago.
 
 pub(super) mod allocate;
-pub(super) mod api;
 pub(super) mod card;
 pub(super) mod desk;
 mod held;
@@ -16,9 +15,8 @@ pub(super) mod hours;
 pub(super) mod inventory;
 pub(super) mod lease;
 mod pass;
-mod processes;
+pub(super) mod processes;
 pub(super) mod queue;
 pub(super) mod reaper;
 mod refusal;
 pub(super) mod service;
-pub(super) mod terminals;

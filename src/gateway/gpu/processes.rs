@@ -14,11 +14,11 @@ const PATIENCE: Duration = Duration::from_secs(3);
 
 /// The processes of all containers that hold cards, by the host's pid.
 #[derive(Debug, Default, Clone)]
-pub(super) struct Owners(Arc<HashMap<u32, (String, String)>>);
+pub(in crate::gateway) struct Owners(Arc<HashMap<u32, (String, String)>>);
 
 impl Owners {
     /// As they were a moment ago, at most: everybody may ask, and it is the engine and the holders who are asked.
-    pub(super) async fn of_late(gateway: &Arc<Gateway>) -> Result<Self, Error> {
+    pub(in crate::gateway) async fn of_late(gateway: &Arc<Gateway>) -> Result<Self, Error> {
         // Without processes to tell apart the engine need not be asked.
         if !gateway.gpus.inventory.busy() {
             return Ok(Self::default());
@@ -44,7 +44,7 @@ impl Owners {
     }
 
     /// A process that is in none of our containers is the host's.
-    pub(super) fn shown(&self, process: &Process) -> Value {
+    pub(in crate::gateway) fn shown(&self, process: &Process) -> Value {
         let owner = self.0.get(&process.pid);
         json!({
             "Pid": process.pid,

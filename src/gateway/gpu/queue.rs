@@ -136,8 +136,8 @@ impl Line {
 
 #[cfg(test)]
 mod tests {
-    use super::super::allocate::tests::card;
     use super::*;
+    use crate::gateway::gpu::allocate::tests::card;
 
     fn line(tickets: &[(u32, usize)]) -> Line {
         let mut line = Line::default();

@@ -3,7 +3,7 @@
 use super::card::Card;
 use super::lease::{Due, Lease};
 use super::service::shown;
-use crate::gateway::answer::clock;
+use crate::gateway::api::answer::clock;
 use crate::gateway::engine::{ContainerId, Found, Patience};
 use crate::gateway::state::Gateway;
 use crate::protocol::amount::Span;

@@ -4,7 +4,7 @@ use super::allocate::{Denied, Wanted};
 use super::card::Holder;
 use super::desk::Refused;
 use super::service::shown;
-use crate::gateway::answer::clock;
+use crate::gateway::api::answer::clock;
 use crate::gateway::error::Error;
 use crate::protocol::report::Refusal;
 

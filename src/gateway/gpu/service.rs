@@ -8,11 +8,11 @@ use super::inventory::Inventory;
 use super::lease::{Lease, Leases, after};
 use super::processes::Owners;
 use super::refusal::refusal;
-use super::terminals::Terminals;
+use crate::gateway::bounds::cache::Recent;
+use crate::gateway::engine::terminals::Terminals;
 use crate::gateway::engine::{ContainerId, Locked, Owned};
 use crate::gateway::error::Error;
 use crate::gateway::mark;
-use crate::gateway::recent::Recent;
 use crate::policy::{Limits, Used, WeekUsed};
 use crate::protocol::amount::Span;
 use crate::protocol::card::CardId;
@@ -28,13 +28,13 @@ use tokio::sync::watch;
 /// Everything about GPUs that one gateway knows.
 #[derive(Debug)]
 pub(in crate::gateway) struct Gpus {
-    pub(super) inventory: Inventory,
-    pub(super) leases: Leases,
-    pub(super) desk: Desk,
+    pub(in crate::gateway) inventory: Inventory,
+    pub(in crate::gateway) leases: Leases,
+    pub(in crate::gateway) desk: Desk,
     pub(in crate::gateway) terminals: Terminals,
-    pub(super) owners: Recent<Owners>,
+    pub(in crate::gateway) owners: Recent<Owners>,
     /// Of whose processes the engine was asked and has not told.
-    pub(super) asked: Mutex<HashSet<ContainerId>>,
+    pub(in crate::gateway) asked: Mutex<HashSet<ContainerId>>,
     hours: Hours,
     /// Held from looking at who has which card to having written the decision down: in between, a card would be free for
     /// everybody who looks.
@@ -200,7 +200,7 @@ impl Gpus {
     }
 
     /// A container that runs with cards and without a lease: it is made again out of the labels.
-    pub(super) fn lease_again(&self, container: &Locked) {
+    pub(in crate::gateway) fn lease_again(&self, container: &Locked) {
         let since = container.started().unwrap_or_else(Timestamp::now);
         let Some(found) = container.found().filter(|_| container.runs()) else { return };
         let labels = found.labels();
@@ -256,7 +256,7 @@ impl Gpus {
     }
 
     /// Writes what could not be written before.
-    pub(super) fn catch_up(&self) {
+    pub(in crate::gateway) fn catch_up(&self) {
         if self.hours.owes(None) {
             self.pay();
         }
@@ -264,7 +264,7 @@ impl Gpus {
     }
 
     /// Gives what is free to those in the line whose turns have come.
-    pub(super) fn serve(&self, now: Timestamp) {
+    pub(in crate::gateway) fn serve(&self, now: Timestamp) {
         self.count_kept(now);
         if self.desk.is_idle() {
             return;
@@ -286,7 +286,7 @@ impl Gpus {
     }
 
     /// Where a ticket in the line stands.
-    pub(super) fn stands(&self, ticket: u64) -> Standing {
+    pub(in crate::gateway) fn stands(&self, ticket: u64) -> Standing {
         let (cards, leased) = (self.inventory.cards(), self.leased());
         self.desk.stands(ticket, Scene { cards: &cards, leased: &leased, now: Timestamp::now() })
     }
@@ -345,14 +345,14 @@ impl Gpus {
     }
 
     /// Whether the machine could ever grant it.
-    pub(super) fn possible(&self, wanted: &Wanted) -> Result<(), Error> {
+    pub(in crate::gateway) fn possible(&self, wanted: &Wanted) -> Result<(), Error> {
         let cards = self.inventory.cards();
         let no = |why| refusal(Refused { why, promised: 0, before: 0 }, wanted, cards.len());
         wanted.possible(&cards).map_err(no)
     }
 
     /// Since when a holder has a card under a lease.
-    pub(super) fn since(&self, holder: &Holder, card: &CardId) -> Option<Timestamp> {
+    pub(in crate::gateway) fn since(&self, holder: &Holder, card: &CardId) -> Option<Timestamp> {
         let leases = self.leases.all();
         let own = |lease: &&(ContainerId, Lease)| {
             lease.1.uid == holder.uid && lease.1.container == holder.container && lease.1.cards.contains(card)
@@ -360,11 +360,11 @@ impl Gpus {
         leases.iter().find(own).map(|(_, lease)| lease.since)
     }
 
-    pub(super) fn changes(&self) -> watch::Receiver<u64> {
+    pub(in crate::gateway) fn changes(&self) -> watch::Receiver<u64> {
         self.changed.subscribe()
     }
 
-    pub(super) fn leased(&self) -> Vec<Holder> {
+    pub(in crate::gateway) fn leased(&self) -> Vec<Holder> {
         let holder = |(_, lease): (ContainerId, Lease)| Holder {
             uid: lease.uid,
             login: lease.login,
@@ -385,7 +385,7 @@ pub(in crate::gateway) enum Wish {
     These(Vec<CardId>),
 }
 
-pub(super) fn shown(cards: &[CardId]) -> String {
+pub(in crate::gateway) fn shown(cards: &[CardId]) -> String {
     cards.iter().map(|card| card.as_str()).collect::<Vec<_>>().join(",")
 }
 

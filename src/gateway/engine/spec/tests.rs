@@ -1,7 +1,7 @@
 //! The engine's bodies word by word: a line more, a line less or another value is a change to what holds everybody.
 
 use super::*;
-use crate::gateway::create::parse_exec;
+use crate::gateway::wish::parse_exec;
 use crate::policy::{Ask, ImageAsk, Limits, Policy, PortAsk, Protocol, Usage, Who};
 use crate::protocol::amount::{Bytes, Cpus};
 use crate::protocol::stage::{Shift, Token};

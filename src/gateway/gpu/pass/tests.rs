@@ -1,7 +1,7 @@
 //! A pass, by hand and over whatever several users do.
 
-use super::super::allocate::tests::{card, holder, id};
 use super::*;
+use crate::gateway::gpu::allocate::tests::{card, holder, id};
 use proptest::prelude::*;
 
 fn at(second: i64) -> Timestamp {

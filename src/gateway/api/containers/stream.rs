@@ -1,0 +1,161 @@
+//! What flows from a container: logs, wait, stats; authorised, then passed through.
+
+use super::removed::or_remove;
+use crate::gateway::api::answer::{self, Flag};
+use crate::gateway::api::routes::Word;
+use crate::gateway::caller::peer::Peer;
+use crate::gateway::engine::{Owned, read_lines};
+use crate::gateway::error::Error;
+use crate::gateway::state::Gateway;
+use axum::body::Body;
+use axum::extract::{Query, State};
+use axum::http::header::{CONTENT_TYPE, HeaderValue};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use futures_util::TryStreamExt;
+use hyper::Method;
+use serde::Deserialize;
+use serde_json::Value;
+use std::sync::Arc;
+
+type Shared = State<Arc<Gateway>>;
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(in crate::gateway) struct LogsQuery {
+    follow: Flag,
+    stdout: Flag,
+    stderr: Flag,
+    timestamps: Flag,
+    details: Flag,
+    since: String,
+    until: String,
+    tail: String,
+}
+
+/// A point in time: seconds since 1970 with a fraction, or an RFC 3339 date.
+pub(in crate::gateway) fn is_time(word: &str) -> bool {
+    word.len() <= 64 && word.bytes().all(|b| b.is_ascii_digit() || b"-+.:TZ".contains(&b))
+}
+
+pub(in crate::gateway) async fn logs(
+    peer: Peer,
+    State(gateway): Shared,
+    Word(word): Word,
+    Query(query): Query<LogsQuery>,
+) -> Result<Response, Error> {
+    if !is_time(&query.since) || !is_time(&query.until) {
+        return Err(Error::Bad("since and until are seconds since 1970, or RFC 3339 dates".into()));
+    }
+    if !matches!(query.tail.as_str(), "" | "all") && query.tail.parse::<u64>().is_err() {
+        return Err(Error::Bad(format!("tail is a number of lines or all, not {:?}", query.tail)));
+    }
+    if query.details.0 {
+        return Err(Error::not_allowed("details", "logs carry no labels"));
+    }
+    let container = gateway.engine.owned(&peer, &word).await?;
+    let mut target = container.target("/logs");
+    for (name, flag) in [
+        ("follow", query.follow),
+        ("stdout", query.stdout),
+        ("stderr", query.stderr),
+        ("timestamps", query.timestamps),
+    ] {
+        target = target.with(name, flag.word());
+    }
+    for (name, word) in [("since", &query.since), ("until", &query.until), ("tail", &query.tail)] {
+        if !word.is_empty() {
+            target = target.with(name, word);
+        }
+    }
+    Ok(answer::pass(gateway.engine.call(Method::GET, target).await?))
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(in crate::gateway) struct WaitQuery {
+    condition: String,
+}
+
+pub(in crate::gateway) async fn wait(
+    peer: Peer,
+    State(gateway): Shared,
+    Word(word): Word,
+    Query(query): Query<WaitQuery>,
+) -> Result<Response, Error> {
+    let condition = match query.condition.as_str() {
+        "" => "not-running",
+        known @ ("not-running" | "next-exit" | "removed") => known,
+        _ => return Err(Error::Bad("condition is not-running, next-exit or removed".into())),
+    };
+    let container = gateway.engine.owned(&peer, &word).await?;
+    let target = container.target("/wait").with("condition", condition);
+    let answer = answer::pass(gateway.engine.call(Method::POST, target).await?);
+    Ok(match condition == "removed" && container.labels().auto_remove {
+        true => answer.map(|body| or_remove(body, gateway, container)),
+        false => answer,
+    })
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(in crate::gateway) struct SizeQuery {
+    h: u16,
+    w: u16,
+}
+
+pub(in crate::gateway) async fn resize(
+    peer: Peer,
+    State(gateway): Shared,
+    Word(word): Word,
+    Query(size): Query<SizeQuery>,
+) -> Result<StatusCode, Error> {
+    let container = gateway.engine.owned(&peer, &word).await?;
+    let target = container.target("/resize").with("h", &size.h.to_string()).with("w", &size.w.to_string());
+    Ok(gateway.engine.call(Method::POST, target).await?.status())
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(default)]
+pub(in crate::gateway) struct StatsQuery {
+    stream: Flag,
+    #[serde(rename = "one-shot")]
+    one_shot: Flag,
+}
+
+impl Default for StatsQuery {
+    fn default() -> Self {
+        // Docker streams unless told otherwise.
+        Self { stream: Flag(true), one_shot: Flag(false) }
+    }
+}
+
+/// One JSON object a line, each with the container's short name.
+pub(in crate::gateway) async fn stats(
+    peer: Peer,
+    State(gateway): Shared,
+    Word(word): Word,
+    Query(query): Query<StatsQuery>,
+) -> Result<Response, Error> {
+    let container = gateway.engine.owned(&peer, &word).await?;
+    let mut target = container.target("/stats").with("stream", query.stream.word());
+    if query.one_shot.0 {
+        target = target.with("one-shot", "1");
+    }
+    let answer = gateway.engine.call(Method::GET, target).await?;
+    let mut headers = HeaderMap::new();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    let lines = read_lines(answer.into_body()).map_ok(move |line| short_name(line, &container));
+    Ok((headers, Body::from_stream(lines)).into_response())
+}
+
+fn short_name(line: Bytes, container: &Owned) -> Bytes {
+    let Ok(mut stats) = serde_json::from_slice::<Value>(&line) else { return line };
+    if let Some(name) = stats.get_mut("name") {
+        *name = Value::String(format!("/{}", container.name()));
+    }
+    let mut text = stats.to_string();
+    text.push('\n');
+    Bytes::from(text)
+}

@@ -1,0 +1,196 @@
+//! `/ie/v1/gpus`, `/ie/v1/gpus/wait` and `/ie/v1/containers/{word}/extend`.
+
+use super::answer::Flag;
+use super::routes::Word;
+use crate::gateway::caller::peer::Peer;
+use crate::gateway::error::Error;
+use crate::gateway::gpu::desk::{Asker, Standing};
+use crate::gateway::gpu::service::Wish;
+use crate::gateway::state::Gateway;
+use crate::protocol::amount::Span;
+use crate::protocol::card::CardId;
+use crate::protocol::name::ContainerRef;
+use crate::protocol::report::Refusal;
+use axum::Json;
+use axum::body::Body;
+use axum::extract::{Query, State};
+use axum::response::Response;
+use bytes::Bytes;
+use futures_util::stream;
+use jiff::Timestamp;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use std::convert::Infallible;
+use std::sync::Arc;
+use tokio::sync::watch;
+
+/// Every card, who holds it, and what NVML tells of it.
+pub(in crate::gateway) async fn list(
+    peer: Peer,
+    State(gateway): State<Arc<Gateway>>,
+) -> Result<Json<Value>, Error> {
+    peer.account()?;
+    let now = Timestamp::now();
+    let holders = gateway.gpus.desk.holders(&gateway.gpus.leased(), now);
+    let processes = crate::gateway::gpu::processes::Owners::of_late(&gateway).await?;
+    let cards = gateway.gpus.inventory.cards().into_iter().enumerate().map(|(place, card)| {
+        let held = holders.iter().filter(|holder| holder.cards.contains(&card.id)).map(|holder| {
+            let since = gateway.gpus.since(holder, &card.id);
+            json!({
+                "Login": holder.login, "Container": holder.container, "Until": holder.until, "Since": since,
+            })
+        });
+        let row = gateway.gpus.inventory.row(&card.id);
+        // For show: the driver's, or the place in the admin's list.
+        let index = row.as_ref().map_or(place, |row| usize::try_from(row.index).unwrap_or(place));
+        let row = row.unwrap_or_default();
+        json!({
+            "Uuid": card.id, "Name": card.name, "Index": index, "Share": card.share, "Fault": card.fault,
+            "Holders": held.collect::<Vec<_>>(),
+            "Load": row.load, "MemoryUsed": row.memory_used, "MemoryTotal": row.memory_total,
+            "Processes": row.processes.iter().map(|process| processes.shown(process)).collect::<Vec<_>>(),
+        })
+    });
+    Ok(Json(json!({ "Cards": cards.collect::<Vec<_>>(), "Waiting": gateway.gpus.desk.waiting() })))
+}
+
+#[derive(Debug, Deserialize)]
+pub(in crate::gateway) struct ExtendQuery {
+    time: Span,
+}
+
+/// Moves the end of a running container's lease.
+pub(in crate::gateway) async fn extend(
+    peer: Peer,
+    State(gateway): State<Arc<Gateway>>,
+    Word(word): Word,
+    Query(query): Query<ExtendQuery>,
+) -> Result<Json<Value>, Error> {
+    let limits = gateway.limits(peer.account()?);
+    let container = gateway.engine.owned(&peer, &word).await?;
+    let until = gateway.gpus.extend(&container, query.time, &limits, Timestamp::now())?;
+    Ok(Json(json!({ "Until": until })))
+}
+
+/// For how many cards, which (with commas between), or those of which container.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(in crate::gateway) struct WaitQuery {
+    count: Option<usize>,
+    all: Flag,
+    cards: String,
+    container: String,
+}
+
+impl WaitQuery {
+    async fn wish(self, gateway: &Gateway, peer: &Peer) -> Result<Wish, Error> {
+        if !self.container.is_empty() {
+            let word =
+                ContainerRef::try_from(self.container).map_err(|error| Error::Bad(error.to_string()))?;
+            let cards = gateway.engine.owned(peer, &word).await?.labels().cards.clone();
+            return Ok(Wish::These(cards));
+        }
+        match self.count {
+            _ if self.all.0 => Ok(Wish::All),
+            Some(count) => Ok(Wish::Count(count)),
+            None => {
+                let cards = self.cards.split(',').map(str::parse).collect::<Result<Vec<CardId>, _>>();
+                cards.map(Wish::These).map_err(|error| Error::Bad(error.to_string()))
+            }
+        }
+    }
+}
+
+/// Stands in line: a line of JSON whenever the place changes, and a last one with the cards or the reason why not.
+///
+/// The place is given up when the caller goes. So is what was given, which must be used by a create or a start within a
+/// minute: the caller stays until that is answered.
+pub(in crate::gateway) async fn wait(
+    peer: Peer,
+    State(gateway): State<Arc<Gateway>>,
+    Query(query): Query<WaitQuery>,
+) -> Result<Response, Error> {
+    let limits = gateway.limits(peer.account()?);
+    let wish = query.wish(&gateway, &peer).await?;
+    if matches!(&wish, Wish::Count(0)) || matches!(&wish, Wish::These(cards) if cards.is_empty()) {
+        return Err(Error::Bad("there are no gpus to wait for".into()));
+    }
+    let wanted = gateway.gpus.wanted(&wish, &limits);
+    if limits.most_gpus().is_some_and(|most| u64::try_from(wanted.count()).unwrap_or(u64::MAX) > most) {
+        let message = format!("total.gpus: asked {}, and that many are never granted to you", wanted.count());
+        return Err(Refusal::new("quota", message)
+            .rule("total.gpus")
+            .hint("ie-container quota shows your limits")
+            .into());
+    }
+    gateway.gpus.possible(&wanted)?;
+    // Whoever has no hours left could not use what is given.
+    limits.lease(None, wanted.count(), gateway.gpus.week(peer.uid(), Timestamp::now()))?;
+    let asker = Asker { uid: peer.uid(), login: peer.account()?.login() };
+    let ticket = gateway.gpus.desk.join(asker, wanted, limits.most_gpus()).map_err(|message| {
+        Error::from(Refusal::new("quota", message).rule("gpus").hint("let the first of them begin"))
+    })?;
+    let waiting =
+        Waiting { changes: gateway.gpus.changes(), gateway: gateway.clone(), ticket, told: None, peer };
+    gateway.gpus.moved();
+    let lines = stream::unfold(Some(waiting), async |waiting| {
+        let mut waiting = waiting?;
+        let (line, over) = waiting.next().await?;
+        let line = Bytes::from(format!("{line}\n"));
+        Some((Ok::<_, Infallible>(line), (!over).then_some(waiting)))
+    });
+    let mut response = Response::new(Body::from_stream(lines));
+    response
+        .headers_mut()
+        .insert("content-type", axum::http::HeaderValue::from_static("application/x-ndjson"));
+    Ok(response)
+}
+
+/// A caller in the line; dropped, its place is given up.
+struct Waiting {
+    gateway: Arc<Gateway>,
+    changes: watch::Receiver<u64>,
+    ticket: u64,
+    told: Option<Standing>,
+    /// Holds the connection's place in the count.
+    peer: Peer,
+}
+
+impl Waiting {
+    /// The next line, and whether it is the last; nothing more once what was given is used, or was not in time.
+    async fn next(&mut self) -> Option<(Value, bool)> {
+        loop {
+            self.changes.mark_unchanged();
+            let stands = self.gateway.gpus.stands(self.ticket);
+            if self.told.as_ref() != Some(&stands) {
+                let before = self.told.replace(stands.clone());
+                return self.line(stands, before.as_ref());
+            }
+            // Also now and then without news: others may have left.
+            let _news = tokio::time::timeout(std::time::Duration::from_secs(5), self.changes.changed()).await;
+        }
+    }
+
+    fn line(&self, stands: Standing, before: Option<&Standing>) -> Option<(Value, bool)> {
+        match stands {
+            Standing::Waits(before) => Some((json!({ "Before": before }), false)),
+            Standing::HasEnough => Some((json!({ "Own": true }), false)),
+            Standing::Given(cards) => {
+                tracing::info!(uid = self.peer.uid(), login = self.peer.login(), "gpus given in line");
+                Some((json!({ "Granted": cards }), false))
+            }
+            Standing::Gone if matches!(before, Some(Standing::Given(_))) => None,
+            Standing::Gone => {
+                let why = "these gpus are not to be had any more, ie-container gpus shows why";
+                Some((json!({ "Error": why }), true))
+            }
+        }
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.gateway.gpus.desk.leave(self.ticket, Timestamp::now());
+        self.gateway.gpus.moved();
+    }
+}

@@ -1,0 +1,233 @@
+//! Processes started by exec end when the caller who is attached to them goes away.
+//!
+//! No engine can end an exec, and no program of ours may signal a user's processes from outside. So each exec gets a mark
+//! in its environment, and the helper in the container ends what bears it, as the user.
+
+use crate::gateway::caller::peer::Peer;
+use crate::gateway::engine::{Caller, ContainerId, EngineError, ExecId, Owned, exec_body};
+use crate::gateway::error::Error;
+use crate::gateway::host::channel;
+use crate::gateway::state::Gateway;
+use crate::gateway::wish::ExecWish;
+use crate::protocol::leash::{GATEWAY, Mark};
+use crate::protocol::place::COPY_IN_CONTAINER;
+use crate::protocol::report::Refusal;
+use axum::body::Body;
+use axum::http::header::{HeaderName, HeaderValue};
+use futures_util::{StreamExt, stream};
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+/// How many exec instances of one user may wait to be started: an engine keeps every one in memory until its container
+/// ends.
+const MOST_WAITING: usize = 256;
+
+/// The marks of exec instances that were made and not yet started, and those whose callers are attached. A gateway that is
+/// restarted has forgotten them; what is started then ends by itself or with its container.
+#[derive(Debug)]
+pub(in crate::gateway) struct Leashes {
+    name: HeaderValue,
+    waiting: Mutex<HashMap<ExecId, Waiting>>,
+    tied: Mutex<HashSet<ExecId>>,
+}
+
+#[derive(Debug)]
+pub(in crate::gateway) struct Waiting {
+    uid: u32,
+    container: ContainerId,
+    pub(in crate::gateway) mark: Mark,
+    since: Instant,
+}
+
+impl Leashes {
+    pub(in crate::gateway) fn new() -> Result<Self, Error> {
+        let name = HeaderValue::from_str(channel::mark()?.as_str());
+        let name = name.map_err(|error| Error::Internal(error.to_string()))?;
+        Ok(Self { name, waiting: Mutex::default(), tied: Mutex::default() })
+    }
+
+    /// This gateway, as no other one calls itself.
+    pub(in crate::gateway) fn gateway(&self) -> (HeaderName, HeaderValue) {
+        (HeaderName::from_static(GATEWAY), self.name.clone())
+    }
+
+    /// A mark for one more exec of this user's.
+    pub(in crate::gateway) fn mark(&self, uid: u32) -> Result<Mark, Error> {
+        let own = self.waiting().values().filter(|one| one.uid == uid).count();
+        if own >= MOST_WAITING {
+            let message =
+                format!("{own} exec instances of yours wait to be started, the most is {MOST_WAITING}");
+            return Err(Refusal::new("quota", message)
+                .rule("exec")
+                .hint("start them, or stop their containers: they end with them")
+                .into());
+        }
+        channel::mark()
+    }
+
+    pub(in crate::gateway) fn keep(&self, exec: ExecId, container: &Owned, mark: Mark) {
+        self.wait(exec, container.found().owner(), container.id().clone(), mark);
+    }
+
+    fn wait(&self, exec: ExecId, uid: u32, container: ContainerId, mark: Mark) {
+        self.waiting().insert(exec, Waiting { uid, container, mark, since: Instant::now() });
+    }
+
+    /// A container has ended, and with it what waited in it.
+    pub(in crate::gateway) fn forget(&self, container: &ContainerId) {
+        self.waiting().retain(|_, one| one.container != *container);
+    }
+
+    /// The same for whatever does not run, should nobody have heard of its end. What began to wait just now may be in one
+    /// that has been started since.
+    pub(in crate::gateway) fn forget_all_but(&self, running: &HashSet<&ContainerId>, older: Duration) {
+        let waits = |one: &Waiting| one.since.elapsed() < older || running.contains(&one.container);
+        self.waiting().retain(|_, one| waits(one));
+    }
+
+    /// An exec that is started now does not wait any more, whether it can be started or not.
+    pub(in crate::gateway) fn take(&self, exec: &ExecId) -> Option<Waiting> {
+        self.waiting().remove(exec)
+    }
+
+    /// The engine was not even asked: it waits as it did.
+    pub(in crate::gateway) fn put_back(&self, exec: &ExecId, one: Option<Waiting>) {
+        if let Some(one) = one {
+            self.waiting().insert(exec.clone(), one);
+        }
+    }
+
+    /// The caller leaves the process on purpose.
+    pub(in crate::gateway) fn untie(&self, exec: &ExecId) {
+        self.tied().remove(exec);
+    }
+
+    fn tied(&self) -> MutexGuard<'_, HashSet<ExecId>> {
+        self.tied.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn waiting(&self) -> MutexGuard<'_, HashMap<ExecId, Waiting>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Held while a caller is attached: dropped, it ends the process, unless that was untied.
+pub(in crate::gateway) struct Leash {
+    gateway: Arc<Gateway>,
+    peer: Peer,
+    container: Owned,
+    exec: ExecId,
+    mark: Mark,
+    tty: bool,
+}
+
+impl Leash {
+    pub(in crate::gateway) fn new(
+        gateway: Arc<Gateway>,
+        peer: Peer,
+        container: Owned,
+        (exec, mark): (ExecId, Mark),
+        tty: bool,
+    ) -> Self {
+        gateway.leashes.tied().insert(exec.clone());
+        Self { gateway, peer, container, exec, mark, tty }
+    }
+
+    /// The engine has ended the stream. That of a terminal it also ends because the caller's own terminal has hung up: the
+    /// process may go on then, and nobody can ever speak to it again.
+    pub(in crate::gateway) fn ended(self, caller: Caller) {
+        if !(self.tty && caller == Caller::Silent) {
+            self.release();
+        }
+    }
+
+    /// The process has ended by itself.
+    pub(in crate::gateway) fn release(self) {
+        self.gateway.leashes.untie(&self.exec);
+    }
+
+    /// A body that holds the leash until its end.
+    pub(in crate::gateway) fn around(self, body: Body) -> Body {
+        Body::from_stream(stream::unfold(Some((body.into_data_stream(), self)), async |held| {
+            let (mut body, leash) = held?;
+            match body.next().await {
+                Some(item) => Some((item, Some((body, leash)))),
+                None => {
+                    leash.release();
+                    None
+                }
+            }
+        }))
+    }
+}
+
+impl Drop for Leash {
+    fn drop(&mut self) {
+        if !self.gateway.leashes.tied().remove(&self.exec) {
+            return;
+        }
+        let (gateway, peer) = (self.gateway.clone(), self.peer.clone());
+        let (container, mark) = (self.container.clone(), self.mark.clone());
+        tokio::spawn(async move {
+            let ended = loop {
+                match end(&gateway, &peer, &container, &mark).await {
+                    // Behind other requests of its owner's: it goes nevertheless.
+                    Err(Error::Engine(EngineError::Crowded(_))) => {}
+                    ended => break ended,
+                }
+            };
+            if let Err(error) = ended {
+                tracing::debug!("what an exec left was not ended: {error}");
+            }
+        });
+    }
+}
+
+async fn end(gateway: &Gateway, peer: &Peer, container: &Owned, mark: &Mark) -> Result<(), Error> {
+    let wish = ExecWish {
+        command: [COPY_IN_CONTAINER, "end", mark.as_str()].map(str::to_owned).to_vec(),
+        env: Vec::new(),
+        working_dir: Some("/".to_owned()),
+        tty: false,
+        console: None,
+        attach: [false; 3],
+        detach_keys: None,
+    };
+    let exec = gateway.engine.exec_create(container, &exec_body(peer, container, &wish)).await?;
+    Ok(gateway.engine.exec_detached(peer.uid(), &exec, false).await?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_waits_is_counted_for_each_user_alone() {
+        let leashes = Leashes::new().unwrap();
+        let container = |digit: &str| ContainerId::parse(&digit.repeat(64)).unwrap();
+        for n in 0..MOST_WAITING {
+            let mark = leashes.mark(1000).unwrap();
+            let of = container(if n < 100 { "a" } else { "b" });
+            leashes.wait(ExecId::parse(&format!("{n:064x}")).unwrap(), 1000, of, mark);
+        }
+        assert!(leashes.mark(1000).unwrap_err().to_string().contains("256"));
+        assert!(leashes.mark(1001).is_ok());
+        assert!(leashes.take(&ExecId::parse(&format!("{:064x}", 7)).unwrap()).is_some());
+        assert!(leashes.take(&ExecId::parse(&format!("{:064x}", 7)).unwrap()).is_none());
+        assert!(leashes.mark(1000).is_ok());
+        // The engine was not asked: it waits on, and is counted.
+        let eighth = ExecId::parse(&format!("{:064x}", 8)).unwrap();
+        let taken = leashes.take(&eighth);
+        leashes.put_back(&eighth, taken);
+        leashes.put_back(&eighth, None);
+        assert_eq!(leashes.waiting().len(), MOST_WAITING - 1);
+        leashes.forget(&container("b"));
+        assert_eq!(leashes.waiting().len(), 99);
+        leashes.forget_all_but(&HashSet::new(), Duration::from_secs(60));
+        leashes.forget_all_but(&HashSet::from([&container("a")]), Duration::ZERO);
+        assert_eq!(leashes.waiting().len(), 99);
+        leashes.forget_all_but(&HashSet::from([&container("b")]), Duration::ZERO);
+        assert_eq!(leashes.waiting().len(), 0);
+    }
+}

@@ -1,0 +1,247 @@
+//! The body of `POST /containers/create`, as far as it is served.
+
+use super::console::{Console, console};
+use super::env::variables;
+use super::fields::Fields;
+use super::health::{Health, health};
+use super::host::{self, Link};
+use super::mounts::{Tmpfs, VolumeAsk};
+use super::network::{NetworkWord, aliases, network};
+use super::words::{Words, at_most, command, hostname, inner_path, signal};
+use super::{ports, zero};
+use crate::gateway::caller::peer::Peer;
+use crate::gateway::engine::PREFIX;
+use crate::gateway::error::Error;
+use crate::policy::{MountAsk, PortAsk};
+use crate::protocol::amount::{Bytes, Cpus};
+use crate::protocol::name::ContainerName;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+/// The fields of the body's top level (Docker's `Config`) that are read.
+pub(super) const SERVED: &[&str] = &[
+    "AttachStderr",
+    "AttachStdin",
+    "AttachStdout",
+    "Cmd",
+    "Entrypoint",
+    "Env",
+    "ExposedPorts",
+    "Healthcheck",
+    "HostConfig",
+    "Hostname",
+    "Image",
+    "Labels",
+    "NetworkingConfig",
+    "OpenStdin",
+    "StdinOnce",
+    "StopSignal",
+    "StopTimeout",
+    "Tty",
+    "User",
+    "Volumes",
+    "WorkingDir",
+];
+
+/// What a caller wishes for, every word of it checked; the policy has not seen it yet.
+#[derive(Debug)]
+pub(in crate::gateway) struct Wish {
+    pub(in crate::gateway) name: Option<ContainerName>,
+    pub(in crate::gateway) image: String,
+    pub(in crate::gateway) cpus: Option<Cpus>,
+    pub(in crate::gateway) memory: Option<Bytes>,
+    pub(in crate::gateway) pids: Option<u64>,
+    pub(in crate::gateway) shm: Option<Bytes>,
+    pub(in crate::gateway) ports: Vec<PortAsk>,
+    pub(in crate::gateway) mounts: Vec<MountAsk>,
+    pub(in crate::gateway) gpus: Option<crate::gateway::gpu::service::Wish>,
+    pub(in crate::gateway) settings: Settings,
+}
+
+/// What a container is told and the policy has no say in.
+#[derive(Debug, Clone, Default)]
+pub(in crate::gateway) struct Settings {
+    pub(in crate::gateway) command: Option<Vec<String>>,
+    pub(in crate::gateway) entrypoint: Option<Vec<String>>,
+    pub(in crate::gateway) env: Vec<String>,
+    pub(in crate::gateway) labels: BTreeMap<String, String>,
+    pub(in crate::gateway) working_dir: Option<String>,
+    pub(in crate::gateway) hostname: Option<String>,
+    pub(in crate::gateway) aliases: Vec<String>,
+    pub(in crate::gateway) tty: bool,
+    pub(in crate::gateway) console: Option<Console>,
+    pub(in crate::gateway) open_stdin: bool,
+    pub(in crate::gateway) stdin_once: bool,
+    pub(in crate::gateway) attach: [bool; 3],
+    pub(in crate::gateway) exposed: Vec<String>,
+    pub(in crate::gateway) stop_signal: Option<String>,
+    pub(in crate::gateway) stop_timeout: Option<i64>,
+    pub(in crate::gateway) health: Option<Health>,
+    pub(in crate::gateway) tmpfs: Vec<Tmpfs>,
+    pub(in crate::gateway) ulimits: Vec<Ulimit>,
+    pub(in crate::gateway) network: NetworkWord,
+    pub(in crate::gateway) volumes: Vec<VolumeAsk>,
+    pub(in crate::gateway) links: Vec<Link>,
+    pub(in crate::gateway) auto_remove: bool,
+    pub(in crate::gateway) init: bool,
+    pub(in crate::gateway) read_only: bool,
+}
+
+/// One of a process's limits.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, rename_all = "PascalCase")]
+pub(in crate::gateway) struct Ulimit {
+    pub(in crate::gateway) name: String,
+    pub(in crate::gateway) soft: i64,
+    pub(in crate::gateway) hard: i64,
+}
+
+/// Reads a body and the `name` beside it.
+pub(in crate::gateway) fn parse(name: Option<&str>, body: Value, peer: &Peer) -> Result<Wish, Error> {
+    let mut fields = Fields::of("", body, SERVED)?;
+    let mut host = host::parse(fields.raw("HostConfig"))?;
+    host.mounted.add_unnamed(fields.take("Volumes")?)?;
+    let aliases = aliases(fields.raw("NetworkingConfig"), &host.network)?;
+    user(fields.take("User")?, peer)?;
+    let image: String = fields.take("Image")?;
+    if image.is_empty() {
+        return Err(Error::Bad("Image is missing".into()));
+    }
+    let tty = fields.take("Tty")?;
+    let settings = Settings {
+        command: command("Cmd", fields.take("Cmd")?)?,
+        entrypoint: command("Entrypoint", fields.take::<Option<Words>>("Entrypoint")?)?,
+        env: variables(fields.take("Env")?)?,
+        labels: labels(fields.take("Labels")?)?,
+        working_dir: working_dir(fields.take("WorkingDir")?)?,
+        hostname: host_name(fields.take("Hostname")?)?,
+        aliases,
+        tty,
+        console: console("HostConfig.ConsoleSize", tty, host.console)?,
+        open_stdin: fields.take("OpenStdin")?,
+        stdin_once: fields.take("StdinOnce")?,
+        attach: [fields.take("AttachStdin")?, fields.take("AttachStdout")?, fields.take("AttachStderr")?],
+        exposed: exposed(fields.take("ExposedPorts")?)?,
+        stop_signal: stop_signal(fields.take("StopSignal")?)?,
+        stop_timeout: stop_timeout(fields.take("StopTimeout")?)?,
+        health: health(fields.take("Healthcheck")?)?,
+        tmpfs: host.mounted.memory,
+        ulimits: host.ulimits,
+        network: network(&host.network, peer)?,
+        volumes: host.mounted.volumes,
+        links: host.links,
+        auto_remove: host.auto_remove,
+        init: host.init,
+        read_only: host.read_only,
+    };
+    fields.rest_is_zero()?;
+    told(&settings)?;
+    Ok(Wish {
+        name: name.filter(|name| !name.is_empty()).map(container_name).transpose()?,
+        image,
+        cpus: host.cpus,
+        memory: host.memory,
+        pids: host.pids,
+        shm: host.shm,
+        ports: host.ports,
+        mounts: host.mounted.directories,
+        gpus: host.gpus,
+        settings,
+    })
+}
+
+pub(in crate::gateway) fn container_name(word: &str) -> Result<ContainerName, Error> {
+    let bare = word.strip_prefix('/').unwrap_or(word);
+    bare.parse().map_err(|error| Error::Bad(format!("{word:?}: {error}")))
+}
+
+/// Every process is its owner's, whatever the word; another user's is refused rather than ignored.
+pub(super) fn user(word: String, peer: &Peer) -> Result<(), Error> {
+    let own = [peer.uid().to_string(), format!("{}:{}", peer.uid(), peer.gid())];
+    if word.is_empty() || own.contains(&word) || peer.login() == Some(word.as_str()) {
+        return Ok(());
+    }
+    Err(Error::not_allowed("User", "every process in a container runs as its owner"))
+}
+
+/// What the engine tells of a container in every list, to everybody who asks for theirs: in JSON, where a control character
+/// is six.
+const MOST_TOLD: usize = 64 << 10;
+
+fn in_json(value: &impl Serialize) -> usize {
+    serde_json::to_vec(value).map_or(usize::MAX, |json| json.len())
+}
+
+/// The command line of a container, which stands in every list.
+fn told(settings: &Settings) -> Result<(), Error> {
+    let bytes = in_json(&settings.entrypoint) + in_json(&settings.command);
+    if bytes > MOST_TOLD {
+        return Err(Error::Bad(format!(
+            "Entrypoint and Cmd take {bytes} bytes in JSON, the most is {MOST_TOLD}; a longer script is better read from a file"
+        )));
+    }
+    Ok(())
+}
+
+pub(super) fn labels(labels: BTreeMap<String, String>) -> Result<BTreeMap<String, String>, Error> {
+    let bytes = in_json(&labels);
+    if labels.len() > 256 || bytes > MOST_TOLD {
+        return Err(Error::Bad(format!(
+            "Labels: {} labels of {bytes} bytes, the most is 256 of {MOST_TOLD}",
+            labels.len()
+        )));
+    }
+    if let Some(key) = labels.keys().find(|key| key.to_ascii_lowercase().starts_with(PREFIX)) {
+        let field = format!("the label {}", crate::protocol::escape::escape_line(key));
+        return Err(Error::not_allowed(&field, "labels under io.ie-container. are the gateway's"));
+    }
+    Ok(labels)
+}
+
+fn working_dir(dir: String) -> Result<Option<String>, Error> {
+    if dir.is_empty() {
+        return Ok(None);
+    }
+    inner_path("WorkingDir", &dir)?;
+    Ok(Some(dir))
+}
+
+fn host_name(name: String) -> Result<Option<String>, Error> {
+    hostname("Hostname", &name)?;
+    Ok(Some(name).filter(|name| !name.is_empty()))
+}
+
+fn exposed(exposed: BTreeMap<String, Value>) -> Result<Vec<String>, Error> {
+    at_most("ExposedPorts", exposed.len(), 256)?;
+    for (port, detail) in &exposed {
+        ports::container_port(port)?;
+        if !zero::is_zero(detail) {
+            return Err(Error::Bad(format!("ExposedPorts: {port:?} takes no settings")));
+        }
+    }
+    Ok(exposed.into_keys().collect())
+}
+
+fn stop_signal(word: String) -> Result<Option<String>, Error> {
+    if word.is_empty() {
+        return Ok(None);
+    }
+    signal("StopSignal", &word)?;
+    Ok(Some(word))
+}
+
+/// How long a container may take to stop by itself, in seconds.
+const LONGEST_STOP: i64 = 600;
+
+fn stop_timeout(seconds: Option<i64>) -> Result<Option<i64>, Error> {
+    match seconds {
+        Some(seconds) if !(0..=LONGEST_STOP).contains(&seconds) => {
+            Err(Error::Bad(format!("StopTimeout is 0 to {LONGEST_STOP} seconds")))
+        }
+        seconds => Ok(seconds),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,290 @@
+//! `HostConfig`: what is read of it, and what it says about limits, mounts and ports.
+
+use super::body::Ulimit;
+use super::fields::Fields;
+use super::words::{alias, at_most};
+use super::zero::reason;
+use super::{gpus, mounts, ports};
+use crate::gateway::error::Error;
+use crate::policy::PortAsk;
+use crate::protocol::amount::{Bytes, Cpus};
+use crate::protocol::name::ContainerRef;
+use serde::Deserialize;
+use serde_json::Value;
+
+/// The fields of `HostConfig` that are read; every other one must be at its zero value.
+pub(super) const SERVED: &[&str] = &[
+    "AutoRemove",
+    "Binds",
+    "CapDrop",
+    "ConsoleSize",
+    "ContainerIDFile",
+    "DeviceRequests",
+    "Init",
+    "Links",
+    "LogConfig",
+    "Memory",
+    "MemorySwap",
+    "Mounts",
+    "NanoCpus",
+    "NetworkMode",
+    "PidsLimit",
+    "PortBindings",
+    "ReadonlyRootfs",
+    "RestartPolicy",
+    "SecurityOpt",
+    "ShmSize",
+    "Tmpfs",
+    "Ulimits",
+];
+
+/// What a caller asks of the host.
+#[derive(Debug, Default)]
+pub(super) struct Host {
+    pub(super) memory: Option<Bytes>,
+    pub(super) cpus: Option<Cpus>,
+    pub(super) pids: Option<u64>,
+    pub(super) shm: Option<Bytes>,
+    pub(super) ports: Vec<PortAsk>,
+    pub(super) mounted: mounts::All,
+    pub(super) ulimits: Vec<Ulimit>,
+    pub(super) network: String,
+    pub(super) links: Vec<Link>,
+    pub(super) auto_remove: bool,
+    pub(super) init: bool,
+    pub(super) read_only: bool,
+    /// Rows and columns of a terminal, should the container have one.
+    pub(super) console: Option<(u64, u64)>,
+    pub(super) gpus: Option<crate::gateway::gpu::service::Wish>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "PascalCase")]
+struct Restart {
+    name: String,
+    maximum_retry_count: i64,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "PascalCase")]
+struct Log {
+    r#type: String,
+    config: Option<std::collections::BTreeMap<String, String>>,
+}
+
+pub(super) fn parse(value: Value) -> Result<Host, Error> {
+    let mut fields = Fields::of("HostConfig", value, SERVED)?;
+    let memory: i64 = fields.take("Memory")?;
+    swap(memory, fields.take("MemorySwap")?)?;
+    restart(fields.take("RestartPolicy")?)?;
+    log(fields.take("LogConfig")?)?;
+    security(fields.take("SecurityOpt")?)?;
+    // All capabilities are dropped anyhow; the id file is the client's.
+    let _: (Option<Vec<String>>, String) = (fields.take("CapDrop")?, fields.take("ContainerIDFile")?);
+    let mounted = mounts::all(fields.take("Binds")?, fields.take("Mounts")?, fields.take("Tmpfs")?)?;
+    let host = Host {
+        memory: positive("HostConfig.Memory", memory)?.map(Bytes),
+        cpus: positive("HostConfig.NanoCpus", fields.take("NanoCpus")?)?.map(Cpus),
+        pids: pids(fields.take("PidsLimit")?)?,
+        shm: positive("HostConfig.ShmSize", fields.take("ShmSize")?)?.map(Bytes),
+        ports: ports::asks(fields.take("PortBindings")?)?,
+        mounted,
+        ulimits: ulimits(fields.take("Ulimits")?)?,
+        network: fields.take("NetworkMode")?,
+        links: links(fields.take("Links")?)?,
+        auto_remove: fields.take("AutoRemove")?,
+        init: fields.take::<Option<bool>>("Init")?.unwrap_or(true),
+        read_only: fields.take("ReadonlyRootfs")?,
+        console: fields.take("ConsoleSize")?,
+        gpus: gpus::wish(fields.take("DeviceRequests")?)?,
+    };
+    fields.rest_is_zero()?;
+    Ok(host)
+}
+
+/// A container of the caller's, under one more name for this container alone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::gateway) struct Link {
+    pub(in crate::gateway) container: ContainerRef,
+    pub(in crate::gateway) alias: String,
+}
+
+/// `CONTAINER[:ALIAS]` each; whose the container is remains to be looked up.
+fn links(words: Vec<String>) -> Result<Vec<Link>, Error> {
+    at_most("HostConfig.Links", words.len(), 64)?;
+    let link = |word: &String| {
+        let (container, name) = word.split_once(':').unwrap_or((word, word));
+        alias("HostConfig.Links", name)?;
+        let wrong = || Error::Bad(format!("HostConfig.Links: {word:?} is not CONTAINER:ALIAS"));
+        let bare = container.strip_prefix('/').unwrap_or(container);
+        Ok(Link {
+            container: ContainerRef::try_from(bare.to_owned()).map_err(|_| wrong())?,
+            alias: name.to_owned(),
+        })
+    };
+    words.iter().map(link).collect()
+}
+
+fn positive(field: &str, number: i64) -> Result<Option<u64>, Error> {
+    match u64::try_from(number) {
+        Ok(0) => Ok(None),
+        Ok(number) => Ok(Some(number)),
+        Err(_) => Err(Error::not_allowed(field, "a limit is a positive number")),
+    }
+}
+
+/// Docker's -1 means no limit, which nobody gets.
+fn pids(limit: i64) -> Result<Option<u64>, Error> {
+    positive("HostConfig.PidsLimit", limit)
+}
+
+/// Memory and swap together are always as much as memory alone.
+fn swap(memory: i64, swap: i64) -> Result<(), Error> {
+    if swap == 0 || swap == memory {
+        return Ok(());
+    }
+    Err(Error::not_allowed("HostConfig.MemorySwap", "containers get no swap"))
+}
+
+fn restart(policy: Restart) -> Result<(), Error> {
+    if matches!(policy.name.as_str(), "" | "no") && policy.maximum_retry_count == 0 {
+        return Ok(());
+    }
+    Err(Error::not_allowed("HostConfig.RestartPolicy", reason("HostConfig.RestartPolicy")))
+}
+
+/// Every container's log is a JSON file of ours in size; asking for just that asks for nothing.
+fn log(log: Log) -> Result<(), Error> {
+    if matches!(log.r#type.as_str(), "" | "json-file") && log.config.is_none_or(|config| config.is_empty()) {
+        return Ok(());
+    }
+    Err(Error::not_allowed("HostConfig.LogConfig", reason("HostConfig.LogConfig")))
+}
+
+/// Only what every container has anyhow may be asked for.
+fn security(options: Vec<String>) -> Result<(), Error> {
+    let harmless = ["no-new-privileges", "no-new-privileges:true", "no-new-privileges=true"];
+    match options.iter().find(|option| !harmless.contains(&option.as_str())) {
+        None => Ok(()),
+        Some(_) => Err(Error::not_allowed("HostConfig.SecurityOpt", reason("HostConfig.SecurityOpt"))),
+    }
+}
+
+/// The largest file that a process may make, in bytes: 1 TiB. An engine adds up what files say they hold, and two that say
+/// the most a file system can would make the sum anything.
+pub(in crate::gateway) const LARGEST_FILE: i64 = 1 << 40;
+
+/// The limits a process may have raised or lowered, with the most each may be.
+const ULIMITS: [(&str, i64); 8] = [
+    ("core", i64::MAX),
+    ("cpu", i64::MAX),
+    ("data", i64::MAX),
+    ("fsize", LARGEST_FILE),
+    ("nofile", 1 << 20),
+    ("nproc", 1 << 22),
+    ("stack", i64::MAX),
+    ("memlock", i64::MAX),
+];
+
+fn ulimits(asked: Vec<Ulimit>) -> Result<Vec<Ulimit>, Error> {
+    at_most("HostConfig.Ulimits", asked.len(), 16)?;
+    for ulimit in &asked {
+        let most = ULIMITS.iter().find(|(name, _)| *name == ulimit.name).map(|(_, most)| *most);
+        let Some(most) = most else {
+            return Err(Error::Bad(format!(
+                "HostConfig.Ulimits: {:?} is not a limit that can be set",
+                ulimit.name
+            )));
+        };
+        if ulimit.soft > ulimit.hard && ulimit.hard >= 0
+            || ulimit.hard > most
+            || ulimit.hard < 0 && most < i64::MAX
+        {
+            return Err(Error::Bad(format!(
+                "HostConfig.Ulimits: {} goes up to {most}, soft up to hard",
+                ulimit.name
+            )));
+        }
+    }
+    Ok(asked)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn limits_are_read() {
+        let host =
+            parse(json!({"Memory": 1 << 30, "NanoCpus": 500_000_000, "PidsLimit": 10, "AutoRemove": true,
+            "LogConfig": {"Type": "json-file", "Config": {}}}))
+            .unwrap();
+        assert_eq!(
+            (host.memory, host.cpus, host.pids),
+            (Some(Bytes(1 << 30)), Some(Cpus(500_000_000)), Some(10))
+        );
+        assert!(host.auto_remove && host.init);
+    }
+
+    #[test]
+    fn what_escapes_a_container_is_refused_by_name() {
+        for (field, value) in [
+            ("Privileged", json!(true)),
+            ("CapAdd", json!(["SYS_ADMIN"])),
+            ("Devices", json!([{"PathOnHost": "/dev/sda"}])),
+            ("PidMode", json!("host")),
+            ("IpcMode", json!("container:abc")),
+            ("UsernsMode", json!("host")),
+            ("CgroupParent", json!("/x")),
+            ("Runtime", json!("nvidia")),
+            ("SecurityOpt", json!(["seccomp=unconfined"])),
+            ("VolumesFrom", json!(["web"])),
+            ("MaskedPaths", json!(["/x"])),
+            ("DeviceRequests", json!([{"Count": -1, "Capabilities": [["tpu"]]}])),
+            ("MemorySwap", json!(-1)),
+            ("PidsLimit", json!(-1)),
+            ("RestartPolicy", json!({"Name": "always"})),
+            ("LogConfig", json!({"Type": "syslog"})),
+            ("LogConfig", json!({"Type": "json-file", "Config": {"max-size": "1t"}})),
+            ("NoSuchField", json!(1)),
+            ("privileged", json!(true)),
+        ] {
+            let error = parse(json!({ field: value })).unwrap_err();
+            assert!(
+                error.to_string().contains(&format!("HostConfig.{field} is not allowed here")),
+                "{error}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_limit_of_a_process_is_within_its_own() {
+        let takes = |name: &str, soft: i64, hard: i64| {
+            parse(json!({"Ulimits": [{"Name": name, "Soft": soft, "Hard": hard}]})).is_ok()
+        };
+        for (name, soft, hard) in [
+            ("nofile", 0, 0),
+            ("nofile", 1 << 20, 1 << 20),
+            ("nproc", 1, 1 << 22),
+            ("fsize", 1 << 40, 1 << 40),
+            ("core", -1, -1),
+            ("core", 5, -1),
+            ("core", i64::MAX, i64::MAX),
+        ] {
+            assert!(takes(name, soft, hard), "{name} {soft} {hard}");
+        }
+        for (name, soft, hard) in [
+            ("nofile", 1, (1 << 20) + 1),
+            ("nproc", 1, (1 << 22) + 1),
+            ("fsize", 1, (1 << 40) + 1),
+            ("fsize", -1, -1),
+            ("nofile", 5, -1),
+            ("core", 6, 5),
+            ("nofile", 1, 0),
+            ("rtprio", 1, 1),
+        ] {
+            assert!(!takes(name, soft, hard), "{name} {soft} {hard}");
+        }
+    }
+}
