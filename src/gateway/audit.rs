@@ -16,9 +16,16 @@ pub(super) fn start() {
 }
 
 /// A decision that stands, before the engine acts on it.
-pub(super) fn allowed(peer: Option<&Peer>, verb: &str, container: &str) {
-    let uid = peer.map_or(0, Peer::uid);
-    let login = peer.map_or(Some("root"), Peer::login);
+pub(super) fn allowed(peer: &Peer, verb: &str, container: &str) {
+    noted(peer.uid(), peer.login(), verb, container);
+}
+
+/// The same, where it is root who decides.
+pub(super) fn allowed_to_root(verb: &str, container: &str) {
+    noted(0, Some("root"), verb, container);
+}
+
+fn noted(uid: u32, login: Option<&str>, verb: &str, container: &str) {
     tracing::info!(uid, login, verb, container, verdict = "allowed", "decided");
 }
 

@@ -2,11 +2,11 @@
 //!
 //! Each step is what the gateway does under one lock; between two of them others may come.
 
+use crate::gateway::engine::ports::{self, Holder, PortClaim};
 use crate::gateway::engine::{Block, ContainerId, block, free_bridge, free_subnet, network_name};
 use crate::gateway::gpu::allocate::Wanted;
 use crate::gateway::gpu::card::{Card, Holder as CardHolder};
 use crate::gateway::gpu::desk::{self, Asker, Scene};
-use crate::gateway::lifecycle::ports::{self, Holder, PortClaim};
 use crate::policy::{Ask, ImageAsk, Policy, PortAsk, Protocol, Usage, Who};
 use crate::protocol::card::CardId;
 use futures_util::FutureExt;

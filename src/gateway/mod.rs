@@ -1,6 +1,7 @@
 //! `ie-containerd`, the gateway: knows the caller, applies the policy, builds every engine request itself.
 //!
-//! Data flows one way: [`listen`] → [`serve`] → [`peer`] → [`routes`] → a handler → [`engine`].
+//! Data flows one way: [`door`] → [`api`] → the room of a verb → [`engine`]. A room imports from those below it alone:
+//! `tests/house.rs` knows the floors. [`wiring`] puts the parts together, and is the only one that sees all of them.
 
 mod api;
 mod audit;
@@ -23,19 +24,19 @@ mod mark;
 mod options;
 mod records;
 mod sessions;
-mod state;
 mod state_file;
 mod task;
 mod upkeep;
+mod wiring;
 mod wish;
 
 use crate::sandbox::Need;
 use anyhow::Context;
 use clap::Parser;
 use options::Options;
-use state::Gateway;
 use std::process::ExitCode;
 use std::sync::Arc;
+use wiring::Wired;
 
 /// The program's command line.
 pub fn command() -> clap::Command {
@@ -69,27 +70,24 @@ fn run(options: Options) -> anyhow::Result<()> {
         // First of all: a hang-up that comes while the policy is read is not lost, and ends nothing.
         let hangups = door::listen::hangups()?;
         let shutdown = door::listen::shutdown()?;
-        let gateway = Arc::new(Gateway::load(&options)?);
+        let wired = Wired::load(&options)?;
         let sockets = door::listen::Sockets::bind(&options)?;
-        gpu::reaper::begin(&gateway);
-        let keeper = tokio::spawn(upkeep::sweep::run(gateway.clone()));
-        let reaper = tokio::spawn(gpu::reaper::run(gateway.clone()));
-        let measurer = tokio::spawn(upkeep::disk::run(gateway.clone()));
-        let remover = tokio::spawn(upkeep::expiry::run(gateway.clone()));
-        let looker = tokio::spawn(images::look::background::run(gateway.clone()));
-        let reloader = tokio::spawn(state::reload_on_hangup(gateway.clone(), hangups));
-        let reminder = tokio::spawn(caller::in_force::remind(gateway.clone()));
+        wired.reaper.begin();
+        let (door, all) = (Arc::new(wired.door()), &wired.parts.0);
+        let beside = [
+            tokio::spawn(upkeep::sweep::run(wired.sweep)),
+            tokio::spawn(gpu::reaper::run(wired.reaper)),
+            tokio::spawn(upkeep::disk::run(wired.disk)),
+            tokio::spawn(upkeep::expiry::run(wired.expiry)),
+            tokio::spawn(images::look::background::run(wired.looks)),
+            tokio::spawn(upkeep::reload::on_hangup(all.reloader.clone(), hangups)),
+            tokio::spawn(caller::in_force::remind(all.in_force.clone())),
+        ];
         tracing::info!(socket = %options.user_socket().display(), "serving");
         door::listen::say_ready();
-        door::serve::run(gateway.clone(), sockets, shutdown).await;
-        gateway.boots.ends();
-        keeper.abort();
-        reaper.abort();
-        measurer.abort();
-        remover.abort();
-        looker.abort();
-        reloader.abort();
-        reminder.abort();
+        door::serve::run(door, sockets, shutdown).await;
+        wired.boots.ends();
+        beside.iter().for_each(tokio::task::JoinHandle::abort);
         Ok(())
     })
 }

@@ -1,10 +1,10 @@
 //! Docker's JSON as its owner sees it: short names, no labels of ours, host paths instead of stages.
 
 use crate::gateway::engine::{Found, Labels, Owned, PREFIX, short_network, short_volume};
+use crate::gateway::records::clock::clock;
 use axum::response::{IntoResponse, Response};
 use hyper::body::Incoming;
 use jiff::Timestamp;
-use jiff::tz::TimeZone;
 use serde::{Deserialize, Deserializer};
 use serde_json::{Value, json};
 use std::collections::HashMap;
@@ -25,11 +25,6 @@ impl Flag {
     pub(in crate::gateway) fn word(self) -> &'static str {
         if self.0 { "1" } else { "0" }
     }
-}
-
-/// A time as people at this machine read it.
-pub(in crate::gateway) fn clock(time: Timestamp) -> String {
-    time.to_zoned(TimeZone::system()).strftime("%Y-%m-%d %H:%M").to_string()
 }
 
 /// One line of `ps`.

@@ -1,11 +1,10 @@
 //! A request's body, whole: of a bounded size, within a bounded time, and one large one at a time for each caller.
 
-use crate::gateway::bounds::permits::Places;
-use crate::gateway::caller::peer::Peer;
+use crate::gateway::bounds::permits::Permits;
+use crate::gateway::caller::Caller;
 use crate::gateway::error::Error;
-use crate::gateway::state::Gateway;
 use axum::body::Body;
-use axum::extract::{FromRequest, FromRequestParts, Request};
+use axum::extract::{FromRef, FromRequest, FromRequestParts, Request};
 use bytes::Bytes;
 use http_body_util::BodyExt;
 use hyper::body::Body as _;
@@ -26,11 +25,11 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Each caller's place for a body that is not small.
 #[derive(Debug)]
-pub(in crate::gateway) struct Bodies(Places);
+pub(in crate::gateway) struct Bodies(Permits);
 
 impl Default for Bodies {
     fn default() -> Self {
-        Self(Places::new(1))
+        Self(Permits::new(1))
     }
 }
 
@@ -49,14 +48,18 @@ impl Deref for Whole {
     }
 }
 
-impl FromRequest<Arc<Gateway>> for Whole {
+impl<S: Send + Sync> FromRequest<S> for Whole
+where
+    Arc<Bodies>: FromRef<S>,
+{
     type Rejection = Error;
 
-    async fn from_request(request: Request, gateway: &Arc<Gateway>) -> Result<Self, Error> {
+    async fn from_request(request: Request, state: &S) -> Result<Self, Error> {
         let (mut parts, body) = request.into_parts();
-        let peer = Peer::from_request_parts(&mut parts, gateway).await?;
+        let caller = Caller::from_request_parts(&mut parts, state).await?;
+        let permits = Arc::<Bodies>::from_ref(state).0.of(caller.uid());
         let late = |_| Error::Bad(format!("the body did not come within {PATIENCE:?}"));
-        tokio::time::timeout(PATIENCE, read(body, gateway.bodies.0.of(peer.uid()))).await.map_err(late)?
+        tokio::time::timeout(PATIENCE, read(body, permits)).await.map_err(late)?
     }
 }
 

@@ -2,10 +2,10 @@
 
 use super::filters::{self, Words, all_match};
 use crate::gateway::bounds::backpressure::read_or_cut;
+use crate::gateway::caller::Caller;
 use crate::gateway::caller::peer::Peer;
-use crate::gateway::engine::{Owned, PREFIX, Target, read_lines, short_network, short_volume};
+use crate::gateway::engine::{Engine, Owned, PREFIX, Target, read_lines, short_network, short_volume};
 use crate::gateway::error::Error;
-use crate::gateway::state::Gateway;
 use axum::body::Body;
 use axum::extract::{Query, State};
 use axum::http::HeaderValue;
@@ -34,8 +34,8 @@ pub(in crate::gateway) struct EventsQuery {
 
 /// The engine's events as they come, those of others left out.
 pub(in crate::gateway) async fn stream(
-    peer: Peer,
-    State(gateway): State<Arc<Gateway>>,
+    caller: Caller,
+    State(engine): State<Arc<Engine>>,
     Query(query): Query<EventsQuery>,
 ) -> Result<Response, Error> {
     let words = filters::parse(&query.filters, &KEYS)?;
@@ -48,11 +48,11 @@ pub(in crate::gateway) async fn stream(
             target = target.with(key, value);
         }
     }
-    let answer = gateway.engine.call(Method::GET, target).await?;
+    let answer = engine.call(Method::GET, target).await?;
     let lines = read_lines(answer.into_body()).filter_map(move |line| {
         let shown = match line {
             Ok(line) => {
-                own(&peer, &line).filter(|event| wanted(event, &words)).map(|event| Ok(written(&event)))
+                own(&caller, &line).filter(|event| wanted(event, &words)).map(|event| Ok(written(&event)))
             }
             Err(error) => Some(Err(error)),
         };
@@ -68,9 +68,9 @@ fn written(event: &Value) -> Bytes {
 }
 
 /// The event as the caller sees it, if it is about something of the caller's.
-fn own(peer: &Peer, line: &[u8]) -> Option<Value> {
+fn own(caller: &Peer, line: &[u8]) -> Option<Value> {
     let mut event: Value = serde_json::from_slice(line).ok()?;
-    let uid = peer.uid();
+    let uid = caller.uid();
     let kind = event.get("Type")?.as_str()?.to_owned();
     // The gateway attaches, too: whoever knew when could be silent for that moment.
     if kind == "container" && event.get("Action").and_then(Value::as_str) == Some("attach") {
@@ -79,7 +79,7 @@ fn own(peer: &Peer, line: &[u8]) -> Option<Value> {
     let attributes = event.pointer("/Actor/Attributes");
     let text = |key: &str| attributes?.get(key)?.as_str();
     let short = match kind.as_str() {
-        "container" => Owned::named_in_event(peer, text("name")?, attributes?)?,
+        "container" => Owned::named_in_event(caller, text("name")?, attributes?)?,
         "network" => short_network(uid, text("name")?)?.to_owned(),
         "volume" => short_volume(uid, event.pointer("/Actor/ID")?.as_str()?)?.to_owned(),
         _ => return None,

@@ -2,13 +2,14 @@
 
 use super::body::{Whole, json_body};
 use super::containers;
-use super::routes::Word;
+use super::words::Word;
 use crate::gateway::audit;
-use crate::gateway::caller::peer::Peer;
-use crate::gateway::engine::{ContainerId, ExecId, Owned, exec_body};
+use crate::gateway::bounds::permits::Permits;
+use crate::gateway::caller::Caller;
+use crate::gateway::engine::terminals::Terminals;
+use crate::gateway::engine::{ContainerId, Engine, ExecId, Owned, exec_body};
 use crate::gateway::error::Error;
-use crate::gateway::sessions::cleanup::Leash;
-use crate::gateway::state::Gateway;
+use crate::gateway::sessions::cleanup::{Leash, Leashes};
 use crate::gateway::task::to_the_end;
 use crate::gateway::wish::parse_exec;
 use axum::Json;
@@ -21,44 +22,59 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use std::sync::Arc;
 
-type Shared = State<Arc<Gateway>>;
+/// Exec instances that one user may have in the making at once: another waits for its permit.
+const AT_ONCE: usize = 16;
+
+/// A permit for each exec instance in the making, per uid: what is made is counted then.
+#[derive(Debug)]
+pub(in crate::gateway) struct ExecPermits(Permits);
+
+impl Default for ExecPermits {
+    fn default() -> Self {
+        Self(Permits::new(AT_ONCE))
+    }
+}
+
+type Shared = State<Arc<Engine>>;
 
 pub(in crate::gateway) async fn create(
-    peer: Peer,
-    State(gateway): Shared,
+    caller: Caller,
+    State(engine): Shared,
+    State(leashes): State<Arc<Leashes>>,
+    State(permits): State<Arc<ExecPermits>>,
     Word(word): Word,
     body: Whole,
 ) -> Result<(StatusCode, Json<Value>), Error> {
     // While the name service is away nothing is executed.
-    peer.account()?;
-    let mut wish = parse_exec(word.as_str(), json_body(&body)?, &peer)?;
-    let container = gateway.engine.owned(&peer, &word).await?;
+    caller.account()?;
+    let mut wish = parse_exec(word.as_str(), json_body(&body)?, &caller)?;
+    let container = engine.owned(&caller, &word).await?;
     container.must_run()?;
-    audit::allowed(Some(&peer), "exec", container.id().as_str());
-    let place = gateway.execs.of(peer.uid()).acquire_owned().await;
+    audit::allowed(&caller, "exec", container.id().as_str());
+    let place = permits.0.of(caller.uid()).acquire_owned().await;
     // What an engine has made is counted, though its caller has gone.
     let exec = to_the_end(async move {
         let _place = place;
-        let mark = gateway.leashes.mark(peer.uid())?;
+        let mark = leashes.mark(caller.uid())?;
         wish.env.push(mark.variable());
-        let exec = gateway.engine.exec_create(&container, &exec_body(&peer, &container, &wish)).await?;
-        gateway.leashes.keep(exec.clone(), &container, mark);
+        let exec = engine.exec_create(&container, &exec_body(&caller, &container, &wish)).await?;
+        leashes.keep(exec.clone(), &container, mark);
         Ok(exec)
     });
     Ok((StatusCode::CREATED, Json(json!({ "Id": exec.await?.as_str() }))))
 }
 
 /// The caller's exec instance, and what the engine says of it.
-async fn own(gateway: &Gateway, peer: &Peer, word: &str) -> Result<(ExecId, Owned, Value), Error> {
+async fn own(engine: &Engine, caller: &Caller, word: &str) -> Result<(ExecId, Owned, Value), Error> {
     let missing = || Error::NoExec(crate::protocol::escape::escape_line(word).chars().take(200).collect());
     let id = ExecId::parse(word).ok_or_else(missing)?;
-    let details = match gateway.engine.exec_inspect(peer.uid(), &id).await {
+    let details = match engine.exec_inspect(caller.uid(), &id).await {
         Err(error) if error.is_not_found() => return Err(missing()),
         details => details?,
     };
     let container = details.get("ContainerID").and_then(Value::as_str).and_then(ContainerId::parse);
     let container = container.ok_or_else(missing)?;
-    match gateway.engine.owned_by_id(peer, &container).await? {
+    match engine.owned_by_id(caller, &container).await? {
         Some(owned) => Ok((id, owned, details)),
         None => Err(missing()),
     }
@@ -72,12 +88,14 @@ struct StartBody {
 }
 
 pub(in crate::gateway) async fn start(
-    peer: Peer,
-    State(gateway): Shared,
+    caller: Caller,
+    State(engine): Shared,
+    State(leashes): State<Arc<Leashes>>,
+    State(terminals): State<Arc<Terminals>>,
     Path(id): Path<String>,
     request: Request,
 ) -> Result<Response, Error> {
-    peer.account()?;
+    caller.account()?;
     let (head, body) = request.into_parts();
     let bytes =
         Limited::new(body, 4096).collect().await.map_err(|error| Error::Bad(error.to_string()))?.to_bytes();
@@ -86,42 +104,43 @@ pub(in crate::gateway) async fn start(
     } else {
         serde_json::from_slice(&bytes).map_err(|error| Error::Bad(error.to_string()))?
     };
-    let (exec, container, _) = own(&gateway, &peer, &id).await?;
-    let notices = (body.tty && !body.detach).then(|| gateway.gpus.terminals.attach(container.id()));
-    let (of, name) = (peer.clone(), gateway.leashes.gateway());
-    let content_type = gateway.engine.stream_type(body.tty).await?;
+    let (exec, container, _) = own(&engine, &caller, &id).await?;
+    let notices = (body.tty && !body.detach).then(|| terminals.attach(container.id()));
+    let (of, name) = (caller.clone(), leashes.gateway());
+    let content_type = engine.stream_type(body.tty).await?;
     let started = to_the_end(async move {
         // Before: one that cannot be started does not wait for it any more.
-        let waited = gateway.leashes.take(&exec);
+        let waited = leashes.take(&exec);
         let started = match body.detach {
-            true => gateway.engine.exec_detached(of.uid(), &exec, body.tty).await.map(|()| None),
-            false => gateway.engine.exec_attached(&container, &exec, body.tty).await.map(Some),
+            true => engine.exec_detached(of.uid(), &exec, body.tty).await.map(|()| None),
+            false => engine.exec_attached(&container, &exec, body.tty).await.map(Some),
         };
         let raw = match started {
             Err(error) if error.is_unasked() => {
-                gateway.leashes.put_back(&exec, waited);
+                leashes.put_back(&exec, waited);
                 return Err(error.into());
             }
             started => started?,
         };
-        let leash = |mark| Leash::new(gateway.clone(), of, container, (exec, mark), body.tty);
+        let leash = |mark| Leash::new(leashes.clone(), of, container, (exec, mark), body.tty);
         Ok(raw.map(|raw| (raw, waited.map(|waited| leash(waited.mark)))))
     });
     let Some((raw, leash)) = started.await? else { return Ok(StatusCode::OK.into_response()) };
     let request = Request::from_parts(head, axum::body::Body::empty());
     let tied = containers::Tied { leash, notices };
-    let joined = containers::join(&peer, request, containers::Side::There(raw), content_type, tied);
+    let joined = containers::join(&caller, request, containers::Side::There(raw), content_type, tied);
     Ok(([name], joined).into_response())
 }
 
 /// The caller goes, and the process stays: what closing the connection alone would end.
 pub(in crate::gateway) async fn detach(
-    peer: Peer,
-    State(gateway): Shared,
+    caller: Caller,
+    State(engine): Shared,
+    State(leashes): State<Arc<Leashes>>,
     Path(id): Path<String>,
 ) -> Result<StatusCode, Error> {
-    let (exec, _, _) = own(&gateway, &peer, &id).await?;
-    gateway.leashes.untie(&exec);
+    let (exec, _, _) = own(&engine, &caller, &id).await?;
+    leashes.untie(&exec);
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -133,22 +152,23 @@ pub(in crate::gateway) struct SizeQuery {
 }
 
 pub(in crate::gateway) async fn resize(
-    peer: Peer,
-    State(gateway): Shared,
+    caller: Caller,
+    State(engine): Shared,
     Path(id): Path<String>,
     Query(size): Query<SizeQuery>,
 ) -> Result<StatusCode, Error> {
-    let (exec, _, _) = own(&gateway, &peer, &id).await?;
+    let (exec, _, _) = own(&engine, &caller, &id).await?;
     let target =
-        exec.target("/resize").of(peer.uid()).with("h", &size.h.to_string()).with("w", &size.w.to_string());
-    Ok(gateway.engine.call(Method::POST, target).await?.status())
+        exec.target("/resize").of(caller.uid()).with("h", &size.h.to_string()).with("w", &size.w.to_string());
+    Ok(engine.call(Method::POST, target).await?.status())
 }
 
 pub(in crate::gateway) async fn inspect(
-    peer: Peer,
-    State(gateway): Shared,
+    caller: Caller,
+    State(engine): Shared,
+    State(leashes): State<Arc<Leashes>>,
     Path(id): Path<String>,
 ) -> Result<Response, Error> {
-    let (_, _, details) = own(&gateway, &peer, &id).await?;
-    Ok(([gateway.leashes.gateway()], Json(details)).into_response())
+    let (_, _, details) = own(&engine, &caller, &id).await?;
+    Ok(([leashes.gateway()], Json(details)).into_response())
 }

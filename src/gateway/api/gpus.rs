@@ -1,12 +1,13 @@
 //! `/ie/v1/gpus`, `/ie/v1/gpus/wait` and `/ie/v1/containers/{word}/extend`.
 
 use super::answer::Flag;
-use super::routes::Word;
-use crate::gateway::caller::peer::Peer;
+use super::words::Word;
+use crate::gateway::caller::Caller;
+use crate::gateway::engine::Engine;
 use crate::gateway::error::Error;
 use crate::gateway::gpu::desk::{Asker, Standing};
-use crate::gateway::gpu::service::Wish;
-use crate::gateway::state::Gateway;
+use crate::gateway::gpu::service::Gpus;
+use crate::gateway::wish::CardWish;
 use crate::protocol::amount::Span;
 use crate::protocol::card::CardId;
 use crate::protocol::name::ContainerRef;
@@ -26,21 +27,21 @@ use tokio::sync::watch;
 
 /// Every card, who holds it, and what NVML tells of it.
 pub(in crate::gateway) async fn list(
-    peer: Peer,
-    State(gateway): State<Arc<Gateway>>,
+    caller: Caller,
+    State(gpus): State<Arc<Gpus>>,
 ) -> Result<Json<Value>, Error> {
-    peer.account()?;
+    caller.account()?;
     let now = Timestamp::now();
-    let holders = gateway.gpus.desk.holders(&gateway.gpus.leased(), now);
-    let processes = crate::gateway::gpu::processes::Owners::of_late(&gateway).await?;
-    let cards = gateway.gpus.inventory.cards().into_iter().enumerate().map(|(place, card)| {
+    let holders = gpus.desk.holders(&gpus.leased(), now);
+    let processes = crate::gateway::gpu::processes::Owners::of_late(&gpus).await?;
+    let cards = gpus.inventory.cards().into_iter().enumerate().map(|(place, card)| {
         let held = holders.iter().filter(|holder| holder.cards.contains(&card.id)).map(|holder| {
-            let since = gateway.gpus.since(holder, &card.id);
+            let since = gpus.since(holder, &card.id);
             json!({
                 "Login": holder.login, "Container": holder.container, "Until": holder.until, "Since": since,
             })
         });
-        let row = gateway.gpus.inventory.row(&card.id);
+        let row = gpus.inventory.row(&card.id);
         // For show: the driver's, or the place in the admin's list.
         let index = row.as_ref().map_or(place, |row| usize::try_from(row.index).unwrap_or(place));
         let row = row.unwrap_or_default();
@@ -51,7 +52,7 @@ pub(in crate::gateway) async fn list(
             "Processes": row.processes.iter().map(|process| processes.shown(process)).collect::<Vec<_>>(),
         })
     });
-    Ok(Json(json!({ "Cards": cards.collect::<Vec<_>>(), "Waiting": gateway.gpus.desk.waiting() })))
+    Ok(Json(json!({ "Cards": cards.collect::<Vec<_>>(), "Waiting": gpus.desk.waiting() })))
 }
 
 #[derive(Debug, Deserialize)]
@@ -61,14 +62,15 @@ pub(in crate::gateway) struct ExtendQuery {
 
 /// Moves the end of a running container's lease.
 pub(in crate::gateway) async fn extend(
-    peer: Peer,
-    State(gateway): State<Arc<Gateway>>,
+    caller: Caller,
+    State(engine): State<Arc<Engine>>,
+    State(gpus): State<Arc<Gpus>>,
     Word(word): Word,
     Query(query): Query<ExtendQuery>,
 ) -> Result<Json<Value>, Error> {
-    let limits = gateway.limits(peer.account()?);
-    let container = gateway.engine.owned(&peer, &word).await?;
-    let until = gateway.gpus.extend(&container, query.time, &limits, Timestamp::now())?;
+    let limits = caller.limits()?;
+    let container = engine.owned(&caller, &word).await?;
+    let until = gpus.extend(&container, query.time, &limits, Timestamp::now())?;
     Ok(Json(json!({ "Until": until })))
 }
 
@@ -83,19 +85,19 @@ pub(in crate::gateway) struct WaitQuery {
 }
 
 impl WaitQuery {
-    async fn wish(self, gateway: &Gateway, peer: &Peer) -> Result<Wish, Error> {
+    async fn wish(self, engine: &Engine, caller: &Caller) -> Result<CardWish, Error> {
         if !self.container.is_empty() {
             let word =
                 ContainerRef::try_from(self.container).map_err(|error| Error::Bad(error.to_string()))?;
-            let cards = gateway.engine.owned(peer, &word).await?.labels().cards.clone();
-            return Ok(Wish::These(cards));
+            let cards = engine.owned(caller, &word).await?.labels().cards.clone();
+            return Ok(CardWish::These(cards));
         }
         match self.count {
-            _ if self.all.0 => Ok(Wish::All),
-            Some(count) => Ok(Wish::Count(count)),
+            _ if self.all.0 => Ok(CardWish::All),
+            Some(count) => Ok(CardWish::Count(count)),
             None => {
                 let cards = self.cards.split(',').map(str::parse).collect::<Result<Vec<CardId>, _>>();
-                cards.map(Wish::These).map_err(|error| Error::Bad(error.to_string()))
+                cards.map(CardWish::These).map_err(|error| Error::Bad(error.to_string()))
             }
         }
     }
@@ -106,16 +108,17 @@ impl WaitQuery {
 /// The place is given up when the caller goes. So is what was given, which must be used by a create or a start within a
 /// minute: the caller stays until that is answered.
 pub(in crate::gateway) async fn wait(
-    peer: Peer,
-    State(gateway): State<Arc<Gateway>>,
+    caller: Caller,
+    State(engine): State<Arc<Engine>>,
+    State(gpus): State<Arc<Gpus>>,
     Query(query): Query<WaitQuery>,
 ) -> Result<Response, Error> {
-    let limits = gateway.limits(peer.account()?);
-    let wish = query.wish(&gateway, &peer).await?;
-    if matches!(&wish, Wish::Count(0)) || matches!(&wish, Wish::These(cards) if cards.is_empty()) {
+    let limits = caller.limits()?;
+    let wish = query.wish(&engine, &caller).await?;
+    if matches!(&wish, CardWish::Count(0)) || matches!(&wish, CardWish::These(cards) if cards.is_empty()) {
         return Err(Error::Bad("there are no gpus to wait for".into()));
     }
-    let wanted = gateway.gpus.wanted(&wish, &limits);
+    let wanted = gpus.wanted(&wish, &limits);
     if limits.most_gpus().is_some_and(|most| u64::try_from(wanted.count()).unwrap_or(u64::MAX) > most) {
         let message = format!("total.gpus: asked {}, and that many are never granted to you", wanted.count());
         return Err(Refusal::new("quota", message)
@@ -123,16 +126,15 @@ pub(in crate::gateway) async fn wait(
             .hint("ie-container quota shows your limits")
             .into());
     }
-    gateway.gpus.possible(&wanted)?;
+    gpus.possible(&wanted)?;
     // Whoever has no hours left could not use what is given.
-    limits.lease(None, wanted.count(), gateway.gpus.week(peer.uid(), Timestamp::now()))?;
-    let asker = Asker { uid: peer.uid(), login: peer.account()?.login() };
-    let ticket = gateway.gpus.desk.join(asker, wanted, limits.most_gpus()).map_err(|message| {
+    limits.lease(None, wanted.count(), gpus.week(caller.uid(), Timestamp::now()))?;
+    let asker = Asker { uid: caller.uid(), login: caller.account()?.login() };
+    let ticket = gpus.desk.join(asker, wanted, limits.most_gpus()).map_err(|message| {
         Error::from(Refusal::new("quota", message).rule("gpus").hint("let the first of them begin"))
     })?;
-    let waiting =
-        Waiting { changes: gateway.gpus.changes(), gateway: gateway.clone(), ticket, told: None, peer };
-    gateway.gpus.moved();
+    let waiting = Waiting { changes: gpus.changes(), gpus: gpus.clone(), ticket, told: None, caller };
+    gpus.moved();
     let lines = stream::unfold(Some(waiting), async |waiting| {
         let mut waiting = waiting?;
         let (line, over) = waiting.next().await?;
@@ -148,12 +150,12 @@ pub(in crate::gateway) async fn wait(
 
 /// A caller in the line; dropped, its place is given up.
 struct Waiting {
-    gateway: Arc<Gateway>,
+    gpus: Arc<Gpus>,
     changes: watch::Receiver<u64>,
     ticket: u64,
     told: Option<Standing>,
     /// Holds the connection's place in the count.
-    peer: Peer,
+    caller: Caller,
 }
 
 impl Waiting {
@@ -161,7 +163,7 @@ impl Waiting {
     async fn next(&mut self) -> Option<(Value, bool)> {
         loop {
             self.changes.mark_unchanged();
-            let stands = self.gateway.gpus.stands(self.ticket);
+            let stands = self.gpus.stands(self.ticket);
             if self.told.as_ref() != Some(&stands) {
                 let before = self.told.replace(stands.clone());
                 return self.line(stands, before.as_ref());
@@ -176,7 +178,7 @@ impl Waiting {
             Standing::Waits(before) => Some((json!({ "Before": before }), false)),
             Standing::HasEnough => Some((json!({ "Own": true }), false)),
             Standing::Given(cards) => {
-                tracing::info!(uid = self.peer.uid(), login = self.peer.login(), "gpus given in line");
+                tracing::info!(uid = self.caller.uid(), login = self.caller.login(), "gpus given in line");
                 Some((json!({ "Granted": cards }), false))
             }
             Standing::Gone if matches!(before, Some(Standing::Given(_))) => None,
@@ -190,7 +192,7 @@ impl Waiting {
 
 impl Drop for Waiting {
     fn drop(&mut self) {
-        self.gateway.gpus.desk.leave(self.ticket, Timestamp::now());
-        self.gateway.gpus.moved();
+        self.gpus.desk.leave(self.ticket, Timestamp::now());
+        self.gpus.moved();
     }
 }

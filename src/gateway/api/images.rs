@@ -1,10 +1,10 @@
 //! What a caller is shown of the engine's images: those that the policy lets them use, under the names that it allows.
 
 use super::{answer, filters};
-use crate::gateway::caller::peer::Peer;
+use crate::gateway::caller::Caller;
+use crate::gateway::engine::Engine;
 use crate::gateway::error::Error;
 use crate::gateway::images::{full, look_up, strings};
-use crate::gateway::state::Gateway;
 use crate::policy::{ImageAsk, Limits};
 use axum::Json;
 use axum::extract::{Path, Query, State};
@@ -13,8 +13,8 @@ use serde_json::Value;
 use std::sync::Arc;
 
 pub(in crate::gateway) async fn inspect(
-    peer: Peer,
-    State(gateway): State<Arc<Gateway>>,
+    caller: Caller,
+    State(engine): State<Arc<Engine>>,
     Path(rest): Path<String>,
 ) -> Result<Json<Value>, Error> {
     let Some(word) = rest.strip_suffix("/json") else {
@@ -23,8 +23,8 @@ pub(in crate::gateway) async fn inspect(
             "images belong to everybody here: they are listed, inspected and pulled",
         ));
     };
-    let mut image = look_up(&gateway, &peer, word).await?.1;
-    let limits = gateway.limits(peer.account()?);
+    let mut image = look_up(&engine, &caller, word).await?.1;
+    let limits = caller.limits()?;
     for key in ["RepoTags", "RepoDigests"] {
         if let Some(names) = image.get_mut(key).and_then(Value::as_array_mut) {
             names.retain(|name| name.as_str().is_some_and(|name| is_allowed(&limits, name)));
@@ -48,8 +48,8 @@ pub(in crate::gateway) struct ListQuery {
 
 /// The engine's images that the policy lets the caller use.
 pub(in crate::gateway) async fn list(
-    peer: Peer,
-    State(gateway): State<Arc<Gateway>>,
+    caller: Caller,
+    State(engine): State<Arc<Engine>>,
     Query(query): Query<ListQuery>,
 ) -> Result<Json<Vec<Value>>, Error> {
     let Wanted { references: wanted, dangling } = Wanted::parse(&query.filters)?;
@@ -57,8 +57,8 @@ pub(in crate::gateway) async fn list(
     if dangling {
         return Ok(Json(Vec::new()));
     }
-    let limits = gateway.limits(peer.account()?);
-    let listed = gateway.engine.images(query.all.0).await?;
+    let limits = caller.limits()?;
+    let listed = engine.images(query.all.0).await?;
     let kept = listed.into_iter().filter_map(|mut image| {
         let tags: Vec<String> =
             strings(image.get("RepoTags")).into_iter().filter(|tag| is_allowed(&limits, tag)).collect();

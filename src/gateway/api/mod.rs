@@ -1,19 +1,23 @@
 //! What is served: the route table, and a handler for each route.
 
-pub(super) mod admin;
+mod admin;
 pub(super) mod answer;
+mod archive;
 pub(super) mod body;
 pub(super) mod containers;
 mod events;
-mod exec;
-mod extension;
-mod few_at_once;
-pub(super) mod filters;
+pub(super) mod exec;
+mod filters;
 mod gpus;
 mod images;
 mod networks;
+pub(super) mod parts;
 pub(super) mod pull;
+mod quota;
+pub(super) mod response_permits;
 pub(super) mod routes;
-mod system;
+pub(super) mod system;
 mod unserved;
-pub(super) mod volumes;
+pub(super) mod version;
+mod volumes;
+mod words;

@@ -2,11 +2,10 @@
 
 use crate::gateway::audit;
 use crate::gateway::bounds::backpressure::read_or_cut;
-use crate::gateway::caller::peer::Peer;
-use crate::gateway::engine::{Target, explain, read_lines};
+use crate::gateway::caller::Caller;
+use crate::gateway::engine::{Engine, Target, explain, read_lines};
 use crate::gateway::error::Error;
 use crate::gateway::images::{full, own_platform};
-use crate::gateway::state::Gateway;
 use crate::policy::ImageAsk;
 use axum::extract::{Query, State};
 use axum::response::{IntoResponse, Response};
@@ -78,8 +77,9 @@ pub(in crate::gateway) struct PullQuery {
 
 /// Pulls what the policy allows; the engine's progress is passed on as it comes.
 pub(in crate::gateway) async fn pull(
-    peer: Peer,
-    State(gateway): State<Arc<Gateway>>,
+    caller: Caller,
+    State(engine): State<Arc<Engine>>,
+    State(pulls): State<Arc<Pulls>>,
     Query(query): Query<PullQuery>,
 ) -> Result<Response, Error> {
     own_platform(&query.platform)?;
@@ -94,18 +94,16 @@ pub(in crate::gateway) async fn pull(
     };
     let reference = full(&word)?;
     let ask = ImageAsk { shown: word.clone(), references: vec![reference.clone()], own: false };
-    let admitted = gateway.limits(peer.account()?).admit_image(&ask).map_err(Error::from);
+    let admitted = caller.limits()?.admit_image(&ask).map_err(Error::from);
     if let Err(error) = admitted {
-        audit::refused(&peer, "pull", &word, &error);
+        audit::refused(&caller, "pull", &word, &error);
         return Err(error);
     }
-    let pulling = gateway.pulls.enter(peer.uid())?;
-    audit::allowed(Some(&peer), "pull", &reference);
+    let pulling = pulls.enter(caller.uid())?;
+    audit::allowed(&caller, "pull", &reference);
     // The whole reference in one word: no tag, and a tag of "latest" is not "all tags".
-    let answer = gateway
-        .engine
-        .call(Method::POST, Target::new("/images/create").with("fromImage", &reference))
-        .await?;
+    let answer =
+        engine.call(Method::POST, Target::new("/images/create").with("fromImage", &reference)).await?;
     let progress = Box::pin(read_lines(answer.into_body()).map_ok(move |line| {
         let _until_it_ends = &pulling;
         explained(line)

@@ -1,11 +1,10 @@
 //! What the engine is, as far as a caller needs to know.
 
-use super::routes::OLDEST;
-use crate::gateway::caller::peer::Peer;
-use crate::gateway::door::serve::Caller;
-use crate::gateway::engine::Target;
+use super::version::OLDEST;
+use crate::gateway::bounds::cache::Cache;
+use crate::gateway::caller::{Caller, Identity};
+use crate::gateway::engine::{Engine, Target};
 use crate::gateway::error::Error;
-use crate::gateway::state::Gateway;
 use crate::protocol::escape::escape_line;
 use axum::extract::{Path, State};
 use axum::http::HeaderMap;
@@ -14,15 +13,22 @@ use axum::{Extension, Json};
 use serde_json::{Value, json};
 use std::sync::Arc;
 
+/// What the engine says of itself, for which it runs programs.
+#[derive(Debug, Default)]
+pub(in crate::gateway) struct Told {
+    version: Cache<Value>,
+    info: Cache<Value>,
+}
+
 /// Docker's clients ask this first, and speak the version it names.
 pub(in crate::gateway) async fn ping(
-    caller: Extension<Caller>,
-    State(gateway): State<Arc<Gateway>>,
+    identity: Extension<Identity>,
+    State(engine): State<Arc<Engine>>,
 ) -> Result<(HeaderMap, &'static str), Error> {
-    if let Caller::Refused(refused) = caller.0 {
+    if let Identity::Refused(refused) = identity.0 {
         return Err(refused.into());
     }
-    let version = gateway.engine.api_version().await?;
+    let version = engine.api_version().await?;
     let mut headers = HeaderMap::new();
     let value = HeaderValue::from_str(&version).map_err(|error| Error::Internal(error.to_string()))?;
     headers.insert(HeaderName::from_static("api-version"), value);
@@ -34,11 +40,12 @@ pub(in crate::gateway) async fn ping(
 
 /// The engine's version, capped at what the gateway knows, and the gateway's own.
 pub(in crate::gateway) async fn version(
-    _: Peer,
-    State(gateway): State<Arc<Gateway>>,
+    _: Caller,
+    State(engine): State<Arc<Engine>>,
+    State(told): State<Arc<Told>>,
 ) -> Result<Json<Value>, Error> {
-    let api = gateway.engine.api_version().await?;
-    let mut version = gateway.version.get(|| engines(&gateway, "/version")).await?;
+    let api = engine.api_version().await?;
+    let mut version = told.version.get(|| engines(&engine, "/version")).await?;
     if let Some(fields) = version.as_object_mut() {
         fields.insert("ApiVersion".into(), json!(api));
         fields.insert("MinAPIVersion".into(), json!(format!("{}.{}", OLDEST.0, OLDEST.1)));
@@ -52,25 +59,26 @@ pub(in crate::gateway) async fn version(
 
 /// What the engine says of itself. It runs its runtime and its init for that, each time.
 fn engines(
-    gateway: &Arc<Gateway>,
+    engine: &Arc<Engine>,
     path: &'static str,
 ) -> impl Future<Output = Result<Value, Error>> + Send + 'static {
-    let gateway = gateway.clone();
-    async move { Ok(gateway.engine.get(Target::new(path)).await?) }
+    let engine = engine.clone();
+    async move { Ok(engine.get(Target::new(path)).await?) }
 }
 
 /// There are no plugins here.
-pub(in crate::gateway) async fn plugin(_: Peer, Path(word): Path<String>) -> Error {
+pub(in crate::gateway) async fn plugin(_: Caller, Path(word): Path<String>) -> Error {
     Error::NoPlugin(escape_line(&word).chars().take(200).collect())
 }
 
 /// What clients look at in `info`: the engine's kind and size, and the caller's own counts.
 pub(in crate::gateway) async fn info(
-    peer: Peer,
-    State(gateway): State<Arc<Gateway>>,
+    caller: Caller,
+    State(engine): State<Arc<Engine>>,
+    State(told): State<Arc<Told>>,
 ) -> Result<Json<Value>, Error> {
-    let info = gateway.info.get(|| engines(&gateway, "/info")).await?;
-    let own = gateway.engine.own(&peer, false).await?;
+    let info = told.info.get(|| engines(&engine, "/info")).await?;
+    let own = engine.own(&caller, false).await?;
     let running = own.iter().filter(|owned| owned.running()).count();
     let mut shown = json!({ "Containers": own.len(), "ContainersRunning": running,
         "ContainersPaused": 0, "ContainersStopped": own.len() - running,

@@ -2,26 +2,24 @@
 
 use super::body::{Whole, json_body};
 use super::filters::{self, Names, all_match, has_label};
-use super::routes::Meant;
+use super::version::Meant;
 use crate::gateway::audit;
-use crate::gateway::caller::peer::Peer;
-use crate::gateway::engine::{OwnedVolume, without_ours};
+use crate::gateway::caller::Caller;
+use crate::gateway::engine::{Engine, FindError, OwnedVolume, without_ours};
 use crate::gateway::error::Error;
-use crate::gateway::state::Gateway;
+use crate::gateway::lifecycle::volumes::ensure;
+use crate::gateway::locks::lock::Locks;
 use crate::gateway::task::to_the_end;
 use crate::gateway::wish::{ANONYMOUS, VolumeWish, volume_wish};
-use crate::policy::Thing;
-use crate::protocol::name::ThingName;
 use axum::Json;
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use hyper::Method;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
-type Shared = State<Arc<Gateway>>;
+type Shared = State<Arc<Engine>>;
 
 const KEYS: [&str; 4] = ["dangling", "driver", "label", "name"];
 
@@ -50,8 +48,8 @@ fn shown(volume: &OwnedVolume) -> Value {
 }
 
 /// The engine's names of the volumes that some container of the caller's has.
-async fn used(gateway: &Gateway, peer: &Peer) -> Result<Vec<String>, Error> {
-    let own = gateway.engine.own(peer, false).await?;
+async fn used(engine: &Engine, caller: &Caller) -> Result<Vec<String>, Error> {
+    let own = engine.own(caller, false).await?;
     let names = own.iter().flat_map(|owned| {
         let mounts = owned.found().summary().get("Mounts").and_then(Value::as_array);
         mounts.into_iter().flatten().filter_map(|mount| mount.get("Name")?.as_str().map(str::to_owned))
@@ -60,14 +58,14 @@ async fn used(gateway: &Gateway, peer: &Peer) -> Result<Vec<String>, Error> {
 }
 
 pub(in crate::gateway) async fn list(
-    peer: Peer,
-    State(gateway): Shared,
+    caller: Caller,
+    State(engine): Shared,
     Query(query): Query<ListQuery>,
 ) -> Result<Json<Value>, Error> {
     let mut words = filters::parse(&query.filters, &KEYS)?;
     let names = Names::take(&mut words)?;
-    let used = if words.contains_key("dangling") { used(&gateway, &peer).await? } else { Vec::new() };
-    let own = gateway.engine.volumes_of(&peer).await?;
+    let used = if words.contains_key("dangling") { used(&engine, &caller).await? } else { Vec::new() };
+    let own = engine.volumes_of(&caller).await?;
     let kept = own
         .iter()
         .filter(|volume| names.as_ref().is_none_or(|names| names.match_any(volume.name().as_str())))
@@ -82,24 +80,25 @@ pub(in crate::gateway) async fn list(
 }
 
 pub(in crate::gateway) async fn inspect(
-    peer: Peer,
-    State(gateway): Shared,
+    caller: Caller,
+    State(engine): Shared,
     Path(word): Path<String>,
 ) -> Result<Json<Value>, Error> {
-    Ok(Json(shown(&gateway.engine.volume_of(&peer, &word).await?)))
+    Ok(Json(shown(&engine.volume_of(&caller, &word).await?)))
 }
 
 pub(in crate::gateway) async fn create(
-    peer: Peer,
-    State(gateway): Shared,
+    caller: Caller,
+    State(engine): Shared,
+    State(locks): State<Arc<Locks>>,
     body: Whole,
 ) -> Result<(StatusCode, Json<Value>), Error> {
     let VolumeWish { name, labels } = volume_wish(json_body(&body)?)?;
     let made = to_the_end(async move {
-        let _turn = crate::gateway::locks::lock::turn(&gateway, &peer).await?;
-        let made = ensure(&gateway, &peer, &name, &labels).await;
+        let _turn = locks.turn(caller.uid()).await?;
+        let made = ensure(&engine, &caller, &name, &labels).await;
         if let Err(error) = &made {
-            audit::refused(&peer, "volume-create", name.as_str(), error);
+            audit::refused(&caller, "volume-create", name.as_str(), error);
         }
         made
     });
@@ -107,43 +106,23 @@ pub(in crate::gateway) async fn create(
     Ok((StatusCode::CREATED, Json(shown(&volume))))
 }
 
-/// The caller's volume of this name, made if it is not there; only while the caller's turn is held.
-pub(in crate::gateway) async fn ensure(
-    gateway: &Gateway,
-    peer: &Peer,
-    name: &ThingName,
-    labels: &BTreeMap<String, String>,
-) -> Result<OwnedVolume, Error> {
-    let account = peer.account()?;
-    let all = gateway.engine.all_volumes_of(peer).await?;
-    if let Some(volume) = all.own.iter().find(|volume| volume.name() == name) {
-        return Ok(volume.clone());
-    }
-    if all.is_left(name.as_str()) {
-        return Err(Error::left_name(name.as_str()));
-    }
-    let names: Vec<String> = all.own.iter().map(|volume| volume.name().to_string()).collect();
-    gateway.limits(account).one_more_thing(Thing::Volume, &names, &all.logins())?;
-    audit::allowed(Some(peer), "volume-create", name.as_str());
-    Ok(gateway.engine.create_volume(peer, account.login(), name, labels).await?)
-}
-
 pub(in crate::gateway) async fn remove(
-    peer: Peer,
-    State(gateway): Shared,
+    caller: Caller,
+    State(engine): Shared,
+    State(locks): State<Arc<Locks>>,
     Path(word): Path<String>,
     Query(query): Query<RemoveQuery>,
 ) -> Result<StatusCode, Error> {
     to_the_end(async move {
         // Not while a create of the caller's counts on it: the engine makes what is missing, and by itself.
-        let _turn = crate::gateway::locks::lock::turn(&gateway, &peer).await?;
-        let volume = match gateway.engine.volume_of(&peer, &word).await {
-            Err(Error::NoVolume(_)) if query.force.0 => return Ok(StatusCode::NO_CONTENT),
+        let _turn = locks.turn(caller.uid()).await?;
+        let volume = match engine.volume_of(&caller, &word).await {
+            Err(FindError::NoVolume(_)) if query.force.0 => return Ok(StatusCode::NO_CONTENT),
             found => found?,
         };
-        audit::allowed(Some(&peer), "volume-rm", volume.name().as_str());
-        gateway.engine.call(Method::DELETE, volume.target()).await?;
-        gateway.engine.forget_volume(volume.engine_name());
+        audit::allowed(&caller, "volume-rm", volume.name().as_str());
+        engine.call(Method::DELETE, volume.target()).await?;
+        engine.forget_volume(volume.engine_name());
         Ok(StatusCode::NO_CONTENT)
     })
     .await
@@ -154,8 +133,9 @@ const NAMED_STAY: (u32, u32) = (1, 42);
 
 /// Removes what no container has.
 pub(in crate::gateway) async fn prune(
-    peer: Peer,
-    State(gateway): Shared,
+    caller: Caller,
+    State(engine): Shared,
+    State(locks): State<Arc<Locks>>,
     Meant(version): Meant,
     Query(query): Query<ListQuery>,
 ) -> Result<Json<Value>, Error> {
@@ -166,24 +146,25 @@ pub(in crate::gateway) async fn prune(
         let labels = volume.details().get("Labels");
         all_match(&words, |_, value| has_label(labels, value)) && (all || has_label(labels, ANONYMOUS))
     };
-    let gone = to_the_end(async move { remove_unused(&gateway, &peer, meant).await }).await?;
+    let gone = to_the_end(async move { remove_unused(&engine, &locks, &caller, meant).await }).await?;
     Ok(Json(json!({ "VolumesDeleted": gone, "SpaceReclaimed": 0 })))
 }
 
 async fn remove_unused(
-    gateway: &Gateway,
-    peer: &Peer,
+    engine: &Engine,
+    locks: &Locks,
+    caller: &Caller,
     meant: impl Fn(&OwnedVolume) -> bool,
 ) -> Result<Vec<String>, Error> {
-    let _turn = crate::gateway::locks::lock::turn(gateway, peer).await?;
-    let used = used(gateway, peer).await?;
+    let _turn = locks.turn(caller.uid()).await?;
+    let used = used(engine, caller).await?;
     let is_used = |volume: &OwnedVolume| used.iter().any(|name| name == volume.engine_name());
     let mut gone = Vec::new();
-    let own = gateway.engine.volumes_of(peer).await?;
+    let own = engine.volumes_of(caller).await?;
     for volume in own.into_iter().filter(|volume| meant(volume) && !is_used(volume)) {
-        audit::allowed(Some(peer), "volume-rm", volume.name().as_str());
-        if gateway.engine.call(Method::DELETE, volume.target()).await.is_ok() {
-            gateway.engine.forget_volume(volume.engine_name());
+        audit::allowed(caller, "volume-rm", volume.name().as_str());
+        if engine.call(Method::DELETE, volume.target()).await.is_ok() {
+            engine.forget_volume(volume.engine_name());
             gone.push(volume.name().to_string());
         }
     }

@@ -1,6 +1,6 @@
 //! An answer that is dear to the engine: asked for once at a time, whoever hangs up, and kept for a moment.
 
-use crate::gateway::error::Error;
+use super::Lost;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::Mutex;
@@ -9,19 +9,23 @@ use tokio::sync::Mutex;
 const MOMENT: Duration = Duration::from_secs(2);
 
 #[derive(Debug)]
-pub(in crate::gateway) struct Recent<T>(Arc<Mutex<Option<(Instant, T)>>>);
+pub(in crate::gateway) struct Cache<T>(Arc<Mutex<Option<(Instant, T)>>>);
 
-impl<T> Default for Recent<T> {
+impl<T> Default for Cache<T> {
     fn default() -> Self {
         Self(Arc::default())
     }
 }
 
-impl<T: Clone + Send + 'static> Recent<T> {
+impl<T: Clone + Send + 'static> Cache<T> {
     /// The answer of a moment ago, or a new one. Who goes on waiting for it holds up the next, and nobody else asks.
-    pub(in crate::gateway) async fn get<F>(&self, ask: impl FnOnce() -> F) -> Result<T, Error>
+    ///
+    /// # Errors
+    /// Whatever the question's own are; [`Lost`] where it ended without an answer.
+    pub(in crate::gateway) async fn get<F, E>(&self, ask: impl FnOnce() -> F) -> Result<T, E>
     where
-        F: Future<Output = Result<T, Error>> + Send + 'static,
+        F: Future<Output = Result<T, E>> + Send + 'static,
+        E: From<Lost> + Send + 'static,
     {
         let mut kept = self.0.clone().lock_owned().await;
         if let Some((since, answer)) = &*kept
@@ -36,7 +40,7 @@ impl<T: Clone + Send + 'static> Recent<T> {
             *kept = Some((Instant::now(), answer.clone()));
             Ok(answer)
         });
-        answer.await.map_err(|error| Error::Internal(error.to_string()))?
+        answer.await.map_err(|error| Lost(error.to_string()))?
     }
 }
 
@@ -46,7 +50,7 @@ mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     /// Counts how often it is asked.
-    async fn ask(asked: Arc<AtomicUsize>, took: Duration) -> Result<usize, Error> {
+    async fn ask(asked: Arc<AtomicUsize>, took: Duration) -> Result<usize, Lost> {
         let number = asked.fetch_add(1, Ordering::SeqCst);
         tokio::time::sleep(took).await;
         Ok(number)
@@ -54,7 +58,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn who_hangs_up_again_and_again_asks_once() {
-        let (recent, asked) = (Recent::default(), Arc::new(AtomicUsize::new(0)));
+        let (recent, asked) = (Cache::default(), Arc::new(AtomicUsize::new(0)));
         for _ in 0..20 {
             let get = recent.get(|| ask(asked.clone(), Duration::from_millis(500)));
             assert!(tokio::time::timeout(Duration::from_millis(5), get).await.is_err());
@@ -65,10 +69,10 @@ mod tests {
 
     #[tokio::test]
     async fn what_failed_is_not_kept() {
-        let recent = Recent::default();
-        let failed = recent.get(|| async { Err(Error::Internal("no".into())) }).await;
+        let recent = Cache::default();
+        let failed = recent.get(|| async { Err(Lost("no".into())) }).await;
         assert!(failed.is_err());
-        assert_eq!(recent.get(|| async { Ok(1) }).await.unwrap(), 1);
-        assert_eq!(recent.get(|| async { Ok(2) }).await.unwrap(), 1);
+        assert_eq!(recent.get(|| async { Ok::<_, Lost>(1) }).await.unwrap(), 1);
+        assert_eq!(recent.get(|| async { Ok::<_, Lost>(2) }).await.unwrap(), 1);
     }
 }

@@ -2,5 +2,12 @@
 
 pub(super) mod backpressure;
 pub(super) mod cache;
+pub(super) mod connections;
 pub(super) mod permits;
 pub(super) mod rate;
+pub(super) mod youth;
+
+/// Work that ended without an answer: it panicked, or the gateway ends.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(super) struct Lost(pub(super) String);

@@ -1,4 +1,4 @@
-//! How fast one user may have things done, which cost the gateway something each time.
+//! A rate limit for each user, on what costs the gateway something each time.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -10,7 +10,7 @@ const LONGEST: Duration = Duration::from_secs(10);
 
 /// When each user's next thing is due, of those who were fast just now.
 #[derive(Debug)]
-pub(in crate::gateway) struct Pace {
+pub(in crate::gateway) struct RateLimit {
     /// What is done at once, after a while of little.
     burst: u32,
     /// The time between two things from then on.
@@ -18,7 +18,7 @@ pub(in crate::gateway) struct Pace {
     due: Mutex<HashMap<u32, Instant>>,
 }
 
-impl Pace {
+impl RateLimit {
     pub(in crate::gateway) fn new(burst: u32, each_second: u32) -> Self {
         let step = Duration::from_secs(1).checked_div(each_second).unwrap_or(Duration::from_secs(1));
         Self { burst, step, due: Mutex::default() }
@@ -31,7 +31,7 @@ impl Pace {
     }
 
     /// Waits for one user's turn.
-    pub(in crate::gateway) async fn keep(&self, uid: u32) {
+    pub(in crate::gateway) async fn wait(&self, uid: u32) {
         let wait = self.due(uid, Instant::now());
         if !wait.is_zero() {
             tokio::time::sleep(wait).await;
@@ -59,18 +59,18 @@ mod tests {
 
     #[test]
     fn a_burst_is_served_at_once_and_then_so_many_a_second() {
-        let (pace, now) = (Pace::new(500, 100), Instant::now());
+        let (rate_limit, now) = (RateLimit::new(500, 100), Instant::now());
         for _ in 0..=500 {
-            assert_eq!(pace.due(1, now), Duration::ZERO);
+            assert_eq!(rate_limit.due(1, now), Duration::ZERO);
         }
-        let waits: Vec<Duration> = (0..100).map(|_| pace.due(1, now)).collect();
+        let waits: Vec<Duration> = (0..100).map(|_| rate_limit.due(1, now)).collect();
         assert_eq!((waits[0], waits[99]), (Duration::from_millis(10), Duration::from_secs(1)));
-        assert_eq!(pace.due(2, now), Duration::ZERO);
+        assert_eq!(rate_limit.due(2, now), Duration::ZERO);
         // A second later a second's worth has been served.
-        assert_eq!(pace.due(1, now + Duration::from_secs(1)), Duration::from_millis(10));
-        assert_eq!(pace.due(1, now + Duration::from_secs(60)), Duration::ZERO);
-        assert_eq!(pace.due.lock().unwrap().len(), 1);
-        let last = (0..2500).map(|_| pace.due(3, now)).last();
+        assert_eq!(rate_limit.due(1, now + Duration::from_secs(1)), Duration::from_millis(10));
+        assert_eq!(rate_limit.due(1, now + Duration::from_secs(60)), Duration::ZERO);
+        assert_eq!(rate_limit.due.lock().unwrap().len(), 1);
+        let last = (0..2500).map(|_| rate_limit.due(3, now)).last();
         assert_eq!(last, Some(LONGEST));
     }
 }

@@ -1,6 +1,6 @@
 //! What the name service knows of a uid: login, home, shell, and the groups it may use.
 
-use crate::gateway::bounds::permits::Places;
+use crate::gateway::bounds::permits::Permits;
 use crate::policy::{HOST_GROUPS, HostGroups};
 use nix::unistd::{Gid, Group, Uid, User, getegid, getgrouplist};
 use std::ffi::CString;
@@ -38,14 +38,14 @@ const AT_ONCE: usize = 4;
 /// of them that none are left for others.
 #[derive(Debug)]
 pub(in crate::gateway) struct LookUps {
-    places: Places,
+    places: Permits,
     /// The engine's socket: its group is the host's own.
     engine: PathBuf,
 }
 
 impl LookUps {
     pub(in crate::gateway) fn new(engine: &Path) -> Self {
-        Self { places: Places::new(AT_ONCE), engine: engine.to_owned() }
+        Self { places: Permits::new(AT_ONCE), engine: engine.to_owned() }
     }
 
     /// The account, or why there is none, after [`PATIENCE`] at the latest. `gids` are the caller's, the primary one

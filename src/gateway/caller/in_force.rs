@@ -1,6 +1,6 @@
 //! The policy in force, and the copy of its text that the next gateway goes by where the file is broken then.
 
-use crate::gateway::state::Gateway;
+use super::rules::{HostCpus, Rules};
 use crate::gateway::state_file;
 use crate::policy::{Broken, LastGood, Policy, Problems};
 use std::fs;
@@ -18,6 +18,7 @@ pub(in crate::gateway) struct InForce {
     copy: PathBuf,
     policy: RwLock<Arc<Policy>>,
     broken: Mutex<Option<Broken>>,
+    cpus: HostCpus,
 }
 
 impl InForce {
@@ -32,11 +33,27 @@ impl InForce {
 
     /// One that is nobody's file.
     pub(in crate::gateway) fn of(policy: Policy, file: PathBuf, copy: PathBuf) -> Self {
-        Self { file, copy, policy: RwLock::new(Arc::new(policy)), broken: Mutex::default() }
+        Self {
+            file,
+            copy,
+            policy: RwLock::new(Arc::new(policy)),
+            broken: Mutex::default(),
+            cpus: HostCpus::default(),
+        }
     }
 
     pub(in crate::gateway) fn policy(&self) -> Arc<Policy> {
         self.policy.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// What one request is judged by, from its beginning to its end.
+    pub(in crate::gateway) fn rules(&self) -> Rules {
+        Rules::new(self.policy(), self.cpus.clone())
+    }
+
+    /// Where the engine's word on its processors goes.
+    pub(in crate::gateway) fn cpus(&self) -> HostCpus {
+        self.cpus.clone()
     }
 
     /// Why the file is not what holds.
@@ -79,9 +96,9 @@ fn read(copy: &Path) -> Option<LastGood> {
 }
 
 /// Tells the log and systemd, now and each hour for so long as it is so.
-pub(in crate::gateway) async fn remind(gateway: Arc<Gateway>) {
+pub(in crate::gateway) async fn remind(in_force: Arc<InForce>) {
     loop {
-        if let Some(broken) = gateway.in_force.broken() {
+        if let Some(broken) = in_force.broken() {
             say(&broken);
         }
         tokio::time::sleep(REMINDER).await;

@@ -1,5 +1,71 @@
-//! The caller of a request: the user whom the kernel names, the account, and the policy in force.
+//! Who asks: the user whom the kernel names, the account, and the policy by which one request is judged.
+//!
+//! [`peer`] reads the kernel, [`account`] the name service, [`in_force`] holds the policy. [`Caller`] is what a request
+//! carries of all three: it is made once, at the door, and a policy that is read anew meanwhile is the next request's.
 
+pub(super) mod absent;
 pub(super) mod account;
 pub(super) mod in_force;
 pub(super) mod peer;
+pub(super) mod rules;
+
+use crate::policy::{Limits, Policy};
+use account::LookupError;
+use peer::{Peer, Refused};
+use rules::Rules;
+use std::ops::Deref;
+use tokio::net::UnixStream;
+
+/// The user who asks, and the rules by which this request is judged from its beginning to its end.
+#[derive(Debug, Clone)]
+pub(super) struct Caller {
+    peer: Peer,
+    rules: Rules,
+}
+
+impl Caller {
+    pub(super) fn new(peer: Peer, rules: Rules) -> Self {
+        Self { peer, rules }
+    }
+
+    /// The policy of this request.
+    pub(super) fn policy(&self) -> &Policy {
+        self.rules.policy()
+    }
+
+    /// The caller's limits.
+    ///
+    /// # Errors
+    /// Where the name service has not said whose they are: nothing is granted then.
+    pub(super) fn limits(&self) -> Result<Limits, LookupError> {
+        Ok(self.rules.limits(self.account()?))
+    }
+}
+
+impl Deref for Caller {
+    type Target = Peer;
+
+    fn deref(&self) -> &Peer {
+        &self.peer
+    }
+}
+
+/// Root at the other end of the admin socket; made only from a connection to it.
+#[derive(Debug, Clone)]
+pub(super) struct Admin(());
+
+impl Admin {
+    /// # Errors
+    /// Where anybody else is at the other end, or the kernel does not say who is.
+    pub(super) fn of(stream: &UnixStream) -> Result<Self, Refused> {
+        peer::root(stream).map(|()| Self(()))
+    }
+}
+
+/// What a request's connection says of who asks.
+#[derive(Debug, Clone)]
+pub(super) enum Identity {
+    User(Caller),
+    Admin(Admin),
+    Refused(Refused),
+}

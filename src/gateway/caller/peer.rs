@@ -1,7 +1,7 @@
 //! The user at the other end of a connection, as the kernel reports it.
 
 use super::account::{Account, LookUps, LookupError};
-use crate::gateway::door::serve::Place;
+use crate::gateway::bounds::connections::ConnectionPermit;
 use crate::sandbox::{Lacking, Need};
 use rustix::net::sockopt::socket_peercred;
 use std::sync::Arc;
@@ -47,7 +47,7 @@ pub(in crate::gateway) struct Peer {
     gid: u32,
     account: Result<Arc<Account>, LookupError>,
     /// Kept by whatever works for this caller, so that work whose connection is gone still counts.
-    place: Option<Arc<Place>>,
+    connection: Option<Arc<ConnectionPermit>>,
 }
 
 impl Peer {
@@ -69,7 +69,7 @@ impl Peer {
         }
         let numeric = peer_groups(stream, gid);
         let account = look_ups.account(uid, numeric, groups).await.map(Arc::new);
-        Ok(Self { uid, gid, account, place: None })
+        Ok(Self { uid, gid, account, connection: None })
     }
 
     pub(in crate::gateway) fn uid(&self) -> u32 {
@@ -85,14 +85,14 @@ impl Peer {
         self.account.as_deref().map_err(Clone::clone)
     }
 
-    /// The same caller, holding its connection's place in the count.
-    pub(in crate::gateway) fn at(self, place: Arc<Place>) -> Self {
-        Self { place: Some(place), ..self }
+    /// The same caller, holding the permit of its connection.
+    pub(in crate::gateway) fn at(self, connection: Arc<ConnectionPermit>) -> Self {
+        Self { connection: Some(connection), ..self }
     }
 
-    /// The connection's place, for what outlives its request.
-    pub(in crate::gateway) fn place(&self) -> Option<Arc<Place>> {
-        self.place.clone()
+    /// The connection's permit, for what outlives its request.
+    pub(in crate::gateway) fn connection(&self) -> Option<Arc<ConnectionPermit>> {
+        self.connection.clone()
     }
 
     /// Whether a container with this login's label can be the caller's.
@@ -116,7 +116,7 @@ impl Peer {
 
     #[cfg(any(test, feature = "fuzz"))]
     pub(in crate::gateway) fn fake(uid: u32, login: &str) -> Self {
-        Self { uid, gid: uid, account: Ok(Arc::new(Account::fake(uid, login))), place: None }
+        Self { uid, gid: uid, account: Ok(Arc::new(Account::fake(uid, login))), connection: None }
     }
 }
 
@@ -164,7 +164,7 @@ mod tests {
 
     #[test]
     fn only_a_silent_name_service_leaves_the_uid_to_decide() {
-        let with = |account| Peer { uid: 1000, gid: 1000, account: Err(account), place: None };
+        let with = |account| Peer { uid: 1000, gid: 1000, account: Err(account), connection: None };
         assert!(Peer::fake(1000, "ann").may_be("ann"));
         assert!(!Peer::fake(1000, "ann").may_be("predecessor"));
         for silent in [LookupError::TimedOut, LookupError::Failed("EIO".into())] {

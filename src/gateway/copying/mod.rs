@@ -11,38 +11,44 @@ mod running;
 mod stopped;
 mod tar;
 
-use crate::gateway::api::answer::Flag;
-use crate::gateway::api::routes::Word;
-use crate::gateway::audit;
-use crate::gateway::caller::peer::Peer;
-use crate::gateway::engine::Owned;
-use crate::gateway::error::Error;
-use crate::gateway::state::Gateway;
-use crate::protocol::copying::UNREAD;
+use super::audit;
+use super::bounds::permits::Permits;
+use super::bounds::rate::RateLimit;
+use super::bounds::youth::Youth;
+use super::caller::Caller;
+use super::engine::{Engine, Owned};
+use super::error::Error;
+use super::host::channel::Channel;
+use super::host::staging::Stager;
+use super::locks::lock::Locks;
+use super::upkeep::release::Release;
 use crate::protocol::escape::escape_line;
+use crate::protocol::name::ContainerRef;
 use crate::protocol::report::Refusal;
 use axum::body::Body;
-use axum::extract::{Query, Request, State};
-use axum::http::HeaderMap;
-use axum::http::header::{CONTENT_TYPE, HeaderValue};
+use axum::extract::Request;
+use axum::http::header::HeaderValue;
 use axum::response::{IntoResponse, Response};
-use serde::Deserialize;
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 use tar::Tar;
 
-type Shared = State<Arc<Gateway>>;
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub(super) struct ArchiveQuery {
-    path: String,
-    #[serde(rename = "noOverwriteDirNonDir")]
-    keep_kinds: Flag,
-    /// Whatever is asked, files become the caller's.
-    #[serde(rename = "copyUIDGID")]
-    _owners: Flag,
+/// Copies, with whatever they take.
+#[derive(Debug)]
+pub(super) struct Copier {
+    pub(super) engine: Arc<Engine>,
+    pub(super) locks: Arc<Locks>,
+    pub(super) stager: Arc<Stager>,
+    pub(super) channel: Arc<Channel>,
+    pub(super) release: Arc<Release>,
+    pub(super) rate_limit: Arc<RateLimit>,
+    pub(super) youth: Youth,
+    /// Copies out that are rewritten, per uid: each remembers the links that it has seen.
+    pub(super) rewrites: Permits,
 }
+
+/// Copies out of one user's that may be rewritten at once, a few MiB each: another waits for its permit.
+pub(super) const REWRITES: usize = 4;
 
 /// A container's path that may be copied to or from: absolute, and not a directory of the host's.
 struct Place {
@@ -51,8 +57,8 @@ struct Place {
 }
 
 impl Place {
-    async fn find(gateway: &Gateway, peer: &Peer, word: &Word, path: &str) -> Result<Self, Error> {
-        let container = gateway.engine.owned(peer, &word.0).await?;
+    async fn find(copier: &Copier, caller: &Caller, word: &ContainerRef, path: &str) -> Result<Self, Error> {
+        let container = copier.engine.owned(caller, word).await?;
         if path.is_empty() || path.len() > 4096 || path.contains('\0') {
             return Err(Error::Bad(
                 "path is missing, longer than 4096 bytes, or holds a NUL character".into(),
@@ -90,116 +96,109 @@ fn lexical(path: &Path) -> PathBuf {
     })
 }
 
-/// `HEAD`: what is there.
-pub(super) async fn stat(
-    peer: Peer,
-    State(gateway): Shared,
-    word: Word,
-    Query(query): Query<ArchiveQuery>,
-) -> Result<Response, Error> {
-    let mut place = Place::find(&gateway, &peer, &word, &query.path).await?;
-    let mut tries = 0..TRIES;
-    let stat = loop {
-        match stopped::Copy::begin(&gateway, &peer, place).await? {
-            Ok(copy) => break copy.stat(peer.clone()).await?,
-            Err(runs) => match running::stat(&gateway, &peer, &runs).await {
-                Err(error) if tries.next().is_some() && has_ended(&gateway, &runs, &error).await => {
-                    place = Place::find(&gateway, &peer, &word, &query.path).await?;
-                }
-                stat => break stat?,
-            },
-        }
-    };
-    Ok(with_stat(Body::empty(), "application/json", stat))
-}
-
-/// `GET`: a tar of what is there.
-pub(super) async fn get(
-    peer: Peer,
-    State(gateway): Shared,
-    word: Word,
-    Query(query): Query<ArchiveQuery>,
-    headers: HeaderMap,
-) -> Result<Response, Error> {
-    let mut place = Place::find(&gateway, &peer, &word, &query.path).await?;
-    // It only looks, and is a line in the log nevertheless.
-    gateway.pace.keep(peer.uid()).await;
-    audit::allowed(Some(&peer), "cp-out", place.container.id().as_str());
-    let unread = headers.contains_key(UNREAD);
-    let mut tries = 0..TRIES;
-    let (tar, stat) = loop {
-        // Before its lock: who waits for a place keeps no container from anybody.
-        let rewrites = match place.container.running() {
-            true => None,
-            false => gateway.rewrites.of(peer.uid()).acquire_owned().await.ok(),
-        };
-        match stopped::Copy::begin(&gateway, &peer, place).await? {
-            Ok(copy) => break copy.get(peer.clone(), rewrites).await?,
-            Err(runs) => {
-                // It takes a place of its own: some that each had one and waited for another would wait for ever.
-                drop(rewrites);
-                match running::get(gateway.clone(), &peer, &runs, unread).await {
-                    Err(error) if tries.next().is_some() && has_ended(&gateway, &runs, &error).await => {
-                        place = Place::find(&gateway, &peer, &word, &query.path).await?;
+impl Copier {
+    /// What is there, as a header.
+    pub(super) async fn stat(
+        self: &Arc<Self>,
+        caller: Caller,
+        word: &ContainerRef,
+        path: &str,
+    ) -> Result<HeaderValue, Error> {
+        let mut place = Place::find(self, &caller, word, path).await?;
+        let mut tries = 0..TRIES;
+        loop {
+            match stopped::Copy::begin(self, &caller, place).await? {
+                Ok(copy) => return copy.stat(caller.clone()).await,
+                Err(runs) => match running::stat(self, &caller, &runs).await {
+                    Err(error) if tries.next().is_some() && has_ended(self, &runs, &error).await => {
+                        place = Place::find(self, &caller, word, path).await?;
                     }
-                    copied => break copied?,
+                    stat => return stat,
+                },
+            }
+        }
+    }
+
+    /// A tar of what is there, and its stat. One that is wanted unread comes as the helper wrote it.
+    pub(super) async fn get(
+        self: &Arc<Self>,
+        caller: Caller,
+        word: &ContainerRef,
+        path: &str,
+        unread: bool,
+    ) -> Result<(Body, HeaderValue), Error> {
+        let mut place = Place::find(self, &caller, word, path).await?;
+        // It only looks, and is a line in the log nevertheless.
+        self.rate_limit.wait(caller.uid()).await;
+        audit::allowed(&caller, "cp-out", place.container.id().as_str());
+        let mut tries = 0..TRIES;
+        loop {
+            // Before its lock: who waits for a permit keeps no container from anybody.
+            let rewrites = match place.container.running() {
+                true => None,
+                false => self.rewrites.of(caller.uid()).acquire_owned().await.ok(),
+            };
+            match stopped::Copy::begin(self, &caller, place).await? {
+                Ok(copy) => return copy.get(caller.clone(), rewrites).await,
+                Err(runs) => {
+                    // It takes a permit of its own: some that each had one and waited for another would wait for ever.
+                    drop(rewrites);
+                    match running::get(self.clone(), &caller, &runs, unread).await {
+                        Err(error) if tries.next().is_some() && has_ended(self, &runs, &error).await => {
+                            place = Place::find(self, &caller, word, path).await?;
+                        }
+                        copied => return copied,
+                    }
                 }
             }
         }
-    };
-    Ok(with_stat(tar, "application/x-tar", stat))
+    }
+
+    /// Unpacks a tar there: the request's body, or what follows the agreement to upgrade.
+    pub(super) async fn put(
+        self: &Arc<Self>,
+        caller: Caller,
+        word: &ContainerRef,
+        path: &str,
+        keep_kinds: bool,
+        request: Request,
+    ) -> Result<Response, Error> {
+        // What comes with the request itself would be waited for, with the container locked.
+        if tar::is_raw(&request) && !hyper::body::Body::is_end_stream(request.body()) {
+            return Err(Error::Bad("a raw tar follows the agreement, the request has no body".into()));
+        }
+        let place = Place::find(self, &caller, word, path).await?;
+        audit::allowed(&caller, "cp-in", place.container.id().as_str());
+        let copy = stopped::Copy::begin(self, &caller, place).await?;
+        let copier = self.clone();
+        let take = move |tar: Tar| async move {
+            match copy {
+                Ok(copy) => copy.put(caller, tar.into_body()).await,
+                Err(place) => running::put(&copier, &caller, &place, tar, keep_kinds).await,
+            }
+        };
+        if tar::is_raw(&request) {
+            return Ok(tar::upgrade(request, take));
+        }
+        take(Tar::Body(request.into_body())).await.map(IntoResponse::into_response)
+    }
 }
 
-/// `PUT`: unpacks a tar there.
-pub(super) async fn put(
-    peer: Peer,
-    State(gateway): Shared,
-    word: Word,
-    Query(query): Query<ArchiveQuery>,
-    request: Request,
-) -> Result<Response, Error> {
-    // What comes with the request itself would be waited for, with the container locked.
-    if tar::is_raw(&request) && !hyper::body::Body::is_end_stream(request.body()) {
-        return Err(Error::Bad("a raw tar follows the agreement, the request has no body".into()));
-    }
-    let place = Place::find(&gateway, &peer, &word, &query.path).await?;
-    audit::allowed(Some(&peer), "cp-in", place.container.id().as_str());
-    let copy = stopped::Copy::begin(&gateway, &peer, place).await?;
-    let take = move |tar: Tar| async move {
-        match copy {
-            Ok(copy) => copy.put(peer, tar.into_body()).await,
-            Err(place) => running::put(&gateway, &peer, &place, tar, query.keep_kinds).await,
-        }
-    };
-    if tar::is_raw(&request) {
-        return Ok(tar::upgrade(request, take));
-    }
-    take(Tar::Body(request.into_body())).await.map(IntoResponse::into_response)
-}
+/// The header of a path's stat, as HTTP's tables hold it.
+pub(super) const STAT: &str = "x-docker-container-path-stat";
 
 /// How often a copy begins anew, some milliseconds apart.
 const TRIES: u32 = 50;
 
 /// Whether a copy failed because the container had ended, which the engine's lists say a moment later.
-async fn has_ended(gateway: &Gateway, place: &Place, error: &Error) -> bool {
+async fn has_ended(copier: &Copier, place: &Place, error: &Error) -> bool {
     let conflict = matches!(error, Error::Engine(error) if error.is_conflict());
-    if !conflict || gateway.engine.runs(&place.container).await.unwrap_or(true) {
+    if !conflict || copier.engine.runs(&place.container).await.unwrap_or(true) {
         return false;
     }
     tokio::time::sleep(std::time::Duration::from_millis(20)).await;
     true
 }
-
-fn with_stat(body: Body, kind: &'static str, stat: HeaderValue) -> Response {
-    let mut response = body.into_response();
-    let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
-    headers.insert(axum::http::HeaderName::from_static(STAT), stat);
-    response
-}
-
-/// The header of a path's stat, as HTTP's tables hold it.
-const STAT: &str = "x-docker-container-path-stat";
 
 #[cfg(test)]
 mod tests {

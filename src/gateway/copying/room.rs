@@ -2,10 +2,10 @@
 //!
 //! Nothing in it runs that could be stopped for writing too much, as `gateway/disk.rs` stops what does.
 
-use crate::gateway::caller::peer::Peer;
+use super::Copier;
+use crate::gateway::caller::Caller;
 use crate::gateway::engine::{Copying, Owned};
 use crate::gateway::error::Error;
-use crate::gateway::state::Gateway;
 use crate::protocol::report::Refusal;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -15,8 +15,8 @@ const MOMENT: Duration = Duration::from_secs(60);
 
 /// The room of one copy; what it takes is its user's until the disk has been measured again.
 pub(super) struct Room {
-    gateway: Arc<Gateway>,
-    peer: Peer,
+    copier: Arc<Copier>,
+    caller: Caller,
     copying: Copying,
     looked: Instant,
     /// What is said where it ends.
@@ -24,11 +24,15 @@ pub(super) struct Room {
 }
 
 impl Room {
-    pub(super) async fn find(gateway: &Arc<Gateway>, peer: &Peer, container: &Owned) -> Result<Self, Error> {
-        let mut copying = gateway.engine.copying(container);
-        let over = look(gateway, peer, &mut copying).await?;
-        let (gateway, peer) = (gateway.clone(), peer.clone());
-        Ok(Self { gateway, peer, copying, looked: Instant::now(), over })
+    pub(super) async fn find(
+        copier: &Arc<Copier>,
+        caller: &Caller,
+        container: &Owned,
+    ) -> Result<Self, Error> {
+        let mut copying = copier.engine.copying(container);
+        let over = look(copier, caller, &mut copying).await?;
+        let (copier, caller) = (copier.clone(), caller.clone());
+        Ok(Self { copier, caller, copying, looked: Instant::now(), over })
     }
 
     /// Whether there is room until the copy holds so many bytes in all.
@@ -50,7 +54,7 @@ impl Room {
 
     async fn look(&mut self) -> Result<(), Error> {
         self.looked = Instant::now();
-        self.over = look(&self.gateway, &self.peer, &mut self.copying).await?;
+        self.over = look(&self.copier, &self.caller, &mut self.copying).await?;
         Ok(())
     }
 
@@ -61,12 +65,12 @@ impl Room {
 }
 
 /// Finds the room that there is by now, besides what the copy has taken so far; and what is said where it ends.
-async fn look(gateway: &Gateway, peer: &Peer, copying: &mut Copying) -> Result<Refusal, Error> {
-    let limits = gateway.limits(peer.account()?);
-    let all = gateway.engine.containers_of(peer).await?;
+async fn look(copier: &Copier, caller: &Caller, copying: &mut Copying) -> Result<Refusal, Error> {
+    let limits = caller.limits()?;
+    let all = copier.engine.containers_of(caller).await?;
     // Nothing is waited for from here on: what another copy took meanwhile would count twice.
     let taken = copying.taken();
-    let room = limits.disk_room(&gateway.engine.usage_of(peer, &all))?;
+    let room = limits.disk_room(&copier.engine.usage_of(caller, &all))?;
     copying.allow(taken, room.left.unwrap_or(u64::MAX));
     Ok(room.over)
 }

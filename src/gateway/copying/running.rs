@@ -1,15 +1,13 @@
 //! Copying with a running container: its helper, started by exec as the user, packs and unpacks.
 
-use super::Place;
 use super::rewrite::{Limits, Rewriter};
 use super::tar::Tar;
-use crate::gateway::api::answer::Flag;
-use crate::gateway::caller::peer::Peer;
+use super::{Copier, Place};
+use crate::gateway::caller::Caller;
 use crate::gateway::engine::demux::{Demux, Stream};
 use crate::gateway::engine::{ExecId, Reader, exec_body};
 use crate::gateway::error::Error;
 use crate::gateway::host::channel;
-use crate::gateway::state::Gateway;
 use crate::gateway::task::to_the_end;
 use crate::gateway::wish::ExecWish;
 use crate::protocol::copying::{Ended, PathStat};
@@ -65,31 +63,31 @@ enum From {
 
 impl Helper {
     async fn start(
-        gateway: &Arc<Gateway>,
-        peer: &Peer,
+        copier: &Arc<Copier>,
+        caller: &Caller,
         place: &Place,
         words: &[&str],
         stdin: bool,
     ) -> Result<Self, Error> {
-        peer.account()?;
+        caller.account()?;
         // A container that was made before each had a directory of its own has no channel.
         if let Some(channel) = &place.container.labels().channel
-            && let Some(helper) = Self::start_through(gateway, peer, place, channel, words).await?
+            && let Some(helper) = Self::start_through(copier, caller, place, channel, words).await?
         {
             return Ok(helper);
         }
-        Self::exec(gateway, peer, place, words, stdin).await
+        Self::exec(copier, caller, place, words, stdin).await
     }
 
     /// One whose output and input go over the gateway's channel; nothing where it does not find that.
     async fn start_through(
-        gateway: &Arc<Gateway>,
-        peer: &Peer,
+        copier: &Arc<Copier>,
+        caller: &Caller,
         place: &Place,
         channel: &Token,
         words: &[&str],
     ) -> Result<Option<Self>, Error> {
-        let mut coming = match gateway.channel.expect(peer.uid(), channel, channel::mark()?) {
+        let mut coming = match copier.channel.expect(caller.uid(), channel, channel::mark()?) {
             Ok(coming) => coming,
             Err(error) => {
                 tracing::warn!("a copy goes through the engine: {error:#}");
@@ -97,7 +95,7 @@ impl Helper {
             }
         };
         let words = [words, &["--through", coming.mark.as_str()]].concat();
-        let mut helper = Self::exec(gateway, peer, place, &words, false).await?;
+        let mut helper = Self::exec(copier, caller, place, &words, false).await?;
         let stream = tokio::select! {
             stream = &mut coming.stream => stream.map_err(|_| Error::Internal("nobody expects the helper".into()))?,
             () = tokio::time::sleep(channel::ARRIVES) => {
@@ -107,7 +105,7 @@ impl Helper {
             }
             ended = helper.next() => {
                 ended.map_err(inside)?;
-                match helper.end(gateway).await {
+                match helper.end(copier).await {
                     Err(Error::Copy(Ended::NoChannel, why)) => {
                         tracing::warn!("a copy goes through the engine: {why}");
                         return Ok(None);
@@ -127,8 +125,8 @@ impl Helper {
     }
 
     async fn exec(
-        gateway: &Arc<Gateway>,
-        peer: &Peer,
+        copier: &Arc<Copier>,
+        caller: &Caller,
         place: &Place,
         words: &[&str],
         stdin: bool,
@@ -144,18 +142,18 @@ impl Helper {
             attach: [stdin, true, true],
             detach_keys: None,
         };
-        let body = exec_body(peer, &place.container, &wish);
-        let (gateway, container) = (gateway.clone(), place.container.clone());
+        let body = exec_body(caller, &place.container, &wish);
+        let (copier, container) = (copier.clone(), place.container.clone());
         // An instance that is made is started, whoever hangs up: the engine would keep one that is not.
         let started = to_the_end(async move {
-            let exec = gateway.engine.exec_create(&container, &body).await?;
-            let started = gateway.engine.exec_helper(&container, &exec).await?;
+            let exec = copier.engine.exec_create(&container, &body).await?;
+            let started = copier.engine.exec_helper(&container, &exec).await?;
             Ok((exec, started))
         });
         let (exec, (socket, first, reader)) = started.await?;
         let (read, write) = socket.into_split();
         let mut helper = Self {
-            uid: peer.uid(),
+            uid: caller.uid(),
             exec,
             _reader: reader,
             read,
@@ -257,8 +255,8 @@ impl Helper {
     }
 
     /// How it ended; its last line says why if it did not do its work.
-    async fn end(&self, gateway: &Gateway) -> Result<(), Error> {
-        let details = gateway.engine.exec_inspect(self.uid, &self.exec).await?;
+    async fn end(&self, copier: &Copier) -> Result<(), Error> {
+        let details = copier.engine.exec_inspect(self.uid, &self.exec).await?;
         let ended = details.get("ExitCode").and_then(Value::as_i64).map_or(Ended::Failed, Ended::of);
         if ended == Ended::Done {
             return Ok(());
@@ -273,11 +271,11 @@ fn inside(error: io::Error) -> Error {
     Error::Internal(format!("the copy broke off: {error}"))
 }
 
-pub(super) async fn stat(gateway: &Arc<Gateway>, peer: &Peer, place: &Place) -> Result<HeaderValue, Error> {
-    let mut helper = Helper::start(gateway, peer, place, &["stat", &place.path], false).await?;
+pub(super) async fn stat(copier: &Arc<Copier>, caller: &Caller, place: &Place) -> Result<HeaderValue, Error> {
+    let mut helper = Helper::start(copier, caller, place, &["stat", &place.path], false).await?;
     let line = helper.line().await.map_err(inside)?;
     while helper.next().await.map_err(inside)?.is_some() {}
-    helper.end(gateway).await?;
+    helper.end(copier).await?;
     header(&line)
 }
 
@@ -289,27 +287,27 @@ fn header(line: &[u8]) -> Result<HeaderValue, Error> {
 }
 
 pub(super) async fn get(
-    gateway: Arc<Gateway>,
-    peer: &Peer,
+    copier: Arc<Copier>,
+    caller: &Caller,
     place: &Place,
     unread: bool,
 ) -> Result<(Body, HeaderValue), Error> {
     let rewriter = match unread {
         true => None,
-        false => Some((rewriter(peer, place)?, gateway.rewrites.of(peer.uid()).acquire_owned().await)),
+        false => Some((rewriter(caller, place)?, copier.rewrites.of(caller.uid()).acquire_owned().await)),
     };
-    let mut helper = Helper::start(&gateway, peer, place, &["pack", &place.path, "--stat"], false).await?;
+    let mut helper = Helper::start(&copier, caller, place, &["pack", &place.path, "--stat"], false).await?;
     let line = helper.line().await.map_err(inside)?;
     if line.is_empty() {
-        helper.end(&gateway).await?;
+        helper.end(&copier).await?;
         return Err(Error::Internal("the copy helper said nothing".into()));
     }
     let stat = header(&line)?;
     let tar = futures_util::stream::unfold(Some((helper, rewriter)), move |state| {
-        let gateway = gateway.clone();
+        let copier = copier.clone();
         async move {
             let (mut helper, mut rewriter) = state?;
-            match piece(&gateway, &mut helper, rewriter.as_mut().map(|(rewriter, _)| rewriter)).await {
+            match piece(&copier, &mut helper, rewriter.as_mut().map(|(rewriter, _)| rewriter)).await {
                 Ok((piece, true)) => Some((Ok(piece), Some((helper, rewriter)))),
                 Ok((last, false)) => Some((Ok(last), None)),
                 // A tar that breaks off must not look whole: the connection is cut instead.
@@ -320,21 +318,21 @@ pub(super) async fn get(
     Ok((Body::from_stream(tar), stat))
 }
 
-fn rewriter(peer: &Peer, place: &Place) -> Result<Rewriter, Error> {
+fn rewriter(caller: &Caller, place: &Place) -> Result<Rewriter, Error> {
     let path = AskedPath::new(place.path.as_bytes()).map_err(|error| Error::Bad(error.to_string()))?;
-    let owner = Owner { uid: peer.uid(), gid: peer.gid() };
+    let owner = Owner { uid: caller.uid(), gid: caller.gid() };
     Ok(Rewriter::outward_of(&path, owner, Limits::default()))
 }
 
 /// The next of a tar on its way out, and whether more comes.
 async fn piece(
-    gateway: &Gateway,
+    copier: &Copier,
     helper: &mut Helper,
     rewriter: Option<&mut Rewriter>,
 ) -> io::Result<(Bytes, bool)> {
     let next = helper.next().await?;
     if next.is_none() {
-        helper.end(gateway).await.map_err(io::Error::other)?;
+        helper.end(copier).await.map_err(io::Error::other)?;
     }
     let Some(rewriter) = rewriter else { return Ok((next.clone().unwrap_or_default(), next.is_some())) };
     let mut out = Vec::new();
@@ -347,22 +345,22 @@ async fn piece(
 }
 
 pub(super) async fn put(
-    gateway: &Arc<Gateway>,
-    peer: &Peer,
+    copier: &Arc<Copier>,
+    caller: &Caller,
     place: &Place,
     tar: Tar,
-    keep_kinds: Flag,
+    keep_kinds: bool,
 ) -> Result<(), Error> {
     let mut words = vec!["unpack", place.path.as_str()];
-    if keep_kinds.0 {
+    if keep_kinds {
         words.push("--no-overwrite-dir-nondir");
     }
-    let mut helper = Helper::start(gateway, peer, place, &words, true).await?;
+    let mut helper = Helper::start(copier, caller, place, &words, true).await?;
     let stdin = helper.write.take().ok_or_else(|| Error::Internal("a helper has no stdin".into()))?;
     let ended = async {
         while helper.next().await?.is_some() {}
         io::Result::Ok(())
     };
     tar.carry(stdin, ended).await.map_err(inside)?;
-    helper.end(gateway).await
+    helper.end(copier).await
 }

@@ -1,19 +1,16 @@
 //! Copying with a container that does not run: the engine packs and unpacks, and both ways the tar is rewritten.
 
-use super::Place;
 use super::clock::{IDLE, Pace};
 use super::rewrite::{Limits, Rewriter};
 use super::room::Room;
-use crate::gateway::api::containers::tokens;
+use super::{Copier, Place};
 use crate::gateway::audit;
-use crate::gateway::caller::peer::Peer;
+use crate::gateway::caller::Caller;
 use crate::gateway::engine::{EngineError, Space, in_time, short_volume};
 use crate::gateway::error::Error;
 use crate::gateway::host::staging::Hold;
 use crate::gateway::locks::removals::being_removed;
-use crate::gateway::state::Gateway;
 use crate::gateway::task::to_the_end;
-use crate::gateway::upkeep::sweep;
 use crate::protocol::copying::{Ended, PathStat};
 use crate::protocol::name::ContainerRef;
 use crate::protocol::report::Refusal;
@@ -34,7 +31,7 @@ use tokio::sync::{Notify, OwnedMutexGuard, OwnedSemaphorePermit};
 /// What the engine is asked for is waited for to its end, whoever hangs up: it goes on, and mounts what is in the stages'
 /// place by then.
 pub(super) struct Copy {
-    gateway: Arc<Gateway>,
+    copier: Arc<Copier>,
     place: Place,
     held: Held,
 }
@@ -45,7 +42,7 @@ struct Held {
     cut: Arc<Notify>,
     lock: Option<OwnedMutexGuard<()>>,
     hold: Option<Hold>,
-    gateway: Arc<Gateway>,
+    copier: Arc<Copier>,
     place: (crate::gateway::engine::ContainerId, Vec<crate::protocol::stage::Token>),
 }
 
@@ -53,8 +50,8 @@ impl Drop for Held {
     fn drop(&mut self) {
         self.lock = None;
         self.hold = None;
-        let (gateway, (id, tokens)) = (self.gateway.clone(), self.place.clone());
-        tokio::spawn(async move { sweep::ended(&gateway, &id, tokens).await });
+        let (copier, (id, tokens)) = (self.copier.clone(), self.place.clone());
+        tokio::spawn(async move { copier.release.ended(&id, tokens).await });
     }
 }
 
@@ -73,8 +70,8 @@ fn refuse_volumes(place: &Place) -> Result<(), Error> {
 }
 
 /// A remapped engine gives whatever it unpacks to one of its own ids, which are nobody's in the host's user namespace.
-fn refuse_hosts(gateway: &Gateway, place: &Place) -> Result<(), Error> {
-    if gateway.policy().remap().is_none() || place.container.labels().space != Space::Host {
+fn refuse_hosts(caller: &Caller, place: &Place) -> Result<(), Error> {
+    if caller.policy().remap().is_none() || place.container.labels().space != Space::Host {
         return Ok(());
     }
     let name = place.container.name();
@@ -91,35 +88,35 @@ impl Copy {
     /// root and in the host's own namespace, by names that a link in a live directory could lead elsewhere between two
     /// looks at it. A running one is given back.
     pub(super) async fn begin(
-        gateway: &Arc<Gateway>,
-        peer: &Peer,
+        copier: &Arc<Copier>,
+        caller: &Caller,
         place: Place,
     ) -> Result<Result<Self, Place>, Error> {
         if place.container.running() {
             return Ok(Err(place));
         }
         // The engine may be at a start that a gateway before this one asked for, with the stages as they are.
-        while gateway.is_young() {
+        while copier.youth.lasts() {
             tokio::time::sleep(Duration::from_millis(200)).await;
         }
         let id = place.container.id().clone();
-        let lock = gateway.engine.lock(&id).await;
-        let (gateway, peer) = (gateway.clone(), peer.clone());
-        to_the_end(async move { Self::hollowed(gateway, &peer, place, lock).await }).await
+        let lock = copier.engine.lock(&id).await;
+        let (copier, caller) = (copier.clone(), caller.clone());
+        to_the_end(async move { Self::hollowed(copier, &caller, place, lock).await }).await
     }
 
     async fn hollowed(
-        gateway: Arc<Gateway>,
-        peer: &Peer,
+        copier: Arc<Copier>,
+        caller: &Caller,
         place: Place,
         lock: OwnedMutexGuard<()>,
     ) -> Result<Result<Self, Place>, Error> {
-        let cut = gateway.removals.watch(&place.container)?;
+        let cut = copier.locks.removals.watch(&place.container)?;
         let id = place.container.id().clone();
         // It may have been started, renamed or removed while we waited.
         let word = ContainerRef::try_from(id.as_str().to_owned())
             .map_err(|error| Error::Internal(error.to_string()))?;
-        let container = gateway.engine.owned(peer, &word).await?;
+        let container = copier.engine.owned(caller, &word).await?;
         let place = Place { container, ..place };
         if place.container.running() {
             return Ok(Err(place));
@@ -128,7 +125,7 @@ impl Copy {
         let runs = tokio::select! {
             biased;
             () = cut.notified() => return Err(being_removed()),
-            runs = in_time(gateway.engine.runs(&place.container)) => runs,
+            runs = in_time(copier.engine.runs(&place.container)) => runs,
         };
         match runs {
             Ok(false) => {}
@@ -136,25 +133,25 @@ impl Copy {
             Err(error) => return Err(error.into()),
         }
         refuse_volumes(&place)?;
-        refuse_hosts(&gateway, &place)?;
-        let tokens = tokens(place.container.found());
+        refuse_hosts(caller, &place)?;
+        let tokens = place.container.found().stage_tokens();
         let held = Held {
             cut,
             lock: Some(lock),
-            hold: Some(gateway.stager.hold(tokens.clone())),
-            gateway: gateway.clone(),
+            hold: Some(copier.stager.hold(tokens.clone())),
+            copier: copier.clone(),
             place: (id, tokens),
         };
         for token in &held.place.1 {
-            gateway.stager.hollow(token).await?;
+            copier.stager.hollow(token).await?;
         }
-        Ok(Ok(Self { gateway, place, held }))
+        Ok(Ok(Self { copier, place, held }))
     }
 
-    pub(super) async fn stat(self, peer: Peer) -> Result<HeaderValue, Error> {
+    pub(super) async fn stat(self, caller: Caller) -> Result<HeaderValue, Error> {
         to_the_end(async move {
             let answer = self.ask(Method::HEAD).await;
-            drop((self.held, peer));
+            drop((self.held, caller));
             header(&answer?)
         })
         .await
@@ -164,19 +161,19 @@ impl Copy {
         let target = self.place.container.target("/archive").of_nobody().with("path", &self.place.path);
         let missing =
             |error: EngineError| if error.is_not_found() { missing(&self.place) } else { error.into() };
-        self.gateway.engine.call(method, target).await.map_err(missing)
+        self.copier.engine.call(method, target).await.map_err(missing)
     }
 
     /// `rewrites` is the caller's place among those whose copies are rewritten.
     pub(super) async fn get(
         self,
-        peer: Peer,
+        caller: Caller,
         rewrites: Option<OwnedSemaphorePermit>,
     ) -> Result<(Body, HeaderValue), Error> {
         to_the_end(async move {
             let answer = self.ask(Method::GET).await?;
             let stat = header(&answer)?;
-            let rewriter = Rewriter::outward(owner(&peer), Limits::default());
+            let rewriter = Rewriter::outward(owner(&caller), Limits::default());
             let tar = Body::new(answer.into_body()).into_data_stream();
             let cut = self.held.cut.clone();
             // By now it has mounted what is in the stages' place.
@@ -186,28 +183,28 @@ impl Copy {
         .await
     }
 
-    pub(super) async fn put(self, peer: Peer, tar: Body) -> Result<(), Error> {
+    pub(super) async fn put(self, caller: Caller, tar: Body) -> Result<(), Error> {
         to_the_end(async move {
-            let put = self.unpack(&peer, tar).await;
+            let put = self.unpack(&caller, tar).await;
             if let Err(error @ Error::Refused(_)) = &put {
-                audit::refused(&peer, "cp-in", self.place.container.id().as_str(), error);
+                audit::refused(&caller, "cp-in", self.place.container.id().as_str(), error);
             }
-            drop((self.held, peer));
+            drop((self.held, caller));
             put
         })
         .await
     }
 
-    async fn unpack(&self, peer: &Peer, tar: Body) -> Result<(), Error> {
-        let room = Some(Room::find(&self.gateway, peer, &self.place.container).await?);
+    async fn unpack(&self, caller: &Caller, tar: Body) -> Result<(), Error> {
+        let room = Some(Room::find(&self.copier, caller, &self.place.container).await?);
         let fault = Arc::new(Mutex::new(None));
-        let rewriter = Rewriter::inward(owner(peer), Limits::default());
+        let rewriter = Rewriter::inward(owner(caller), Limits::default());
         let (tar, cut) = (tar.into_data_stream(), self.held.cut.clone());
         let tar = Rewritten { tar, rewriter, room, pace: Pace::begin(), cut, _held: () };
         let tar = rewritten(tar, fault.clone());
         let tar = BodyExt::boxed(StreamBody::new(tar.map(|chunk| Ok(Frame::data(chunk)))));
         let Place { container, path } = &self.place;
-        let put = self.gateway.engine.put_archive(container, path, tar).await;
+        let put = self.copier.engine.put_archive(container, path, tar).await;
         // What was wrong with the tar says more than how the engine saw it break off.
         if let Some(error) = fault.lock().unwrap_or_else(PoisonError::into_inner).take() {
             return Err(error);
@@ -225,8 +222,8 @@ fn missing(place: &Place) -> Error {
     Error::Copy(Ended::Missing, format!("no such file or directory: {}:{path}", place.container.name()))
 }
 
-fn owner(peer: &Peer) -> Owner {
-    Owner { uid: peer.uid(), gid: peer.gid() }
+fn owner(caller: &Caller) -> Owner {
+    Owner { uid: caller.uid(), gid: caller.gid() }
 }
 
 /// The engine's stat of a path, read and written anew.

@@ -2,11 +2,15 @@
 
 use super::drain;
 use super::listen::Sockets;
-use crate::gateway::api::admin::Admin;
-use crate::gateway::api::routes;
+use crate::gateway::api::version::unversioned;
+use crate::gateway::bounds::connections::Connections;
+use crate::gateway::bounds::rate::RateLimit;
+use crate::gateway::caller::account::LookUps;
+use crate::gateway::caller::in_force::InForce;
 use crate::gateway::caller::peer::{self, Peer, Refused};
+use crate::gateway::caller::{Admin, Caller, Identity};
+use crate::gateway::engine::Engine;
 use crate::gateway::error::Error;
-use crate::gateway::state::Gateway;
 use crate::gateway::task;
 use crate::policy::Policy;
 use axum::Router;
@@ -16,12 +20,11 @@ use axum::response::IntoResponse;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use std::collections::HashMap;
 use std::convert::Infallible;
 use std::future::Future;
 use std::pin::pin;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::net::{UnixListener, UnixStream};
 use tokio_util::sync::CancellationToken;
@@ -48,54 +51,38 @@ fn grace() -> Duration {
     GRACE
 }
 
-/// The caller of a request: everything a handler knows of the connection.
+/// What accepting takes, and what comes of it.
+pub(in crate::gateway) struct Door {
+    pub(in crate::gateway) in_force: Arc<InForce>,
+    pub(in crate::gateway) look_ups: Arc<LookUps>,
+    pub(in crate::gateway) engine: Arc<Engine>,
+    /// What each user changes, one after the other.
+    pub(in crate::gateway) rate_limit: Arc<RateLimit>,
+    pub(in crate::gateway) user: Router,
+    pub(in crate::gateway) admin: Router,
+}
+
+/// Who is at the other end of a connection, for as long as it lasts.
 #[derive(Clone)]
-pub(in crate::gateway) enum Caller {
+enum Connected {
     User(Peer),
     Admin(Admin),
     Refused(Refused),
 }
 
-impl Caller {
-    /// The same caller by the policy of now: who was taken out of it is served no longer.
-    fn today(&self, gateway: &Gateway) -> Self {
-        match self {
-            Self::User(peer) if !gateway.policy().admits(peer.uid()) => {
-                Self::Refused(Refused::OutOfRange(peer.uid()))
+impl Door {
+    /// Who asks, by the policy of now, which is this request's to its end: who was taken out of it is served no longer.
+    fn identity(&self, connected: &Connected) -> Identity {
+        match connected {
+            Connected::User(peer) => {
+                let rules = self.in_force.rules();
+                match rules.policy().admits(peer.uid()) {
+                    true => Identity::User(Caller::new(peer.clone(), rules)),
+                    false => Identity::Refused(Refused::OutOfRange(peer.uid())),
+                }
             }
-            as_before => as_before.clone(),
-        }
-    }
-}
-
-/// Connections open per uid.
-#[derive(Debug, Default)]
-pub(in crate::gateway) struct Open(Mutex<HashMap<u32, usize>>);
-
-#[derive(Debug)]
-/// One connection's place in the count; raw streams that outlive their request's HTTP keep it.
-pub(in crate::gateway) struct Place {
-    open: Arc<Open>,
-    uid: u32,
-}
-
-impl Open {
-    pub(in crate::gateway) fn enter(self: &Arc<Self>, uid: u32) -> (Place, usize) {
-        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = counts.entry(uid).or_default();
-        *count += 1;
-        (Place { open: self.clone(), uid }, *count)
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        let mut counts = self.open.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(count) = counts.get_mut(&self.uid) {
-            *count -= 1;
-            if *count == 0 {
-                counts.remove(&self.uid);
-            }
+            Connected::Admin(admin) => Identity::Admin(admin.clone()),
+            Connected::Refused(refused) => Identity::Refused(refused.clone()),
         }
     }
 }
@@ -130,17 +117,13 @@ impl Ending {
 }
 
 /// Serves both sockets until `shutdown` completes.
-pub(in crate::gateway) async fn run(
-    gateway: Arc<Gateway>,
-    sockets: Sockets,
-    shutdown: impl Future<Output = ()>,
-) {
-    let (open, ending) = (Arc::new(Open::default()), Ending::default());
+pub(in crate::gateway) async fn run(door: Arc<Door>, sockets: Sockets, shutdown: impl Future<Output = ()>) {
+    let (open, ending) = (Arc::new(Connections::default()), Ending::default());
     let user = accept(sockets.user, |stream| {
-        ending.connections.spawn(serve_user(gateway.clone(), open.clone(), stream, ending.told.clone()));
+        ending.connections.spawn(serve_user(door.clone(), open.clone(), stream, ending.told.clone()));
     });
     let admin = accept(sockets.admin, |stream| {
-        ending.connections.spawn(serve_admin(gateway.clone(), stream, ending.told.clone()));
+        ending.connections.spawn(serve_admin(door.clone(), stream, ending.told.clone()));
     });
     tokio::select! {
         () = user => {}
@@ -164,28 +147,28 @@ pub(in crate::gateway) async fn accept(listener: UnixListener, serve: impl Fn(Un
     }
 }
 
-async fn serve_user(gateway: Arc<Gateway>, open: Arc<Open>, stream: UnixStream, ending: CancellationToken) {
+async fn serve_user(door: Arc<Door>, open: Arc<Connections>, stream: UnixStream, ending: CancellationToken) {
     let Ok((uid, _)) = peer::credentials(&stream) else { return };
-    let policy = gateway.policy();
-    let (place, count) = open.enter(counted_as(uid, &policy));
+    let policy = door.in_force.policy();
+    let (permit, count) = open.enter(counted_as(uid, &policy));
     let most = usize::try_from(policy.gateway().connections()).unwrap_or(usize::MAX);
-    let place = Arc::new(place);
-    let caller = if count > most {
+    let permit = Arc::new(permit);
+    let connected = if count > most {
         // Far above the limit there is not even an answer: a flood must cost less than it asks for.
         if count > most.saturating_mul(2) {
             return;
         }
-        Caller::Refused(Refused::TooMany(uid, most))
+        Connected::Refused(Refused::TooMany(uid, most))
     } else {
         let groups = policy.groups().map(str::to_owned).collect();
-        match Peer::of(&stream, |uid| policy.admits(uid), groups, &gateway.look_ups).await {
-            Ok(peer) => Caller::User(peer.at(place.clone())),
-            Err(refused) => Caller::Refused(refused),
+        match Peer::of(&stream, |uid| policy.admits(uid), groups, &door.look_ups).await {
+            Ok(peer) => Connected::User(peer.at(permit.clone())),
+            Err(refused) => Connected::Refused(refused),
         }
     };
     drop(policy);
-    speak(&gateway, routes::user(gateway.clone()), caller, stream, ending).await;
-    drop(place);
+    speak(&door, door.user.clone(), connected, stream, ending).await;
+    drop(permit);
 }
 
 /// Who may not connect at all is counted as one: a user has 65536 subordinate uids, and each could have its own places.
@@ -193,35 +176,35 @@ fn counted_as(uid: u32, policy: &Policy) -> u32 {
     if policy.admits(uid) { uid } else { 0 }
 }
 
-async fn serve_admin(gateway: Arc<Gateway>, stream: UnixStream, ending: CancellationToken) {
-    let caller = match Admin::of(&stream) {
-        Ok(admin) => Caller::Admin(admin),
-        Err(refused) => Caller::Refused(refused),
+async fn serve_admin(door: Arc<Door>, stream: UnixStream, ending: CancellationToken) {
+    let connected = match Admin::of(&stream) {
+        Ok(admin) => Connected::Admin(admin),
+        Err(refused) => Connected::Refused(refused),
     };
-    speak(&gateway, routes::admin(gateway.clone()), caller, stream, ending).await;
+    speak(&door, door.admin.clone(), connected, stream, ending).await;
 }
 
 /// HTTP/1.1 on one connection; an upgraded one ends here and goes on in its own task.
 async fn speak(
-    gateway: &Arc<Gateway>,
+    door: &Arc<Door>,
     router: Router,
-    caller: Caller,
+    connected: Connected,
     stream: UnixStream,
     ending: CancellationToken,
 ) {
-    let (gateway, begun) = (gateway.clone(), Instant::now());
+    let begun = Instant::now();
     let changing = AtomicBool::new(false);
     let service = hyper::service::service_fn(|request: hyper::Request<Incoming>| {
         changing.store(changes(request.method(), request.uri().path()), Ordering::Relaxed);
         let mut request = drain::request(request);
-        let today = caller.today(&gateway);
-        let (uid, refused) = match &today {
-            Caller::User(peer) => (Some(peer.uid()), None),
-            Caller::Refused(refused) => (None, Some(refused.clone())),
-            Caller::Admin(_) => (None, None),
+        let identity = door.identity(&connected);
+        let (uid, refused) = match &identity {
+            Identity::User(caller) => (Some(caller.uid()), None),
+            Identity::Refused(refused) => (None, Some(refused.clone())),
+            Identity::Admin(_) => (None, None),
         };
-        request.extensions_mut().insert(today);
-        let (gateway, mut router) = (gateway.clone(), router.clone());
+        request.extensions_mut().insert(identity);
+        let (door, mut router) = (door.clone(), router.clone());
         async move {
             // One sentence and nothing else, whatever was asked.
             if let Some(refused) = refused {
@@ -230,9 +213,9 @@ async fn speak(
             }
             // What only looks is not written down.
             if let Some(uid) = uid.filter(|_| !matches!(*request.method(), Method::GET | Method::HEAD)) {
-                gateway.pace.keep(uid).await;
+                door.rate_limit.wait(uid).await;
             }
-            let mut answer = match routes::unversioned(&gateway, request).await {
+            let mut answer = match unversioned(&door.engine, request).await {
                 Ok(request) => router.call(request).await?,
                 Err(answer) => *answer,
             };
@@ -276,7 +259,7 @@ mod tests {
 
     #[test]
     fn who_may_not_connect_is_counted_as_one() {
-        let open = Arc::new(Open::default());
+        let open = Arc::new(Connections::default());
         let policy = Policy::parse("p.toml", "[gateway]\nuids = '1000-60000'").unwrap();
         let counts = |uids: &[u32]| -> Vec<usize> {
             let entered: Vec<_> = uids.iter().map(|uid| open.enter(counted_as(*uid, &policy))).collect();
@@ -284,6 +267,6 @@ mod tests {
         };
         assert_eq!(counts(&[1000, 60000, 1000]), [1, 1, 2]);
         assert_eq!(counts(&[100_000, 165_535, 999, 0]), [1, 2, 3, 4]);
-        assert!(open.0.lock().unwrap().is_empty());
+        assert!(open.is_empty());
     }
 }

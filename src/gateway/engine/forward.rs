@@ -20,7 +20,7 @@ const BULK: usize = 64 << 10;
 
 /// What a caller had done when the engine ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::gateway) enum Caller {
+pub(in crate::gateway) enum CallerSide {
     /// Could still send.
     Open,
     /// Had ended its sending side.
@@ -48,7 +48,7 @@ pub(in crate::gateway) async fn splice(
     printed: Option<Raw>,
     engine: impl Future<Output = Option<Raw>>,
     mut notices: Option<Notices>,
-) -> io::Result<Caller> {
+) -> io::Result<CallerSide> {
     let (caller, from_caller) = raw(caller).await?;
     let mut engine = tokio::select! {
         engine = come(printed, engine, &caller) => engine?,
@@ -79,7 +79,7 @@ pub(in crate::gateway) async fn splice(
             return Err(io::ErrorKind::NotConnected.into());
         }
         rustix::net::shutdown(caller, rustix::net::Shutdown::Write)?;
-        Ok(if is_silent.load(Ordering::Relaxed) { Caller::Silent } else { Caller::Open })
+        Ok(if is_silent.load(Ordering::Relaxed) { CallerSide::Silent } else { CallerSide::Open })
     };
     tokio::select! {
         ended = down => ended,

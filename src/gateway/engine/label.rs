@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 /// What all our labels start with; users' and images' labels under it never survive.
-pub(in crate::gateway) const PREFIX: &str = "io.ie-container.";
+pub(in crate::gateway) use crate::gateway::wish::PREFIX;
 
 /// The label an engine filter finds one user's containers by.
 pub(super) const UID: &str = "io.ie-container.uid";

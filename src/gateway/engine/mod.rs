@@ -7,6 +7,7 @@ mod disk;
 mod ear;
 mod end;
 mod failure;
+mod find;
 mod forward;
 #[cfg(any(test, feature = "fuzz"))]
 pub(super) mod fuzz;
@@ -21,6 +22,7 @@ mod locked;
 mod network;
 mod owned;
 mod patience;
+pub(in crate::gateway) mod ports;
 mod printed;
 mod raw;
 mod readers;
@@ -39,7 +41,8 @@ pub(super) use copied::Copying;
 pub(super) use disk::{Holding, Holdings, Thing};
 pub(super) use ear::Ears;
 pub(super) use failure::{EngineError, explain};
-pub(super) use forward::{Caller, Source, pump, raw, splice};
+pub(super) use find::FindError;
+pub(super) use forward::{CallerSide, Source, pump, raw, splice};
 pub(super) use id::{ContainerId, ExecId, ImageId, NetworkId};
 pub(super) use label::{Labels, PREFIX, StageLabel, stage_tokens};
 pub(super) use lane::can_carry;
@@ -56,12 +59,13 @@ pub(super) use space::Space;
 pub(super) use spec::{Files, GpuGrant, Grant, VolumeGrant, exec_body};
 #[cfg(test)]
 pub(super) use things::free_bridge;
-pub(super) use things::{NetworkWish, OwnedNetwork, OwnedVolume, short_network, short_volume, without_ours};
+pub(super) use things::{OwnedNetwork, OwnedVolume, short_network, short_volume, without_ours};
 pub(super) use turn::Turn;
 use wire::Asked;
 pub(super) use wire::{Body, Target, read};
 
-use crate::gateway::bounds::permits::Places;
+use crate::gateway::bounds::permits::Permits;
+use crate::gateway::caller::rules::HostCpus;
 use bytes::Bytes;
 use hyper::body::Incoming;
 use hyper::header::HeaderValue;
@@ -71,7 +75,6 @@ use serde_json::Value;
 use std::collections::HashMap;
 use std::os::fd::AsFd;
 use std::path::Path;
-use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use tokio::net::UnixStream;
 use tokio::sync::OwnedMutexGuard;
@@ -90,8 +93,8 @@ pub(super) struct Engine {
     prefix: RwLock<Option<Arc<str>>>,
     /// The user namespace of its containers, asked for once in its life.
     space: RwLock<Option<Space>>,
-    /// The host's processors, none before they are known.
-    cpus: AtomicU64,
+    /// Where its word on the host's processors goes.
+    cpus: HostCpus,
     /// A lock per uid, held from counting to creating.
     turns: Mutex<HashMap<u32, Arc<turn::Turns>>>,
     /// A lock per container: start, stop, copy and tidying do not overlap.
@@ -102,7 +105,7 @@ pub(super) struct Engine {
     /// What each user's containers have cost it by printing.
     pub(super) spent: spent::Spent,
     /// A user's own lists that are read at once.
-    reads: Places,
+    reads: Permits,
     readers: readers::Readers,
     /// Held by whoever gives volumes; alone by who tidies after it.
     giving: tokio::sync::RwLock<()>,
@@ -124,21 +127,27 @@ pub(super) fn parse_version(word: &str) -> Option<(u32, u32)> {
 const READS: usize = 4;
 
 impl Engine {
-    pub(super) fn new(socket: &Path) -> Self {
+    pub(super) fn new(socket: &Path, cpus: HostCpus) -> Self {
         Self {
             wire: wire::Wire::new(socket),
             prefix: RwLock::default(),
             space: RwLock::default(),
-            cpus: AtomicU64::new(0),
+            cpus,
             turns: Mutex::default(),
             locks: Mutex::default(),
             networks: tokio::sync::Mutex::default(),
             disk: disk::Disk::default(),
             spent: spent::Spent::default(),
-            reads: Places::new(READS),
+            reads: Permits::new(READS),
             readers: readers::Readers::default(),
             giving: tokio::sync::RwLock::default(),
         }
+    }
+
+    /// One that nobody answers for.
+    #[cfg(test)]
+    pub(super) fn nowhere() -> Arc<Self> {
+        Arc::new(Self::new(Path::new("/nonexistent"), HostCpus::default()))
     }
 
     /// The version spoken with the engine: its own, capped at what this gateway knows.

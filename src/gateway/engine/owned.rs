@@ -3,11 +3,12 @@
 use super::label::{Labels, UID};
 use super::lean::{Things, read_lean};
 use super::whose::{Estate, LeftContainer, Whose};
-use super::{ContainerId, Engine, EngineError, ImageId, Target, read};
+use super::{ContainerId, Engine, EngineError, FindError, ImageId, Target, read};
+use crate::gateway::caller::Admin;
 use crate::gateway::caller::peer::Peer;
-use crate::gateway::error::Error;
 use crate::policy::Used;
 use crate::protocol::name::{ContainerName, ContainerRef};
+use crate::protocol::stage::Token;
 use hyper::body::Incoming;
 use hyper::{Method, Response};
 use serde_json::Value;
@@ -109,6 +110,11 @@ impl Found {
         &self.summary
     }
 
+    /// Of the directories that are staged for it.
+    pub(in crate::gateway) fn stage_tokens(&self) -> Vec<Token> {
+        self.labels().stages.iter().map(|stage| stage.token.clone()).collect()
+    }
+
     /// Whether it has this volume, by the engine's name.
     pub(in crate::gateway) fn mounts_volume(&self, name: &str) -> bool {
         let mounts = self.summary.get("Mounts").and_then(Value::as_array);
@@ -121,7 +127,7 @@ impl Found {
     }
 
     /// For the admin socket, which root alone reaches.
-    pub(in crate::gateway) fn for_admin(self, _: &crate::gateway::api::admin::Admin) -> Owned {
+    pub(in crate::gateway) fn for_admin(self, _: &Admin) -> Owned {
         Owned { found: self }
     }
 }
@@ -147,12 +153,14 @@ impl Owned {
     }
 
     /// For what needs a process inside.
-    pub(in crate::gateway) fn must_run(&self) -> Result<(), Error> {
+    pub(in crate::gateway) fn must_run(&self) -> Result<(), FindError> {
         if self.running() {
             return Ok(());
         }
         let name = self.name();
-        Err(Error::Conflict(format!("{name} is not running; start it first (ie-container start {name})")))
+        Err(FindError::NotRunning(format!(
+            "{name} is not running; start it first (ie-container start {name})"
+        )))
     }
 
     pub(in crate::gateway) fn labels(&self) -> &Labels {
@@ -233,7 +241,11 @@ impl Engine {
     }
 
     /// The only way to hold a container: by the word its owner uses for it.
-    pub(in crate::gateway) async fn owned(&self, peer: &Peer, word: &ContainerRef) -> Result<Owned, Error> {
+    pub(in crate::gateway) async fn owned(
+        &self,
+        peer: &Peer,
+        word: &ContainerRef,
+    ) -> Result<Owned, FindError> {
         pick(self.own(peer, false).await?, word)
     }
 
@@ -242,13 +254,13 @@ impl Engine {
         &self,
         peer: &Peer,
         id: &ContainerId,
-    ) -> Result<Option<Owned>, Error> {
+    ) -> Result<Option<Owned>, FindError> {
         Ok(self.own(peer, false).await?.into_iter().find(|owned| owned.id() == id))
     }
 }
 
 /// A name first, then a full id, then the beginning of exactly one id.
-pub(in crate::gateway) fn pick(own: Vec<Owned>, word: &ContainerRef) -> Result<Owned, Error> {
+pub(in crate::gateway) fn pick(own: Vec<Owned>, word: &ContainerRef) -> Result<Owned, FindError> {
     let word = word.as_str();
     if let Some(named) = own.iter().find(|owned| owned.name().as_str() == word) {
         return Ok(named.clone());
@@ -257,14 +269,14 @@ pub(in crate::gateway) fn pick(own: Vec<Owned>, word: &ContainerRef) -> Result<O
 }
 
 /// A full id, or the beginning of exactly one: several people's containers may have one name.
-pub(in crate::gateway) fn pick_by_id(own: Vec<Owned>, word: &str) -> Result<Owned, Error> {
+pub(in crate::gateway) fn pick_by_id(own: Vec<Owned>, word: &str) -> Result<Owned, FindError> {
     // Ids are shown in small letters and may be typed in others.
     let beginning = word.to_ascii_lowercase();
     let mut matching = own.into_iter().filter(|owned| owned.id().as_str().starts_with(&beginning));
     match (matching.next(), matching.next()) {
         (Some(one), None) => Ok(one),
-        (None, _) => Err(Error::NoContainer(word.to_owned())),
-        (Some(_), Some(_)) => Err(Error::Bad(format!("several containers' ids begin with {word}"))),
+        (None, _) => Err(FindError::NoContainer(word.to_owned())),
+        (Some(_), Some(_)) => Err(FindError::Ambiguous(format!("several containers' ids begin with {word}"))),
     }
 }
 
@@ -321,7 +333,7 @@ mod tests {
         assert_eq!(found("aa").unwrap(), "aa");
         assert_eq!((found("aaa").unwrap(), found("AAA").unwrap()), ("web".to_owned(), "web".to_owned()));
         assert!(found("WEB").is_err());
-        assert!(matches!(found("c"), Err(Error::NoContainer(_))));
+        assert!(matches!(found("c"), Err(FindError::NoContainer(_))));
     }
 
     proptest! {

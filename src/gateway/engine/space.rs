@@ -1,12 +1,10 @@
 //! Whose user namespace a container's processes are in, and whether the engine gives them one of their own.
 
 use super::{Engine, EngineError, Target};
-use crate::protocol::amount::Cpus;
 use crate::protocol::stage::{Map, Shift};
 use serde_json::Value;
 use std::path::Path;
 use std::sync::PoisonError;
-use std::sync::atomic::Ordering;
 
 /// The user namespace of one container.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,12 +56,6 @@ fn ids(word: &str) -> Option<Shift> {
 }
 
 impl Engine {
-    /// How many processors it gives to containers, as it said when it was asked for its user namespace.
-    pub(in crate::gateway) fn cpus(&self) -> Option<Cpus> {
-        let cpus = self.cpus.load(Ordering::Relaxed);
-        (cpus > 0).then(|| Cpus(cpus.saturating_mul(Cpus::ONE)))
-    }
-
     /// Before limits are asked for that they cut.
     pub(in crate::gateway) async fn knows_its_cpus(&self) -> Result<(), EngineError> {
         self.space().await.map(drop)
@@ -78,7 +70,7 @@ impl Engine {
         let info = self.get(Target::new("/info")).await?;
         let told = told(&info)?;
         let cpus = info.get("NCPU").and_then(Value::as_u64).unwrap_or_default();
-        self.cpus.store(cpus, Ordering::Relaxed);
+        self.cpus.are(cpus);
         *self.space.write().unwrap_or_else(PoisonError::into_inner) = Some(told);
         Ok(told)
     }

@@ -3,8 +3,8 @@
 use super::label::{GIVEN, LOGIN, Labels, StageLabel, UID};
 use super::{EngineError, ImageId, Owned, PREFIX, Space, short_volume};
 use crate::gateway::caller::peer::Peer;
+use crate::gateway::engine::ports::PortClaim;
 use crate::gateway::host::staging::Staged;
-use crate::gateway::lifecycle::ports::PortClaim;
 use crate::gateway::wish::{ExecWish, LARGEST_FILE, Settings, Tmpfs, VISIBLE_DEVICES};
 use crate::policy::{Allowance, Driver};
 use crate::protocol::amount::Span;

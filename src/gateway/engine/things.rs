@@ -3,9 +3,9 @@
 use super::label::{LOGIN, UID};
 use super::network::network_name;
 use super::whose::{Estate, LeftThing, Whose};
-use super::{Engine, EngineError, NetworkError, NetworkId, PREFIX, Target, read};
+use super::{Engine, EngineError, FindError, NetworkError, NetworkId, PREFIX, Target, read};
 use crate::gateway::caller::peer::Peer;
-use crate::gateway::error::Error;
+use crate::gateway::wish::NetworkWish;
 use crate::policy::Gateway;
 use crate::protocol::escape::escape_line;
 use crate::protocol::name::ThingName;
@@ -35,14 +35,6 @@ pub(in crate::gateway) struct OwnedVolume {
     name: ThingName,
     engine_name: String,
     details: Value,
-}
-
-/// What a network is made of, beside its name: everything else is the gateway's to say.
-#[derive(Debug, Clone)]
-pub(in crate::gateway) struct NetworkWish {
-    pub(in crate::gateway) name: ThingName,
-    pub(in crate::gateway) internal: bool,
-    pub(in crate::gateway) labels: BTreeMap<String, String>,
 }
 
 /// Whether name and labels of something in the engine are this caller's; its short name then.
@@ -191,8 +183,8 @@ impl Engine {
         &self,
         peer: &Peer,
         word: &str,
-    ) -> Result<OwnedNetwork, Error> {
-        let missing = || Error::NoNetwork(escape_line(word).chars().take(200).collect());
+    ) -> Result<OwnedNetwork, FindError> {
+        let missing = || FindError::NoNetwork(escape_line(word).chars().take(200).collect());
         let own = self.networks_of(peer).await?;
         let default = matches!(word, OWN | "bridge" | "default") || word == network_name(peer.uid());
         let named =
@@ -286,10 +278,14 @@ impl Engine {
         Ok(Estate { own, left })
     }
 
-    pub(in crate::gateway) async fn volume_of(&self, peer: &Peer, word: &str) -> Result<OwnedVolume, Error> {
+    pub(in crate::gateway) async fn volume_of(
+        &self,
+        peer: &Peer,
+        word: &str,
+    ) -> Result<OwnedVolume, FindError> {
         let own = self.volumes_of(peer).await?;
         let found = own.into_iter().find(|volume| volume.name.as_str() == word);
-        found.ok_or_else(|| Error::NoVolume(escape_line(word).chars().take(200).collect()))
+        found.ok_or_else(|| FindError::NoVolume(escape_line(word).chars().take(200).collect()))
     }
 
     /// Makes a volume of the engine's own driver, without options.

@@ -3,7 +3,7 @@
 use super::EngineError;
 use super::abandoned::Abandoned;
 use super::raw::Raw;
-use crate::gateway::bounds::permits::Places;
+use crate::gateway::bounds::permits::Permits;
 use bytes::Bytes;
 use http_body_util::combinators::BoxBody;
 use http_body_util::{BodyExt, Empty, Full, Limited};
@@ -29,9 +29,9 @@ pub(super) struct Wire {
     socket: PathBuf,
     /// What concerns one user's things, until the engine has answered: it goes on waiting for a container that is busy,
     /// with a connection and a thread of its own, when whoever asked has long hung up.
-    asked: Places,
+    asked: Permits,
     /// The same for what the gateway asks of itself about a user's things: that user cannot fill these.
-    upkeep: Places,
+    upkeep: Permits,
     abandoned: Abandoned,
 }
 
@@ -111,8 +111,8 @@ impl Wire {
     pub(super) fn new(socket: &Path) -> Self {
         Self {
             socket: socket.to_owned(),
-            asked: Places::new(ASKED),
-            upkeep: Places::new(UPKEEP),
+            asked: Permits::new(ASKED),
+            upkeep: Permits::new(UPKEEP),
             abandoned: Abandoned::default(),
         }
     }

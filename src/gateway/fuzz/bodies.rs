@@ -2,9 +2,9 @@
 
 use super::{ann, check_refusal, policy};
 use crate::gateway::api::body::json_body;
+use crate::gateway::engine::ports::PortClaim;
 use crate::gateway::engine::{self, Files, Grant, StageLabel, VolumeGrant};
 use crate::gateway::host::staging::Staged;
-use crate::gateway::lifecycle::ports::PortClaim;
 use crate::gateway::wish::{NetworkWord, VolumeAsk, Wish, parse, parse_exec};
 use crate::policy::{Allowance, Ask, ImageAsk, Limits, Usage, Who};
 use crate::protocol::place;
@@ -83,7 +83,7 @@ pub(crate) fn create_body(data: &[u8]) {
     };
     let Ok(name) = name.map(str::from_utf8).transpose() else { return };
     let body = Bytes::copy_from_slice(body.unwrap_or_default());
-    let wish = json_body(&body).and_then(|body| parse(name, body, &ann()));
+    let wish = json_body(&body).and_then(|body| Ok(parse(name, body, &ann())?));
     let wish = match wish {
         Ok(wish) => wish,
         Err(error) => return check_refusal(error),
@@ -315,7 +315,7 @@ fn check_console(size: &Value) {
 pub(crate) fn exec_body(data: &[u8]) {
     let body = Bytes::copy_from_slice(data);
     let web = engine::fuzz::owned(&ann(), &[]).unwrap();
-    let wish = match json_body(&body).and_then(|body| parse_exec("web", body, &ann())) {
+    let wish = match json_body(&body).and_then(|body| Ok(parse_exec("web", body, &ann())?)) {
         Ok(wish) => wish,
         Err(error) => return check_refusal(error),
     };

@@ -3,10 +3,11 @@
 use super::{ann, policy};
 use crate::fuzz::assert_harmless;
 use crate::gateway::api::routes;
-use crate::gateway::door::serve::Caller;
+use crate::gateway::api::version::unversioned;
+use crate::gateway::caller::{Caller, Identity};
 use crate::gateway::engine::PREFIX;
 use crate::gateway::images;
-use crate::gateway::state::Gateway;
+use crate::gateway::wiring::Wired;
 use crate::protocol::copying::PathStat;
 use crate::protocol::stage::{Answer, Request as Ask};
 use axum::body::Body;
@@ -49,7 +50,7 @@ impl Log {
 /// A gateway whose engine and ie-mountd say what is written here, all of it on one thread.
 struct World {
     runtime: tokio::runtime::Runtime,
-    gateway: Arc<Gateway>,
+    gateway: Wired,
     log: Log,
 }
 
@@ -110,10 +111,7 @@ fn request(data: &[u8]) -> Option<Request> {
     let query = query.finish();
     let mark = if query.is_empty() { "" } else { "?" };
     let body = Body::from(rest.to_vec());
-    let mut request =
-        Request::builder().method(method).uri(format!("{path}{mark}{query}")).body(body).ok()?;
-    request.extensions_mut().insert(Caller::User(ann()));
-    Some(request)
+    Request::builder().method(method).uri(format!("{path}{mark}{query}")).body(body).ok()
 }
 
 impl World {
@@ -125,15 +123,17 @@ impl World {
         let _in_it = runtime.enter();
         runtime.spawn(serve_engine(UnixListener::bind(&engine).unwrap(), log.clone()));
         runtime.spawn(serve_mountd(UnixListener::bind(&mountd).unwrap()));
-        let gateway = Arc::new(Gateway::fake(policy(&engine), mountd, dir).unwrap());
+        let gateway = Wired::fake(policy(&engine), mountd, dir).unwrap();
         drop(_in_it);
         Self { runtime, gateway, log }
     }
 
-    async fn ask(&self, request: Request) -> (StatusCode, Bytes) {
-        let answer = match routes::unversioned(&self.gateway, request).await {
+    async fn ask(&self, mut request: Request) -> (StatusCode, Bytes) {
+        let caller = Caller::new(ann(), self.gateway.parts.0.in_force.rules());
+        request.extensions_mut().insert(Identity::User(caller));
+        let answer = match unversioned(&self.gateway.parts.0.engine, request).await {
             Ok(request) => {
-                let answered = routes::user(self.gateway.clone()).call(request).await;
+                let answered = routes::user(self.gateway.parts.clone()).call(request).await;
                 answered.unwrap_or_else(|never| match never {})
             }
             Err(answer) => *answer,

@@ -1,9 +1,9 @@
 //! Whose a process on a card is: by the pids that the engine tells of containers with cards.
 
 use super::inventory::Process;
+use super::service::Gpus;
 use crate::gateway::engine::{ContainerId, EngineError, Target};
 use crate::gateway::error::Error;
-use crate::gateway::state::Gateway;
 use serde_json::{Value, json};
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError};
@@ -18,22 +18,22 @@ pub(in crate::gateway) struct Owners(Arc<HashMap<u32, (String, String)>>);
 
 impl Owners {
     /// As they were a moment ago, at most: everybody may ask, and it is the engine and the holders who are asked.
-    pub(in crate::gateway) async fn of_late(gateway: &Arc<Gateway>) -> Result<Self, Error> {
+    pub(in crate::gateway) async fn of_late(gpus: &Arc<Gpus>) -> Result<Self, Error> {
         // Without processes to tell apart the engine need not be asked.
-        if !gateway.gpus.inventory.busy() {
+        if !gpus.inventory.busy() {
             return Ok(Self::default());
         }
-        let asked = gateway.clone();
-        gateway.gpus.owners.get(|| async move { Ok(Self::find(&asked).await?) }).await
+        let asked = gpus.clone();
+        gpus.owners.get(|| async move { Ok(Self::find(&asked).await?) }).await
     }
 
-    async fn find(gateway: &Arc<Gateway>) -> Result<Self, EngineError> {
+    async fn find(gpus: &Arc<Gpus>) -> Result<Self, EngineError> {
         let mut owners = HashMap::new();
-        let everyones = gateway.engine.everyones().await?;
+        let everyones = gpus.engine.everyones().await?;
         let holding = everyones.iter().filter(|found| found.running() && !found.labels().cards.is_empty());
         let asked = holding.map(|found| async move {
             // A name beside a process, not more: whoever asks does not wait long for one that is busy.
-            let top = tokio::time::timeout(PATIENCE, top(gateway.clone(), found.id().clone())).await;
+            let top = tokio::time::timeout(PATIENCE, top(gpus.clone(), found.id().clone())).await;
             (found, top.unwrap_or_default())
         });
         for (found, top) in futures_util::future::join_all(asked).await {
@@ -57,15 +57,15 @@ impl Owners {
 
 /// What the engine tells of a container's processes; nothing while it is still to answer who asked before. That needs no
 /// place: its owner's are for the owner and for what is done for the owner.
-async fn top(gateway: Arc<Gateway>, id: ContainerId) -> Value {
-    if !gateway.gpus.asked.lock().unwrap_or_else(PoisonError::into_inner).insert(id.clone()) {
+async fn top(gpus: Arc<Gpus>, id: ContainerId) -> Value {
+    if !gpus.asked.lock().unwrap_or_else(PoisonError::into_inner).insert(id.clone()) {
         return Value::Null;
     }
     // In a task of its own: the engine goes on when nobody waits any more.
     let asked = tokio::spawn(async move {
         let target = Target::new(format!("/containers/{id}/top")).with("ps_args", "-eo pid");
-        let top = gateway.engine.get(target).await;
-        gateway.gpus.asked.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
+        let top = gpus.engine.get(target).await;
+        gpus.asked.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
         top.unwrap_or_default()
     });
     asked.await.unwrap_or_default()

@@ -4,8 +4,8 @@ use super::allocate::{Denied, Wanted};
 use super::card::Holder;
 use super::desk::Refused;
 use super::service::shown;
-use crate::gateway::api::answer::clock;
 use crate::gateway::error::Error;
+use crate::gateway::records::clock::clock;
 use crate::protocol::report::Refusal;
 
 /// At most so many holders are named in one sentence.

@@ -8,11 +8,12 @@ use super::inventory::Inventory;
 use super::lease::{Lease, Leases, after};
 use super::processes::Owners;
 use super::refusal::refusal;
-use crate::gateway::bounds::cache::Recent;
+use crate::gateway::bounds::cache::Cache;
 use crate::gateway::engine::terminals::Terminals;
-use crate::gateway::engine::{ContainerId, Locked, Owned};
+use crate::gateway::engine::{ContainerId, Engine, Locked, Owned};
 use crate::gateway::error::Error;
 use crate::gateway::mark;
+use crate::gateway::wish::CardWish;
 use crate::policy::{Limits, Used, WeekUsed};
 use crate::protocol::amount::Span;
 use crate::protocol::card::CardId;
@@ -22,17 +23,18 @@ use std::collections::HashSet;
 use std::io;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::watch;
 
 /// Everything about GPUs that one gateway knows.
 #[derive(Debug)]
 pub(in crate::gateway) struct Gpus {
+    pub(in crate::gateway) engine: Arc<Engine>,
     pub(in crate::gateway) inventory: Inventory,
     pub(in crate::gateway) leases: Leases,
     pub(in crate::gateway) desk: Desk,
-    pub(in crate::gateway) terminals: Terminals,
-    pub(in crate::gateway) owners: Recent<Owners>,
+    pub(in crate::gateway) terminals: Arc<Terminals>,
+    pub(in crate::gateway) owners: Cache<Owners>,
     /// Of whose processes the engine was asked and has not told.
     pub(in crate::gateway) asked: Mutex<HashSet<ContainerId>>,
     hours: Hours,
@@ -46,7 +48,7 @@ pub(in crate::gateway) struct Gpus {
 }
 
 impl Gpus {
-    pub(in crate::gateway) fn open(state: &Path) -> Self {
+    pub(in crate::gateway) fn open(state: &Path, engine: Arc<Engine>, terminals: Arc<Terminals>) -> Self {
         let leases = Leases::open(&state.join("leases"));
         let hours = Hours::open(&state.join("gpu-hours"));
         for (id, lease) in leases.all().iter().filter(|(id, lease)| hours.has(id, lease)) {
@@ -59,12 +61,13 @@ impl Gpus {
             leases.settled(id);
         }
         Self {
+            engine,
             leases,
             hours,
             inventory: Inventory::default(),
             desk: Desk::default(),
-            terminals: Terminals::default(),
-            owners: Recent::default(),
+            terminals,
+            owners: Cache::default(),
             asked: Mutex::default(),
             deciding: Mutex::default(),
             changed: watch::Sender::new(0),
@@ -73,11 +76,11 @@ impl Gpus {
     }
 
     /// How many cards are meant: `all` is all the caller may hold.
-    pub(in crate::gateway) fn wanted(&self, wish: &Wish, limits: &Limits) -> Wanted {
+    pub(in crate::gateway) fn wanted(&self, wish: &CardWish, limits: &Limits) -> Wanted {
         match wish {
-            Wish::Count(count) => Wanted::Some(*count),
-            Wish::These(cards) => Wanted::these(cards),
-            Wish::All => {
+            CardWish::Count(count) => Wanted::Some(*count),
+            CardWish::These(cards) => Wanted::these(cards),
+            CardWish::All => {
                 let there = self.inventory.cards().len();
                 let may = limits.most_gpus().and_then(|most| usize::try_from(most).ok()).unwrap_or(there);
                 Wanted::Some(may.min(there).max(1))
@@ -375,14 +378,6 @@ impl Gpus {
         };
         self.leases.all().into_iter().map(holder).collect()
     }
-}
-
-/// What a request asks for.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::gateway) enum Wish {
-    Count(usize),
-    All,
-    These(Vec<CardId>),
 }
 
 pub(in crate::gateway) fn shown(cards: &[CardId]) -> String {

@@ -8,13 +8,12 @@
 //! streams did.
 //!
 //! While nobody is expected there is no socket, and who connects all the time costs the gateway nothing. While somebody is,
-//! connections are taken at a pace, for each user: what is not taken waits in the kernel, and goes with the socket.
+//! connections are taken at a limited rate, for each user: what is not taken waits in the kernel, and goes with the socket.
 
+use super::listening;
 use super::staging::Moment;
-use crate::gateway::bounds::permits::Places;
-use crate::gateway::bounds::rate::Pace;
-use crate::gateway::door::listen;
-use crate::gateway::error::Error;
+use crate::gateway::bounds::permits::Permits;
+use crate::gateway::bounds::rate::RateLimit;
 use crate::gateway::state_file;
 use crate::protocol::leash::Mark;
 use crate::protocol::place;
@@ -38,7 +37,7 @@ pub(in crate::gateway) const ARRIVES: Duration = Duration::from_secs(30);
 /// Connections to all of one user's sockets that have not said a mark; more are not taken before one of these has ended.
 const MOST_UNHEARD: usize = 16;
 /// Connections that are taken at once, and from then on in a second, from all of one user's containers.
-const PACE: (u32, u32) = (200, 50);
+const RATE: (u32, u32) = (200, 50);
 /// Connections to one socket that wait to be taken: a helper behind all of them is not long in coming.
 const BACKLOG: i32 = 32;
 /// The longest path of a socket, in bytes.
@@ -64,8 +63,8 @@ struct Room {
 pub(in crate::gateway) struct Channel {
     dir: PathBuf,
     rooms: Rooms,
-    pace: Arc<Pace>,
-    unheard: Arc<Places>,
+    rate_limit: Arc<RateLimit>,
+    unheard: Arc<Permits>,
 }
 
 /// A helper that was told its mark; dropped, it is expected no more.
@@ -110,8 +109,8 @@ impl Channel {
         Ok(Self {
             dir,
             rooms: Rooms::default(),
-            pace: Arc::new(Pace::new(PACE.0, PACE.1)),
-            unheard: Arc::new(Places::new(MOST_UNHEARD)),
+            rate_limit: Arc::new(RateLimit::new(RATE.0, RATE.1)),
+            unheard: Arc::new(Permits::new(MOST_UNHEARD)),
         })
     }
 
@@ -158,7 +157,7 @@ impl Channel {
         let socket = self.socket(token);
         let mut rooms = lock(&self.rooms);
         if !rooms.contains_key(token) {
-            let listener = listen::listening(listen::bind(&socket, 0o666)?, BACKLOG)?;
+            let listener = listening::listening(listening::bind(&socket, 0o666)?, BACKLOG)?;
             let room = Room { expected: HashMap::new(), _serving: self.serve(owner, token, listener) };
             rooms.insert(token.clone(), room);
         }
@@ -169,10 +168,10 @@ impl Channel {
         Ok(Coming { mark, stream, token: token.clone(), socket, rooms: self.rooms.clone() })
     }
 
-    /// Hears whoever connects, some at a time and at their owner's pace.
+    /// Hears whoever connects, some at a time and at their owner's rate.
     fn serve(&self, owner: u32, token: &Token, listener: UnixListener) -> JoinSet<()> {
         let (rooms, token) = (self.rooms.clone(), token.clone());
-        let (pace, unheard) = (self.pace.clone(), self.unheard.clone());
+        let (rate_limit, unheard) = (self.rate_limit.clone(), self.unheard.clone());
         let mut serving = JoinSet::new();
         serving.spawn(async move {
             let mut hearing = JoinSet::new();
@@ -189,7 +188,7 @@ impl Channel {
                     let _heard = tokio::time::timeout(PATIENCE, hear(stream, &token, &rooms)).await;
                     drop(place);
                 });
-                pace.keep(owner).await;
+                rate_limit.wait(owner).await;
             }
         });
         serving
@@ -210,11 +209,18 @@ async fn hear(mut stream: UnixStream, token: &Token, rooms: &Rooms) -> Option<()
     place.send(stream).ok()
 }
 
+/// The kernel gave no random bytes: nothing is named that nobody may guess.
+#[derive(Debug, Clone, Copy, thiserror::Error)]
+#[error("no random bytes: {0}")]
+pub(in crate::gateway) struct NoRandomness(rustix::io::Errno);
+
 /// A fresh mark.
-pub(in crate::gateway) fn mark() -> Result<Mark, Error> {
+///
+/// # Errors
+/// Without random bytes.
+pub(in crate::gateway) fn mark() -> Result<Mark, NoRandomness> {
     let mut random = [0; 16];
-    rustix::rand::getrandom(&mut random, rustix::rand::GetRandomFlags::empty())
-        .map_err(|errno| Error::Internal(format!("no random bytes: {errno}")))?;
+    rustix::rand::getrandom(&mut random, rustix::rand::GetRandomFlags::empty()).map_err(NoRandomness)?;
     Ok(Mark::from_bytes(random))
 }
 
@@ -295,7 +301,7 @@ mod tests {
     async fn who_connects_all_the_time_is_taken_at_a_pace() {
         let state = tempfile::tempdir().unwrap();
         let channel = channel(state.path());
-        let (burst, each_second) = PACE;
+        let (burst, each_second) = RATE;
         let most = |seconds: u32| usize::try_from(burst + each_second * seconds).unwrap() + 1 + MOST_UNHEARD;
         let mut expected = Vec::new();
         for byte in [1, 2] {
@@ -307,7 +313,7 @@ mod tests {
             .map(|number| {
                 let (socket, heard) = (channel.socket(&token(1 + number % 2)), heard.clone());
                 async move {
-                    // With no pace this comes to an end too.
+                    // With no rate_limit this comes to an end too.
                     while heard.load(Relaxed) < 5000
                         && let Ok(mut caller) = UnixStream::connect(&socket).await
                     {

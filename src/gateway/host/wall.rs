@@ -1,11 +1,14 @@
 //! The wall between the networks of different users: `packaging/ie-wall` puts it up, this knows whether it stands.
 
 use super::trouble::Trouble;
-use crate::gateway::error::Error;
 use crate::policy::{Untrusted, open_trusted_pipe};
-use crate::protocol::report::Refusal;
 use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
+
+/// Nothing stands between the networks of different users.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the wall between users' networks is not up, so nothing with a network starts")]
+pub(in crate::gateway) struct WallDown;
 
 /// Where the process that holds the rules is seen to live: it has this pipe open for writing, which root alone can do.
 #[derive(Debug)]
@@ -20,7 +23,10 @@ impl Wall {
     }
 
     /// Nothing with a network is created or started without it: an engine's own rules lapse whenever it makes a network.
-    pub(in crate::gateway) fn stands(&self) -> Result<(), Error> {
+    ///
+    /// # Errors
+    /// While it is down.
+    pub(in crate::gateway) fn stands(&self) -> Result<(), WallDown> {
         let why = match is_held(&self.pipe) {
             Ok(true) => {
                 self.trouble.is_over();
@@ -30,9 +36,7 @@ impl Wall {
             Err(reason) => reason.to_string(),
         };
         self.trouble.is(why);
-        let message = "the wall between users' networks is not up, so nothing with a network starts";
-        let hint = "use --network none, or ask the admin to look at systemctl status ie-wall";
-        Err(Refusal::new("forbidden", message).rule("network").hint(hint).into())
+        Err(WallDown)
     }
 }
 

@@ -3,10 +3,9 @@
 pub(super) mod look;
 mod reference;
 
-use crate::gateway::caller::peer::Peer;
-use crate::gateway::engine::{EngineError, ImageId};
+use crate::gateway::caller::Caller;
+use crate::gateway::engine::{Engine, EngineError, ImageId};
 use crate::gateway::error::Error;
-use crate::gateway::state::Gateway;
 use crate::policy::ImageAsk;
 use serde_json::Value;
 use std::path::PathBuf;
@@ -87,8 +86,8 @@ const MOST_PORTS: usize = 256;
 const MOST_BYTES: usize = 128 << 10;
 
 /// Looks an image up for a create: first the policy, so that nobody learns what else the engine has.
-pub(super) async fn admit(gateway: &Gateway, peer: &Peer, word: &str) -> Result<Admitted, Error> {
-    let (ask, image) = look_up(gateway, peer, word).await?;
+pub(super) async fn admit(engine: &Engine, caller: &Caller, word: &str) -> Result<Admitted, Error> {
+    let (ask, image) = look_up(engine, caller, word).await?;
     let volumes = image.pointer("/Config/Volumes").and_then(Value::as_object);
     let volumes: Vec<PathBuf> = volumes.into_iter().flat_map(|all| all.keys().map(PathBuf::from)).collect();
     if volumes.len() > MOST_VOLUMES {
@@ -122,12 +121,12 @@ fn too_heavy(config: &Value) -> Option<String> {
 
 /// The image that a container was made of, as the policy judges it: by the name it was granted under, which stays when
 /// the tag has moved on; by whatever it is called now when it was granted by its id.
-pub(super) async fn of_container(gateway: &Gateway, details: &Value) -> Result<ImageAsk, Error> {
+pub(super) async fn of_container(engine: &Engine, details: &Value) -> Result<ImageAsk, Error> {
     let text = |pointer: &str| details.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
     let word = text("/Config/Image");
     let references = match id_digits(word) {
         None => full(word).into_iter().collect(),
-        Some(_) => match gateway.engine.image(text("/Image")).await {
+        Some(_) => match engine.image(text("/Image")).await {
             Err(error) if error.is_not_found() => Vec::new(),
             image => references(&image?),
         },
@@ -135,8 +134,12 @@ pub(super) async fn of_container(gateway: &Gateway, details: &Value) -> Result<I
     Ok(ImageAsk { shown: word.to_owned(), references, own: false })
 }
 
-pub(super) async fn look_up(gateway: &Gateway, peer: &Peer, word: &str) -> Result<(ImageAsk, Value), Error> {
-    let limits = gateway.limits(peer.account()?);
+pub(super) async fn look_up(
+    engine: &Engine,
+    caller: &Caller,
+    word: &str,
+) -> Result<(ImageAsk, Value), Error> {
+    let limits = caller.limits()?;
     let missing = || Error::NoImage(crate::protocol::escape::escape_line(word));
     let reference = full(word);
     if let Ok(reference) = &reference {
@@ -146,7 +149,7 @@ pub(super) async fn look_up(gateway: &Gateway, peer: &Peer, word: &str) -> Resul
         if id_digits(word).is_none() {
             allowed?;
         }
-        match (gateway.engine.image(reference).await, limits.admit_image(&ask)) {
+        match (engine.image(reference).await, limits.admit_image(&ask)) {
             (Ok(image), Ok(())) => return Ok((ask, image)),
             (Err(error), _) if !error.is_not_found() => return Err(error.into()),
             _ => {}
@@ -154,7 +157,7 @@ pub(super) async fn look_up(gateway: &Gateway, peer: &Peer, word: &str) -> Resul
     }
     // By id: allowed when one of its own references is; otherwise it is as if it were not there.
     let Some(digits) = id_digits(word) else { return Err(reference.err().unwrap_or_else(missing)) };
-    let image = match gateway.engine.image(digits).await {
+    let image = match engine.image(digits).await {
         Err(error) if error.is_not_found() => return Err(missing()),
         image => image?,
     };

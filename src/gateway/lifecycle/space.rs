@@ -1,30 +1,29 @@
 //! The user namespace that a container gets: engine and policy must say the same.
 
-use crate::gateway::caller::peer::Peer;
-use crate::gateway::engine::{Owned, Space};
+use crate::gateway::caller::Caller;
+use crate::gateway::engine::{Engine, Owned, Space};
 use crate::gateway::error::Error;
-use crate::gateway::state::Gateway;
 use crate::policy::{IdRange, Policy, StageRoot};
 use crate::protocol::report::Refusal;
 use std::path::Path;
 
 /// For a container that mounts directories of these roots.
 pub(in crate::gateway) async fn space<'r>(
-    gateway: &Gateway,
-    peer: &Peer,
+    engine: &Engine,
+    caller: &Caller,
     roots: impl Iterator<Item = &'r Path>,
 ) -> Result<Space, Error> {
-    let (policy, engines) = (gateway.policy(), gateway.engine.space().await?);
+    let (policy, engines) = (caller.policy(), engine.space().await?);
     let agreed = policy.remap().map_or(Space::Host, |remap| Space::Own(remap.shift()));
     if engines != agreed {
         return Err(disagree(engines, agreed));
     }
     let Some(remap) = policy.remap() else { return Ok(Space::Host) };
-    if unmapped(&policy, roots) {
+    if unmapped(policy, roots) {
         return Ok(Space::Host);
     }
-    in_range("uid", peer.uid(), remap.uids)?;
-    for group in peer.account()?.groups() {
+    in_range("uid", caller.uid(), remap.uids)?;
+    for group in caller.account()?.groups() {
         in_range("gid", group.gid, remap.gids)?;
     }
     Ok(agreed)
@@ -39,12 +38,12 @@ fn unmapped<'r>(policy: &Policy, roots: impl Iterator<Item = &'r Path>) -> bool 
 
 /// A container that was made for other ids than it would get now is not started: its files have those.
 pub(in crate::gateway) async fn same_as_made(
-    gateway: &Gateway,
-    peer: &Peer,
+    engine: &Engine,
+    caller: &Caller,
     container: &Owned,
 ) -> Result<Space, Error> {
     let labels = container.labels();
-    let now = space(gateway, peer, labels.stages.iter().map(|stage| stage.root.as_path())).await?;
+    let now = space(engine, caller, labels.stages.iter().map(|stage| stage.root.as_path())).await?;
     if now == labels.space {
         return Ok(now);
     }

@@ -1,10 +1,9 @@
 //! What a container was granted when it was made, out of its labels and the engine's record.
 
-use crate::gateway::engine::{EngineError, Owned};
+use crate::gateway::engine::{Engine, EngineError, Owned};
 use crate::gateway::error::Error;
 use crate::gateway::images;
 use crate::gateway::images::look::places;
-use crate::gateway::state::Gateway;
 use crate::policy::{self, MountAsk, Standing};
 use crate::protocol::amount::Bytes;
 use serde_json::Value;
@@ -13,20 +12,20 @@ use std::path::PathBuf;
 
 /// What the container was granted when it was made, and where its mounts are meant to land.
 pub(in crate::gateway) async fn standing(
-    gateway: &Gateway,
+    engine: &Engine,
     container: &Owned,
 ) -> Result<(Standing, Vec<PathBuf>), Error> {
-    let details = gateway.engine.get(container.target("/json")).await?;
+    let details = engine.get(container.target("/json")).await?;
     for place in places::volumes_of(&details) {
         policy::volume_of_image(place)?;
     }
-    Ok((granted(gateway, container, &details).await?, places::of_container(&details)))
+    Ok((granted(engine, container, &details).await?, places::of_container(&details)))
 }
 
-async fn granted(gateway: &Gateway, container: &Owned, details: &Value) -> Result<Standing, Error> {
+async fn granted(engine: &Engine, container: &Owned, details: &Value) -> Result<Standing, Error> {
     let stages = &container.labels().stages;
     Ok(Standing {
-        image: images::of_container(gateway, details).await?,
+        image: images::of_container(engine, details).await?,
         ports: published(details)?,
         shm: details.pointer("/HostConfig/ShmSize").and_then(Value::as_u64).map(Bytes),
         mounts: stages

@@ -1,4 +1,5 @@
 //! What is written down of containers from one gateway to the next, a file for each.
 
 pub(super) mod by_container;
+pub(super) mod clock;
 pub(super) mod reasons;

@@ -3,11 +3,10 @@
 //! No engine can end an exec, and no program of ours may signal a user's processes from outside. So each exec gets a mark
 //! in its environment, and the helper in the container ends what bears it, as the user.
 
-use crate::gateway::caller::peer::Peer;
-use crate::gateway::engine::{Caller, ContainerId, EngineError, ExecId, Owned, exec_body};
+use crate::gateway::caller::Caller;
+use crate::gateway::engine::{CallerSide, ContainerId, Engine, EngineError, ExecId, Owned, exec_body};
 use crate::gateway::error::Error;
 use crate::gateway::host::channel;
-use crate::gateway::state::Gateway;
 use crate::gateway::wish::ExecWish;
 use crate::protocol::leash::{GATEWAY, Mark};
 use crate::protocol::place::COPY_IN_CONTAINER;
@@ -27,6 +26,7 @@ const MOST_WAITING: usize = 256;
 /// restarted has forgotten them; what is started then ends by itself or with its container.
 #[derive(Debug)]
 pub(in crate::gateway) struct Leashes {
+    engine: Arc<Engine>,
     name: HeaderValue,
     waiting: Mutex<HashMap<ExecId, Waiting>>,
     tied: Mutex<HashSet<ExecId>>,
@@ -41,10 +41,10 @@ pub(in crate::gateway) struct Waiting {
 }
 
 impl Leashes {
-    pub(in crate::gateway) fn new() -> Result<Self, Error> {
+    pub(in crate::gateway) fn new(engine: Arc<Engine>) -> Result<Self, Error> {
         let name = HeaderValue::from_str(channel::mark()?.as_str());
         let name = name.map_err(|error| Error::Internal(error.to_string()))?;
-        Ok(Self { name, waiting: Mutex::default(), tied: Mutex::default() })
+        Ok(Self { engine, name, waiting: Mutex::default(), tied: Mutex::default() })
     }
 
     /// This gateway, as no other one calls itself.
@@ -63,7 +63,7 @@ impl Leashes {
                 .hint("start them, or stop their containers: they end with them")
                 .into());
         }
-        channel::mark()
+        Ok(channel::mark()?)
     }
 
     pub(in crate::gateway) fn keep(&self, exec: ExecId, container: &Owned, mark: Mark) {
@@ -114,8 +114,8 @@ impl Leashes {
 
 /// Held while a caller is attached: dropped, it ends the process, unless that was untied.
 pub(in crate::gateway) struct Leash {
-    gateway: Arc<Gateway>,
-    peer: Peer,
+    leashes: Arc<Leashes>,
+    caller: Caller,
     container: Owned,
     exec: ExecId,
     mark: Mark,
@@ -124,27 +124,27 @@ pub(in crate::gateway) struct Leash {
 
 impl Leash {
     pub(in crate::gateway) fn new(
-        gateway: Arc<Gateway>,
-        peer: Peer,
+        leashes: Arc<Leashes>,
+        caller: Caller,
         container: Owned,
         (exec, mark): (ExecId, Mark),
         tty: bool,
     ) -> Self {
-        gateway.leashes.tied().insert(exec.clone());
-        Self { gateway, peer, container, exec, mark, tty }
+        leashes.tied().insert(exec.clone());
+        Self { leashes, caller, container, exec, mark, tty }
     }
 
     /// The engine has ended the stream. That of a terminal it also ends because the caller's own terminal has hung up: the
     /// process may go on then, and nobody can ever speak to it again.
-    pub(in crate::gateway) fn ended(self, caller: Caller) {
-        if !(self.tty && caller == Caller::Silent) {
+    pub(in crate::gateway) fn ended(self, caller: CallerSide) {
+        if !(self.tty && caller == CallerSide::Silent) {
             self.release();
         }
     }
 
     /// The process has ended by itself.
     pub(in crate::gateway) fn release(self) {
-        self.gateway.leashes.untie(&self.exec);
+        self.leashes.untie(&self.exec);
     }
 
     /// A body that holds the leash until its end.
@@ -164,14 +164,14 @@ impl Leash {
 
 impl Drop for Leash {
     fn drop(&mut self) {
-        if !self.gateway.leashes.tied().remove(&self.exec) {
+        if !self.leashes.tied().remove(&self.exec) {
             return;
         }
-        let (gateway, peer) = (self.gateway.clone(), self.peer.clone());
+        let (engine, caller) = (self.leashes.engine.clone(), self.caller.clone());
         let (container, mark) = (self.container.clone(), self.mark.clone());
         tokio::spawn(async move {
             let ended = loop {
-                match end(&gateway, &peer, &container, &mark).await {
+                match end(&engine, &caller, &container, &mark).await {
                     // Behind other requests of its owner's: it goes nevertheless.
                     Err(Error::Engine(EngineError::Crowded(_))) => {}
                     ended => break ended,
@@ -184,7 +184,7 @@ impl Drop for Leash {
     }
 }
 
-async fn end(gateway: &Gateway, peer: &Peer, container: &Owned, mark: &Mark) -> Result<(), Error> {
+async fn end(engine: &Engine, caller: &Caller, container: &Owned, mark: &Mark) -> Result<(), Error> {
     let wish = ExecWish {
         command: [COPY_IN_CONTAINER, "end", mark.as_str()].map(str::to_owned).to_vec(),
         env: Vec::new(),
@@ -194,8 +194,8 @@ async fn end(gateway: &Gateway, peer: &Peer, container: &Owned, mark: &Mark) -> 
         attach: [false; 3],
         detach_keys: None,
     };
-    let exec = gateway.engine.exec_create(container, &exec_body(peer, container, &wish)).await?;
-    Ok(gateway.engine.exec_detached(peer.uid(), &exec, false).await?)
+    let exec = engine.exec_create(container, &exec_body(caller, container, &wish)).await?;
+    Ok(engine.exec_detached(caller.uid(), &exec, false).await?)
 }
 
 #[cfg(test)]
@@ -204,7 +204,7 @@ mod tests {
 
     #[test]
     fn what_waits_is_counted_for_each_user_alone() {
-        let leashes = Leashes::new().unwrap();
+        let leashes = Leashes::new(Engine::nowhere()).unwrap();
         let container = |digit: &str| ContainerId::parse(&digit.repeat(64)).unwrap();
         for n in 0..MOST_WAITING {
             let mark = leashes.mark(1000).unwrap();

@@ -3,8 +3,7 @@
 //! Clients attach before they start. An engine would keep such a connection until the container has run and stopped: for ever
 //! if that never happens and the container is removed.
 
-use crate::gateway::engine::{ContainerId, Raw, Target};
-use crate::gateway::state::Gateway;
+use crate::gateway::engine::{ContainerId, Engine, Raw, Target};
 use futures_util::future::join_all;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -16,8 +15,9 @@ use tokio::task::JoinHandle;
 /// How long a start waits for an engine to attach: it has nothing to wait for.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(in crate::gateway) struct Attaches {
+    engine: Arc<Engine>,
     all: Mutex<HashMap<ContainerId, Vec<Waiting>>>,
     count: AtomicU64,
 }
@@ -45,6 +45,10 @@ impl Coming {
 }
 
 impl Attaches {
+    pub(in crate::gateway) fn new(engine: Arc<Engine>) -> Self {
+        Self { engine, all: Mutex::default(), count: AtomicU64::default() }
+    }
+
     fn all(&self) -> MutexGuard<'_, HashMap<ContainerId, Vec<Waiting>>> {
         self.all.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -73,17 +77,12 @@ impl Attaches {
     }
 
     /// Attaches whoever waits, each in a task of its own, which holds nobody up but itself.
-    fn begin(
-        &self,
-        gateway: &Arc<Gateway>,
-        id: &ContainerId,
-        target: fn(Target) -> Target,
-    ) -> Vec<JoinHandle<()>> {
+    fn begin(&self, id: &ContainerId, target: fn(Target) -> Target) -> Vec<JoinHandle<()>> {
         let waiting = self.all().remove(id).unwrap_or_default();
         let attach = |one: Waiting| {
-            let (gateway, id) = (gateway.clone(), id.clone());
+            let (engine, id) = (self.engine.clone(), id.clone());
             tokio::spawn(async move {
-                match gateway.engine.attach(one.uid, &id, target(one.target)).await {
+                match engine.attach(one.uid, &id, target(one.target)).await {
                     // Whoever has gone meanwhile leaves it behind.
                     Ok(raw) => drop(one.to.send(raw)),
                     Err(error) => tracing::warn!("nobody is attached to what is being started: {error}"),
@@ -94,16 +93,16 @@ impl Attaches {
     }
 
     /// To be asked for just before the engine starts it, under its lock: places that its owner could fill are not waited for.
-    pub(in crate::gateway) async fn attach(&self, gateway: &Arc<Gateway>, id: &ContainerId) {
-        let attached = join_all(self.begin(gateway, id, Target::of_nobody));
+    pub(in crate::gateway) async fn attach(&self, id: &ContainerId) {
+        let attached = join_all(self.begin(id, Target::of_nobody));
         if tokio::time::timeout(PATIENCE, attached).await.is_err() {
             tracing::warn!(container = id.as_str(), "it starts before all are attached to it");
         }
     }
 
     /// Whoever has come since.
-    pub(in crate::gateway) fn attach_late(&self, gateway: &Arc<Gateway>, id: &ContainerId) {
-        self.begin(gateway, id, |target| target);
+    pub(in crate::gateway) fn attach_late(&self, id: &ContainerId) {
+        self.begin(id, |target| target);
     }
 
     /// It is gone, and is never started.
@@ -118,7 +117,7 @@ mod tests {
 
     #[tokio::test]
     async fn who_has_gone_waits_no_more_and_what_is_gone_is_told() {
-        let attaches = Attaches::default();
+        let attaches = Attaches::new(Engine::nowhere());
         let id = |digit: &str| ContainerId::parse(&digit.repeat(64)).unwrap();
         let wait = |digit: &str| attaches.wait(1000, &id(digit), Target::new("/x"));
         drop(wait("a"));

@@ -4,13 +4,12 @@
 //! engine knows of: so it was cut off. Or it ended when the gateway had just been told to end, and then another boot began:
 //! the engine ended it, as the host went down.
 
-use crate::gateway::engine::{EngineError, Found, Patience};
-use crate::gateway::state::Gateway;
+use crate::gateway::engine::{Engine, EngineError, Found, Patience};
+use crate::gateway::records::reasons::Reasons;
 use crate::gateway::state_file;
 use jiff::Timestamp;
 use rustix::system::sysinfo;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::Duration;
 
 /// What its owner reads.
@@ -90,30 +89,29 @@ impl Boots {
 }
 
 /// Tells of every container that the restart has ended, once the engine answers; then, once, nothing more.
-pub(in crate::gateway) async fn look_back(gateway: &Arc<Gateway>) {
-    if let Some(before) = gateway.boots.another() {
+pub(in crate::gateway) async fn look_back(boots: &Boots, engine: &Engine, reasons: &Reasons) {
+    if let Some(before) = boots.another() {
         tracing::info!("the host was restarted since the last gateway");
-        while let Err(error) = look_at_all(gateway, before).await {
+        while let Err(error) = look_at_all(engine, reasons, before).await {
             tracing::warn!("what the restart of the host has ended is not known yet: {error}");
             tokio::time::sleep(PAUSE).await;
         }
     }
-    gateway.boots.write(None);
+    boots.write(None);
 }
 
-async fn look_at_all(gateway: &Gateway, before: &Ran) -> Result<(), EngineError> {
+async fn look_at_all(engine: &Engine, reasons: &Reasons, before: &Ran) -> Result<(), EngineError> {
     let booted = booted(Timestamp::now());
     let mut patience = Patience::default();
-    let everyones = gateway.engine.everyones().await?;
-    let unexplained = |found: &&Found| {
-        matches!(found.state(), "exited" | "dead") && gateway.reasons.of(found.id()).is_none()
-    };
+    let everyones = engine.everyones().await?;
+    let unexplained =
+        |found: &&Found| matches!(found.state(), "exited" | "dead") && reasons.of(found.id()).is_none();
     for found in everyones.iter().filter(unexplained) {
         let looked = async {
             // After whoever else looks at it just now: nobody comes back to it.
-            let ran = gateway.engine.lock_and_look(found.id()).await?.ran();
+            let ran = engine.lock_and_look(found.id()).await?.ran();
             if ran.is_some_and(|(started, ended)| was_cut(started, ended, before, booted)) {
-                gateway.reasons.put(found.id(), RESTARTED.to_owned());
+                reasons.put(found.id(), RESTARTED.to_owned());
             }
             Ok(())
         };

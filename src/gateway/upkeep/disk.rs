@@ -3,10 +3,11 @@
 //! The engine has no limit of its own for what a container writes into its layer or into a volume. So this is after the
 //! fact: between two measurements somebody can write as much as the disk is fast. What does not write is left alone.
 
-use super::stopping::{STOPPING, Whom, stop};
+use super::stopping::{STOPPING, Stops, Whom, stop};
+use crate::gateway::caller::absent::Absent;
 use crate::gateway::caller::account::Account;
-use crate::gateway::engine::{ContainerId, EngineError, Found, Holding, Holdings, Thing};
-use crate::gateway::state::Gateway;
+use crate::gateway::caller::in_force::InForce;
+use crate::gateway::engine::{ContainerId, Engine, EngineError, Found, Holding, Holdings, Thing};
 use crate::policy::Usage;
 use jiff::Timestamp;
 use std::collections::HashMap;
@@ -28,26 +29,35 @@ struct Seen {
     stopping: HashMap<ContainerId, Instant>,
 }
 
+/// Who measures.
+#[derive(Debug)]
+pub(in crate::gateway) struct DiskWatch {
+    pub(in crate::gateway) engine: Arc<Engine>,
+    pub(in crate::gateway) in_force: Arc<InForce>,
+    pub(in crate::gateway) absent: Absent,
+    pub(in crate::gateway) stops: Arc<Stops>,
+}
+
 /// Runs for ever.
-pub(in crate::gateway) async fn run(gateway: Arc<Gateway>) {
+pub(in crate::gateway) async fn run(watch: DiskWatch) {
     let mut seen = Seen::default();
-    let every = || Duration::from_secs(gateway.policy().gateway().measure().0);
+    let every = || Duration::from_secs(watch.in_force.policy().gateway().measure().0);
     tokio::time::sleep(every().min(FIRST)).await;
     loop {
         let begun = Instant::now();
-        if let Err(error) = round(&gateway, &mut seen).await {
+        if let Err(error) = round(&watch, &mut seen).await {
             tracing::warn!("the disk was not measured: {error}");
         }
         tokio::time::sleep(every().max(begun.elapsed() * REST)).await;
     }
 }
 
-async fn round(gateway: &Arc<Gateway>, seen: &mut Seen) -> Result<(), EngineError> {
+async fn round(watch: &DiskWatch, seen: &mut Seen) -> Result<(), EngineError> {
     let begun = Timestamp::now();
-    let now = gateway.engine.measure().await?;
+    let now = watch.engine.measure().await?;
     // With nothing to compare, nobody is known to write.
     let Some(before) = seen.holdings.replace(now.clone()) else { return Ok(()) };
-    let everyones = gateway.engine.everyones().await?;
+    let everyones = watch.engine.everyones().await?;
     // One that writes on may have been started again since.
     seen.stopping.retain(|_, since| since.elapsed() < STOPPING);
     for (uid, holdings) in &now {
@@ -57,8 +67,8 @@ async fn round(gateway: &Arc<Gateway>, seen: &mut Seen) -> Result<(), EngineErro
             continue;
         }
         // The limits are today's; when the name service does not say whose, the next measurement asks again.
-        let Some(account) = account(gateway, *uid).await else { continue };
-        let limits = gateway.limits(&account);
+        let Some(account) = account(watch, *uid).await else { continue };
+        let limits = watch.absent.limits(&account);
         let weighs = |held: &&Holding| is_there(&everyones, held) && is_known(held, before);
         let disk =
             holdings.iter().filter(weighs).map(|held| held.told(|login| login == account.login())).collect();
@@ -66,7 +76,7 @@ async fn round(gateway: &Arc<Gateway>, seen: &mut Seen) -> Result<(), EngineErro
             for found in writers {
                 if !seen.stopping.contains_key(found.id()) {
                     seen.stopping.insert(found.id().clone(), Instant::now());
-                    tokio::spawn(stop(gateway.clone(), Whom::of(found), refusal.clone(), begun));
+                    tokio::spawn(stop(watch.stops.clone(), Whom::of(found), refusal.clone(), begun));
                 }
             }
         }
@@ -74,9 +84,8 @@ async fn round(gateway: &Arc<Gateway>, seen: &mut Seen) -> Result<(), EngineErro
     Ok(())
 }
 
-async fn account(gateway: &Gateway, uid: u32) -> Option<Account> {
-    let named = gateway.policy().groups().map(str::to_owned).collect();
-    match gateway.look_ups.account_by_uid(uid, named).await {
+async fn account(watch: &DiskWatch, uid: u32) -> Option<Account> {
+    match watch.absent.account(uid).await {
         Ok(account) => Some(account),
         Err(error) => {
             tracing::warn!(uid, "nobody knows whose disk this is: {error}");

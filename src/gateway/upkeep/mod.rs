@@ -4,5 +4,7 @@ pub(super) mod boots;
 pub(super) mod disk;
 pub(super) mod expiry;
 pub(super) mod output;
-mod stopping;
+pub(super) mod release;
+pub(super) mod reload;
+pub(super) mod stopping;
 pub(super) mod sweep;

@@ -1,7 +1,8 @@
 //! Stopping what takes more than its owner may have, and telling why.
 
-use crate::gateway::engine::{ContainerId, Found};
-use crate::gateway::state::Gateway;
+use crate::gateway::engine::terminals::Terminals;
+use crate::gateway::engine::{ContainerId, Engine, Found};
+use crate::gateway::records::reasons::Reasons;
 use crate::protocol::name::ContainerName;
 use crate::protocol::report::Refusal;
 use jiff::Timestamp;
@@ -40,22 +41,30 @@ impl Whom {
     }
 }
 
+/// What it takes to stop a container and to tell its owner why.
+#[derive(Debug)]
+pub(in crate::gateway) struct Stops {
+    pub(in crate::gateway) engine: Arc<Engine>,
+    pub(in crate::gateway) terminals: Arc<Terminals>,
+    pub(in crate::gateway) reasons: Arc<Reasons>,
+}
+
 /// Stops what was seen to take too much, unless that has ended by now. It is told why under its lock, and stopped without:
 /// the stop of one that ends meanwhile finds nothing to stop, as it is not started again while that holds.
-pub(in crate::gateway) async fn stop(gateway: Arc<Gateway>, whom: Whom, refusal: Refusal, seen: Timestamp) {
+pub(in crate::gateway) async fn stop(by: Arc<Stops>, whom: Whom, refusal: Refusal, seen: Timestamp) {
     let Whom { id, name, uid, login } = &whom;
-    let Ok(container) = gateway.engine.lock_and_look(id).await else { return };
+    let Ok(container) = by.engine.lock_and_look(id).await else { return };
     if container.started().is_none_or(|started| started > seen) {
         return;
     }
     tracing::warn!(uid, login, container = id.as_str(), "stopped, {}", refusal.message);
-    gateway.gpus.terminals.say(id, &format!("{}: {name} is stopped", refusal.message));
-    gateway.reasons.put(id, refusal.message.clone());
+    by.terminals.say(id, &format!("{}: {name} is stopped", refusal.message));
+    by.reasons.put(id, refusal.message.clone());
     drop(container);
-    match gateway.engine.stop(id, None, Some(GRACE)).await {
+    match by.engine.stop(id, None, Some(GRACE)).await {
         Err(error) if !error.is_not_found() => {
             tracing::error!("a container that takes too much does not stop: {error}");
-            gateway.reasons.forget(id);
+            by.reasons.forget(id);
         }
         _ => {}
     }

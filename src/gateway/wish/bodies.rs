@@ -1,9 +1,9 @@
 //! Holds the parsers against what real clients send: accepted as recorded, refused with any one dangerous field set.
 
 use super::classified::fields_of;
+use super::refused::WishError;
 use super::{body, exec, host, network, parse, parse_exec, things};
 use crate::gateway::caller::peer::Peer;
-use crate::gateway::error::Error;
 use bollard_stubs::models::{
     ContainerCreateBody, EndpointSettings, ExecConfig, HostConfig, Ipam, NetworkConnectRequest,
     NetworkCreateRequest, NetworkingConfig, VolumeCreateRequest,
@@ -23,27 +23,27 @@ fn recorded(kind: &str) -> Vec<(PathBuf, Value)> {
 }
 
 /// Whether a body is accepted, and why not.
-type Parser = fn(Value) -> Result<(), Error>;
+type Parser = fn(Value) -> Result<(), WishError>;
 
-fn create(body: Value) -> Result<(), Error> {
+fn create(body: Value) -> Result<(), WishError> {
     parse(None, body, &Peer::fake(1000, "ann")).map(drop)
 }
 
 /// As if posted for the container that the body itself names.
-fn execute(body: Value) -> Result<(), Error> {
+fn execute(body: Value) -> Result<(), WishError> {
     let recorded = "0".repeat(64);
     parse_exec(&recorded, body, &Peer::fake(1000, "ann")).map(drop)
 }
 
-fn network(body: Value) -> Result<(), Error> {
+fn network(body: Value) -> Result<(), WishError> {
     things::network_wish(body).map(drop)
 }
 
-fn volume(body: Value) -> Result<(), Error> {
+fn volume(body: Value) -> Result<(), WishError> {
     things::volume_wish(body).map(drop)
 }
 
-fn connect(body: Value) -> Result<(), Error> {
+fn connect(body: Value) -> Result<(), WishError> {
     things::connect_wish(body).map(drop)
 }
 

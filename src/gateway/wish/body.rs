@@ -7,11 +7,10 @@ use super::health::{Health, health};
 use super::host::{self, Link};
 use super::mounts::{Tmpfs, VolumeAsk};
 use super::network::{NetworkWord, aliases, network};
+use super::refused::WishError;
 use super::words::{Words, at_most, command, hostname, inner_path, signal};
-use super::{ports, zero};
+use super::{PREFIX, ports, zero};
 use crate::gateway::caller::peer::Peer;
-use crate::gateway::engine::PREFIX;
-use crate::gateway::error::Error;
 use crate::policy::{MountAsk, PortAsk};
 use crate::protocol::amount::{Bytes, Cpus};
 use crate::protocol::name::ContainerName;
@@ -55,7 +54,7 @@ pub(in crate::gateway) struct Wish {
     pub(in crate::gateway) shm: Option<Bytes>,
     pub(in crate::gateway) ports: Vec<PortAsk>,
     pub(in crate::gateway) mounts: Vec<MountAsk>,
-    pub(in crate::gateway) gpus: Option<crate::gateway::gpu::service::Wish>,
+    pub(in crate::gateway) gpus: Option<super::gpus::CardWish>,
     pub(in crate::gateway) settings: Settings,
 }
 
@@ -98,7 +97,7 @@ pub(in crate::gateway) struct Ulimit {
 }
 
 /// Reads a body and the `name` beside it.
-pub(in crate::gateway) fn parse(name: Option<&str>, body: Value, peer: &Peer) -> Result<Wish, Error> {
+pub(in crate::gateway) fn parse(name: Option<&str>, body: Value, peer: &Peer) -> Result<Wish, WishError> {
     let mut fields = Fields::of("", body, SERVED)?;
     let mut host = host::parse(fields.raw("HostConfig"))?;
     host.mounted.add_unnamed(fields.take("Volumes")?)?;
@@ -106,7 +105,7 @@ pub(in crate::gateway) fn parse(name: Option<&str>, body: Value, peer: &Peer) ->
     user(fields.take("User")?, peer)?;
     let image: String = fields.take("Image")?;
     if image.is_empty() {
-        return Err(Error::Bad("Image is missing".into()));
+        return Err(WishError::Bad("Image is missing".into()));
     }
     let tty = fields.take("Tty")?;
     let settings = Settings {
@@ -151,18 +150,18 @@ pub(in crate::gateway) fn parse(name: Option<&str>, body: Value, peer: &Peer) ->
     })
 }
 
-pub(in crate::gateway) fn container_name(word: &str) -> Result<ContainerName, Error> {
+pub(in crate::gateway) fn container_name(word: &str) -> Result<ContainerName, WishError> {
     let bare = word.strip_prefix('/').unwrap_or(word);
-    bare.parse().map_err(|error| Error::Bad(format!("{word:?}: {error}")))
+    bare.parse().map_err(|error| WishError::Bad(format!("{word:?}: {error}")))
 }
 
 /// Every process is its owner's, whatever the word; another user's is refused rather than ignored.
-pub(super) fn user(word: String, peer: &Peer) -> Result<(), Error> {
+pub(super) fn user(word: String, peer: &Peer) -> Result<(), WishError> {
     let own = [peer.uid().to_string(), format!("{}:{}", peer.uid(), peer.gid())];
     if word.is_empty() || own.contains(&word) || peer.login() == Some(word.as_str()) {
         return Ok(());
     }
-    Err(Error::not_allowed("User", "every process in a container runs as its owner"))
+    Err(WishError::not_allowed("User", "every process in a container runs as its owner"))
 }
 
 /// What the engine tells of a container in every list, to everybody who asks for theirs: in JSON, where a control character
@@ -174,32 +173,32 @@ fn in_json(value: &impl Serialize) -> usize {
 }
 
 /// The command line of a container, which stands in every list.
-fn told(settings: &Settings) -> Result<(), Error> {
+fn told(settings: &Settings) -> Result<(), WishError> {
     let bytes = in_json(&settings.entrypoint) + in_json(&settings.command);
     if bytes > MOST_TOLD {
-        return Err(Error::Bad(format!(
+        return Err(WishError::Bad(format!(
             "Entrypoint and Cmd take {bytes} bytes in JSON, the most is {MOST_TOLD}; a longer script is better read from a file"
         )));
     }
     Ok(())
 }
 
-pub(super) fn labels(labels: BTreeMap<String, String>) -> Result<BTreeMap<String, String>, Error> {
+pub(super) fn labels(labels: BTreeMap<String, String>) -> Result<BTreeMap<String, String>, WishError> {
     let bytes = in_json(&labels);
     if labels.len() > 256 || bytes > MOST_TOLD {
-        return Err(Error::Bad(format!(
+        return Err(WishError::Bad(format!(
             "Labels: {} labels of {bytes} bytes, the most is 256 of {MOST_TOLD}",
             labels.len()
         )));
     }
     if let Some(key) = labels.keys().find(|key| key.to_ascii_lowercase().starts_with(PREFIX)) {
         let field = format!("the label {}", crate::protocol::escape::escape_line(key));
-        return Err(Error::not_allowed(&field, "labels under io.ie-container. are the gateway's"));
+        return Err(WishError::not_allowed(&field, "labels under io.ie-container. are the gateway's"));
     }
     Ok(labels)
 }
 
-fn working_dir(dir: String) -> Result<Option<String>, Error> {
+fn working_dir(dir: String) -> Result<Option<String>, WishError> {
     if dir.is_empty() {
         return Ok(None);
     }
@@ -207,23 +206,23 @@ fn working_dir(dir: String) -> Result<Option<String>, Error> {
     Ok(Some(dir))
 }
 
-fn host_name(name: String) -> Result<Option<String>, Error> {
+fn host_name(name: String) -> Result<Option<String>, WishError> {
     hostname("Hostname", &name)?;
     Ok(Some(name).filter(|name| !name.is_empty()))
 }
 
-fn exposed(exposed: BTreeMap<String, Value>) -> Result<Vec<String>, Error> {
+fn exposed(exposed: BTreeMap<String, Value>) -> Result<Vec<String>, WishError> {
     at_most("ExposedPorts", exposed.len(), 256)?;
     for (port, detail) in &exposed {
         ports::container_port(port)?;
         if !zero::is_zero(detail) {
-            return Err(Error::Bad(format!("ExposedPorts: {port:?} takes no settings")));
+            return Err(WishError::Bad(format!("ExposedPorts: {port:?} takes no settings")));
         }
     }
     Ok(exposed.into_keys().collect())
 }
 
-fn stop_signal(word: String) -> Result<Option<String>, Error> {
+fn stop_signal(word: String) -> Result<Option<String>, WishError> {
     if word.is_empty() {
         return Ok(None);
     }
@@ -234,10 +233,10 @@ fn stop_signal(word: String) -> Result<Option<String>, Error> {
 /// How long a container may take to stop by itself, in seconds.
 const LONGEST_STOP: i64 = 600;
 
-fn stop_timeout(seconds: Option<i64>) -> Result<Option<i64>, Error> {
+fn stop_timeout(seconds: Option<i64>) -> Result<Option<i64>, WishError> {
     match seconds {
         Some(seconds) if !(0..=LONGEST_STOP).contains(&seconds) => {
-            Err(Error::Bad(format!("StopTimeout is 0 to {LONGEST_STOP} seconds")))
+            Err(WishError::Bad(format!("StopTimeout is 0 to {LONGEST_STOP} seconds")))
         }
         seconds => Ok(seconds),
     }

@@ -1,6 +1,6 @@
 //! `ConsoleSize`: how large a terminal is from its first moment on, before whoever sits at it can say so by resize.
 
-use crate::gateway::error::Error;
+use super::refused::WishError;
 use serde::Serialize;
 
 /// Rows and columns of a terminal, neither of them none.
@@ -9,11 +9,15 @@ use serde::Serialize;
 pub(in crate::gateway) struct Console(u16, u16);
 
 /// Clients send zeroes where they have no terminal; the kernel counts rows and columns in sixteen bits.
-pub(super) fn console(field: &str, tty: bool, asked: Option<(u64, u64)>) -> Result<Option<Console>, Error> {
+pub(super) fn console(
+    field: &str,
+    tty: bool,
+    asked: Option<(u64, u64)>,
+) -> Result<Option<Console>, WishError> {
     let (rows, columns) = asked.unwrap_or_default();
     let (Ok(rows), Ok(columns)) = (u16::try_from(rows), u16::try_from(columns)) else {
         let most = u16::MAX;
-        return Err(Error::Bad(format!(
+        return Err(WishError::Bad(format!(
             "{field}: asked {rows} rows and {columns} columns, a terminal has up to {most} of each"
         )));
     };

@@ -1,6 +1,6 @@
 //! The environment a caller asks for: counted, named plainly, and without a say over GPUs.
 
-use crate::gateway::error::Error;
+use super::refused::WishError;
 use crate::protocol::leash;
 
 const MOST_VARIABLES: usize = 256;
@@ -10,25 +10,28 @@ const MOST_BYTES: usize = 64 << 10;
 pub(in crate::gateway) const VISIBLE_DEVICES: &str = "NVIDIA_VISIBLE_DEVICES";
 
 /// Checks a container's variables and leaves out the ones the gateway sets itself.
-pub(super) fn variables(env: Vec<String>) -> Result<Vec<String>, Error> {
+pub(super) fn variables(env: Vec<String>) -> Result<Vec<String>, WishError> {
     checked(env, check)
 }
 
 /// The same for a process in a container: its names are free, as no hook on the host ever reads them, and what a shell
 /// holds (exported functions, a greeting before the first line) is handed on by clients that probe for it.
-pub(super) fn of_exec(env: Vec<String>) -> Result<Vec<String>, Error> {
+pub(super) fn of_exec(env: Vec<String>) -> Result<Vec<String>, WishError> {
     checked(env, |name, variable| {
         if name.is_empty() || variable.contains('\0') {
-            return Err(Error::Bad(format!("Env: {variable:?} is not NAME=VALUE")));
+            return Err(WishError::Bad(format!("Env: {variable:?} is not NAME=VALUE")));
         }
         Ok(())
     })
 }
 
-fn checked(env: Vec<String>, check: impl Fn(&str, &str) -> Result<(), Error>) -> Result<Vec<String>, Error> {
+fn checked(
+    env: Vec<String>,
+    check: impl Fn(&str, &str) -> Result<(), WishError>,
+) -> Result<Vec<String>, WishError> {
     let bytes: usize = env.iter().map(String::len).sum();
     if env.len() > MOST_VARIABLES || bytes > MOST_BYTES {
-        return Err(Error::Bad(format!(
+        return Err(WishError::Bad(format!(
             "Env has {} variables of {bytes} bytes, the most is {MOST_VARIABLES} variables and {MOST_BYTES} bytes",
             env.len()
         )));
@@ -45,20 +48,20 @@ fn checked(env: Vec<String>, check: impl Fn(&str, &str) -> Result<(), Error>) ->
     Ok(kept)
 }
 
-fn check(name: &str, variable: &str) -> Result<(), Error> {
+fn check(name: &str, variable: &str) -> Result<(), WishError> {
     let first = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
     // Dots and dashes are settings of programs: discovery.type=single-node.
     if !first
         || !name.bytes().all(|b| b.is_ascii_alphanumeric() || b"_.-".contains(&b))
         || variable.contains('\0')
     {
-        return Err(Error::Bad(format!(
+        return Err(WishError::Bad(format!(
             "Env: {name:?} is not a variable's name of letters, digits, '_', '.' and '-'"
         )));
     }
     // The NVIDIA hook runs on the host and reads its orders from these.
     if name.starts_with("NVIDIA_") && name != VISIBLE_DEVICES && name != "NVIDIA_DRIVER_CAPABILITIES" {
-        return Err(Error::not_allowed(&format!("Env {name}"), "the driver's hook takes orders from it"));
+        return Err(WishError::not_allowed(&format!("Env {name}"), "the driver's hook takes orders from it"));
     }
     Ok(())
 }

@@ -4,9 +4,9 @@ use super::body::user;
 use super::console::{Console, console};
 use super::env;
 use super::fields::Fields;
+use super::refused::WishError;
 use super::words::{Words, command, inner_path};
 use crate::gateway::caller::peer::Peer;
-use crate::gateway::error::Error;
 use serde_json::Value;
 
 pub(super) const SERVED: &[&str] = &[
@@ -38,7 +38,7 @@ pub(in crate::gateway) struct ExecWish {
 }
 
 /// Reads a body that was posted for the container called `word`.
-pub(in crate::gateway) fn parse_exec(word: &str, body: Value, peer: &Peer) -> Result<ExecWish, Error> {
+pub(in crate::gateway) fn parse_exec(word: &str, body: Value, peer: &Peer) -> Result<ExecWish, WishError> {
     let mut fields = Fields::of("", body, SERVED)?;
     user(fields.take("User")?, peer)?;
     container(&fields.take::<String>("Container")?, word)?;
@@ -51,7 +51,7 @@ pub(in crate::gateway) fn parse_exec(word: &str, body: Value, peer: &Peer) -> Re
     }
     let wish = ExecWish {
         command: command("Cmd", fields.take::<Option<Words>>("Cmd")?)?
-            .ok_or_else(|| Error::Bad("no exec command specified".into()))?,
+            .ok_or_else(|| WishError::Bad("no exec command specified".into()))?,
         env: env::of_exec(fields.take("Env")?)?,
         working_dir: Some(working_dir).filter(|dir| !dir.is_empty()),
         tty,
@@ -64,15 +64,15 @@ pub(in crate::gateway) fn parse_exec(word: &str, body: Value, peer: &Peer) -> Re
 }
 
 /// The SDK for Python says in the body, too, which container it means.
-fn container(named: &str, word: &str) -> Result<(), Error> {
+fn container(named: &str, word: &str) -> Result<(), WishError> {
     if named.is_empty() || named == word {
         return Ok(());
     }
-    Err(Error::not_allowed("Container", "the path alone says which container is meant"))
+    Err(WishError::not_allowed("Container", "the path alone says which container is meant"))
 }
 
 /// `ctrl-p,ctrl-q` and the like: short words of letters and the signs Docker knows.
-pub(in crate::gateway) fn detach_keys(keys: String) -> Result<Option<String>, Error> {
+pub(in crate::gateway) fn detach_keys(keys: String) -> Result<Option<String>, WishError> {
     let good = |key: &str| {
         let sign = key.strip_prefix("ctrl-").unwrap_or(key);
         sign.len() == 1 && sign.bytes().all(|b| b.is_ascii_alphanumeric() || b"@[\\]^_".contains(&b))
@@ -80,7 +80,7 @@ pub(in crate::gateway) fn detach_keys(keys: String) -> Result<Option<String>, Er
     match keys {
         keys if keys.is_empty() => Ok(None),
         keys if keys.len() <= 64 && keys.split(',').all(good) => Ok(Some(keys)),
-        keys => Err(Error::Bad(format!("{keys:?} are not detach keys such as ctrl-p,ctrl-q"))),
+        keys => Err(WishError::Bad(format!("{keys:?} are not detach keys such as ctrl-p,ctrl-q"))),
     }
 }
 

@@ -1,7 +1,7 @@
 //! One JSON object of a caller's, taken apart field by field until only zero values are left.
 
+use super::refused::WishError;
 use super::zero::{is_documented_default, is_zero, reason};
-use crate::gateway::error::Error;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
@@ -15,22 +15,26 @@ pub(super) struct Fields {
 }
 
 impl Fields {
-    pub(super) fn of(section: &str, value: Value, served: &'static [&'static str]) -> Result<Self, Error> {
+    pub(super) fn of(
+        section: &str,
+        value: Value,
+        served: &'static [&'static str],
+    ) -> Result<Self, WishError> {
         let section = if section.is_empty() { String::new() } else { format!("{section}.") };
         match value {
             Value::Null => Ok(Self { section, map: Map::new(), served }),
             Value::Object(map) => Ok(Self { section, map, served }),
-            _ => Err(Error::Bad(format!("{} is not an object", section.trim_end_matches('.')))),
+            _ => Err(WishError::Bad(format!("{} is not an object", section.trim_end_matches('.')))),
         }
     }
 
     /// Takes a field; absent and null are the type's default.
-    pub(super) fn take<T: DeserializeOwned + Default>(&mut self, key: &str) -> Result<T, Error> {
+    pub(super) fn take<T: DeserializeOwned + Default>(&mut self, key: &str) -> Result<T, WishError> {
         debug_assert!(self.served.contains(&key), "{}{key} is read but not listed", self.section);
         match self.map.remove(key) {
             None | Some(Value::Null) => Ok(T::default()),
             Some(value) => serde_json::from_value(value)
-                .map_err(|error| Error::Bad(format!("{}{key}: {error}", self.section))),
+                .map_err(|error| WishError::Bad(format!("{}{key}: {error}", self.section))),
         }
     }
 
@@ -41,11 +45,14 @@ impl Fields {
     }
 
     /// Holds the zero-value rule over whatever was not taken.
-    pub(super) fn rest_is_zero(self) -> Result<(), Error> {
+    pub(super) fn rest_is_zero(self) -> Result<(), WishError> {
         for (key, value) in &self.map {
             let path = format!("{}{key}", self.section);
             if !is_zero(value) && !is_documented_default(&path, value) {
-                return Err(Error::not_allowed(&crate::protocol::escape::escape_line(&path), reason(&path)));
+                return Err(WishError::not_allowed(
+                    &crate::protocol::escape::escape_line(&path),
+                    reason(&path),
+                ));
             }
         }
         Ok(())

@@ -1,8 +1,7 @@
 //! `HostConfig.DeviceRequests`: GPUs, by number or by UUID, and nothing else.
 
+use super::refused::WishError;
 use super::words::at_most;
-use crate::gateway::error::Error;
-use crate::gateway::gpu::service::Wish;
 use crate::protocol::card::CardId;
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -25,12 +24,20 @@ pub(super) struct DeviceRequest {
 const CAPABILITIES: [&str; 8] =
     ["gpu", "nvidia", "compute", "utility", "video", "graphics", "display", "compat32"];
 
+/// Which cards are asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::gateway) enum CardWish {
+    Count(usize),
+    All,
+    These(Vec<CardId>),
+}
+
 /// The wish for cards, or none.
-pub(super) fn wish(requests: Option<Vec<DeviceRequest>>) -> Result<Option<Wish>, Error> {
+pub(super) fn wish(requests: Option<Vec<DeviceRequest>>) -> Result<Option<CardWish>, WishError> {
     let mut requests = requests.unwrap_or_default().into_iter();
     let Some(request) = requests.next() else { return Ok(None) };
     if requests.next().is_some() {
-        return Err(Error::not_allowed(FIELD, "ask for gpus once"));
+        return Err(WishError::not_allowed(FIELD, "ask for gpus once"));
     }
     let driver = request.driver.unwrap_or_default();
     let words: Vec<String> = request.capabilities.unwrap_or_default().into_iter().flatten().collect();
@@ -39,7 +46,7 @@ pub(super) fn wish(requests: Option<Vec<DeviceRequest>>) -> Result<Option<Wish>,
         || !words.iter().all(|word| CAPABILITIES.contains(&word.as_str()))
         || request.options.is_some_and(|options| !options.is_empty())
     {
-        return Err(Error::not_allowed(
+        return Err(WishError::not_allowed(
             FIELD,
             "gpus are the only devices there are, ask for them with --gpus",
         ));
@@ -48,25 +55,25 @@ pub(super) fn wish(requests: Option<Vec<DeviceRequest>>) -> Result<Option<Wish>,
     at_most(FIELD, devices.len(), 64)?;
     match (request.count.unwrap_or(0), devices.is_empty()) {
         (0, false) => cards(devices).map(Some),
-        (-1, true) => Ok(Some(Wish::All)),
+        (-1, true) => Ok(Some(CardWish::All)),
         (0, true) => Ok(None),
         (count, true) => usize::try_from(count)
             .ok()
             .filter(|count| *count <= 64)
-            .map(|count| Some(Wish::Count(count)))
-            .ok_or_else(|| Error::Bad(format!("{FIELD}: {count} is not a number of gpus"))),
-        (_, false) => Err(Error::Bad(format!("{FIELD}: say how many gpus or which, not both"))),
+            .map(|count| Some(CardWish::Count(count)))
+            .ok_or_else(|| WishError::Bad(format!("{FIELD}: {count} is not a number of gpus"))),
+        (_, false) => Err(WishError::Bad(format!("{FIELD}: say how many gpus or which, not both"))),
     }
 }
 
-fn cards(words: Vec<String>) -> Result<Wish, Error> {
+fn cards(words: Vec<String>) -> Result<CardWish, WishError> {
     let mut cards: Vec<CardId> = words
         .iter()
-        .map(|word| word.parse().map_err(|error| Error::Bad(format!("{FIELD}: {error}"))))
+        .map(|word| word.parse().map_err(|error| WishError::Bad(format!("{FIELD}: {error}"))))
         .collect::<Result<_, _>>()?;
     cards.sort();
     cards.dedup();
-    Ok(Wish::These(cards))
+    Ok(CardWish::These(cards))
 }
 
 #[cfg(test)]
@@ -74,7 +81,7 @@ mod tests {
     use super::*;
     use serde_json::{Value, json};
 
-    fn asked(request: Value) -> Result<Option<Wish>, String> {
+    fn asked(request: Value) -> Result<Option<CardWish>, String> {
         let requests = serde_json::from_value(json!([request])).map_err(|error| error.to_string())?;
         wish(Some(requests)).map_err(|error| error.to_string())
     }
@@ -85,13 +92,16 @@ mod tests {
         assert_eq!(wish(None).unwrap(), None);
         assert_eq!(
             asked(json!({"Driver": "", "Count": -1, "DeviceIDs": null, "Capabilities": gpu, "Options": {}})),
-            Ok(Some(Wish::All))
+            Ok(Some(CardWish::All))
         );
-        assert_eq!(asked(json!({"Count": 2, "Capabilities": gpu})), Ok(Some(Wish::Count(2))));
+        assert_eq!(asked(json!({"Count": 2, "Capabilities": gpu})), Ok(Some(CardWish::Count(2))));
         assert_eq!(asked(json!({"Count": 0, "Capabilities": gpu})), Ok(None));
         let these =
             asked(json!({"DeviceIDs": ["GPU-b", "GPU-a", "GPU-b"], "Capabilities": [["gpu", "compute"]]}));
-        assert_eq!(these, Ok(Some(Wish::These(vec!["GPU-a".parse().unwrap(), "GPU-b".parse().unwrap()]))));
+        assert_eq!(
+            these,
+            Ok(Some(CardWish::These(vec!["GPU-a".parse().unwrap(), "GPU-b".parse().unwrap()])))
+        );
     }
 
     #[test]

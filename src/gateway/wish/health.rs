@@ -1,7 +1,7 @@
 //! `Healthcheck`: the command that an engine runs in a container again and again.
 
+use super::refused::WishError;
 use super::words::{Words, command};
-use crate::gateway::error::Error;
 use serde::{Deserialize, Deserializer, Serialize};
 
 /// A health check the caller asks for; an image's own is off. Times are nanoseconds, as in Docker's API.
@@ -28,12 +28,12 @@ fn or_default<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(field: D
 /// A check each second for ever is a load on the host: five seconds apart at the least.
 const SHORTEST_INTERVAL: i64 = 5_000_000_000;
 
-pub(super) fn health(health: Health) -> Result<Option<Health>, Error> {
+pub(super) fn health(health: Health) -> Result<Option<Health>, WishError> {
     if health.test.is_empty() || health.test.first().is_some_and(|word| word == "NONE") {
         return Ok(None);
     }
     if health.interval != 0 && health.interval < SHORTEST_INTERVAL {
-        return Err(Error::Bad("Healthcheck.Interval is 5s or more".into()));
+        return Err(WishError::Bad("Healthcheck.Interval is 5s or more".into()));
     }
     let sane = [health.timeout, health.start_period, health.retries].into_iter().all(|number| number >= 0);
     let words = match health.test.split_first() {
@@ -45,7 +45,7 @@ pub(super) fn health(health: Health) -> Result<Option<Health>, Error> {
     if !sane || words.first().is_none_or(String::is_empty) {
         let shape =
             "Healthcheck: Test is CMD and a command, or CMD-SHELL and one line, and no number is negative";
-        return Err(Error::Bad(shape.into()));
+        return Err(WishError::Bad(shape.into()));
     }
     command("Healthcheck.Test", Some(Words::List(health.test.clone())))?;
     Ok(Some(health))

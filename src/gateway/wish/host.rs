@@ -2,10 +2,10 @@
 
 use super::body::Ulimit;
 use super::fields::Fields;
+use super::refused::WishError;
 use super::words::{alias, at_most};
 use super::zero::reason;
 use super::{gpus, mounts, ports};
-use crate::gateway::error::Error;
 use crate::policy::PortAsk;
 use crate::protocol::amount::{Bytes, Cpus};
 use crate::protocol::name::ContainerRef;
@@ -55,7 +55,7 @@ pub(super) struct Host {
     pub(super) read_only: bool,
     /// Rows and columns of a terminal, should the container have one.
     pub(super) console: Option<(u64, u64)>,
-    pub(super) gpus: Option<crate::gateway::gpu::service::Wish>,
+    pub(super) gpus: Option<super::gpus::CardWish>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -72,7 +72,7 @@ struct Log {
     config: Option<std::collections::BTreeMap<String, String>>,
 }
 
-pub(super) fn parse(value: Value) -> Result<Host, Error> {
+pub(super) fn parse(value: Value) -> Result<Host, WishError> {
     let mut fields = Fields::of("HostConfig", value, SERVED)?;
     let memory: i64 = fields.take("Memory")?;
     swap(memory, fields.take("MemorySwap")?)?;
@@ -110,12 +110,12 @@ pub(in crate::gateway) struct Link {
 }
 
 /// `CONTAINER[:ALIAS]` each; whose the container is remains to be looked up.
-fn links(words: Vec<String>) -> Result<Vec<Link>, Error> {
+fn links(words: Vec<String>) -> Result<Vec<Link>, WishError> {
     at_most("HostConfig.Links", words.len(), 64)?;
     let link = |word: &String| {
         let (container, name) = word.split_once(':').unwrap_or((word, word));
         alias("HostConfig.Links", name)?;
-        let wrong = || Error::Bad(format!("HostConfig.Links: {word:?} is not CONTAINER:ALIAS"));
+        let wrong = || WishError::Bad(format!("HostConfig.Links: {word:?} is not CONTAINER:ALIAS"));
         let bare = container.strip_prefix('/').unwrap_or(container);
         Ok(Link {
             container: ContainerRef::try_from(bare.to_owned()).map_err(|_| wrong())?,
@@ -125,48 +125,48 @@ fn links(words: Vec<String>) -> Result<Vec<Link>, Error> {
     words.iter().map(link).collect()
 }
 
-fn positive(field: &str, number: i64) -> Result<Option<u64>, Error> {
+fn positive(field: &str, number: i64) -> Result<Option<u64>, WishError> {
     match u64::try_from(number) {
         Ok(0) => Ok(None),
         Ok(number) => Ok(Some(number)),
-        Err(_) => Err(Error::not_allowed(field, "a limit is a positive number")),
+        Err(_) => Err(WishError::not_allowed(field, "a limit is a positive number")),
     }
 }
 
 /// Docker's -1 means no limit, which nobody gets.
-fn pids(limit: i64) -> Result<Option<u64>, Error> {
+fn pids(limit: i64) -> Result<Option<u64>, WishError> {
     positive("HostConfig.PidsLimit", limit)
 }
 
 /// Memory and swap together are always as much as memory alone.
-fn swap(memory: i64, swap: i64) -> Result<(), Error> {
+fn swap(memory: i64, swap: i64) -> Result<(), WishError> {
     if swap == 0 || swap == memory {
         return Ok(());
     }
-    Err(Error::not_allowed("HostConfig.MemorySwap", "containers get no swap"))
+    Err(WishError::not_allowed("HostConfig.MemorySwap", "containers get no swap"))
 }
 
-fn restart(policy: Restart) -> Result<(), Error> {
+fn restart(policy: Restart) -> Result<(), WishError> {
     if matches!(policy.name.as_str(), "" | "no") && policy.maximum_retry_count == 0 {
         return Ok(());
     }
-    Err(Error::not_allowed("HostConfig.RestartPolicy", reason("HostConfig.RestartPolicy")))
+    Err(WishError::not_allowed("HostConfig.RestartPolicy", reason("HostConfig.RestartPolicy")))
 }
 
 /// Every container's log is a JSON file of ours in size; asking for just that asks for nothing.
-fn log(log: Log) -> Result<(), Error> {
+fn log(log: Log) -> Result<(), WishError> {
     if matches!(log.r#type.as_str(), "" | "json-file") && log.config.is_none_or(|config| config.is_empty()) {
         return Ok(());
     }
-    Err(Error::not_allowed("HostConfig.LogConfig", reason("HostConfig.LogConfig")))
+    Err(WishError::not_allowed("HostConfig.LogConfig", reason("HostConfig.LogConfig")))
 }
 
 /// Only what every container has anyhow may be asked for.
-fn security(options: Vec<String>) -> Result<(), Error> {
+fn security(options: Vec<String>) -> Result<(), WishError> {
     let harmless = ["no-new-privileges", "no-new-privileges:true", "no-new-privileges=true"];
     match options.iter().find(|option| !harmless.contains(&option.as_str())) {
         None => Ok(()),
-        Some(_) => Err(Error::not_allowed("HostConfig.SecurityOpt", reason("HostConfig.SecurityOpt"))),
+        Some(_) => Err(WishError::not_allowed("HostConfig.SecurityOpt", reason("HostConfig.SecurityOpt"))),
     }
 }
 
@@ -186,12 +186,12 @@ const ULIMITS: [(&str, i64); 8] = [
     ("memlock", i64::MAX),
 ];
 
-fn ulimits(asked: Vec<Ulimit>) -> Result<Vec<Ulimit>, Error> {
+fn ulimits(asked: Vec<Ulimit>) -> Result<Vec<Ulimit>, WishError> {
     at_most("HostConfig.Ulimits", asked.len(), 16)?;
     for ulimit in &asked {
         let most = ULIMITS.iter().find(|(name, _)| *name == ulimit.name).map(|(_, most)| *most);
         let Some(most) = most else {
-            return Err(Error::Bad(format!(
+            return Err(WishError::Bad(format!(
                 "HostConfig.Ulimits: {:?} is not a limit that can be set",
                 ulimit.name
             )));
@@ -200,7 +200,7 @@ fn ulimits(asked: Vec<Ulimit>) -> Result<Vec<Ulimit>, Error> {
             || ulimit.hard > most
             || ulimit.hard < 0 && most < i64::MAX
         {
-            return Err(Error::Bad(format!(
+            return Err(WishError::Bad(format!(
                 "HostConfig.Ulimits: {} goes up to {most}, soft up to hard",
                 ulimit.name
             )));

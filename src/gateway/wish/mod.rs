@@ -11,6 +11,7 @@ mod host;
 mod mounts;
 mod network;
 mod ports;
+mod refused;
 mod things;
 mod words;
 mod zero;
@@ -23,8 +24,15 @@ mod classified;
 pub(super) use body::{Settings, Wish, container_name, parse};
 pub(super) use env::VISIBLE_DEVICES;
 pub(super) use exec::{ExecWish, detach_keys, parse_exec};
+pub(super) use gpus::CardWish;
 pub(super) use host::LARGEST_FILE;
 pub(super) use mounts::{Tmpfs, VolumeAsk};
 pub(super) use network::NetworkWord;
-pub(super) use things::{ANONYMOUS, VolumeWish, connect_wish, disconnect_wish, network_wish, volume_wish};
+pub(super) use refused::WishError;
+pub(super) use things::{
+    ANONYMOUS, NetworkWish, VolumeWish, connect_wish, disconnect_wish, network_wish, volume_wish,
+};
 pub(super) use words::signal;
+
+/// What the keys of the gateway's own labels begin with: nobody else's may.
+pub(super) const PREFIX: &str = "io.ie-container.";

@@ -1,9 +1,9 @@
 //! Mounts as Docker writes them, in `Binds`, `Mounts` and `Tmpfs`.
 
 use super::fields::Fields;
+use super::refused::WishError;
 use super::words::{at_most, inner_path};
 use super::zero::is_zero;
-use crate::gateway::error::Error;
 use crate::policy::MountAsk;
 use crate::protocol::amount::Bytes;
 use crate::protocol::name::ThingName;
@@ -46,11 +46,11 @@ enum Asked {
 impl All {
     /// The targets of `Volumes`: each is a volume without a name, but for those that something else is mounted at, which
     /// Compose writes there too.
-    pub(super) fn add_unnamed(&mut self, targets: BTreeMap<String, Value>) -> Result<(), Error> {
+    pub(super) fn add_unnamed(&mut self, targets: BTreeMap<String, Value>) -> Result<(), WishError> {
         at_most("Volumes", targets.len(), MOST)?;
         for (target, options) in targets {
             if !is_zero(&options) {
-                return Err(Error::not_allowed("Volumes", "a volume has no options"));
+                return Err(WishError::not_allowed("Volumes", "a volume has no options"));
             }
             let volume = at(None, &target, Access::ReadWrite)?;
             if !self.is_taken(&volume.target) {
@@ -89,7 +89,7 @@ pub(super) fn all(
     binds: Vec<String>,
     mounts: Vec<Value>,
     tmpfs: BTreeMap<String, String>,
-) -> Result<All, Error> {
+) -> Result<All, WishError> {
     at_most("HostConfig.Binds", binds.len(), MOST)?;
     at_most("HostConfig.Mounts", mounts.len(), MOST)?;
     at_most("HostConfig.Tmpfs", tmpfs.len(), MOST)?;
@@ -109,7 +109,7 @@ pub(super) fn all(
             "tmpfs" => all.memory.push(in_memory(&mut fields, &target)?),
             "volume" => all.volumes.push(volume(&mut fields, &target)?),
             _ => {
-                return Err(Error::Bad(format!(
+                return Err(WishError::Bad(format!(
                     "HostConfig.Mounts[].Type {kind:?} is neither bind, volume nor tmpfs"
                 )));
             }
@@ -120,12 +120,12 @@ pub(super) fn all(
 }
 
 /// `SOURCE:TARGET[:ro|rw]`.
-fn from_bind(bind: &str) -> Result<Asked, Error> {
+fn from_bind(bind: &str) -> Result<Asked, WishError> {
     let parts: Vec<&str> = bind.split(':').collect();
     let (source, target, options) = match parts.as_slice() {
         [source, target] => (source, target, ""),
         [source, target, options] => (source, target, *options),
-        _ => return Err(Error::Bad(format!("HostConfig.Binds: {bind:?} is not SOURCE:TARGET[:ro]"))),
+        _ => return Err(WishError::Bad(format!("HostConfig.Binds: {bind:?} is not SOURCE:TARGET[:ro]"))),
     };
     let mut access = Access::ReadWrite;
     for option in options.split(',').filter(|option| !option.is_empty()) {
@@ -135,7 +135,7 @@ fn from_bind(bind: &str) -> Result<Asked, Error> {
             // Nothing is copied into a volume, asked or not.
             "rw" | "rprivate" | "cached" | "delegated" | "consistent" | "nocopy" => {}
             _ => {
-                return Err(Error::not_allowed(
+                return Err(WishError::not_allowed(
                     &format!("HostConfig.Binds option {option}"),
                     "only ro and rw are served",
                 ));
@@ -148,20 +148,20 @@ fn from_bind(bind: &str) -> Result<Asked, Error> {
     named(source, target, access).map(Asked::Volume)
 }
 
-fn named(name: &str, target: &str, access: Access) -> Result<VolumeAsk, Error> {
+fn named(name: &str, target: &str, access: Access) -> Result<VolumeAsk, WishError> {
     let name = name.parse().map_err(|error| {
-        Error::Bad(format!("{error}; name a volume of yours, or a directory by its full path"))
+        WishError::Bad(format!("{error}; name a volume of yours, or a directory by its full path"))
     })?;
     at(Some(name), target, access)
 }
 
-fn at(name: Option<ThingName>, target: &str, access: Access) -> Result<VolumeAsk, Error> {
+fn at(name: Option<ThingName>, target: &str, access: Access) -> Result<VolumeAsk, WishError> {
     inner_path("the volume's target", target)?;
     Ok(VolumeAsk { name, target: plain(target)?, access })
 }
 
 /// A volume of the caller's by name, empty at first whatever the image holds there.
-fn volume(fields: &mut Fields, target: &str) -> Result<VolumeAsk, Error> {
+fn volume(fields: &mut Fields, target: &str) -> Result<VolumeAsk, WishError> {
     let source: String = fields.take("Source")?;
     let read_only: bool = fields.take("ReadOnly")?;
     fields.raw("Consistency");
@@ -171,7 +171,7 @@ fn volume(fields: &mut Fields, target: &str) -> Result<VolumeAsk, Error> {
     let driver = options.raw("DriverConfig");
     let mut driver = Fields::of("HostConfig.Mounts[].VolumeOptions.DriverConfig", driver, DRIVER_SERVED)?;
     if !matches!(driver.take::<String>("Name")?.as_str(), "" | "local") {
-        return Err(Error::not_allowed(
+        return Err(WishError::not_allowed(
             "HostConfig.Mounts[].VolumeOptions.DriverConfig",
             "volumes are on the engine's own disk",
         ));
@@ -182,14 +182,14 @@ fn volume(fields: &mut Fields, target: &str) -> Result<VolumeAsk, Error> {
     if source.is_empty() { at(None, target, access) } else { named(&source, target, access) }
 }
 
-fn bind(fields: &mut Fields, target: &str) -> Result<MountAsk, Error> {
+fn bind(fields: &mut Fields, target: &str) -> Result<MountAsk, WishError> {
     let source: String = fields.take("Source")?;
     let read_only: bool = fields.take("ReadOnly")?;
     fields.raw("Consistency");
     let mut options = Fields::of("HostConfig.Mounts[].BindOptions", fields.raw("BindOptions"), BIND_SERVED)?;
     let propagation: String = options.take("Propagation")?;
     if !matches!(propagation.as_str(), "" | "rprivate" | "private") {
-        return Err(Error::not_allowed(
+        return Err(WishError::not_allowed(
             "HostConfig.Mounts[].BindOptions.Propagation",
             "mounts stay inside the container",
         ));
@@ -200,31 +200,31 @@ fn bind(fields: &mut Fields, target: &str) -> Result<MountAsk, Error> {
     ask(&source, target, if read_only { Access::ReadOnly } else { Access::ReadWrite })
 }
 
-fn ask(source: &str, target: &str, access: Access) -> Result<MountAsk, Error> {
+fn ask(source: &str, target: &str, access: Access) -> Result<MountAsk, WishError> {
     Ok(MountAsk { source: plain_path(source)?, target: plain_path(target)?, access })
 }
 
-fn plain(word: &str) -> Result<String, Error> {
+fn plain(word: &str) -> Result<String, WishError> {
     plain_path(word).map(|path| path.to_string_lossy().into_owned())
 }
 
 /// An absolute path without `..`; `.` and doubled or trailing slashes are left out.
-fn plain_path(word: &str) -> Result<PathBuf, Error> {
+fn plain_path(word: &str) -> Result<PathBuf, WishError> {
     let path = Path::new(word);
     let odd = !path.is_absolute()
         || word.contains('\0')
         || path.components().any(|part| part == Component::ParentDir);
     if odd {
-        return Err(Error::Bad(format!("{word:?} is not an absolute path without '..'")));
+        return Err(WishError::Bad(format!("{word:?} is not an absolute path without '..'")));
     }
     Ok(path.components().collect())
 }
 
-fn in_memory(fields: &mut Fields, target: &str) -> Result<Tmpfs, Error> {
+fn in_memory(fields: &mut Fields, target: &str) -> Result<Tmpfs, WishError> {
     inner_path("HostConfig.Mounts[].Target", target)?;
     fields.raw("Consistency");
     if !fields.take::<String>("Source")?.is_empty() || fields.take::<bool>("ReadOnly")? {
-        return Err(Error::Bad("a tmpfs has no source and can be written".into()));
+        return Err(WishError::Bad("a tmpfs has no source and can be written".into()));
     }
     let mut options =
         Fields::of("HostConfig.Mounts[].TmpfsOptions", fields.raw("TmpfsOptions"), TMPFS_SERVED)?;
@@ -236,12 +236,12 @@ fn in_memory(fields: &mut Fields, target: &str) -> Result<Tmpfs, Error> {
 }
 
 /// `--tmpfs TARGET[:size=…,mode=…,exec,…]`.
-fn from_options(target: &str, options: &str) -> Result<Tmpfs, Error> {
+fn from_options(target: &str, options: &str) -> Result<Tmpfs, WishError> {
     inner_path("HostConfig.Tmpfs", target)?;
     let mut tmpfs = Tmpfs { target: plain(target)?, size: None, mode: 0o1777, exec: false };
     for option in options.split(',').filter(|option| !option.is_empty()) {
         let bad = || {
-            Error::Bad(format!(
+            WishError::Bad(format!(
                 "HostConfig.Tmpfs option {option:?} is not served, size=, mode=, exec and noexec are"
             ))
         };

@@ -1,10 +1,10 @@
 //! `NetworkMode` and `NetworkingConfig`: the network a container is made in, and its names there.
 
 use super::fields::Fields;
+use super::refused::WishError;
 use super::things::endpoint_aliases;
 use super::zero;
 use crate::gateway::caller::peer::Peer;
-use crate::gateway::error::Error;
 use crate::protocol::name::ThingName;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -23,8 +23,8 @@ pub(in crate::gateway) enum NetworkWord {
     Named(String),
 }
 
-pub(super) fn network(mode: &str, peer: &Peer) -> Result<NetworkWord, Error> {
-    let refused = |why| Err(Error::not_allowed("HostConfig.NetworkMode", why));
+pub(super) fn network(mode: &str, peer: &Peer) -> Result<NetworkWord, WishError> {
+    let refused = |why| Err(WishError::not_allowed("HostConfig.NetworkMode", why));
     match mode {
         "none" => Ok(NetworkWord::Nothing),
         "host" => refused("the host's network is not a container's"),
@@ -45,7 +45,7 @@ fn is_id(word: &str) -> bool {
 }
 
 /// The names a container answers to in the network it is made in, beside its own.
-pub(super) fn aliases(value: Value, mode: &str) -> Result<Vec<String>, Error> {
+pub(super) fn aliases(value: Value, mode: &str) -> Result<Vec<String>, WishError> {
     let mut fields = Fields::of("NetworkingConfig", value, NETWORKING_SERVED)?;
     let endpoints: BTreeMap<String, Value> = fields.take("EndpointsConfig")?;
     fields.rest_is_zero()?;
@@ -55,7 +55,7 @@ pub(super) fn aliases(value: Value, mode: &str) -> Result<Vec<String>, Error> {
             continue;
         }
         if network != mode && !(is_own_word(&network) && is_own_word(mode)) {
-            return Err(Error::not_allowed(
+            return Err(WishError::not_allowed(
                 "NetworkingConfig.EndpointsConfig",
                 "a container begins in the network of its NetworkMode, and is connected to others afterwards",
             ));

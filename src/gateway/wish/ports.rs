@@ -1,7 +1,7 @@
 //! Published ports as Docker writes them: `{"80/tcp": [{"HostIp": "", "HostPort": "40080"}]}`.
 
+use super::refused::WishError;
 use super::words::at_most;
-use crate::gateway::error::Error;
 use crate::policy::{PortAsk, Protocol};
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -14,21 +14,21 @@ pub(super) struct Binding {
 }
 
 /// A container's port: `80/tcp`, `53/udp` or `80`.
-pub(super) fn container_port(word: &str) -> Result<(u16, Protocol), Error> {
+pub(super) fn container_port(word: &str) -> Result<(u16, Protocol), WishError> {
     let (number, protocol) = word.split_once('/').unwrap_or((word, "tcp"));
     let protocol = match protocol {
         "tcp" => Protocol::Tcp,
         "udp" => Protocol::Udp,
-        _ => return Err(Error::Bad(format!("port {word:?} is neither tcp nor udp"))),
+        _ => return Err(WishError::Bad(format!("port {word:?} is neither tcp nor udp"))),
     };
     let digits = number.bytes().all(|b| b.is_ascii_digit());
     match number.parse() {
         Ok(number) if number > 0 && digits => Ok((number, protocol)),
-        _ => Err(Error::Bad(format!("{word:?} is not a port"))),
+        _ => Err(WishError::Bad(format!("{word:?} is not a port"))),
     }
 }
 
-pub(super) fn asks(bindings: BTreeMap<String, Option<Vec<Binding>>>) -> Result<Vec<PortAsk>, Error> {
+pub(super) fn asks(bindings: BTreeMap<String, Option<Vec<Binding>>>) -> Result<Vec<PortAsk>, WishError> {
     let count = bindings.values().map(|bindings| bindings.as_ref().map_or(1, Vec::len)).sum();
     at_most("HostConfig.PortBindings", count, 64)?;
     let mut asks = Vec::new();
@@ -39,11 +39,15 @@ pub(super) fn asks(bindings: BTreeMap<String, Option<Vec<Binding>>>) -> Result<V
         for binding in bindings {
             let host = match binding.host_port.as_str() {
                 "" | "0" => None,
-                word => Some(word.parse().map_err(|_| Error::Bad(format!("{word:?} is not a host port")))?),
+                word => {
+                    Some(word.parse().map_err(|_| WishError::Bad(format!("{word:?} is not a host port")))?)
+                }
             };
             let address = match binding.host_ip.as_str() {
                 "" => None,
-                word => Some(word.parse().map_err(|_| Error::Bad(format!("{word:?} is not an address")))?),
+                word => {
+                    Some(word.parse().map_err(|_| WishError::Bad(format!("{word:?} is not an address")))?)
+                }
             };
             asks.push(PortAsk { container, protocol, host, address });
         }

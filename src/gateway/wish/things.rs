@@ -2,10 +2,9 @@
 
 use super::body::labels;
 use super::fields::Fields;
+use super::refused::WishError;
 use super::words::{alias, at_most};
 use super::zero;
-use crate::gateway::engine::NetworkWish;
-use crate::gateway::error::Error;
 use crate::protocol::escape::escape_line;
 use crate::protocol::name::{ContainerRef, ThingName};
 use serde_json::Value;
@@ -22,26 +21,26 @@ pub(super) const ENDPOINT_SERVED: &[&str] = &["Aliases"];
 /// Words that mean a network already, or no network.
 const RESERVED: [&str; 6] = ["own", "bridge", "default", "host", "none", "ingress"];
 
-fn name(word: &str) -> Result<ThingName, Error> {
-    word.parse().map_err(|error| Error::Bad(format!("Name: {error}")))
+fn name(word: &str) -> Result<ThingName, WishError> {
+    word.parse().map_err(|error| WishError::Bad(format!("Name: {error}")))
 }
 
 /// A network of the caller's: a bridge out of the policy's pool, and nothing of the caller's choice but names.
-pub(in crate::gateway) fn network_wish(body: Value) -> Result<NetworkWish, Error> {
+pub(in crate::gateway) fn network_wish(body: Value) -> Result<NetworkWish, WishError> {
     let mut fields = Fields::of("", body, NETWORK_SERVED)?;
     let word: String = fields.take("Name")?;
     let driver: String = fields.take("Driver")?;
     if !matches!(driver.as_str(), "" | "default" | "bridge") {
-        return Err(Error::not_allowed("Driver", "networks are bridges of the engine's own"));
+        return Err(WishError::not_allowed("Driver", "networks are bridges of the engine's own"));
     }
     let mut ipam = Fields::of("IPAM", fields.raw("IPAM"), IPAM_SERVED)?;
     let driver: String = ipam.take("Driver")?;
     if !matches!(driver.as_str(), "" | "default") {
-        return Err(Error::not_allowed("IPAM.Driver", "addresses come out of the policy's pool"));
+        return Err(WishError::not_allowed("IPAM.Driver", "addresses come out of the policy's pool"));
     }
     ipam.rest_is_zero()?;
     if fields.take::<Option<bool>>("EnableIPv4")? == Some(false) {
-        return Err(Error::not_allowed("EnableIPv4", "networks have IPv4 addresses"));
+        return Err(WishError::not_allowed("EnableIPv4", "networks have IPv4 addresses"));
     }
     // Clients ask for it always; and for swarms, which there are none of.
     let _: (bool, bool) = (fields.take("CheckDuplicate")?, fields.take("Attachable")?);
@@ -52,12 +51,23 @@ pub(in crate::gateway) fn network_wish(body: Value) -> Result<NetworkWish, Error
     };
     fields.rest_is_zero()?;
     if RESERVED.contains(&wish.name.as_str()) {
-        return Err(Error::Bad(format!("operation is not permitted on predefined {} network", wish.name)));
+        return Err(WishError::Bad(format!(
+            "operation is not permitted on predefined {} network",
+            wish.name
+        )));
     }
     Ok(wish)
 }
 
 /// A volume of the caller's.
+/// What a network is made of, beside its name: everything else is the gateway's to say.
+#[derive(Debug, Clone)]
+pub(in crate::gateway) struct NetworkWish {
+    pub(in crate::gateway) name: ThingName,
+    pub(in crate::gateway) internal: bool,
+    pub(in crate::gateway) labels: BTreeMap<String, String>,
+}
+
 #[derive(Debug)]
 pub(in crate::gateway) struct VolumeWish {
     pub(in crate::gateway) name: ThingName,
@@ -67,11 +77,11 @@ pub(in crate::gateway) struct VolumeWish {
 /// What Docker marks a volume with that was made without a name.
 pub(in crate::gateway) const ANONYMOUS: &str = "com.docker.volume.anonymous";
 
-pub(in crate::gateway) fn volume_wish(body: Value) -> Result<VolumeWish, Error> {
+pub(in crate::gateway) fn volume_wish(body: Value) -> Result<VolumeWish, WishError> {
     let mut fields = Fields::of("", body, VOLUME_SERVED)?;
     let driver: String = fields.take("Driver")?;
     if !matches!(driver.as_str(), "" | "local") {
-        return Err(Error::not_allowed("Driver", "volumes are on the engine's own disk"));
+        return Err(WishError::not_allowed("Driver", "volumes are on the engine's own disk"));
     }
     let word: String = fields.take("Name")?;
     let mut labels = labels(fields.take("Labels")?)?;
@@ -83,16 +93,16 @@ pub(in crate::gateway) fn volume_wish(body: Value) -> Result<VolumeWish, Error> 
 }
 
 /// What a volume without a name is called: a letter that is no hexadecimal digit first, so that it is no id.
-fn made_up() -> Result<ThingName, Error> {
+fn made_up() -> Result<ThingName, WishError> {
     let mut random = [0u8; 16];
     rustix::rand::getrandom(&mut random, rustix::rand::GetRandomFlags::empty())
-        .map_err(|errno| Error::Internal(format!("no random bytes: {errno}")))?;
+        .map_err(WishError::NoRandomness)?;
     let word: String = random.iter().map(|byte| format!("{byte:02x}")).collect();
     name(&format!("v{word}"))
 }
 
 /// A container of the caller's that is to join a network, and the names it answers to there.
-pub(in crate::gateway) fn connect_wish(body: Value) -> Result<(ContainerRef, Vec<String>), Error> {
+pub(in crate::gateway) fn connect_wish(body: Value) -> Result<(ContainerRef, Vec<String>), WishError> {
     let mut fields = Fields::of("", body, CONNECT_SERVED)?;
     let container = container(fields.take("Container")?)?;
     let aliases = endpoint_aliases(fields.raw("EndpointConfig"))?;
@@ -101,20 +111,20 @@ pub(in crate::gateway) fn connect_wish(body: Value) -> Result<(ContainerRef, Vec
 }
 
 /// A container of the caller's that is to leave a network, and whether also if it ended meanwhile.
-pub(in crate::gateway) fn disconnect_wish(body: Value) -> Result<(ContainerRef, bool), Error> {
+pub(in crate::gateway) fn disconnect_wish(body: Value) -> Result<(ContainerRef, bool), WishError> {
     let mut fields = Fields::of("", body, DISCONNECT_SERVED)?;
     let wish = (container(fields.take("Container")?)?, fields.take("Force")?);
     fields.rest_is_zero()?;
     Ok(wish)
 }
 
-fn container(word: String) -> Result<ContainerRef, Error> {
+fn container(word: String) -> Result<ContainerRef, WishError> {
     let shown = escape_line(&word).chars().take(200).collect();
-    ContainerRef::try_from(word).map_err(|_| Error::NoContainer(shown))
+    ContainerRef::try_from(word).map_err(|_| WishError::NoContainer(shown))
 }
 
 /// The names a container answers to in a network, beside its own.
-pub(super) fn endpoint_aliases(endpoint: Value) -> Result<Vec<String>, Error> {
+pub(super) fn endpoint_aliases(endpoint: Value) -> Result<Vec<String>, WishError> {
     if zero::is_zero(&endpoint) {
         return Ok(Vec::new());
     }

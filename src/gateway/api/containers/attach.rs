@@ -1,15 +1,14 @@
 //! Attaching to a container: its own streams on a raw connection, now or from its start on.
 
 use crate::gateway::api::answer::Flag;
-use crate::gateway::api::routes::Word;
+use crate::gateway::api::words::Word;
 use crate::gateway::audit;
-use crate::gateway::caller::peer::Peer;
-use crate::gateway::engine::terminals::Notices;
-use crate::gateway::engine::{Owned, Raw, Source, Target, splice};
+use crate::gateway::caller::Caller;
+use crate::gateway::engine::terminals::{Notices, Terminals};
+use crate::gateway::engine::{Engine, Owned, Raw, Source, Target, splice};
 use crate::gateway::error::Error;
 use crate::gateway::sessions::cleanup::Leash;
-use crate::gateway::sessions::pending::Coming;
-use crate::gateway::state::Gateway;
+use crate::gateway::sessions::pending::{Attaches, Coming};
 use crate::gateway::wish::detach_keys;
 use axum::body::Body;
 use axum::extract::{Query, Request, State};
@@ -51,22 +50,24 @@ impl AttachQuery {
 }
 
 pub(in crate::gateway) async fn attach(
-    peer: Peer,
-    State(gateway): State<Arc<Gateway>>,
+    caller: Caller,
+    State(engine): State<Arc<Engine>>,
+    State(attaches): State<Arc<Attaches>>,
+    State(terminals): State<Arc<Terminals>>,
     Word(word): Word,
     Query(mut query): Query<AttachQuery>,
     request: Request,
 ) -> Result<Response, Error> {
     // An attach can type: it is as much as an exec.
-    peer.account()?;
+    caller.account()?;
     let keys = detach_keys(std::mem::take(&mut query.detach_keys))?;
-    let container = gateway.engine.owned(&peer, &word).await?;
-    audit::allowed(Some(&peer), "attach", container.id().as_str());
+    let container = engine.owned(&caller, &word).await?;
+    audit::allowed(&caller, "attach", container.id().as_str());
     let tty = container.labels().tty;
-    let notices = tty.then(|| gateway.gpus.terminals.attach(container.id()));
-    let engine = engine_side(&gateway, &peer, &container, &query, keys.as_deref()).await?;
-    let content_type = gateway.engine.stream_type(tty).await?;
-    Ok(join(&peer, request, engine, content_type, Tied { notices, ..Tied::default() }))
+    let notices = tty.then(|| terminals.attach(container.id()));
+    let side = engine_side(&engine, &attaches, &caller, &container, &query, keys.as_deref()).await?;
+    let content_type = engine.stream_type(tty).await?;
+    Ok(join(&caller, request, side, content_type, Tied { notices, ..Tied::default() }))
 }
 
 /// The engine's side of a raw connection.
@@ -92,26 +93,27 @@ impl Side {
 }
 
 async fn engine_side(
-    gateway: &Gateway,
-    peer: &Peer,
+    engine: &Engine,
+    attaches: &Attaches,
+    caller: &Caller,
     container: &Owned,
     query: &AttachQuery,
     keys: Option<&str>,
 ) -> Result<Side, Error> {
     let target = |logs, stream| query.target(container, keys, logs, stream);
-    let attach = async |target| gateway.engine.attach(peer.uid(), container.id(), target).await;
+    let attach = async |target| engine.attach(caller.uid(), container.id(), target).await;
     let (logs, stream) = (query.logs.0, query.stream.0);
-    if !stream || container.running() && gateway.engine.runs(container).await? {
+    if !stream || container.running() && engine.runs(container).await? {
         return Ok(Side::There(attach(target(logs, stream)).await?));
     }
-    gateway.engine.may_attach(peer.uid())?;
+    engine.may_attach(caller.uid())?;
     let printed = match logs {
         true => Some(attach(target(true, false)).await?),
         false => None,
     };
-    let coming = gateway.attaches.wait(peer.uid(), container.id(), target(false, true));
+    let coming = attaches.wait(caller.uid(), container.id(), target(false, true));
     // The list is late: it may have been started before anybody waited for that.
-    if gateway.engine.runs(container).await? && gateway.attaches.take_back(container.id(), &coming) {
+    if engine.runs(container).await? && attaches.take_back(container.id(), &coming) {
         return Ok(Side::There(attach(target(logs, true)).await?));
     }
     Ok(Side::Coming(printed, coming))
@@ -127,7 +129,7 @@ pub(in crate::gateway) struct Tied {
 /// Joins a caller's raw connection to the engine's; one that asks for no upgrade gets the output as a body. A leash is
 /// let go when the engine ends the stream by itself, and pulled when the caller does.
 pub(in crate::gateway) fn join(
-    peer: &Peer,
+    caller: &Caller,
     mut request: Request,
     engine: Side,
     content_type: HeaderValue,
@@ -142,14 +144,13 @@ pub(in crate::gateway) fn join(
             None => response,
         };
     }
-    let caller = hyper::upgrade::on(&mut request);
-    let place = peer.place();
+    let (upgrade, connection) = (hyper::upgrade::on(&mut request), caller.connection());
     tokio::spawn(async move {
-        match splice(caller, printed, engine, notices).await {
+        match splice(upgrade, printed, engine, notices).await {
             Ok(caller) => leash.into_iter().for_each(|leash| leash.ended(caller)),
             Err(error) => tracing::debug!("a raw stream broke off: {error}"),
         }
-        drop(place);
+        drop(connection);
     });
     let mut response = StatusCode::SWITCHING_PROTOCOLS.into_response();
     let headers = response.headers_mut();

@@ -10,12 +10,17 @@ mod removed;
 mod start;
 mod stream;
 mod top;
+mod walks;
 
-pub(in crate::gateway) use act::{kill, prune, remove, remove_now, rename, stop, stop_now, tokens};
-pub(in crate::gateway) use attach::{Side, Tied, attach, join};
-pub(in crate::gateway) use create::{create, plan};
-pub(in crate::gateway) use filter::Filters;
-pub(in crate::gateway) use list::{inspect, list};
-pub(in crate::gateway) use start::{restart, start};
-pub(in crate::gateway) use stream::{is_time, logs, resize, stats, wait};
-pub(in crate::gateway) use top::{TOPS, top};
+pub(super) use act::{kill, prune, remove, rename, stop};
+pub(super) use attach::{Side, Tied, attach, join};
+pub(super) use create::{create, dry_run};
+pub(super) use filter::Filters;
+pub(super) use list::{inspect, list};
+pub(super) use start::{restart, start};
+pub(super) use stream::{is_time, logs, resize, stats, wait};
+pub(super) use top::top;
+
+pub(in crate::gateway) use list::Ends;
+pub(in crate::gateway) use top::TopPermits;
+pub(in crate::gateway) use walks::Walks;

@@ -14,9 +14,9 @@ pub(super) struct People {
 }
 
 impl People {
-    pub(super) fn of(peer: &Peer, remap: Remap, words: &str) -> Self {
-        let name = peer.login().map_or_else(|| peer.uid().to_string(), str::to_owned);
-        Self { remap, uid: peer.uid(), name, listed: words.contains(' ') }
+    pub(super) fn of(caller: &Peer, remap: Remap, words: &str) -> Self {
+        let name = caller.login().map_or_else(|| caller.uid().to_string(), str::to_owned);
+        Self { remap, uid: caller.uid(), name, listed: words.contains(' ') }
     }
 
     /// Writes the ids that they have inside in the place of the host's.

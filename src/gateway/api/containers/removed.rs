@@ -3,7 +3,7 @@
 //! An engine says then why in the end's place, does not try again, and whoever waits takes the failure for the command's.
 
 use crate::gateway::engine::{EngineError, Owned, in_time};
-use crate::gateway::state::Gateway;
+use crate::gateway::locks::lock::Locks;
 use axum::body::{Body, to_bytes};
 use bytes::Bytes;
 use futures_util::stream;
@@ -15,12 +15,12 @@ use std::sync::Arc;
 const LONGEST: usize = 1 << 20;
 
 /// The engine's answer as it comes; one that tells of a failure, after the container was removed here.
-pub(super) fn or_remove(body: Body, gateway: Arc<Gateway>, container: Owned) -> Body {
+pub(super) fn or_remove(body: Body, locks: Arc<Locks>, container: Owned) -> Body {
     Body::from_stream(stream::once(async move {
         let told = to_bytes(body, LONGEST).await.map_err(io::Error::other)?;
         Ok::<_, io::Error>(match without_failure(&told) {
             // To its end, also when nobody waits any more.
-            Some(end) if tokio::spawn(remove(gateway, container)).await.unwrap_or(false) => end,
+            Some(end) if tokio::spawn(remove(locks, container)).await.unwrap_or(false) => end,
             _ => told,
         })
     }))
@@ -36,13 +36,13 @@ fn without_failure(told: &[u8]) -> Option<Bytes> {
 }
 
 /// Whether its process has ended. What cannot be removed here either is left to the next sweep.
-async fn remove(gateway: Arc<Gateway>, container: Owned) -> bool {
+async fn remove(locks: Arc<Locks>, container: Owned) -> bool {
     let (id, owner) = (container.id(), container.found().owner());
     let removed: Result<bool, EngineError> = async {
-        let _wanted = gateway.removals.want(id);
-        let locked = in_time(gateway.engine.lock_and_look(id)).await?;
+        let _wanted = locks.removals.want(id);
+        let locked = in_time(locks.engine.lock_and_look(id)).await?;
         if !locked.runs() && !locked.is_gone() {
-            in_time(gateway.engine.remove_stopped(&locked, owner)).await?;
+            in_time(locks.engine.remove_stopped(&locked, owner)).await?;
         }
         Ok(!locked.runs())
     }

@@ -2,11 +2,11 @@
 
 use super::removed::or_remove;
 use crate::gateway::api::answer::{self, Flag};
-use crate::gateway::api::routes::Word;
-use crate::gateway::caller::peer::Peer;
-use crate::gateway::engine::{Owned, read_lines};
+use crate::gateway::api::words::Word;
+use crate::gateway::caller::Caller;
+use crate::gateway::engine::{Engine, Owned, read_lines};
 use crate::gateway::error::Error;
-use crate::gateway::state::Gateway;
+use crate::gateway::locks::lock::Locks;
 use axum::body::Body;
 use axum::extract::{Query, State};
 use axum::http::header::{CONTENT_TYPE, HeaderValue};
@@ -19,7 +19,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use std::sync::Arc;
 
-type Shared = State<Arc<Gateway>>;
+type Shared = State<Arc<Engine>>;
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
@@ -40,8 +40,8 @@ pub(in crate::gateway) fn is_time(word: &str) -> bool {
 }
 
 pub(in crate::gateway) async fn logs(
-    peer: Peer,
-    State(gateway): Shared,
+    caller: Caller,
+    State(engine): Shared,
     Word(word): Word,
     Query(query): Query<LogsQuery>,
 ) -> Result<Response, Error> {
@@ -54,7 +54,7 @@ pub(in crate::gateway) async fn logs(
     if query.details.0 {
         return Err(Error::not_allowed("details", "logs carry no labels"));
     }
-    let container = gateway.engine.owned(&peer, &word).await?;
+    let container = engine.owned(&caller, &word).await?;
     let mut target = container.target("/logs");
     for (name, flag) in [
         ("follow", query.follow),
@@ -69,7 +69,7 @@ pub(in crate::gateway) async fn logs(
             target = target.with(name, word);
         }
     }
-    Ok(answer::pass(gateway.engine.call(Method::GET, target).await?))
+    Ok(answer::pass(engine.call(Method::GET, target).await?))
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -79,8 +79,9 @@ pub(in crate::gateway) struct WaitQuery {
 }
 
 pub(in crate::gateway) async fn wait(
-    peer: Peer,
-    State(gateway): Shared,
+    caller: Caller,
+    State(engine): Shared,
+    State(locks): State<Arc<Locks>>,
     Word(word): Word,
     Query(query): Query<WaitQuery>,
 ) -> Result<Response, Error> {
@@ -89,11 +90,11 @@ pub(in crate::gateway) async fn wait(
         known @ ("not-running" | "next-exit" | "removed") => known,
         _ => return Err(Error::Bad("condition is not-running, next-exit or removed".into())),
     };
-    let container = gateway.engine.owned(&peer, &word).await?;
+    let container = engine.owned(&caller, &word).await?;
     let target = container.target("/wait").with("condition", condition);
-    let answer = answer::pass(gateway.engine.call(Method::POST, target).await?);
+    let answer = answer::pass(engine.call(Method::POST, target).await?);
     Ok(match condition == "removed" && container.labels().auto_remove {
-        true => answer.map(|body| or_remove(body, gateway, container)),
+        true => answer.map(|body| or_remove(body, locks, container)),
         false => answer,
     })
 }
@@ -106,14 +107,14 @@ pub(in crate::gateway) struct SizeQuery {
 }
 
 pub(in crate::gateway) async fn resize(
-    peer: Peer,
-    State(gateway): Shared,
+    caller: Caller,
+    State(engine): Shared,
     Word(word): Word,
     Query(size): Query<SizeQuery>,
 ) -> Result<StatusCode, Error> {
-    let container = gateway.engine.owned(&peer, &word).await?;
+    let container = engine.owned(&caller, &word).await?;
     let target = container.target("/resize").with("h", &size.h.to_string()).with("w", &size.w.to_string());
-    Ok(gateway.engine.call(Method::POST, target).await?.status())
+    Ok(engine.call(Method::POST, target).await?.status())
 }
 
 #[derive(Debug, Deserialize)]
@@ -133,17 +134,17 @@ impl Default for StatsQuery {
 
 /// One JSON object a line, each with the container's short name.
 pub(in crate::gateway) async fn stats(
-    peer: Peer,
-    State(gateway): Shared,
+    caller: Caller,
+    State(engine): Shared,
     Word(word): Word,
     Query(query): Query<StatsQuery>,
 ) -> Result<Response, Error> {
-    let container = gateway.engine.owned(&peer, &word).await?;
+    let container = engine.owned(&caller, &word).await?;
     let mut target = container.target("/stats").with("stream", query.stream.word());
     if query.one_shot.0 {
         target = target.with("one-shot", "1");
     }
-    let answer = gateway.engine.call(Method::GET, target).await?;
+    let answer = engine.call(Method::GET, target).await?;
     let mut headers = HeaderMap::new();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     let lines = read_lines(answer.into_body()).map_ok(move |line| short_name(line, &container));

@@ -5,11 +5,11 @@
 //! process passes, with its arguments and environment. So the words are these and no others.
 
 use super::people::People;
-use crate::gateway::api::routes::Word;
-use crate::gateway::caller::peer::Peer;
-use crate::gateway::engine::EngineError;
+use crate::gateway::api::words::Word;
+use crate::gateway::bounds::permits::Permits;
+use crate::gateway::caller::Caller;
+use crate::gateway::engine::{Engine, EngineError};
 use crate::gateway::error::Error;
-use crate::gateway::state::Gateway;
 use crate::gateway::task::to_the_end;
 use axum::Json;
 use axum::extract::{Query, State};
@@ -19,7 +19,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// Lists of processes that one user may ask for at once: another waits for its place, for so long.
-pub(in crate::gateway) const TOPS: usize = 2;
+const TOPS: usize = 2;
 const PATIENCE: Duration = Duration::from_secs(10);
 
 #[derive(Debug, Default, Deserialize)]
@@ -61,9 +61,20 @@ fn are_plain(columns: &str) -> bool {
     columns.next() == Some("pid") && columns.all(|column| COLUMNS.contains(&column))
 }
 
+/// A permit for each list of processes, which the engine makes with a program of the host's, per uid.
+#[derive(Debug)]
+pub(in crate::gateway) struct TopPermits(Permits);
+
+impl Default for TopPermits {
+    fn default() -> Self {
+        Self(Permits::new(TOPS))
+    }
+}
+
 pub(in crate::gateway) async fn top(
-    peer: Peer,
-    State(gateway): State<Arc<Gateway>>,
+    caller: Caller,
+    State(engine): State<Arc<Engine>>,
+    State(tops): State<Arc<TopPermits>>,
     Word(word): Word,
     Query(query): Query<TopQuery>,
 ) -> Result<Json<Value>, Error> {
@@ -73,22 +84,22 @@ pub(in crate::gateway) async fn top(
                 .into(),
         ));
     };
-    let container = gateway.engine.owned(&peer, &word).await?;
+    let container = engine.owned(&caller, &word).await?;
     container.must_run()?;
     let mut target = container.target("/top");
     if !words.is_empty() {
         target = target.with("ps_args", &words);
     }
-    // The engine goes on when the caller hangs up, and so does the place.
-    let places = gateway.tops.of(peer.uid());
-    let place = tokio::time::timeout(PATIENCE, places.acquire_owned()).await;
-    let place = place.map_err(|_| {
+    // The engine goes on when the caller hangs up, and so does the permit.
+    let permits = tops.0.of(caller.uid());
+    let permit = tokio::time::timeout(PATIENCE, permits.acquire_owned()).await;
+    let permit = permit.map_err(|_| {
         Error::Conflict(format!("{TOPS} lists of processes of yours are under way; try again in a while"))
     })?;
-    let remap = gateway.policy().remap();
+    let remap = caller.policy().remap();
     let processes = to_the_end(async move {
-        let _place = place;
-        Ok(gateway.engine.get(target).await)
+        let _permit = permit;
+        Ok(engine.get(target).await)
     });
     match processes.await? {
         // The engine quotes what `ps` wrote, which may be of anybody's process.
@@ -98,7 +109,7 @@ pub(in crate::gateway) async fn top(
         processes => {
             let mut top = processes?;
             if let Some(remap) = remap {
-                People::of(&peer, remap, &words).put_into(&mut top);
+                People::of(&caller, remap, &words).put_into(&mut top);
             }
             Ok(Json(top))
         }

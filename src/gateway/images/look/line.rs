@@ -1,10 +1,10 @@
 //! Who waits for which image: each is looked through once for all, for as long as somebody waits for it, a few at a
 //! time, and one for each user. What nobody asked for goes on only while no user waits.
 
+use super::Looks;
 use super::seen::Seen;
-use crate::gateway::bounds::permits::Places;
+use crate::gateway::bounds::permits::Permits;
 use crate::gateway::engine::ImageId;
-use crate::gateway::state::Gateway;
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Shared, WeakShared};
 use std::collections::HashMap;
@@ -31,7 +31,7 @@ pub(super) struct Line {
     under_way: Mutex<HashMap<ImageId, WeakShared<Look>>>,
     places: Semaphore,
     /// Who has many images is not in front of others with one.
-    mine: Places,
+    mine: Permits,
     asked: watch::Sender<Asked>,
 }
 
@@ -47,7 +47,7 @@ impl std::fmt::Debug for Line {
 impl Default for Line {
     fn default() -> Self {
         let places = Semaphore::new(usize::try_from(AT_ONCE).unwrap_or(1));
-        let mine = Places::new(1);
+        let mine = Permits::new(1);
         Self { under_way: Mutex::default(), places, mine, asked: watch::Sender::default() }
     }
 }
@@ -85,12 +85,12 @@ impl Line {
     /// The look that is under way, or a new one. It is given up when all who have it have dropped it.
     pub(super) fn join(
         &self,
-        gateway: &Arc<Gateway>,
+        looks: &Arc<Looks>,
         image: &ImageId,
         layers: &[String],
         who: Who,
     ) -> Shared<Look> {
-        let begin = || super::look(gateway.clone(), image.clone(), layers.to_vec(), who).boxed().shared();
+        let begin = || super::look(looks.clone(), image.clone(), layers.to_vec(), who).boxed().shared();
         self.join_or(image, begin)
     }
 

@@ -21,10 +21,9 @@ mod shelf;
 mod stream;
 mod unpack;
 
-use crate::gateway::engine::{EngineError, ImageId, Owned};
+use crate::gateway::engine::{Engine, EngineError, ImageId, Owned};
 use crate::gateway::error::Error;
 use crate::gateway::mark;
-use crate::gateway::state::Gateway;
 use crate::protocol::escape::escape_line;
 use crate::protocol::report::Refusal;
 use attempts::Attempts;
@@ -55,6 +54,7 @@ pub(in crate::gateway) enum LookError {
 /// What is known of the engine's images, and who waits to know more.
 #[derive(Debug)]
 pub(in crate::gateway) struct Looks {
+    engine: Arc<Engine>,
     shelf: Shelf,
     attempts: Attempts,
     line: Line,
@@ -63,10 +63,10 @@ pub(in crate::gateway) struct Looks {
 }
 
 impl Looks {
-    pub(in crate::gateway) fn open(state: &Path) -> Self {
+    pub(in crate::gateway) fn open(state: &Path, engine: Arc<Engine>) -> Self {
         let shelf = Shelf::open(&state.join("images"));
         let attempts = Attempts::open(&state.join("looking"));
-        Self { shelf, attempts, line: Line::default(), news: tokio::sync::Notify::new() }
+        Self { engine, shelf, attempts, line: Line::default(), news: tokio::sync::Notify::new() }
     }
 
     /// Judges what is known already of an image, for a create: what is not is judged at the start.
@@ -83,7 +83,7 @@ impl Looks {
 /// of theirs leads away from. The image is the one that was looked at when the container was made: the engine made it of
 /// what the name meant by then. Its own id of the image no tag can move.
 pub(in crate::gateway) async fn through(
-    gateway: &Arc<Gateway>,
+    looks: &Arc<Looks>,
     container: &Owned,
     places: &[PathBuf],
 ) -> Result<(), LookError> {
@@ -94,13 +94,13 @@ pub(in crate::gateway) async fn through(
     if container.labels().image.as_ref() != Some(&image) {
         return Err(LookError::Moved);
     }
-    seen(gateway, &image, Who::User(container.found().owner())).await?.allows(places)
+    seen(looks, &image, Who::User(container.found().owner())).await?.allows(places)
 }
 
 /// What is in an image: as it was found before, or is found now.
-async fn seen(gateway: &Arc<Gateway>, image: &ImageId, who: Who) -> Result<Arc<Seen>, LookError> {
-    let known = || gateway.looks.shelf.read(image);
-    let layers = match gateway.engine.layers(image).await {
+async fn seen(looks: &Arc<Looks>, image: &ImageId, who: Who) -> Result<Arc<Seen>, LookError> {
+    let known = || looks.shelf.read(image);
+    let layers = match looks.engine.layers(image).await {
         // Gone, though a container of it is there: it cannot become another one any more.
         Err(error) if error.is_not_found() => return known().map(Arc::new).ok_or_else(|| error.into()),
         layers => layers?,
@@ -110,21 +110,15 @@ async fn seen(gateway: &Arc<Gateway>, image: &ImageId, who: Who) -> Result<Arc<S
         return Ok(seen);
     }
     // Before anybody may wait for this image: not behind the caller's other ones.
-    let _wish = gateway.looks.line.enter(image, who).await;
+    let _wish = looks.line.enter(image, who).await;
     match known() {
         Some(seen) => Ok(seen),
-        None => gateway.looks.line.join(gateway, image, &layers, who).await.map_err(LookError::Failed),
+        None => looks.line.join(looks, image, &layers, who).await.map_err(LookError::Failed),
     }
 }
 
 /// One look, to its end, and what came of it kept.
-async fn look(
-    gateway: Arc<Gateway>,
-    image: ImageId,
-    layers: Vec<String>,
-    who: Who,
-) -> Result<Arc<Seen>, String> {
-    let looks = &gateway.looks;
+async fn look(looks: Arc<Looks>, image: ImageId, layers: Vec<String>, who: Who) -> Result<Arc<Seen>, String> {
     let refused = || looks.attempts.refused(&image).map(|why| Arc::new(Seen::refused(&layers, 0, why)));
     if let Some(refused) = refused() {
         return Ok(refused);
@@ -132,7 +126,7 @@ async fn look(
     let _place = looks.line.place(who, looks.attempts.is_suspect(&image)).await;
     let attempt = looks.attempts.begin(&image).map_err(|error| format!("it cannot be noted: {error}"))?;
     mark::at("look-begun");
-    let seen = stream::look(&gateway, &image, layers, who).await;
+    let seen = stream::look(&looks, &image, layers, who).await;
     let seen = seen.map_err(|error| escape_line(&error.to_string()))?;
     seen.tell(image.as_str());
     if let Err(error) = looks.shelf.write(&image, &seen) {

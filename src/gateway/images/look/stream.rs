@@ -1,10 +1,9 @@
 //! An image on its way from the engine to the thread that reads it.
 
 use super::line::Who;
-use super::saved;
 use super::seen::Seen;
+use super::{Looks, saved};
 use crate::gateway::engine::{EngineError, ImageId};
-use crate::gateway::state::Gateway;
 use bytes::{Buf, Bytes};
 use http_body_util::BodyExt;
 use std::io::{self, Read};
@@ -41,7 +40,7 @@ impl Read for Pieces {
 /// Looks through an image with these layers; each piece waits for its turn. Whoever drops this ends it, the
 /// engine's part included.
 pub(super) async fn look(
-    gateway: &Gateway,
+    looks: &Looks,
     image: &ImageId,
     layers: Vec<String>,
     who: Who,
@@ -50,7 +49,7 @@ pub(super) async fn look(
     if layers.is_empty() {
         return saved::read(io::empty(), &layers).map_err(|error| EngineError::Odd(error.to_string()));
     }
-    let mut body = gateway.engine.saved(image).await?.into_body();
+    let mut body = looks.engine.saved(image).await?.into_body();
     let (send, coming) = mpsc::channel(UNREAD);
     let named = layers.clone();
     let reading =
@@ -58,7 +57,7 @@ pub(super) async fn look(
     let (began, mut paused) = (Instant::now(), Duration::ZERO);
     loop {
         let pausing = Instant::now();
-        gateway.looks.line.turn(image, who).await;
+        looks.line.turn(image, who).await;
         paused += pausing.elapsed();
         if began.elapsed().saturating_sub(paused) > PATIENCE {
             let minutes = PATIENCE.as_secs() / 60;

@@ -4,13 +4,15 @@ mod marks;
 
 pub(in crate::gateway) use marks::Marks;
 
-use crate::gateway::engine::{ContainerId, EngineError, Found, Locked, Patience};
+use crate::gateway::caller::absent::Absent;
+use crate::gateway::caller::in_force::InForce;
+use crate::gateway::engine::{ContainerId, Engine, EngineError, Found, Locked, Patience};
 use crate::gateway::gpu::lease::after;
-use crate::gateway::state::Gateway;
 use crate::policy::warning_of;
 use crate::protocol::amount::Span;
 use jiff::Timestamp;
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Looked at this often, and sooner where something is due sooner.
@@ -27,10 +29,19 @@ enum Due {
     Goes,
 }
 
+/// Who looks.
+#[derive(Debug)]
+pub(in crate::gateway) struct Expiry {
+    pub(in crate::gateway) engine: Arc<Engine>,
+    pub(in crate::gateway) in_force: Arc<InForce>,
+    pub(in crate::gateway) absent: Absent,
+    pub(in crate::gateway) marks: Arc<Marks>,
+}
+
 /// Runs for ever.
-pub(in crate::gateway) async fn run(gateway: std::sync::Arc<Gateway>) {
+pub(in crate::gateway) async fn run(expiry: Expiry) {
     loop {
-        let next = round(&gateway).await.unwrap_or_else(|error| {
+        let next = round(&expiry).await.unwrap_or_else(|error| {
             tracing::warn!("what has been stopped for long was not looked at: {error}");
             None
         });
@@ -44,17 +55,17 @@ fn pause(next: Option<Timestamp>, now: Timestamp) -> Duration {
 }
 
 /// Looks at everything that does not run. When something is due next.
-async fn round(gateway: &Gateway) -> Result<Option<Timestamp>, EngineError> {
-    let shortest = gateway.policy().shortest_stopped_for();
+async fn round(expiry: &Expiry) -> Result<Option<Timestamp>, EngineError> {
+    let shortest = expiry.in_force.policy().shortest_stopped_for();
     let everyones = match shortest {
-        Some(_) => gateway.engine.everyones().await?,
+        Some(_) => expiry.engine.everyones().await?,
         None => Vec::new(),
     };
     let stopped: Vec<&Found> = everyones.iter().filter(|found| has_ended(found)).collect();
     // Only this task marks: none was marked since the listing.
-    gateway.marks.keep(&stopped.iter().map(|found| found.id()).collect());
+    expiry.marks.keep(&stopped.iter().map(|found| found.id()).collect());
     let Some(shortest) = shortest else { return Ok(None) };
-    let mut round = Round { gateway, shortest, now: Timestamp::now(), allowed: HashMap::new() };
+    let mut round = Round { expiry, shortest, now: Timestamp::now(), allowed: HashMap::new() };
     // What ends from now on is not due before.
     let mut next = before_end(round.now, shortest);
     let mut patience = Patience::default();
@@ -73,7 +84,7 @@ async fn round(gateway: &Gateway) -> Result<Option<Timestamp>, EngineError> {
 
 /// One look at everything.
 struct Round<'a> {
-    gateway: &'a Gateway,
+    expiry: &'a Expiry,
     shortest: Span,
     now: Timestamp,
     allowed: HashMap<u32, Allowed>,
@@ -92,7 +103,7 @@ enum Allowed {
 impl Round<'_> {
     /// Marks or removes one that does not run, if it is time. When to look at it again.
     async fn look(&mut self, found: &Found) -> Result<Timestamp, EngineError> {
-        let (gateway, now) = (self.gateway, self.now);
+        let (expiry, now) = (self.expiry, self.now);
         let created = Timestamp::from_second(found.created()).unwrap_or(now);
         // Too young by any table: nobody is asked.
         if now < before_end(created, self.shortest) {
@@ -104,24 +115,24 @@ impl Round<'_> {
             Allowed::Unknown => return Ok(Timestamp::MAX),
             // Of an account that had the uid before: nobody who could be warned sees it, and it is the admin's to remove.
             Allowed::For(..) | Allowed::ForEver => {
-                gateway.marks.clear(found.id());
+                expiry.marks.clear(found.id());
                 return Ok(Timestamp::MAX);
             }
         };
-        match judge(gateway, found.id(), ended, span, now) {
+        match judge(expiry, found.id(), ended, span, now) {
             Due::Stays(until) | Due::Marked(until) => Ok(until),
-            Due::Goes => remove(gateway, found, ended, span).await.map(|()| Timestamp::MAX),
+            Due::Goes => remove(expiry, found, ended, span).await.map(|()| Timestamp::MAX),
         }
     }
 
     /// When it ended, or was made if it never ran.
     async fn ended(&self, found: &Found, created: Timestamp) -> Result<Option<Timestamp>, EngineError> {
-        let marks = &self.gateway.marks;
+        let marks = &self.expiry.marks;
         if let Some(ended) = marks.ended(found.id()) {
             return Ok(Some(ended));
         }
         // Busy: an engine that copies into a container tells nothing of it until that is over.
-        let Some(container) = look_again(self.gateway, found).await? else { return Ok(None) };
+        let Some(container) = look_again(self.expiry, found).await? else { return Ok(None) };
         let ended = container.ended().map(|ended| ended.max(created));
         if let Some(ended) = ended {
             marks.has_ended(found.id(), ended);
@@ -133,7 +144,7 @@ impl Round<'_> {
         if let Some(known) = self.allowed.get(&uid) {
             return known.clone();
         }
-        let allowed = allowed(self.gateway, uid).await;
+        let allowed = allowed(self.expiry, uid).await;
         self.allowed.insert(uid, allowed.clone());
         allowed
     }
@@ -141,17 +152,17 @@ impl Round<'_> {
 
 /// Marks and unmarks, by when it was seen to end. One that runs by now is unmarked when it ends, or is next listed; and
 /// whatever its mark says, it is asked again before it goes.
-fn judge(gateway: &Gateway, id: &ContainerId, ended: Timestamp, span: Span, now: Timestamp) -> Due {
+fn judge(expiry: &Expiry, id: &ContainerId, ended: Timestamp, span: Span, now: Timestamp) -> Due {
     let begins = before_end(ended, span);
     if now < begins {
-        gateway.marks.clear(id);
+        expiry.marks.clear(id);
         return Due::Stays(begins);
     }
-    match gateway.marks.put(id, now) {
+    match expiry.marks.put(id, now) {
         Ok(marked) => {
             let due = due(ended, marked, span, now);
             if let Due::Marked(goes) = due {
-                gateway.marks.will_go(id, goes);
+                expiry.marks.will_go(id, goes);
             }
             due
         }
@@ -178,11 +189,10 @@ fn has_ended(found: &Found) -> bool {
     matches!(found.state(), "created" | "exited" | "dead")
 }
 
-async fn allowed(gateway: &Gateway, uid: u32) -> Allowed {
-    let named = gateway.policy().groups().map(str::to_owned).collect();
-    match gateway.look_ups.account_by_uid(uid, named).await {
+async fn allowed(expiry: &Expiry, uid: u32) -> Allowed {
+    match expiry.absent.account(uid).await {
         Ok(account) => {
-            let span = gateway.limits(&account).stopped_for();
+            let span = expiry.absent.limits(&account).stopped_for();
             span.map_or(Allowed::ForEver, |span| Allowed::For(account.login().to_owned(), span))
         }
         Err(error) => {
@@ -193,22 +203,22 @@ async fn allowed(gateway: &Gateway, uid: u32) -> Allowed {
 }
 
 /// What is still there, as it is now, if nobody works with it.
-async fn look_again(gateway: &Gateway, found: &Found) -> Result<Option<Locked>, EngineError> {
-    let again = gateway.engine.look_again(found.id(), found.owner()).await?;
+async fn look_again(expiry: &Expiry, found: &Found) -> Result<Option<Locked>, EngineError> {
+    let again = expiry.engine.look_again(found.id(), found.owner()).await?;
     Ok(again.filter(|container| !container.is_gone()))
 }
 
 /// Removes it, unless it has run since.
-async fn remove(gateway: &Gateway, found: &Found, ended: Timestamp, span: Span) -> Result<(), EngineError> {
-    let Some(container) = look_again(gateway, found).await? else { return Ok(()) };
+async fn remove(expiry: &Expiry, found: &Found, ended: Timestamp, span: Span) -> Result<(), EngineError> {
+    let Some(container) = look_again(expiry, found).await? else { return Ok(()) };
     if container.ended().is_none_or(|now| now > ended) {
-        gateway.marks.forget(found.id());
+        expiry.marks.forget(found.id());
         return Ok(());
     }
     let (uid, login, id) = (found.owner(), found.labels().login.as_str(), found.id());
     let name = found.name().as_str();
     // With its volumes without a name: nobody could find them any more, and they would count for nobody.
-    if gateway.engine.remove_stopped(&container, uid).await? {
+    if expiry.engine.remove_stopped(&container, uid).await? {
         tracing::info!(uid, login, container = id.as_str(), name, "removed, it has not run for {span}");
     }
     Ok(())

@@ -1,9 +1,9 @@
 //! Watching one container from its start to its end.
 
+use super::Output;
 use super::watched::Ends;
 use crate::gateway::caller::account::Account;
 use crate::gateway::engine::{Ears, EngineError, Found};
-use crate::gateway::state::Gateway;
 use crate::gateway::upkeep::stopping::{Whom, stop};
 use crate::policy::Usage;
 use crate::protocol::amount::Cpus;
@@ -25,7 +25,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 /// One run of a container.
 pub(in crate::gateway) struct Watch {
-    gateway: Arc<Gateway>,
+    output: Arc<Output>,
     found: Found,
     ends: Arc<Ends>,
     /// None once it has ended.
@@ -42,11 +42,11 @@ pub(in crate::gateway) struct Watch {
 
 impl Watch {
     /// Of one that is about to start, or runs: what is told of its end from now on is heard. It ends when it is dropped.
-    pub(in crate::gateway) fn new(gateway: &Arc<Gateway>, found: &Found) -> Self {
-        let ends = gateway.output.begin(found.id(), found.owner(), Whom::of(found));
+    pub(super) fn new(output: &Arc<Output>, found: &Found) -> Self {
+        let ends = output.watched.begin(found.id(), found.owner(), Whom::of(found));
         let (now, found) = (Instant::now(), found.clone());
         Self {
-            gateway: gateway.clone(),
+            output: output.clone(),
             found,
             ends,
             ears: Some(Arc::default()),
@@ -80,7 +80,7 @@ impl Watch {
             if gone {
                 return;
             }
-            let usual = usual(self.since.elapsed(), self.gateway.output.count());
+            let usual = usual(self.since.elapsed(), self.output.watched.count());
             (pause, stands_for) = (memoryless(usual), Some(usual));
         }
     }
@@ -106,7 +106,7 @@ impl Watch {
     /// Whether it is gone. What the engine does not tell of goes on as it was.
     async fn look(&mut self) -> bool {
         let due = Instant::now();
-        let _place = self.gateway.output.looks.of(self.found.owner()).acquire_owned().await;
+        let _place = self.output.watched.looks.of(self.found.owner()).acquire_owned().await;
         let mut look = self.under_way.take().unwrap_or_else(|| self.begin_look(self.owed + due.elapsed()));
         let looked = match tokio::time::timeout(PATIENCE, &mut look).await {
             Ok(looked) => looked.unwrap_or_else(|error| Err(EngineError::Odd(error.to_string()))),
@@ -128,15 +128,15 @@ impl Watch {
     }
 
     fn begin_look(&self, ago: Duration) -> JoinHandle<Result<Cpus, EngineError>> {
-        let (gateway, found, ears) = (self.gateway.clone(), self.found.clone(), self.ears.clone());
-        tokio::spawn(async move { gateway.engine.printed(&found, ears.as_deref(), ago).await })
+        let (engine, found, ears) = (self.output.engine.clone(), self.found.clone(), self.ears.clone());
+        tokio::spawn(async move { engine.printed(&found, ears.as_deref(), ago).await })
     }
 
     /// Charges its owner with what it cost in the time that the look stands for, and stops what goes on costing too much.
     async fn charge(&mut self, gone: bool) {
         let (uid, id) = (self.found.owner(), self.found.id());
         let (now, rate) = (Instant::now(), self.rate);
-        self.gateway.output.note(id, &self.ends, if gone { Cpus(0) } else { rate });
+        self.output.watched.note(id, &self.ends, if gone { Cpus(0) } else { rate });
         let time = if gone { now.saturating_duration_since(self.at) } else { self.owed };
         if rate == Cpus(0) {
             (self.at, self.owed) = (now, Duration::ZERO);
@@ -146,27 +146,26 @@ impl Watch {
         let Some(account) = self.account().await else { return };
         let cost = cost(rate, time);
         (self.at, self.owed) = (now, Duration::ZERO);
-        let limits = self.gateway.limits(&account);
+        let limits = self.output.absent.limits(&account);
         let Some(most) = limits.output() else { return };
-        let spent = &self.gateway.engine.spent;
+        let spent = &self.output.engine.spent;
         spent.add(uid, cost, most, now);
         let used = Usage { output: spent.of(uid, now), ..Usage::default() };
         if limits.output_left(&used).is_err()
-            && let Some(whom) = self.gateway.output.to_stop(uid, most)
+            && let Some(whom) = self.output.watched.to_stop(uid, most)
         {
-            tokio::spawn(stop(self.gateway.clone(), whom, limits.output_over(&used), Timestamp::now()));
+            tokio::spawn(stop(self.output.stops.clone(), whom, limits.output_over(&used), Timestamp::now()));
         }
     }
 
     async fn account(&self) -> Option<Account> {
-        let (gateway, uid) = (&self.gateway, self.found.owner());
-        if let Some(account) = gateway.output.account(uid) {
+        let (output, uid) = (&self.output, self.found.owner());
+        if let Some(account) = output.watched.account(uid) {
             return Some(account);
         }
-        let named = gateway.policy().groups().map(str::to_owned).collect();
-        match gateway.look_ups.account_by_uid(uid, named).await {
+        match output.absent.account(uid).await {
             Ok(account) => {
-                gateway.output.learn(uid, &account);
+                output.watched.learn(uid, &account);
                 Some(account)
             }
             Err(error) => {
@@ -179,7 +178,7 @@ impl Watch {
 
 impl Drop for Watch {
     fn drop(&mut self) {
-        self.gateway.output.forget(self.found.id(), &self.ends);
+        self.output.watched.forget(self.found.id(), &self.ends);
         self.under_way.iter().for_each(JoinHandle::abort);
     }
 }

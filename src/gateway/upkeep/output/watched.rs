@@ -1,6 +1,6 @@
 //! Which containers are watched, and what each of them costs the engine just now.
 
-use crate::gateway::bounds::permits::Places;
+use crate::gateway::bounds::permits::Permits;
 use crate::gateway::caller::account::Account;
 use crate::gateway::engine::ContainerId;
 use crate::gateway::upkeep::stopping::{STOPPING, Whom};
@@ -14,11 +14,11 @@ use tokio::sync::Notify;
 const KNOWN: Duration = Duration::from_secs(60);
 
 #[derive(Debug)]
-pub(in crate::gateway) struct Watched {
+pub(super) struct Watched {
     all: Mutex<HashMap<ContainerId, One>>,
     accounts: Mutex<HashMap<u32, (Instant, Account)>>,
     /// One look at a time at each user's.
-    pub(super) looks: Places,
+    pub(super) looks: Permits,
 }
 
 #[derive(Debug)]
@@ -51,7 +51,7 @@ impl One {
 
 impl Default for Watched {
     fn default() -> Self {
-        Self { all: Mutex::default(), accounts: Mutex::default(), looks: Places::new(1) }
+        Self { all: Mutex::default(), accounts: Mutex::default(), looks: Permits::new(1) }
     }
 }
 
@@ -71,14 +71,14 @@ impl Watched {
     }
 
     /// The engine says that it has ended, now or when it ran before: there is a last look to take.
-    pub(in crate::gateway) fn dies(&self, id: &ContainerId) {
+    pub(super) fn dies(&self, id: &ContainerId) {
         if let Some(one) = self.all().get(id) {
             one.ends.dies.notify_one();
         }
     }
 
     /// It does not run: to be said under its lock, so that it is not of one that was started anew.
-    pub(in crate::gateway) fn ended(&self, id: &ContainerId) {
+    pub(super) fn ended(&self, id: &ContainerId) {
         if let Some(one) = self.all().get(id) {
             one.ends.over.notify_one();
         }

@@ -3,7 +3,7 @@
 use super::*;
 use serde_json::json;
 
-fn wish(body: Value) -> Result<Wish, Error> {
+fn wish(body: Value) -> Result<Wish, WishError> {
     parse(None, body, &Peer::fake(1000, "ann"))
 }
 

@@ -2,8 +2,8 @@
 //!
 //! A list may be some MiB, and who asks for it sixty times and reads nothing would have the memory of everybody's gateway.
 
-use crate::gateway::door::serve::Caller;
-use crate::gateway::state::Gateway;
+use crate::gateway::bounds::permits::Permits;
+use crate::gateway::caller::Identity;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::middleware::Next;
@@ -18,18 +18,31 @@ use tokio::sync::OwnedSemaphorePermit;
 /// What a socket takes in by itself, in bytes: an answer of this size waits for nobody.
 const SMALL: u64 = 64 << 10;
 
-/// Serves a request once its user has a place, which a large answer keeps to its end.
+/// Answers of one user's that may be whole in memory at once: another waits for its permit.
+const AT_ONCE: usize = 8;
+
+/// A permit for each of them, per uid.
+#[derive(Debug)]
+pub(in crate::gateway) struct ResponsePermits(Permits);
+
+impl Default for ResponsePermits {
+    fn default() -> Self {
+        Self(Permits::new(AT_ONCE))
+    }
+}
+
+/// Serves a request once its user has a permit, which a large answer keeps to its end.
 pub(in crate::gateway) async fn few_at_once(
-    State(gateway): State<Arc<Gateway>>,
+    State(permits): State<Arc<ResponsePermits>>,
     request: Request,
     next: Next,
 ) -> Response {
-    let Some(Caller::User(peer)) = request.extensions().get::<Caller>() else {
+    let Some(Identity::User(caller)) = request.extensions().get::<Identity>() else {
         return next.run(request).await;
     };
-    let place = gateway.answers.of(peer.uid()).acquire_owned().await.ok();
-    next.run(request).await.map(|body| match place {
-        Some(place) if !is_small(&body) => Body::new(Placed { body, _place: place }),
+    let permit = permits.0.of(caller.uid()).acquire_owned().await.ok();
+    next.run(request).await.map(|body| match permit {
+        Some(permit) if !is_small(&body) => Body::new(Permitted { body, _permit: permit }),
         _ => body,
     })
 }
@@ -38,13 +51,13 @@ fn is_small(body: &Body) -> bool {
     hyper::body::Body::size_hint(body).upper().is_some_and(|most| most <= SMALL)
 }
 
-/// A body with its place.
-struct Placed {
+/// A body with its permit.
+struct Permitted {
     body: Body,
-    _place: OwnedSemaphorePermit,
+    _permit: OwnedSemaphorePermit,
 }
 
-impl hyper::body::Body for Placed {
+impl hyper::body::Body for Permitted {
     type Data = Bytes;
     type Error = axum::Error;
 

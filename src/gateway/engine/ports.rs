@@ -3,16 +3,32 @@
 //! A port is its number: whoever has it has it for tcp and udp, and on every address. A container holds its ports until it
 //! is removed, whether it runs or not, so that nobody takes a service over while it is restarted.
 
-use crate::gateway::engine::{ContainerId, Engine, EngineError, Found, Owned};
-use crate::gateway::error::Error;
+use super::{ContainerId, Engine, EngineError, Found, Owned};
 use crate::policy::PortGrant;
-use crate::protocol::report::Refusal;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 /// How long ports are kept for a create of which nobody knows what became.
 const UNKNOWN: Duration = Duration::from_secs(60);
+
+/// A host port is somebody's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(in crate::gateway) enum PortTaken {
+    #[error("host port {host} is in use")]
+    InUse { host: u16, container: u16 },
+    #[error("host port {0} is held by another container, which was made before this one")]
+    MadeBefore(u16),
+}
+
+/// A container does not get its ports again.
+#[derive(Debug, thiserror::Error)]
+pub(in crate::gateway) enum PortError {
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    #[error(transparent)]
+    Taken(#[from] PortTaken),
+}
 
 #[derive(Debug, Default)]
 pub(in crate::gateway) struct Desk {
@@ -121,9 +137,9 @@ impl Desk {
         &self,
         engine: &Engine,
         container: &Owned,
-    ) -> Result<(), Error> {
+    ) -> Result<(), PortError> {
         match Holder::of(container.found()) {
-            Some(own) => self.look(engine).await?.may_take(&own),
+            Some(own) => Ok(self.look(engine).await?.may_take(&own)?),
             None => Ok(()),
         }
     }
@@ -143,13 +159,10 @@ impl Look<'_> {
     }
 
     /// These are the create's who asked; the only way to a claim.
-    pub(in crate::gateway) fn claim(self, grants: &[PortGrant]) -> Result<PortClaim, Error> {
+    pub(in crate::gateway) fn claim(self, grants: &[PortGrant]) -> Result<PortClaim, PortTaken> {
         let taken = self.taken();
         if let Some(grant) = grants.iter().find(|grant| taken.contains(&grant.host)) {
-            return Err(Refusal::new("conflict", format!("host port {} is in use", grant.host))
-                .rule("ports")
-                .hint(format!("`-p {}` takes a free one", grant.container))
-                .into());
+            return Err(PortTaken::InUse { host: grant.host, container: grant.container });
         }
         let mut claims = lock(&self.desk.claims);
         let key = claims.next;
@@ -161,15 +174,10 @@ impl Look<'_> {
     }
 
     /// Whether a container may take its ports: nobody's that was made before it holds one of them.
-    pub(in crate::gateway) fn may_take(&self, own: &Holder) -> Result<(), Error> {
+    pub(in crate::gateway) fn may_take(&self, own: &Holder) -> Result<(), PortTaken> {
         let before = self.holders.iter().filter(|other| other.id != own.id && other.comes_before(own));
         let shared = before.flat_map(|other| &other.ports).find(|port| own.ports.contains(port));
-        let Some(port) = shared else { return Ok(()) };
-        let what = format!("host port {port} is held by another container, which was made before this one");
-        Err(Refusal::new("conflict", what)
-            .rule("ports")
-            .hint("remove this one and run it anew: `-p` without a host port takes a free one")
-            .into())
+        shared.map_or(Ok(()), |port| Err(PortTaken::MadeBefore(*port)))
     }
 }
 
@@ -206,7 +214,8 @@ mod tests {
         let others =
             [plain(40000), grant(40000, Protocol::Udp, [127, 0, 0, 1]), grant(40000, Protocol::Tcp, [0; 4])];
         for other in others {
-            let no = look(&desk, &held).await.claim(&[plain(40001), other]).unwrap_err().refusal();
+            let no = look(&desk, &held).await.claim(&[plain(40001), other]).unwrap_err();
+            let no = crate::gateway::error::Error::from(no).refusal();
             assert_eq!((no.code.as_str(), no.message.as_str()), ("conflict", "host port 40000 is in use"));
         }
         let both = [plain(40001), grant(40001, Protocol::Udp, [127, 0, 0, 1])];
@@ -249,7 +258,8 @@ mod tests {
         let look = look(&desk, &all).await;
         assert!(look.may_take(&all[0]).is_ok());
         for (late, port) in [(&all[1], 40001), (&all[2], 40000)] {
-            let no = look.may_take(late).unwrap_err().refusal();
+            let no = look.may_take(late).unwrap_err();
+            let no = crate::gateway::error::Error::from(no).refusal();
             assert!(
                 no.message.starts_with(&format!("host port {port} is held by another container")),
                 "{no:?}"

@@ -1,0 +1,205 @@
+//! Starting a container, and starting it again: admitted, staged and leased each time.
+
+use super::remover::stop_in_engine;
+use super::space::same_as_made;
+use super::staged::stage;
+use super::standing::standing;
+use crate::gateway::caller::Caller;
+use crate::gateway::engine::ports::Desk;
+use crate::gateway::engine::{Engine, Owned, Turn};
+use crate::gateway::error::Error;
+use crate::gateway::gpu::desk::Asker;
+use crate::gateway::gpu::service::Gpus;
+use crate::gateway::host::channel::Channel;
+use crate::gateway::host::staging::Stager;
+use crate::gateway::host::wall::Wall;
+use crate::gateway::images::look::{self, Looks};
+use crate::gateway::locks::lock::Locks;
+use crate::gateway::locks::removals::being_removed;
+use crate::gateway::records::reasons::Reasons;
+use crate::gateway::sessions::pending::Attaches;
+use crate::gateway::task::to_the_end;
+use crate::gateway::upkeep::output::Output;
+use crate::gateway::{audit, mark};
+use crate::policy::Standing;
+use crate::protocol::report::Refusal;
+use axum::http::StatusCode;
+use hyper::Method;
+use jiff::Timestamp;
+use std::sync::{Arc, Weak};
+use tokio::sync::OwnedMutexGuard;
+
+/// Whatever it takes to start one.
+#[derive(Debug)]
+pub(in crate::gateway) struct Starter {
+    pub(in crate::gateway) engine: Arc<Engine>,
+    pub(in crate::gateway) locks: Arc<Locks>,
+    pub(in crate::gateway) stager: Arc<Stager>,
+    pub(in crate::gateway) channel: Arc<Channel>,
+    pub(in crate::gateway) wall: Arc<Wall>,
+    pub(in crate::gateway) gpus: Arc<Gpus>,
+    pub(in crate::gateway) looks: Arc<Looks>,
+    pub(in crate::gateway) ports: Arc<Desk>,
+    pub(in crate::gateway) attaches: Arc<Attaches>,
+    pub(in crate::gateway) output: Arc<Output>,
+    pub(in crate::gateway) reasons: Arc<Reasons>,
+}
+
+impl Starter {
+    /// Starts a container, unless it runs.
+    ///
+    /// # Errors
+    /// What the policy, the host or the engine says against it; it is in the audit log.
+    pub(in crate::gateway) async fn start(
+        self: Arc<Self>,
+        caller: Caller,
+        container: Owned,
+    ) -> Result<StatusCode, Error> {
+        if container.running() && self.engine.runs(&container).await? {
+            return Ok(StatusCode::NOT_MODIFIED);
+        }
+        // Here, where it ends with its caller.
+        let standing = self.may_start(&caller, &container).await.inspect_err(|error| {
+            audit::refused(&caller, "start", container.id().as_str(), error);
+        })?;
+        // Held until there is an answer, or nobody who waits for one.
+        let waiting = Arc::new(());
+        let waits = Arc::downgrade(&waiting);
+        to_the_end(async move {
+            let started = self.start_in_turn(&caller, &container, &standing, &waits).await;
+            if let Err(error) = &started {
+                audit::refused(&caller, "start", container.id().as_str(), error);
+            }
+            started
+        })
+        .await
+        .inspect(|_| drop(waiting))
+    }
+
+    /// A stop and a start: the engine's own restart would not look at the stages.
+    ///
+    /// # Errors
+    /// As of a start; asked before the stop, so that whoever could not start it again keeps a running container.
+    pub(in crate::gateway) async fn restart(
+        self: Arc<Self>,
+        caller: Caller,
+        container: Owned,
+        seconds: Option<u32>,
+    ) -> Result<StatusCode, Error> {
+        if container.labels().auto_remove {
+            let message = format!("{} was made with --rm: it goes when it stops", container.name());
+            return Err(Refusal::new("conflict", message)
+                .hint("run it anew, without --rm to restart it later")
+                .into());
+        }
+        self.may_start(&caller, &container).await?;
+        let used = self.engine.usage(&caller).await?;
+        caller.limits()?.lets_write(&used)?;
+        to_the_end(async move {
+            audit::allowed(&caller, "restart", container.id().as_str());
+            let _hold = self.stager.hold(container.found().stage_tokens());
+            stop_in_engine(&self.engine, Some(&caller), &container, seconds).await?;
+            // Half of it is done: nobody gives it up.
+            let waiting = Arc::new(());
+            let standing = self.may_start(&caller, &container).await?;
+            let held = self.locks.lock_and_turn_however_long(caller.uid(), &container).await?;
+            self.start_now(&caller, &container, &standing, held, &Arc::downgrade(&waiting)).await?;
+            Ok(StatusCode::NO_CONTENT)
+        })
+        .await
+    }
+
+    /// What no other container that runs changes: the image, today's lists, the ports, the wall. Asked before any lock, as the
+    /// first start of an image takes a moment longer. It ends with whoever waits for it: the caller, and the container. What
+    /// was granted comes back: it is held against the lists of the moment of the start.
+    async fn may_start(&self, caller: &Caller, container: &Owned) -> Result<Standing, Error> {
+        let (standing, places) = standing(&self.engine, container).await?;
+        caller.limits()?.still_allows(&container.used(), &standing)?;
+        self.ports.ask_again(&self.engine, container).await?;
+        tokio::select! {
+            looked = look::through(&self.looks, container, &places) => looked?,
+            () = self.locks.removals.of(container.id()) => return Err(being_removed()),
+        }
+        if container.networked() {
+            self.wall.stands()?;
+        }
+        Ok(standing)
+    }
+
+    async fn start_in_turn(
+        &self,
+        caller: &Caller,
+        container: &Owned,
+        standing: &Standing,
+        waits: &Weak<()>,
+    ) -> Result<StatusCode, Error> {
+        let held = self.locks.lock_and_turn(caller.uid(), container).await?;
+        self.start_now(caller, container, standing, held, waits).await
+    }
+
+    /// Admitted again, staged again, then started: never with a stage that is missing.
+    async fn start_now(
+        &self,
+        caller: &Caller,
+        container: &Owned,
+        standing: &Standing,
+        (_lock, turn): (OwnedMutexGuard<()>, Turn<'_>),
+        waits: &Weak<()>,
+    ) -> Result<StatusCode, Error> {
+        // It may have been started, renamed or removed while we waited, and another one may have its name.
+        let (used, container) = match turn.usage_and(caller, container.id()).await? {
+            (used, Some(container)) => (used, container),
+            (_, None) => return Err(Error::NoContainer(container.name().to_string())),
+        };
+        if container.running() && self.engine.locked_runs(&container).await? {
+            return Ok(StatusCode::NOT_MODIFIED);
+        }
+        // Not those of before: the policy may have been reloaded while we waited.
+        let limits = caller.limits()?;
+        limits.still_allows(&container.used(), standing)?;
+        limits.readmit(&used, &container.used())?;
+        self.ports.ask_again(&self.engine, &container).await?;
+        still_waits(waits)?;
+        let container = &container;
+        audit::allowed(caller, "start", container.id().as_str());
+        mark::at("start-admitted");
+        let _hold = self.stager.hold(container.found().stage_tokens());
+        // A network that was made by name is its owner's to keep.
+        if container.networked() && container.on_own_network() {
+            self.engine.ensure_network(caller, caller.policy().gateway()).await?;
+        }
+        let space = same_as_made(&self.engine, caller, container).await?;
+        stage(&self.stager, caller, &container.labels().stages, space).await?;
+        if let Some(channel) = &container.labels().channel {
+            self.channel.make(channel).map_err(|error| Error::State("the copy channel", error))?;
+        }
+        mark::at("start-staged");
+        still_waits(waits)?;
+        let asker = Asker { uid: caller.uid(), login: caller.account()?.login() };
+        self.gpus.lease(asker, container, &limits, Timestamp::now())?;
+        mark::at("start-leased");
+        let watch = self.output.watch(container.found());
+        // One that is being removed is not started, and would keep whoever is attached to it.
+        if !matches!(container.found().state(), "removing" | "dead") {
+            self.attaches.attach(container.id()).await;
+        }
+        let started = self.engine.call(Method::POST, container.target("/start").of_nobody()).await;
+        self.attaches.attach_late(container.id());
+        if started.is_err() {
+            self.gpus.not_started(container.id());
+        }
+        mark::at("start-started");
+        let started = started?;
+        watch.begin();
+        self.reasons.forget(container.id());
+        Ok(started.status())
+    }
+}
+
+/// A start can take minutes, and who gave it up does not expect it afterwards.
+fn still_waits(waits: &Weak<()>) -> Result<(), Error> {
+    match waits.strong_count() {
+        0 => Err(Error::Conflict("the start was given up".into())),
+        _ => Ok(()),
+    }
+}
