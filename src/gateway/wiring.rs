@@ -186,6 +186,7 @@ impl Wired {
             },
             wall: wall.clone(),
             gpus: gpus.clone(),
+            in_force: in_force.clone(),
         });
         let starter = Arc::new(Starter {
             engine: engine.clone(),
@@ -199,6 +200,7 @@ impl Wired {
             attaches: attaches.clone(),
             output,
             reasons: reasons.clone(),
+            in_force: in_force.clone(),
         });
         let remover = Arc::new(Remover {
             engine: engine.clone(),

@@ -11,6 +11,7 @@ pub(super) mod rules;
 
 use crate::policy::{Limits, Policy};
 use account::LookupError;
+use in_force::InForce;
 use peer::{Peer, Refused};
 use rules::Rules;
 use std::ops::Deref;
@@ -26,6 +27,22 @@ pub(super) struct Caller {
 impl Caller {
     pub(super) fn new(peer: Peer, rules: Rules) -> Self {
         Self { peer, rules }
+    }
+
+    /// The same caller by the policy of now, if that is another one: for work that has waited before it decides anything.
+    /// It decides by that one alone, from its beginning to its end.
+    ///
+    /// # Errors
+    /// Where the policy of now serves this caller no longer.
+    pub(super) fn renewed(&self, in_force: &InForce) -> Result<Option<Self>, Refused> {
+        let rules = in_force.rules();
+        if self.rules.are_of_one_policy(&rules) {
+            return Ok(None);
+        }
+        match rules.policy().admits(self.uid()) {
+            true => Ok(Some(Self { peer: self.peer.clone(), rules })),
+            false => Err(Refused::OutOfRange(self.uid())),
+        }
     }
 
     /// The policy of this request.

@@ -39,6 +39,10 @@ impl Rules {
         &self.policy
     }
 
+    pub(super) fn are_of_one_policy(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.policy, &other.policy)
+    }
+
     /// The limits of an account, cut to what the host has where that is known.
     pub(in crate::gateway) fn limits(&self, account: &Account) -> Limits {
         let who = Who {

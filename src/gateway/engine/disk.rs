@@ -1,6 +1,7 @@
 //! What each user's containers and volumes hold on the engine's disk, as it was last measured.
 
-use super::copied::{Copied, Copying};
+use super::copied::Copying;
+use super::holdings::{Holding, Holdings, Thing};
 use super::label::{LOGIN, UID};
 use super::lean::{List, Things, read_lean};
 use super::{ContainerId, Containers, Engine, EngineError, Found, Owned, Target, short_volume};
@@ -11,38 +12,9 @@ use hyper::Method;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::collections::HashMap;
-use std::sync::{PoisonError, RwLock};
+use std::sync::PoisonError;
 
 const MIB: u64 = 1 << 20;
-
-/// One thing on the disk.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::gateway) struct Holding {
-    pub(in crate::gateway) thing: Thing,
-    /// The short name that its owner knows, which may change.
-    pub(in crate::gateway) name: String,
-    /// Of the account that it was made for.
-    pub(in crate::gateway) login: String,
-    /// Nothing where the engine could not measure it, or measured what cannot be.
-    pub(in crate::gateway) bytes: Option<u64>,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(in crate::gateway) enum Thing {
-    /// Its own layer and the volumes without a name.
-    Container(ContainerId),
-    /// By its name in the engine.
-    Volume(String),
-}
-
-/// By uid.
-pub(in crate::gateway) type Holdings = HashMap<u32, Vec<Holding>>;
-
-#[derive(Debug, Default)]
-pub(super) struct Disk {
-    measured: RwLock<Holdings>,
-    copied: Copied,
-}
 
 /// The engine's account; what is not asked for here is passed over as it comes.
 #[derive(Debug, Default, Deserialize)]

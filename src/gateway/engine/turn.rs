@@ -3,6 +3,7 @@
 use super::label::UID;
 use super::owned::engine_name;
 use super::spec::Grant;
+use super::turns::Turns;
 use super::whose::LeftContainer;
 use super::{ContainerId, Containers, Engine, EngineError, ImageId, Owned, Target, read};
 use crate::gateway::caller::peer::Peer;
@@ -11,10 +12,9 @@ use crate::protocol::name::ContainerName;
 use hyper::Method;
 use serde::Deserialize;
 use serde_json::Value;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
-use tokio::sync::{Mutex, OwnedMutexGuard};
+use tokio::sync::OwnedMutexGuard;
 
 /// One user's right to count and create, held until it is dropped.
 ///
@@ -24,35 +24,6 @@ pub(in crate::gateway) struct Turn<'a> {
     engine: &'a Engine,
     uid: u32,
     _guard: OwnedMutexGuard<()>,
-}
-
-/// One user's turns, one after the other.
-#[derive(Debug, Default)]
-pub(super) struct Turns {
-    lock: Arc<Mutex<()>>,
-    /// How many there were: who waits sees by it that others get on.
-    had: AtomicU64,
-}
-
-impl Turns {
-    async fn next(&self) -> OwnedMutexGuard<()> {
-        let guard = self.lock.clone().lock_owned().await;
-        self.had.fetch_add(1, Ordering::Relaxed);
-        guard
-    }
-
-    /// The same, unless somebody keeps one turn for so long: nothing then.
-    async fn next_within(&self, each: Duration) -> Option<OwnedMutexGuard<()>> {
-        let mut next = std::pin::pin!(self.next());
-        loop {
-            let had = self.had.load(Ordering::Relaxed);
-            match tokio::time::timeout(each, &mut next).await {
-                Ok(guard) => return Some(guard),
-                Err(_) if self.had.load(Ordering::Relaxed) == had => return None,
-                Err(_) => {}
-            }
-        }
-    }
 }
 
 /// What the engine answers to a create.

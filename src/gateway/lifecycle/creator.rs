@@ -5,6 +5,7 @@ use super::admission::{Admission, Admitted};
 use super::staged::{stage, stage_labels, token, unstage};
 use super::volumes;
 use crate::gateway::caller::Caller;
+use crate::gateway::caller::in_force::InForce;
 use crate::gateway::engine::ports::PortClaim;
 use crate::gateway::engine::{
     ContainerId, Engine, GpuGrant, Grant, Space, StageLabel, Turn, VolumeGrant, network_name,
@@ -39,6 +40,7 @@ pub(in crate::gateway) struct Creator {
     pub(in crate::gateway) files: AccountFiles,
     pub(in crate::gateway) wall: Arc<Wall>,
     pub(in crate::gateway) gpus: Arc<Gpus>,
+    pub(in crate::gateway) in_force: Arc<InForce>,
 }
 
 /// What a create has been given; staged, it is a grant.
@@ -106,8 +108,14 @@ impl Creator {
         wish: Wish,
         time: Option<Span>,
     ) -> Result<String, Error> {
-        let image = images::admit(&self.engine, caller, &wish.image).await?;
+        let mut image = images::admit(&self.engine, caller, &wish.image).await?;
         let turn = self.locks.turn(caller.uid()).await?;
+        // A turn may have been waited for: from here on one policy decides, to the end.
+        let renewed = caller.renewed(&self.in_force)?;
+        if let Some(renewed) = &renewed {
+            image = images::admit(&self.engine, renewed, &wish.image).await?;
+        }
+        let caller = renewed.as_ref().unwrap_or(caller);
         let admitted = self.admission.admit(caller, &turn, &wish, &image).await?;
         let Admitted { name, allowance, space, look } = admitted;
         let ports = look.map(|look| look.claim(allowance.ports())).transpose()?.unwrap_or_default();

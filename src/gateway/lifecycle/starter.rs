@@ -5,6 +5,7 @@ use super::space::same_as_made;
 use super::staged::stage;
 use super::standing::standing;
 use crate::gateway::caller::Caller;
+use crate::gateway::caller::in_force::InForce;
 use crate::gateway::engine::ports::Desk;
 use crate::gateway::engine::{Engine, Owned, Turn};
 use crate::gateway::error::Error;
@@ -43,6 +44,14 @@ pub(in crate::gateway) struct Starter {
     pub(in crate::gateway) attaches: Arc<Attaches>,
     pub(in crate::gateway) output: Arc<Output>,
     pub(in crate::gateway) reasons: Arc<Reasons>,
+    pub(in crate::gateway) in_force: Arc<InForce>,
+}
+
+/// What came of a start that has had its turn.
+enum Started {
+    Answered(StatusCode),
+    /// Nothing yet: the policy was read anew while it waited.
+    Renewed(Caller),
 }
 
 impl Starter {
@@ -58,22 +67,24 @@ impl Starter {
         if container.running() && self.engine.runs(&container).await? {
             return Ok(StatusCode::NOT_MODIFIED);
         }
-        // Here, where it ends with its caller.
-        let standing = self.may_start(&caller, &container).await.inspect_err(|error| {
-            audit::refused(&caller, "start", container.id().as_str(), error);
-        })?;
         // Held until there is an answer, or nobody who waits for one.
         let waiting = Arc::new(());
-        let waits = Arc::downgrade(&waiting);
-        to_the_end(async move {
-            let started = self.start_in_turn(&caller, &container, &standing, &waits).await;
-            if let Err(error) = &started {
+        let mut caller = caller;
+        loop {
+            // Here, where it ends with its caller.
+            let standing = self.may_start(&caller, &container).await.inspect_err(|error| {
                 audit::refused(&caller, "start", container.id().as_str(), error);
+            })?;
+            let (starter, container, waits) = (self.clone(), container.clone(), Arc::downgrade(&waiting));
+            let started =
+                to_the_end(
+                    async move { starter.start_in_turn(&caller, &container, &standing, &waits).await },
+                );
+            match started.await? {
+                Started::Answered(status) => return Ok(status),
+                Started::Renewed(renewed) => caller = renewed,
             }
-            started
-        })
-        .await
-        .inspect(|_| drop(waiting))
+        }
     }
 
     /// A stop and a start: the engine's own restart would not look at the stages.
@@ -101,10 +112,16 @@ impl Starter {
             stop_in_engine(&self.engine, Some(&caller), &container, seconds).await?;
             // Half of it is done: nobody gives it up.
             let waiting = Arc::new(());
-            let standing = self.may_start(&caller, &container).await?;
-            let held = self.locks.lock_and_turn_however_long(caller.uid(), &container).await?;
-            self.start_now(&caller, &container, &standing, held, &Arc::downgrade(&waiting)).await?;
-            Ok(StatusCode::NO_CONTENT)
+            let mut caller = caller;
+            loop {
+                let standing = self.may_start(&caller, &container).await?;
+                let held = self.locks.lock_and_turn_however_long(caller.uid(), &container).await?;
+                let waits = Arc::downgrade(&waiting);
+                match self.start_now(&caller, &container, &standing, held, &waits).await? {
+                    Started::Answered(_) => return Ok(StatusCode::NO_CONTENT),
+                    Started::Renewed(renewed) => caller = renewed,
+                }
+            }
         })
         .await
     }
@@ -132,9 +149,13 @@ impl Starter {
         container: &Owned,
         standing: &Standing,
         waits: &Weak<()>,
-    ) -> Result<StatusCode, Error> {
-        let held = self.locks.lock_and_turn(caller.uid(), container).await?;
-        self.start_now(caller, container, standing, held, waits).await
+    ) -> Result<Started, Error> {
+        let held = self.locks.lock_and_turn(caller.uid(), container).await.inspect_err(|error| {
+            audit::refused(caller, "start", container.id().as_str(), error);
+        })?;
+        self.start_now(caller, container, standing, held, waits).await.inspect_err(|error| {
+            audit::refused(caller, "start", container.id().as_str(), error);
+        })
     }
 
     /// Admitted again, staged again, then started: never with a stage that is missing.
@@ -145,16 +166,19 @@ impl Starter {
         standing: &Standing,
         (_lock, turn): (OwnedMutexGuard<()>, Turn<'_>),
         waits: &Weak<()>,
-    ) -> Result<StatusCode, Error> {
+    ) -> Result<Started, Error> {
         // It may have been started, renamed or removed while we waited, and another one may have its name.
         let (used, container) = match turn.usage_and(caller, container.id()).await? {
             (used, Some(container)) => (used, container),
             (_, None) => return Err(Error::NoContainer(container.name().to_string())),
         };
         if container.running() && self.engine.locked_runs(&container).await? {
-            return Ok(StatusCode::NOT_MODIFIED);
+            return Ok(Started::Answered(StatusCode::NOT_MODIFIED));
         }
-        // Not those of before: the policy may have been reloaded while we waited.
+        // What has waited is judged anew, all of it, where the policy is another one by now.
+        if let Some(renewed) = caller.renewed(&self.in_force)? {
+            return Ok(Started::Renewed(renewed));
+        }
         let limits = caller.limits()?;
         limits.still_allows(&container.used(), standing)?;
         limits.readmit(&used, &container.used())?;
@@ -192,7 +216,7 @@ impl Starter {
         let started = started?;
         watch.begin();
         self.reasons.forget(container.id());
-        Ok(started.status())
+        Ok(Started::Answered(started.status()))
     }
 }
 
