@@ -1,6 +1,7 @@
 //! The policy: the admin's one file, read whole or not at all, and every decision taken from it.
 //!
 //! - `trusted` opens the file; `table`, `node`, `file` and `layer` read it; [`Problems`] is all that is wrong with it.
+//! - [`keys`] has a row for each key of the file: the reader asks by it, and its manual page is made of it.
 //! - [`Policy::limits`] lays the tables over each other for one caller; each value keeps its [`Source`].
 //! - [`Limits::admit`] turns an [`Ask`] and a [`Usage`] into an [`Allowance`] or a refusal that names the rule.
 //!
@@ -22,6 +23,8 @@ mod gateway;
 mod gpus;
 mod host_groups;
 mod images;
+mod key;
+pub mod keys;
 mod last_good;
 mod layer;
 mod lease;
