@@ -1,6 +1,7 @@
-//! Writes the manual pages out of the programs' own command lines: `cargo run --example man -- DIR`.
+//! Writes the manual pages: `cargo run --example man -- DIR`. `tests/man.rs` holds those in `man/` against the same pages.
 
-use clap::Command;
+mod pages;
+
 use std::io;
 use std::path::Path;
 
@@ -10,28 +11,14 @@ fn main() -> io::Result<()> {
     };
     let dir = Path::new(&dir);
     std::fs::create_dir_all(dir)?;
-    let client = ie_container::client::command().flatten_help(false);
-    write_all(dir, client, "ie-container", "1")?;
-    write_one(dir, ie_container::gateway::command(), "ie-containerd", "8")?;
-    write_one(dir, ie_container::mountd::command(), "ie-mountd", "8")
-}
-
-/// A page for a command and one for each below it, named as git names its own: `ie-container-run(1)`.
-fn write_all(dir: &Path, mut command: Command, name: &str, section: &str) -> io::Result<()> {
-    command.build();
-    write_one(dir, command.clone(), name, section)?;
-    for below in command.get_subcommands().filter(|below| !below.is_hide_set() && below.get_name() != "help")
-    {
-        write_all(dir, below.clone(), &format!("{name}-{}", below.get_name()), section)?;
+    let pages = pages::all()?;
+    for entry in std::fs::read_dir(dir)? {
+        let path = entry?.path();
+        let known = |name: &str| pages.iter().any(|(page, _)| page == name);
+        // The page of a verb that is gone.
+        if pages::is_page(&path) && !path.file_name().and_then(|name| name.to_str()).is_some_and(known) {
+            std::fs::remove_file(&path)?;
+        }
     }
-    Ok(())
-}
-
-fn write_one(dir: &Path, command: Command, name: &str, section: &str) -> io::Result<()> {
-    // clap takes only names that live as long as the program; this one does.
-    let command = command.name(&*name.to_owned().leak()).disable_help_subcommand(true);
-    let page = clap_mangen::Man::new(command).section(section).manual("ie-container");
-    let mut text = Vec::new();
-    page.render(&mut text)?;
-    std::fs::write(dir.join(format!("{name}.{section}")), text)
+    pages.iter().try_for_each(|(name, text)| std::fs::write(dir.join(name), text))
 }
