@@ -3,6 +3,16 @@
 PREFIX  ?= /usr/local
 DESTDIR ?=
 CARGO   ?= cargo
+# rust-toolchain.toml names a compiler. Where rustup has not installed that, its default one is taken: nothing is downloaded
+# unasked, and a machine without a network builds and tests with what it has.
+PINNED := $(shell sed -n 's/^channel = "\(.*\)"/\1/p' rust-toolchain.toml)
+ifeq ($(RUSTUP_TOOLCHAIN)$(shell rustup toolchain list 2>/dev/null | grep '^$(PINNED)-'),)
+INSTALLED := $(firstword $(shell rustup default 2>/dev/null))
+ifneq ($(INSTALLED),)
+export RUSTUP_TOOLCHAIN := $(INSTALLED)
+$(warning Rust $(PINNED) is not installed, going on with $(INSTALLED))
+endif
+endif
 # Which of cargo's profiles is built and installed. `dev` is what the tests have built already.
 PROFILE ?= release
 BUILT   := target/$(patsubst dev,debug,$(PROFILE))
