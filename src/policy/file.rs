@@ -15,9 +15,13 @@ use crate::protocol::place;
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 
+/// Of one user at once. The unit's `LimitNOFILE=8192` has room for some sixty who have all of theirs, each with one to the engine.
 const CONNECTIONS: u32 = 64;
+/// Beside what Docker takes by itself, which lies in 172.16.0.0/12 and 192.168.0.0/16.
 const NETWORKS: Pool = Pool::new(Ipv4Addr::new(10, 200, 0, 0), 16);
+/// In bits: 16 addresses, and so 4096 networks in the block above.
 const NETWORK_SIZE: u8 = 28;
+/// An engine walks through all files for it, and so the pauses grow where that takes long.
 const MEASURE: Span = Span(60);
 
 pub(super) fn read(file: &str, text: &str) -> Result<Policy, Problems> {

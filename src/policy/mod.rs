@@ -7,6 +7,7 @@
 //!
 //! Nothing here knows an engine, a name service or a clock: today's date is an argument. [`HostGroups`] alone reads
 //! something else of the host, for both programs. A [`LastGood`] text outlives them.
+#![deny(clippy::missing_errors_doc)]
 #![allow(
     clippy::result_large_err,
     reason = "a request is refused once; its words cross a socket right after"
@@ -118,11 +119,17 @@ pub enum RootKind {
 
 impl Policy {
     /// Reads the file at `path`, which root alone must be able to change, and the ranges of ids that it relies on.
+    ///
+    /// # Errors
+    /// Everything that is wrong with the file or with the ranges of ids, or why the file is not believed.
     pub fn load(path: &Path) -> Result<Self, Problems> {
         Self::read(path).map(|(policy, _)| policy)
     }
 
     /// The same, with its text.
+    ///
+    /// # Errors
+    /// As [`Policy::load`].
     pub fn read(path: &Path) -> Result<(Self, String), Problems> {
         let text = open_trusted(path).map_err(|fault| Problems::of_file(&name(path), &fault))?;
         Self::of_copy(path, &text).map(|policy| (policy, text))
@@ -137,6 +144,9 @@ impl Policy {
     }
 
     /// Reads the text of a policy file, and nothing else of the host; `file_name` is what sources and problems call it.
+    ///
+    /// # Errors
+    /// Everything that is wrong with the text, each with its line.
     pub fn parse(file_name: &str, text: &str) -> Result<Self, Problems> {
         file::read(file_name, text)
     }

@@ -45,6 +45,7 @@ pub struct PathStat {
     pub link_target: String,
 }
 
+/// `os.ModeDir` and `os.ModeSymlink`.
 const GO_DIRECTORY: u32 = 1 << 31;
 const GO_SYMLINK: u32 = 1 << 27;
 /// Go's marks for everything that is neither a file, a directory nor a link: device, pipe, socket, odd ones.

@@ -8,6 +8,7 @@
 //! - [`rootfs`] finds where names lead in the container's own files, and closes these to device nodes and setuid.
 //! - [`sources`] opens what a container's mounts show, once; [`ready`] makes what was judged ready for runc.
 //! - [`trial`] looks what a sandbox has taken from this program, where something has failed.
+#![deny(clippy::missing_errors_doc)]
 
 mod call;
 mod document;
