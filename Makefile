@@ -3,6 +3,16 @@
 PREFIX  ?= /usr/local
 DESTDIR ?=
 CARGO   ?= cargo
+# rust-toolchain.toml names a compiler. Where rustup has not installed that, its default one is taken: nothing is downloaded
+# unasked, and a machine without a network builds and tests with what it has.
+PINNED := $(shell sed -n 's/^channel = "\(.*\)"/\1/p' rust-toolchain.toml)
+ifeq ($(RUSTUP_TOOLCHAIN)$(shell rustup toolchain list 2>/dev/null | grep '^$(PINNED)-'),)
+INSTALLED := $(firstword $(shell rustup default 2>/dev/null))
+ifneq ($(INSTALLED),)
+export RUSTUP_TOOLCHAIN := $(INSTALLED)
+$(warning Rust $(PINNED) is not installed, going on with $(INSTALLED))
+endif
+endif
 # Which of cargo's profiles is built and installed. `dev` is what the tests have built already.
 PROFILE ?= release
 BUILT   := target/$(patsubst dev,debug,$(PROFILE))
@@ -23,13 +33,13 @@ endif
 PROGRAMS := ie-container ie-containerd ie-mountd
 COPY_SOURCES := $(wildcard src/copy/*.rs src/protocol/*.rs src/tarball/*.rs) src/bin/ie-copy.rs src/lib.rs Cargo.toml Cargo.lock
 
-RUNC_SOURCES := $(wildcard src/runtime/*.rs src/runtime/judge/* src/protocol/*.rs src/policy/*.rs) src/sandbox.rs src/sys.rs \
+RUNC_SOURCES := $(wildcard src/runtime/*.rs src/runtime/judge/* src/protocol/*.rs src/policy/*.rs src/policy/keys/*.rs) src/sandbox.rs src/sys.rs \
     src/bin/ie-runc.rs src/lib.rs Cargo.toml Cargo.lock
 
 .PHONY: man all build check test test-newer test-first-steps test-deb test-boot deb soak fuzz mutants demo demo-down bench install uninstall clean help
 
 # What `make install` needs; it builds nothing itself, as root has no cargo.
-all: build man
+all: build
 	@mkdir -p target/completions
 	for shell in bash fish zsh; do $(BUILT)/ie-container completion $$shell >target/completions/$$shell || exit 1; done
 
@@ -43,7 +53,7 @@ help:
 	@echo 'make demo       a private engine with two users on this machine, shown step by step (root, or sudo)'
 	@echo 'make demo-down  takes the demo away'
 	@echo 'make bench      speed and memory against the plain docker client (root, or sudo)'
-	@echo 'make man        the manual pages in target/man'
+	@echo 'make man        the manual pages in man/, which are committed'
 	@echo 'make            all that make install needs'
 	@echo 'make deb        the packages in target/deb; PROFILE=dev: of the programs that the tests have built'
 	@echo 'make test-deb   whether those packages are what they must be'
@@ -92,9 +102,9 @@ target/%/static/ie-runc: $(RUNC_SOURCES)
 	$(BUILD_ONE) --bin ie-runc -- -C target-feature=+crt-static
 	install -D -m 0755 $(@D)/../ie-runc $@
 
-# The manual pages, out of the programs' own command lines.
+# The manual pages, out of the programs' own command lines and the keys of their files. `tests/man.rs` says when to.
 man:
-	$(CARGO) run --locked --example man -- target/man
+	$(CARGO) run --locked --example man -- man
 
 check:
 	$(CARGO) fmt --check
@@ -104,7 +114,7 @@ check:
 	RUSTDOCFLAGS='-D warnings -A rustdoc::private_intra_doc_links' $(CARGO) doc --no-deps --document-private-items --locked
 	scripts/deny
 
-test: target/debug/static/ie-copy man
+test: target/debug/static/ie-copy
 	scripts/packages test
 	scripts/packages boot
 	$(CARGO) test --locked --no-fail-fast
@@ -158,8 +168,9 @@ install:
 	install -D -m 0755 -t $(DESTDIR)$(PREFIX)/libexec/ie-container $(STATIC)/ie-copy packaging/ie-wall
 	install -D -m 0755 $(STATIC)/ie-runc $(DESTDIR)$(PREFIX)/libexec/ie-container/engine/runc
 	ln -sf /usr/bin/containerd-shim-runc-v2 $(DESTDIR)$(PREFIX)/libexec/ie-container/engine/containerd-shim-runc-v2
-	install -D -m 0644 -t $(DESTDIR)$(PREFIX)/share/man/man1 target/man/*.1
-	install -D -m 0644 -t $(DESTDIR)$(PREFIX)/share/man/man8 target/man/*.8
+	for section in 1 5 8; do \
+	    install -D -m 0644 -t $(DESTDIR)$(PREFIX)/share/man/man$$section man/*.$$section || exit 1; \
+	done
 	install -D -m 0644 -t $(DESTDIR)$(PREFIX)/lib/sysusers.d packaging/sysusers.d/ie-container.conf
 	install -D -m 0644 -t $(DESTDIR)$(PREFIX)/lib/tmpfiles.d packaging/tmpfiles.d/ie-container.conf
 	install -D -m 0644 -t $(DESTDIR)$(PREFIX)/lib/sysctl.d packaging/sysctl.d/ie-container.conf
@@ -185,7 +196,8 @@ uninstall:
 	rm -f $(DESTDIR)$(PREFIX)/libexec/ie-container/engine/runc
 	rm -f $(DESTDIR)$(PREFIX)/libexec/ie-container/engine/containerd-shim-runc-v2
 	rm -f $(DESTDIR)$(PREFIX)/share/man/man1/ie-container.1 $(DESTDIR)$(PREFIX)/share/man/man1/ie-container-*.1
-	rm -f $(DESTDIR)$(PREFIX)/share/man/man8/ie-containerd.8 $(DESTDIR)$(PREFIX)/share/man/man8/ie-mountd.8
+	rm -f $(DESTDIR)$(PREFIX)/share/man/man5/ie-container-policy.toml.5
+	rm -f $(foreach program,ie-containerd ie-mountd ie-runc ie-copy,$(DESTDIR)$(PREFIX)/share/man/man8/$(program).8)
 	rm -f $(DESTDIR)$(PREFIX)/lib/sysusers.d/ie-container.conf $(DESTDIR)$(PREFIX)/lib/tmpfiles.d/ie-container.conf
 	rm -f $(DESTDIR)$(PREFIX)/lib/sysctl.d/ie-container.conf
 	rm -f $(foreach unit,$(UNITS),$(DESTDIR)$(PREFIX)/lib/systemd/system/$(unit))

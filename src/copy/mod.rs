@@ -2,15 +2,7 @@
 //!
 //! The gateway runs it by exec, with the words below and no shell between; it needs nothing of the image.
 //!
-//! ```text
-//! ie-copy stat PATH                                 one line of JSON on stdout: protocol::copying::PathStat
-//! ie-copy pack PATH [--stat]                        a tar on stdout, its names rooted at PATH's last component;
-//!                                                   first, if asked, the same line as `stat`
-//! ie-copy unpack DIR [--no-overwrite-dir-nondir]    a tar on stdin, into a directory that is there
-//! ie-copy end MARK                                  ends the processes of an exec whose caller is gone
-//! ie-copy within DIR COMMAND [ARG…]                 becomes the command, in a directory that its user alone can see
-//! ie-copy WORDS… --through MARK                     the same over the gateway's channel in place of stdin and stdout
-//! ```
+//! Its forms are [`FORMS`].
 //!
 //! A path that does not begin with `/` begins at the root, as in the engine's API. The exit code is one of
 //! [`Ended`]'s; one line on stderr says what went wrong, lines before it what was passed over.
@@ -30,6 +22,21 @@ use rustix::io::Errno;
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt;
 use std::process::ExitCode;
+
+/// Each form of the command line, and what it does. The manual page is made of them.
+pub const FORMS: [(&str, &str); 5] = [
+    (
+        "stat PATH",
+        "Writes one line of JSON to stdout: the path's name, size, mode, time and where a link leads.",
+    ),
+    (
+        "pack PATH [--stat]",
+        "Writes a tar to stdout, its names rooted at the path's last component; first, if asked, the same line as `stat`.",
+    ),
+    ("unpack DIR [--no-overwrite-dir-nondir]", "Unpacks a tar on stdin into a directory that is there."),
+    ("end MARK", "Ends the processes of an exec whose caller is gone: by SIGHUP, then by SIGKILL."),
+    ("within DIR COMMAND", "Becomes the command, in a directory that its user alone can see."),
+];
 
 /// Why the helper stops: the code it exits with and the line it leaves.
 #[derive(Debug)]
@@ -95,8 +102,10 @@ fn run(words: &[&[u8]]) -> Result<(), Stopped> {
         }
         _ => Err(Stopped::new(
             Ended::Usage,
-            "usage: ie-copy stat PATH | pack PATH [--stat] | unpack DIR [--no-overwrite-dir-nondir] | end MARK | within DIR COMMAND; \
-             with --through MARK, over the gateway's channel",
+            format!(
+                "usage: ie-copy {}; with --through MARK, over the gateway's channel",
+                FORMS.map(|(form, _)| form).join(" | ")
+            ),
         )),
     }
 }

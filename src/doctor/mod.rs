@@ -2,6 +2,7 @@
 //!
 //! [`examine`] looks at a [`Subject`]: a [`Host`]'s files below a prefix, the policy, and the firewall's chains, and what the engine answers
 //! to GET /info and GET /version. It changes nothing, asks no gateway, and goes on where one of them is missing, or does not answer.
+#![deny(clippy::missing_errors_doc)]
 
 mod access;
 mod accounts;

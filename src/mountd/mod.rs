@@ -5,6 +5,7 @@
 //!   [`roots`] is what the [`policy`] allows.
 //! - [`serve`] hears the gateway, and [`verbs`] does what it asks.
 //! - [`open`] reaches the directory as the user, [`idmap`] makes the user's map, [`stage`] mounts, [`crate::mountinfo`] tells what is mounted.
+#![deny(clippy::missing_errors_doc)]
 
 mod attempt;
 mod confine;

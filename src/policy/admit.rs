@@ -12,6 +12,9 @@ impl Limits {
     /// Whether one more container may be made, and on which terms.
     ///
     /// `used` must be counted, and the container made, under one lock.
+    ///
+    /// # Errors
+    /// The first rule that says no: its name, where it is set, what was asked and what is in use.
     pub fn admit(&self, used: &Usage, ask: &Ask) -> Result<Allowance, Refusal> {
         self.admit_image(&ask.image)?;
         self.one_more(used)?;
@@ -25,12 +28,18 @@ impl Limits {
 
     /// Whether a container that exists and does not run may be started: only what running ones share is asked, and
     /// whether it may write and print.
+    ///
+    /// # Errors
+    /// The first rule that says no, as in [`Limits::admit`].
     pub fn readmit(&self, used: &Usage, container: &Used) -> Result<(), Refusal> {
         self.room_for_existing(&used.without(&container.name), container)?;
         self.lets_write(used)
     }
 
     /// Whether anything may write to the disk, and print.
+    ///
+    /// # Errors
+    /// `total.disk` or `total.output`, with what is in use.
     pub fn lets_write(&self, used: &Usage) -> Result<(), Refusal> {
         self.disk_left(used)?;
         self.output_left(used)

@@ -21,6 +21,9 @@ impl Limits {
     }
 
     /// Whether more may be written: nobody says beforehand how much, so what counts is what is there already.
+    ///
+    /// # Errors
+    /// `total.disk` where more is held than that, or where what is held cannot be measured.
     pub fn disk_left(&self, used: &Usage) -> Result<(), Refusal> {
         let total = self.disk(used);
         let line = total.line();
@@ -44,6 +47,9 @@ impl Limits {
     }
 
     /// How much may still be written, where somebody counts a copy as it comes.
+    ///
+    /// # Errors
+    /// As [`Limits::disk_left`].
     pub fn disk_room(&self, used: &Usage) -> Result<Room, Refusal> {
         self.disk_left(used)?;
         let line = self.disk(used).line();

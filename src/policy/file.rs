@@ -3,6 +3,7 @@
 use super::Policy;
 use super::gateway::{Gateway, HomeRoot, Pool, SMALLEST_NETWORK, UidRange, Userns};
 use super::gpus::Gpus;
+use super::keys::{self, gateway as of};
 use super::layer::{Layer, Reading};
 use super::node::Node;
 use super::paths::{is_root, plain};
@@ -14,19 +15,24 @@ use crate::protocol::place;
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 
+/// Of one user at once. The unit's `LimitNOFILE=8192` has room for some sixty who have all of theirs, each with one to the engine.
 const CONNECTIONS: u32 = 64;
+/// Beside what Docker takes by itself, which lies in 172.16.0.0/12 and 192.168.0.0/16.
 const NETWORKS: Pool = Pool::new(Ipv4Addr::new(10, 200, 0, 0), 16);
+/// In bits: 16 addresses, and so 4096 networks in the block above.
 const NETWORK_SIZE: u8 = 28;
+/// An engine walks through all files for it, and so the pauses grow where that takes long.
 const MEASURE: Span = Span(60);
 
 pub(super) fn read(file: &str, text: &str) -> Result<Policy, Problems> {
     Document::read(file, text, |root| {
-        let gateway = root.must("gateway").and_then(|node| node.section(gateway)).flatten();
+        let gateway = root.must(&keys::GATEWAY).and_then(|node| node.section(gateway)).flatten();
         let reading = Reading::new(gateway.as_ref().map_or(&[], Gateway::homes));
-        let defaults = root.get("defaults").and_then(|node| node.section(|table| reading.defaults(table)));
-        let gpus = root.get("gpus").and_then(|node| node.section(Gpus::read));
-        let groups = layers(&reading, root.get("groups"));
-        let users = layers(&reading, root.get("users"));
+        let defaults =
+            root.get(&keys::DEFAULTS).and_then(|node| node.section(|table| reading.defaults(table)));
+        let gpus = root.get(&keys::GPUS).and_then(|node| node.section(Gpus::read));
+        let groups = layers(&reading, root.get(&keys::GROUPS));
+        let users = layers(&reading, root.get(&keys::USERS));
         Some(Policy {
             gateway: gateway?,
             gpus: gpus.unwrap_or_default(),
@@ -50,17 +56,17 @@ fn layers(reading: &Reading<'_>, node: Option<Node<'_, '_>>) -> Vec<Layer> {
 
 /// Every key is read before one that is wrong ends it, so that all problems are noted.
 fn gateway(table: &Table<'_, '_>) -> Option<Gateway> {
-    let engine = take(table.get("engine"), place::ENGINE_SOCKET.into(), engine);
-    let uids = table.must("uids").and_then(|node| node.word::<UidRange>());
-    let homes = take(table.get("homes"), Sourced::built_in(Vec::new()), homes);
-    let connections = take(table.get("connections"), CONNECTIONS, connections);
-    let networks = take(table.get("networks"), NETWORKS, Node::word);
+    let engine = take(table.get(&of::ENGINE), place::ENGINE_SOCKET.into(), engine);
+    let uids = table.must(&of::UIDS).and_then(|node| node.word::<UidRange>());
+    let homes = take(table.get(&of::HOMES), Sourced::built_in(Vec::new()), homes);
+    let connections = take(table.get(&of::CONNECTIONS), CONNECTIONS, connections);
+    let networks = take(table.get(&of::NETWORKS), NETWORKS, Node::word);
     let pool = networks.unwrap_or(NETWORKS);
     let network_size =
-        take(table.get("network_size"), NETWORK_SIZE.max(pool.prefix()), |node| size(node, pool));
-    let measure = take(table.get("measure"), MEASURE, |node| node.some(node.span()));
-    let userns = take(table.get("userns"), Userns::Remap, userns);
-    let remap_user = take(table.get("remap_user"), place::ENGINE_USER.to_owned(), login);
+        take(table.get(&of::NETWORK_SIZE), NETWORK_SIZE.max(pool.prefix()), |node| size(node, pool));
+    let measure = take(table.get(&of::MEASURE), MEASURE, |node| node.some(node.span()));
+    let userns = take(table.get(&of::USERNS), Userns::Remap, userns);
+    let remap_user = take(table.get(&of::REMAP_USER), place::ENGINE_USER.to_owned(), login);
     Some(Gateway {
         measure: measure?,
         userns: userns?,
@@ -146,7 +152,7 @@ fn home(item: &Node<'_, '_>) -> Option<HomeRoot> {
 }
 
 fn full_home(table: &Table<'_, '_>) -> Option<HomeRoot> {
-    let path = table.must("path").and_then(|node| node.path(super::mounts::offered));
-    let idmap = take(table.get("idmap"), true, Node::switch);
+    let path = table.must(&of::HOME_PATH).and_then(|node| node.path(super::mounts::offered));
+    let idmap = take(table.get(&of::HOME_IDMAP), true, Node::switch);
     Some(HomeRoot { path: path?, idmap: idmap? })
 }

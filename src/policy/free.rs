@@ -13,6 +13,9 @@ const LAST: u32 = 2_147_352_575;
 const STEP: u32 = 65536;
 
 /// The first of so many ids that stand in neither /etc/subuid nor /etc/subgid; nothing where there is no room.
+///
+/// # Errors
+/// A file that is not there or that others than root can change, or a line in it that can be read in two ways.
 pub fn free_ids(count: u32) -> Result<Option<u32>, RemapError> {
     let mut taken = Vec::new();
     for file in ["/etc/subuid", "/etc/subgid"] {

@@ -1,5 +1,6 @@
 //! `[gpus]`: the cards of this machine, where the admin lists them, and how the engine is asked for them.
 
+use super::keys::gpus as keys;
 use super::node::Node;
 use super::paths::plain;
 use super::table::Table;
@@ -60,12 +61,12 @@ impl Gpus {
 
     pub(super) fn read(table: &Table<'_, '_>) -> Self {
         Self {
-            list: table.get("list").and_then(|node| list(&node)),
-            driver: table.get("driver").and_then(|node| driver(&node)).unwrap_or_default(),
-            warnings: table.get("warn").and_then(|node| {
+            list: table.get(&keys::LIST).and_then(|node| list(&node)),
+            driver: table.get(&keys::DRIVER).and_then(|node| driver(&node)).unwrap_or_default(),
+            warnings: table.get(&keys::WARN).and_then(|node| {
                 Some(node.list()?.iter().filter_map(|item| item.some(item.span())).collect())
             }),
-            hook: table.get("hook").and_then(|node| node.path(program)),
+            hook: table.get(&keys::HOOK).and_then(|node| node.path(program)),
         }
     }
 }
@@ -84,9 +85,9 @@ fn list(node: &Node<'_, '_>) -> Option<Vec<ListedGpu>> {
 
 /// `{ uuid = "GPU-…", name = "A100", share = 1 }`.
 fn card(table: &Table<'_, '_>) -> Option<ListedGpu> {
-    let id = table.must("uuid").and_then(|node| node.word());
-    let name = table.get("name").and_then(|node| node.text().map(str::to_owned));
-    let share = table.get("share").map(|node| {
+    let id = table.must(&keys::UUID).and_then(|node| node.word());
+    let name = table.get(&keys::NAME).and_then(|node| node.text().map(str::to_owned));
+    let share = table.get(&keys::SHARE).map(|node| {
         let number = node.some(node.whole())?;
         u32::try_from(number).ok().or_else(|| node.wrong("is more than 4294967295"))
     });

@@ -46,6 +46,9 @@ pub struct HostGroups {
 
 impl HostGroups {
     /// Those that the host's group file names, and the one that may speak to the engine, whatever it is called.
+    ///
+    /// # Errors
+    /// `/etc/group` cannot be read, or what lies at `engine` cannot be looked at; it may be missing.
     pub fn read(engine: &Path) -> io::Result<Self> {
         let mut groups = Self::by_name()?;
         match std::fs::metadata(engine) {
@@ -58,6 +61,9 @@ impl HostGroups {
     }
 
     /// Those alone that the host's group file names.
+    ///
+    /// # Errors
+    /// `/etc/group` cannot be read.
     pub fn by_name() -> io::Result<Self> {
         // Bytes, as nobody promises more of the file; a name among ours is plain.
         Ok(Self::named_in(&String::from_utf8_lossy(&std::fs::read(FILE)?)))
@@ -74,6 +80,9 @@ impl HostGroups {
     }
 
     /// A directory did not answer: a group that the host's own file does not name may be any of these.
+    ///
+    /// # Errors
+    /// `/etc/group` cannot be read; nothing has changed then.
     pub fn distrust_directories(&mut self) -> io::Result<()> {
         let file = std::fs::read(FILE)?;
         let gid = |line: &str| line.split(':').nth(2)?.parse().ok();

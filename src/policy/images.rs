@@ -73,6 +73,9 @@ impl FromStr for Pattern {
 
 impl Limits {
     /// Whether this image may be used, and so pulled.
+    ///
+    /// # Errors
+    /// `images`, with the list that it is not on.
     pub fn admit_image(&self, image: &ImageAsk) -> Result<(), Refusal> {
         let list = &self.images;
         if list.value.iter().any(|pattern| pattern.allows(image)) {

@@ -61,6 +61,9 @@ impl fmt::Display for Broken {
 
 impl Policy {
     /// The policy of the file, or the copy where the file is there and is not taken.
+    ///
+    /// # Errors
+    /// What is wrong with the file, where it is gone, there is no copy, or the copy is not taken either.
     pub fn at_start(path: &Path, copy: impl FnOnce() -> Option<LastGood>) -> Result<Start, Problems> {
         let problems = match Self::read(path) {
             Ok((policy, text)) => return Ok(Start { policy, text, broken: None }),

@@ -3,6 +3,7 @@
 use super::cap::Cap;
 use super::gateway::HomeRoot;
 use super::images::Pattern;
+use super::keys::{Key, layer, mounts as of_mount, size, total as of_total};
 use super::mounts::{Offer, offered, target};
 use super::node::Node;
 use super::setting::Setting;
@@ -55,30 +56,30 @@ impl<'h> Reading<'h> {
     }
 
     pub(super) fn named(&self, name: &str, table: &Table<'_, '_>) -> Layer {
-        let until = table.get("until").and_then(|node| node.date());
+        let until = table.get(&layer::UNTIL).and_then(|node| node.date());
         Layer { name: name.to_owned(), until, settings: self.settings(table) }
     }
 
     fn settings(&self, table: &Table<'_, '_>) -> Vec<Setting> {
         let mut settings = Vec::new();
-        settings.extend(one(table, "containers", |node| node.cap(Node::whole), Setting::Containers));
-        settings.extend(within(table, "each", each));
-        settings.extend(within(table, "max", max));
-        settings.extend(within(table, "total", total));
-        settings.extend(one(table, "networks", |node| node.cap(Node::whole), Setting::Networks));
-        settings.extend(one(table, "volumes", |node| node.cap(Node::whole), Setting::Volumes));
+        settings.extend(one(table, &layer::CONTAINERS, |node| node.cap(Node::whole), Setting::Containers));
+        settings.extend(within(table, &layer::EACH, each));
+        settings.extend(within(table, &layer::MAX, max));
+        settings.extend(within(table, &layer::TOTAL, total));
+        settings.extend(one(table, &layer::NETWORKS, |node| node.cap(Node::whole), Setting::Networks));
+        settings.extend(one(table, &layer::VOLUMES, |node| node.cap(Node::whole), Setting::Volumes));
         settings.extend(one(
             table,
-            "gpu_time",
+            &layer::GPU_TIME,
             |node| node.cap(|node| node.some(node.span())),
             Setting::GpuTime,
         ));
-        settings.extend(within(table, "gpu_hours", gpu_hours));
-        settings.extend(one(table, "stopped_for", stopped_for, Setting::StoppedFor));
-        settings.extend(one(table, "images", images, Setting::Images));
-        settings.extend(within(table, "ports", ports));
-        settings.extend(one(table, "home", home, Setting::Home));
-        settings.extend(one(table, "mounts", |node| self.mounts(node), Setting::Mounts));
+        settings.extend(within(table, &layer::GPU_HOURS, gpu_hours));
+        settings.extend(one(table, &layer::STOPPED_FOR, stopped_for, Setting::StoppedFor));
+        settings.extend(one(table, &layer::IMAGES, images, Setting::Images));
+        settings.extend(within(table, &layer::PORTS, ports));
+        settings.extend(one(table, &layer::HOME, home, Setting::Home));
+        settings.extend(one(table, &layer::MOUNTS, |node| self.mounts(node), Setting::Mounts));
         settings
     }
 
@@ -116,11 +117,11 @@ impl<'h> Reading<'h> {
 
 fn each(table: &Table<'_, '_>) -> Vec<Setting> {
     let mut settings = Vec::new();
-    settings.extend(one(table, "cpus", Node::startable, Setting::EachCpus));
-    settings.extend(one(table, "memory", |node| node.some(node.bytes()), Setting::EachMemory));
-    settings.extend(one(table, "pids", |node| node.some(node.whole()), Setting::EachPids));
-    settings.extend(one(table, "shm", |node| node.some(node.bytes()), Setting::EachShm));
-    settings.extend(one(table, "nofile", nofile, Setting::EachNofile));
+    settings.extend(one(table, &size::EACH_CPUS, Node::startable, Setting::EachCpus));
+    settings.extend(one(table, &size::EACH_MEMORY, |node| node.some(node.bytes()), Setting::EachMemory));
+    settings.extend(one(table, &size::EACH_PIDS, |node| node.some(node.whole()), Setting::EachPids));
+    settings.extend(one(table, &size::EACH_SHM, |node| node.some(node.bytes()), Setting::EachShm));
+    settings.extend(one(table, &size::EACH_NOFILE, nofile, Setting::EachNofile));
     settings
 }
 
@@ -134,28 +135,38 @@ fn nofile(node: &Node<'_, '_>) -> Option<Option<u64>> {
 
 fn max(table: &Table<'_, '_>) -> Vec<Setting> {
     let mut settings = Vec::new();
-    settings.extend(one(table, "cpus", |node| node.cap(Node::startable), Setting::MaxCpus));
+    settings.extend(one(table, &size::MAX_CPUS, |node| node.cap(Node::startable), Setting::MaxCpus));
     settings.extend(one(
         table,
-        "memory",
+        &size::MAX_MEMORY,
         |node| node.cap(|node| node.some(node.bytes())),
         Setting::MaxMemory,
     ));
-    settings.extend(one(table, "pids", |node| node.cap(|node| node.some(node.whole())), Setting::MaxPids));
-    settings.extend(one(table, "shm", |node| node.cap(|node| node.some(node.bytes())), Setting::MaxShm));
+    settings.extend(one(
+        table,
+        &size::MAX_PIDS,
+        |node| node.cap(|node| node.some(node.whole())),
+        Setting::MaxPids,
+    ));
+    settings.extend(one(
+        table,
+        &size::MAX_SHM,
+        |node| node.cap(|node| node.some(node.bytes())),
+        Setting::MaxShm,
+    ));
     settings
 }
 
 fn total(table: &Table<'_, '_>) -> Vec<Setting> {
     let mut settings = Vec::new();
-    settings.extend(one(table, "cpus", |node| node.cap(Node::cpus), Setting::TotalCpus));
-    settings.extend(one(table, "memory", |node| node.cap(Node::bytes), Setting::TotalMemory));
-    settings.extend(one(table, "pids", |node| node.cap(Node::whole), Setting::TotalPids));
-    settings.extend(one(table, "gpus", |node| node.cap(Node::whole), Setting::TotalGpus));
-    settings.extend(one(table, "disk", |node| node.cap(Node::bytes), Setting::TotalDisk));
+    settings.extend(one(table, &of_total::CPUS, |node| node.cap(Node::cpus), Setting::TotalCpus));
+    settings.extend(one(table, &of_total::MEMORY, |node| node.cap(Node::bytes), Setting::TotalMemory));
+    settings.extend(one(table, &of_total::PIDS, |node| node.cap(Node::whole), Setting::TotalPids));
+    settings.extend(one(table, &of_total::GPUS, |node| node.cap(Node::whole), Setting::TotalGpus));
+    settings.extend(one(table, &of_total::DISK, |node| node.cap(Node::bytes), Setting::TotalDisk));
     settings.extend(one(
         table,
-        "output",
+        &of_total::OUTPUT,
         |node| node.cap(|node| node.some(node.cpus())),
         Setting::TotalOutput,
     ));
@@ -163,14 +174,14 @@ fn total(table: &Table<'_, '_>) -> Vec<Setting> {
 }
 
 fn gpu_hours(table: &Table<'_, '_>) -> Vec<Setting> {
-    one(table, "week", |node| node.cap(Node::whole), Setting::GpuHoursWeek).into_iter().collect()
+    one(table, &of_total::WEEK, |node| node.cap(Node::whole), Setting::GpuHoursWeek).into_iter().collect()
 }
 
 fn ports(table: &Table<'_, '_>) -> Vec<Setting> {
     let mut settings = Vec::new();
-    settings.extend(one(table, "range", |node| node.word().map(Some), Setting::PortRange));
-    settings.extend(one(table, "max", |node| node.cap(Node::whole), Setting::PortMax));
-    settings.extend(one(table, "address", Node::word, Setting::PortAddress));
+    settings.extend(one(table, &of_total::RANGE, |node| node.word().map(Some), Setting::PortRange));
+    settings.extend(one(table, &of_total::MAX, |node| node.cap(Node::whole), Setting::PortMax));
+    settings.extend(one(table, &of_total::ADDRESS, Node::word, Setting::PortAddress));
     settings
 }
 
@@ -194,11 +205,11 @@ fn home(node: &Node<'_, '_>) -> Option<Option<Access>> {
 
 /// `{ source = "/data", mode = "ro", always = true, target = "/data", idmap = "on" }`.
 fn offer(table: &Table<'_, '_>) -> Option<Offer> {
-    let source = table.must("source").and_then(|node| node.path(offered));
-    let access = table.must("mode").and_then(|node| node.access("\"ro\" or \"rw\""));
-    let always = table.get("always").and_then(|node| node.flag()).unwrap_or(false);
-    let at = table.get("target").map(|node| (node.path(target), node));
-    let idmap = table.get("idmap").and_then(|node| node.switch()).unwrap_or(true);
+    let source = table.must(&of_mount::SOURCE).and_then(|node| node.path(offered));
+    let access = table.must(&of_mount::MODE).and_then(|node| node.access("\"ro\" or \"rw\""));
+    let always = table.get(&of_mount::ALWAYS).and_then(|node| node.flag()).unwrap_or(false);
+    let at = table.get(&of_mount::TARGET).map(|node| (node.path(target), node));
+    let idmap = table.get(&of_mount::IDMAP).and_then(|node| node.switch()).unwrap_or(true);
     let source = source?;
     let always = match (always, at) {
         (true, Some((at, _))) => Some(at?),
@@ -212,7 +223,7 @@ fn offer(table: &Table<'_, '_>) -> Option<Offer> {
 /// A key that sets one thing.
 fn one<'d, 't, T>(
     table: &Table<'d, 't>,
-    key: &'static str,
+    key: &'static Key,
     read: impl FnOnce(&Node<'d, 't>) -> Option<T>,
     setting: fn(Sourced<T>) -> Setting,
 ) -> Option<Setting> {
@@ -223,7 +234,7 @@ fn one<'d, 't, T>(
 /// A key that holds a table of such keys.
 fn within<'d, 't>(
     table: &Table<'d, 't>,
-    key: &'static str,
+    key: &'static Key,
     read: fn(&Table<'_, '_>) -> Vec<Setting>,
 ) -> Vec<Setting> {
     table.get(key).and_then(|node| node.table(|table| read(table))).unwrap_or_default()

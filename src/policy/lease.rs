@@ -18,6 +18,9 @@ pub struct WeekUsed {
 
 impl Limits {
     /// The length of a lease of so many cards: what was asked for, or the longest there is; never trimmed.
+    ///
+    /// # Errors
+    /// `gpu_time` for a lease of no time or a longer one than that, `gpu_hours.week` where the week has less left.
     pub fn lease(&self, asked: Option<Span>, cards: usize, week: WeekUsed) -> Result<Span, Refusal> {
         let span = match (asked, self.gpu_time.value) {
             (Some(asked), _) if asked.0 == 0 => {
@@ -42,6 +45,9 @@ impl Limits {
     }
 
     /// Whether a lease that would end so much later still fits: the whole of it must be short enough from now on.
+    ///
+    /// # Errors
+    /// `gpu_time` for less than a minute or for an end too far away, `gpu_hours.week` where the week has less left.
     pub fn extend(&self, left: Span, more: Span, cards: usize, week: WeekUsed) -> Result<(), Refusal> {
         if more < LEAST_MORE {
             let what = format!("asked {more} more, a lease is extended by {LEAST_MORE} at least");

@@ -99,6 +99,7 @@ pub struct Value<'a> {
     pub source: &'a Source,
 }
 
+/// In bytes.
 const GIB: u64 = 1 << 30;
 
 fn most<T>(most: T) -> Sourced<Cap<T>> {

@@ -1,11 +1,13 @@
 //! The policy: the admin's one file, read whole or not at all, and every decision taken from it.
 //!
 //! - `trusted` opens the file; `table`, `node`, `file` and `layer` read it; [`Problems`] is all that is wrong with it.
+//! - [`keys`] has a row for each key of the file: the reader asks by it, and its manual page is made of it.
 //! - [`Policy::limits`] lays the tables over each other for one caller; each value keeps its [`Source`].
 //! - [`Limits::admit`] turns an [`Ask`] and a [`Usage`] into an [`Allowance`] or a refusal that names the rule.
 //!
 //! Nothing here knows an engine, a name service or a clock: today's date is an argument. [`HostGroups`] alone reads
 //! something else of the host, for both programs. A [`LastGood`] text outlives them.
+#![deny(clippy::missing_errors_doc)]
 #![allow(
     clippy::result_large_err,
     reason = "a request is refused once; its words cross a socket right after"
@@ -22,6 +24,8 @@ mod gateway;
 mod gpus;
 mod host_groups;
 mod images;
+mod key;
+pub mod keys;
 mod last_good;
 mod layer;
 mod lease;
@@ -115,11 +119,17 @@ pub enum RootKind {
 
 impl Policy {
     /// Reads the file at `path`, which root alone must be able to change, and the ranges of ids that it relies on.
+    ///
+    /// # Errors
+    /// Everything that is wrong with the file or with the ranges of ids, or why the file is not believed.
     pub fn load(path: &Path) -> Result<Self, Problems> {
         Self::read(path).map(|(policy, _)| policy)
     }
 
     /// The same, with its text.
+    ///
+    /// # Errors
+    /// As [`Policy::load`].
     pub fn read(path: &Path) -> Result<(Self, String), Problems> {
         let text = open_trusted(path).map_err(|fault| Problems::of_file(&name(path), &fault))?;
         Self::of_copy(path, &text).map(|policy| (policy, text))
@@ -134,6 +144,9 @@ impl Policy {
     }
 
     /// Reads the text of a policy file, and nothing else of the host; `file_name` is what sources and problems call it.
+    ///
+    /// # Errors
+    /// Everything that is wrong with the text, each with its line.
     pub fn parse(file_name: &str, text: &str) -> Result<Self, Problems> {
         file::read(file_name, text)
     }

@@ -85,6 +85,9 @@ pub(super) fn target(path: &Path) -> Result<PathBuf, String> {
 }
 
 /// Whether an image may have a volume there, by the same rules as what is asked for.
+///
+/// # Errors
+/// `mounts.target`, for a place that the kernel, the engine or the gateway needs.
 pub fn volume_of_image(path: &Path) -> Result<PathBuf, Refusal> {
     target(path).map_err(|fault| at_image_volume(path, &fault))
 }

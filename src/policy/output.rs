@@ -25,6 +25,9 @@ impl Limits {
     }
 
     /// Whether more may be printed. It is for who stops what prints to say so.
+    ///
+    /// # Errors
+    /// `total.output`, with what was spent.
     pub fn output_left(&self, used: &Usage) -> Result<(), Refusal> {
         match self.total.output.value {
             Cap::Most(most) if used.output > most => {

@@ -102,12 +102,19 @@ impl Remap {
     }
 
     /// The ranges of this user, in which all of these uids must have a place.
+    ///
+    /// # Errors
+    /// A file that others than root can change, or [`RemapError`] for what [`Remap::of_texts`] finds in it.
     pub fn of_user(user: &str, uids: UidRange) -> Result<Self, RemapError> {
         let [subuid, subgid] = FILES.map(|file| open_trusted(Path::new(file)));
         Self::of_texts(user, uids, [&subuid?, &subgid?])
     }
 
     /// The same, were these the texts of the two files.
+    ///
+    /// # Errors
+    /// There is no such range or more than one, it is too short, meets the users or somebody else, or a line can be read in two
+    /// ways, whoever's it is.
     pub fn of_texts(user: &str, uids: UidRange, texts: [&str; 2]) -> Result<Self, RemapError> {
         let owner = Owner::of(user);
         let ([subuid, subgid], [uid_lines, gid_lines]) = (FILES, texts);

@@ -21,6 +21,9 @@ pub struct Standing {
 
 impl Limits {
     /// Whether all of it would still be granted today.
+    ///
+    /// # Errors
+    /// The first rule of today's that says no.
     pub fn still_allows(&self, container: &Used, standing: &Standing) -> Result<(), Refusal> {
         let size = Ask {
             cpus: Some(container.cpus),

@@ -1,8 +1,9 @@
 //! Reading a TOML document key by key: every problem is noted with its line, and reading goes on.
 //!
-//! A key is known because it is asked for. What nobody asked for is reported when the table has been read, so there
+//! A key is known because it is asked for, and asked for by its row in [`keys`](super::keys). What nobody asked for is reported when the table has been read, so there
 //! cannot be a key that is accepted and does nothing.
 
+use super::keys::Key;
 use super::node::Node;
 use super::problems::{Problem, Problems};
 use std::cell::{Cell, RefCell};
@@ -93,17 +94,22 @@ impl<'d, 't> Table<'d, 't> {
     }
 
     /// The value of this key, if it is there.
-    pub(super) fn get(&self, key: &'static str) -> Option<Node<'d, 't>> {
-        self.known.borrow_mut().push(key);
-        self.find(key)
+    pub(super) fn get(&self, key: &'static Key) -> Option<Node<'d, 't>> {
+        self.known.borrow_mut().push(key.name);
+        self.find(key.name)
     }
 
     /// The same, where the file must say something.
-    pub(super) fn must(&self, key: &'static str) -> Option<Node<'d, 't>> {
+    pub(super) fn must(&self, key: &'static Key) -> Option<Node<'d, 't>> {
         let node = self.get(key);
         if node.is_none() {
-            let path = self.at.below(key, 0).path;
-            self.document.note(self.at.line, &path, format!("`{key}` is missing{}", self.shown()), None);
+            let path = self.at.below(key.name, 0).path;
+            self.document.note(
+                self.at.line,
+                &path,
+                format!("`{}` is missing{}", key.name, self.shown()),
+                None,
+            );
         }
         node
     }

@@ -32,6 +32,9 @@ impl Thing {
 
 impl Limits {
     /// Whether one more may be made beside those of these names, and those that were left by these logins.
+    ///
+    /// # Errors
+    /// `networks` or `volumes`, with the names of those that count.
     pub fn one_more_thing(&self, thing: Thing, names: &[String], left: &[String]) -> Result<(), Refusal> {
         let limit = self.of_things(thing);
         let used = u64::try_from(names.len().saturating_add(left.len())).unwrap_or(u64::MAX);

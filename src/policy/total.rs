@@ -153,6 +153,9 @@ impl Limits {
     }
 
     /// Whether so many more cards fit beside those that the user's containers hold, or keep until they are started.
+    ///
+    /// # Errors
+    /// `total.gpus`, with who holds the cards.
     pub fn room_for_cards(&self, held: &[Used], asked: usize) -> Result<(), Refusal> {
         let used = held.iter().map(|holder| Share::of(holder, u64::from(holder.gpus))).collect();
         let held = Total { rule: "total.gpus", limit: &self.total.gpus, used, frees: "stop" };

@@ -36,11 +36,17 @@ pub enum Untrusted {
 ///
 /// Each directory is opened in the one before it and never through a symbolic link, so what was checked is what is
 /// used. An access list that lets others write shows in the mode as a writable group.
+///
+/// # Errors
+/// What on the way is not root's alone or a link, or a file that is missing, longer than 1 MiB, or not UTF-8.
 pub fn open_trusted(path: &Path) -> Result<String, Untrusted> {
     text(walk(path, FileType::RegularFile)?, path)
 }
 
 /// The reading end of the named pipe at this absolute path, if only root could have made it. Nothing waits for a writer.
+///
+/// # Errors
+/// As [`open_trusted`], but for what is in it: nothing is read.
 pub fn open_trusted_pipe(path: &Path) -> Result<File, Untrusted> {
     walk(path, FileType::Fifo)
 }

@@ -45,6 +45,7 @@ pub struct PathStat {
     pub link_target: String,
 }
 
+/// `os.ModeDir` and `os.ModeSymlink`.
 const GO_DIRECTORY: u32 = 1 << 31;
 const GO_SYMLINK: u32 = 1 << 27;
 /// Go's marks for everything that is neither a file, a directory nor a link: device, pipe, socket, odd ones.
@@ -127,6 +128,26 @@ impl Ended {
         (Self::NoSpace, 8),
         (Self::NoChannel, 9),
     ];
+
+    /// Each exit code and what it says, for the manual page.
+    pub fn meanings() -> impl Iterator<Item = (u8, &'static str)> {
+        Self::CODES.into_iter().map(|(ended, code)| (code, ended.meaning()))
+    }
+
+    fn meaning(self) -> &'static str {
+        match self {
+            Self::Done => "Done.",
+            Self::Failed => "It failed, and no other code is for that.",
+            Self::Usage => "The arguments are not the helper's.",
+            Self::Missing => "A path does not exist.",
+            Self::NotADirectory => "A path that should be a directory is none.",
+            Self::PermissionDenied => "The user may not do that.",
+            Self::Archive => "The archive is malformed, or has members that are not copied.",
+            Self::Conflict => "A directory is in the way of something else, or the other way round.",
+            Self::NoSpace => "The disk, or the user's share of it, is full.",
+            Self::NoChannel => "The gateway's channel was not there, and nothing was done.",
+        }
+    }
 
     pub fn code(self) -> u8 {
         Self::CODES.iter().find(|(ended, _)| *ended == self).map_or(1, |(_, code)| *code)

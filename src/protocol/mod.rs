@@ -1,4 +1,5 @@
 //! What crosses a socket: words, amounts, reports and the stage messages.
+#![deny(clippy::missing_errors_doc)]
 
 pub mod amount;
 pub mod card;

@@ -23,6 +23,9 @@ pub struct AskedPath {
 
 impl AskedPath {
     /// Reads a path in a container: one that does not begin with `/` begins at the root all the same.
+    ///
+    /// # Errors
+    /// The word is empty, has a zero byte, or is longer than 4095 bytes.
     pub fn new(word: &[u8]) -> Result<Self, PathError> {
         match word.len() {
             0 => return Err(PathError::Empty),
@@ -51,6 +54,9 @@ impl AskedPath {
     }
 
     /// Reads a path that begins in `directory` unless it begins with `/`.
+    ///
+    /// # Errors
+    /// As [`AskedPath::new`], for both together.
     pub fn within(directory: &[u8], word: &[u8]) -> Result<Self, PathError> {
         match word.first() {
             None | Some(b'/') => Self::new(word),

@@ -3,17 +3,19 @@
 //! The engine's shim calls it under the name `runc`. It reads the specification that is really about to run, refuses
 //! what is not on its list, takes away what a container does without, and becomes the real runc.
 //!
-//! - [`call`] is runc's command line, [`site`] what root has written down about this engine.
+//! - [`call`] is runc's command line, [`site`] what root has written down about this engine, with a row for each key in [`keys`].
 //! - [`document`] reads a specification whole and bounded, [`judge`] holds it against the list.
 //! - [`rootfs`] finds where names lead in the container's own files, and closes these to device nodes and setuid.
 //! - [`sources`] opens what a container's mounts show, once; [`ready`] makes what was judged ready for runc.
 //! - [`trial`] looks what a sandbox has taken from this program, where something has failed.
+#![deny(clippy::missing_errors_doc)]
 
 mod call;
 mod document;
 #[cfg(any(test, feature = "fuzz"))]
 pub(crate) mod fuzz;
 mod judge;
+pub mod keys;
 mod ready;
 mod refused;
 mod rootfs;

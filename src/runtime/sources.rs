@@ -5,11 +5,13 @@
 
 use super::refused::Refused;
 use crate::sys::mount_setattr;
-use nix::mount::MsFlags;
 use nix::sched::CloneFlags;
 use rustix::fs::{CWD, FileType, Mode, OFlags, ResolveFlags, Stat, fstat, mkdirat, openat, openat2};
 use rustix::io::Errno;
-use rustix::mount::{MountAttrFlags, MoveMountFlags, OpenTreeFlags, move_mount, open_tree};
+use rustix::mount::{
+    MountAttrFlags, MountFlags, MountPropagationFlags, MoveMountFlags, OpenTreeFlags, mount, mount_change,
+    move_mount, open_tree,
+};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
@@ -21,9 +23,8 @@ impl Alone {
     pub(crate) fn begin() -> Result<Self, Refused> {
         let step = "leaving the host's mount namespace";
         nix::sched::unshare(CloneFlags::CLONE_NEWNS).map_err(Refused::system(step))?;
-        let flags = MsFlags::MS_SLAVE | MsFlags::MS_REC;
-        nix::mount::mount(None::<&str>, "/", None::<&str>, flags, None::<&str>)
-            .map_err(Refused::system(step))?;
+        let flags = MountPropagationFlags::DOWNSTREAM | MountPropagationFlags::REC;
+        mount_change("/", flags).map_err(Refused::system(step))?;
         Ok(Self(()))
     }
 }
@@ -106,9 +107,8 @@ pub(crate) struct Shelf {
 impl Shelf {
     pub(crate) fn over(_: &Alone, stages: &Path) -> Result<Self, Refused> {
         let step = || format!("covering {}", stages.display());
-        let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC;
-        nix::mount::mount(Some("ie-runc"), stages, Some("tmpfs"), flags, Some("mode=0711,size=64k"))
-            .map_err(Refused::system(step()))?;
+        let flags = MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC;
+        mount("ie-runc", stages, "tmpfs", flags, c"mode=0711,size=64k").map_err(Refused::system(step()))?;
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let dir = openat2(CWD, stages, flags, Mode::empty(), ResolveFlags::NO_SYMLINKS);
         Ok(Self { path: stages.to_owned(), dir: dir.map_err(Refused::system(step()))?, count: 0 })

@@ -3,12 +3,13 @@
 
 use crate::sandbox::{Lacking, Need};
 use crate::sys::mount_setattr;
-use nix::mount::MsFlags;
 use nix::sched::CloneFlags;
 use nix::unistd::{Uid, setfsuid};
 use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, openat2};
 use rustix::io::Errno;
-use rustix::mount::{MountAttrFlags, MoveMountFlags, OpenTreeFlags, move_mount, open_tree};
+use rustix::mount::{
+    MountAttrFlags, MountPropagationFlags, MoveMountFlags, OpenTreeFlags, mount_change, move_mount, open_tree,
+};
 
 /// Nobody's id, to take on.
 const NOBODY: Uid = Uid::from_raw(65534);
@@ -18,8 +19,8 @@ pub(super) fn of_calls() -> Result<(), Lacking> {
     let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
     Need::Openat2.tried("openat2", openat2(CWD, "/", flags, Mode::empty(), ResolveFlags::NO_SYMLINKS))?;
     Need::MountNamespace.tried("a mount namespace", nix::sched::unshare(CloneFlags::CLONE_NEWNS))?;
-    let alone = MsFlags::MS_SLAVE | MsFlags::MS_REC;
-    Need::Mounts.tried("mount", nix::mount::mount(None::<&str>, "/", None::<&str>, alone, None::<&str>))?;
+    let alone = MountPropagationFlags::DOWNSTREAM | MountPropagationFlags::REC;
+    Need::Mounts.tried("mount", mount_change("/", alone))?;
     let flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC;
     let tree = Need::Mounts.tried("open_tree", open_tree(CWD, "/", flags))?;
     Need::Mounts.tried("mount_setattr", mount_setattr(&tree, MountAttrFlags::MOUNT_ATTR_NOSUID, None))?;

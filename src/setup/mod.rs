@@ -2,6 +2,7 @@
 //!
 //! [`Seen`] is what is looked at, [`Draft`] what follows from it; nothing here changes the host. [`runtime`] is ie-runc's file,
 //! which says of the engine what the policy says of it, too, and [`range`] the ids of its containers.
+#![deny(clippy::missing_errors_doc)]
 
 mod account;
 mod draft;

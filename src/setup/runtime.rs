@@ -30,6 +30,9 @@ pub struct Written {
 }
 
 /// The file as it must be; `before` is what stands there now.
+///
+/// # Errors
+/// `before` is no TOML, in one sentence.
 pub fn written(before: Option<&str>, policy: &Policy, programs: &Programs) -> Result<Written, String> {
     let fresh = || TEMPLATE.replace("@PREFIX@", &programs.prefix.display().to_string());
     let mut text = before.map_or_else(fresh, str::to_owned);

@@ -2,6 +2,7 @@
 
 mod example;
 mod gateway;
+mod keys;
 mod laws;
 mod layers;
 mod lease;
