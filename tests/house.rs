@@ -1,7 +1,16 @@
 //! The architecture, held by a test: who may import whom, and which words live in one place only.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot read the sources has failed")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test that cannot read the sources has failed"
+)]
 
+#[path = "house/graph.rs"]
+mod graph;
+
+use graph::{Graph, Module};
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -116,7 +125,7 @@ fn each_dangerous_word_has_one_home() {
         ("println!", &[]),
         // rustix has it, and it has one home: see CONTRIBUTING.md.
         ("nix::mount", &[]),
-        ("IE_CONTAINERD_DIE_AT", &["src/gateway/mark.rs"]),
+        ("IE_CONTAINERD_DIE_AT", &["src/gateway/failpoint.rs"]),
         ("IE_CONTAINERD_GRACE", &["src/gateway/door/serve.rs"]),
         ("IE_CONTAINER_PATIENCE", &["src/client/patience.rs"]),
         ("todo!(", &[]),
@@ -134,7 +143,7 @@ fn each_dangerous_word_has_one_home() {
 #[test]
 fn marked_steps_are_the_tests_own() {
     let sources = sources();
-    let mark = Path::new("src/gateway/mark.rs");
+    let mark = Path::new("src/gateway/failpoint.rs");
     let (_, text) = sources.iter().find(|(path, _)| path == mark).unwrap();
     let lines: Vec<&str> = code(text).map(|(_, line)| line).filter(|line| !line.is_empty()).collect();
     let bodies: Vec<&[&str]> = lines.split(|line| line.starts_with("#[cfg(")).skip(1).collect();
@@ -148,7 +157,7 @@ fn marked_steps_are_the_tests_own() {
     let tests = files(&["tests/e2e"], "rs");
     let mut count = 0;
     for (path, text) in &sources {
-        for step in text.split("mark::at(").skip(1).filter_map(|rest| rest.split('"').nth(1)) {
+        for step in text.split("failpoint::at(").skip(1).filter_map(|rest| rest.split('"').nth(1)) {
             count += 1;
             let tried = tests.iter().any(|(_, text)| text.contains(&format!("\"{step}\"")));
             assert!(tried, "{}: no test kills the gateway at {step}", path.display());
@@ -269,4 +278,103 @@ fn the_demo_goes_on_where_it_was_interrupted() {
     assert_eq!(told("none"), "--add-subuids\n--add-subgids\n");
     assert_eq!(told("/etc/subuid"), "--add-subgids\n");
     assert_eq!(told("/etc/subuid/etc/subgid"), "");
+}
+
+/// The gateway's rooms, the highest floor first: a room imports from lower floors alone.
+const FLOORS: [&[&str]; 13] = [
+    &[""],
+    &["wiring"],
+    &["door"],
+    &["api"],
+    &["copying", "lifecycle"],
+    &["upkeep"],
+    &["gpu", "images"],
+    &["locks", "sessions"],
+    &["audit", "task"],
+    &["error", "records"],
+    &["engine"],
+    &["wish"],
+    &["caller", "host"],
+];
+/// What every room may import, and what imports none.
+const GROUND: [&str; 4] = ["bounds", "failpoint", "options", "state_file"];
+
+/// The largest circle of files that import each other, inside a room.
+const LARGEST_CIRCLE: usize = 8;
+
+fn room(module: &Module) -> &str {
+    module.first().map_or("", String::as_str)
+}
+
+/// How high a room is; none for one that nobody has placed.
+fn floor(room: &str) -> Option<usize> {
+    if GROUND.contains(&room) {
+        return Some(0);
+    }
+    FLOORS.iter().rev().position(|floor| floor.contains(&room)).map(|height| height + 1)
+}
+
+fn gateway() -> Graph {
+    Graph::read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src/gateway"))
+}
+
+#[test]
+fn the_gateways_rooms_import_only_what_is_below_them() {
+    let graph = gateway();
+    let mut between: BTreeMap<(&str, &str), usize> = BTreeMap::new();
+    for (from, to) in graph.arrows.iter().filter(|(from, to)| room(from) != room(to)) {
+        let (above, below) = (floor(room(from)), floor(room(to)));
+        assert!(above.is_some(), "{} is on no floor", room(from));
+        assert!(below < above, "{} imports {}, which is not below it", from.join("/"), to.join("/"));
+        *between.entry((room(from), room(to))).or_default() += 1;
+    }
+    for ((from, to), count) in &between {
+        println!("{} -> {to}: {count}", if from.is_empty() { "main" } else { from });
+    }
+    let rooms: BTreeSet<&str> = graph.files().map(room).collect();
+    println!("{} files in {} rooms, {} arrows", graph.files().count(), rooms.len(), graph.arrows.len());
+    assert!(rooms.len() > 15 && graph.arrows.len() > 700, "the arrows were not found");
+}
+
+#[test]
+fn no_circle_of_the_gateways_files_is_large_or_leaves_its_room() {
+    for circle in gateway().circles() {
+        let names: Vec<String> = circle.iter().map(|module| module.join("/")).collect();
+        println!("a circle of {}: {}", names.len(), names.join(" "));
+        let rooms: BTreeSet<&str> = circle.iter().map(room).collect();
+        assert!(rooms.len() == 1, "a circle across rooms: {}", names.join(" "));
+        assert!(names.len() <= LARGEST_CIRCLE, "a circle of {} files: {}", names.len(), names.join(" "));
+    }
+}
+
+/// What the two tests above see: without it a change to how Rust is written would make them blind.
+#[test]
+fn imports_of_every_shape_are_seen() {
+    let dir = tempfile::tempdir().unwrap();
+    let top = dir.path().join("gateway");
+    let write = |name: &str, text: &str| {
+        let path = top.join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    };
+    write("mod.rs", "mod a; mod b; mod c; #[cfg(test)] mod t;");
+    write("a/mod.rs", "mod deep; pub(super) use deep::{Thing as Other, made}; pub(super) struct Own;");
+    write("a/deep.rs", "pub struct Thing; pub fn made() {} pub fn called() {}");
+    write(
+        "b.rs",
+        "use super::{a::{Own, self}, c}; fn f() { let _ = format!(\"{}\", c::there()); a::made() }",
+    );
+    write(
+        "c.rs",
+        "fn f(_: crate::gateway::a::Other) { use_it!(super::b::f) } #[cfg(test)] mod tests { use crate::gateway::t::X; }",
+    );
+    write("t.rs", "use super::a::Own;");
+    let graph = Graph::read(&top);
+    let seen: BTreeSet<String> =
+        graph.arrows.iter().map(|(from, to)| format!("{} {}", from.join("/"), to.join("/"))).collect();
+    let wanted = ["b a", "b a/deep", "b c", "c a/deep", "c b"];
+    assert_eq!(seen, wanted.iter().map(|arrow| (*arrow).to_owned()).collect());
+    let circles = graph.circles();
+    assert_eq!(circles.len(), 1);
+    assert_eq!(circles[0].iter().map(|module| module.join("/")).collect::<Vec<_>>(), ["b", "c"]);
 }

@@ -11,6 +11,7 @@ pub mod copying;
 mod door;
 mod engine;
 mod error;
+mod failpoint;
 #[cfg(any(test, feature = "fuzz"))]
 pub(crate) mod fuzz;
 mod gpu;
@@ -20,7 +21,6 @@ mod images;
 mod laws;
 mod lifecycle;
 mod locks;
-mod mark;
 mod options;
 mod records;
 mod sessions;

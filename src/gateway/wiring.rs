@@ -29,11 +29,11 @@ use super::lifecycle::starter::Starter;
 use super::locks::lock::Locks;
 use super::options::Options;
 use super::records::reasons::Reasons;
-use super::sessions::cleanup::Leashes;
+use super::sessions::cleanup::ExecCleanups;
 use super::sessions::pending::Attaches;
 use super::upkeep::boots::Boots;
 use super::upkeep::disk::DiskWatch;
-use super::upkeep::expiry::{Expiry, Marks};
+use super::upkeep::expiry::{Expirations, Expiry};
 use super::upkeep::output::Output;
 use super::upkeep::release::Release;
 use super::upkeep::reload::Reloader;
@@ -122,12 +122,12 @@ impl Wired {
         let channel = Arc::new(Channel::open(&paths.state)?);
 
         let reasons = Arc::new(Reasons::open(&paths.state.join("stopped")));
-        let marks = Arc::new(Marks::open(&paths.state.join("expiring")));
+        let expirations = Arc::new(Expirations::open(&paths.state.join("expiring")));
         let boots = Arc::new(Boots::open(&paths.state, paths.boot_id.as_deref()));
 
         let terminals = Arc::new(Terminals::default());
         let attaches = Arc::new(Attaches::new(engine.clone()));
-        let leashes = Arc::new(Leashes::new(engine.clone())?);
+        let cleanups = Arc::new(ExecCleanups::new(engine.clone())?);
         let locks = Arc::new(Locks::new(engine.clone()));
         let ports = Arc::new(Desk::default());
         let looks = Arc::new(Looks::open(&paths.state, engine.clone()));
@@ -144,8 +144,8 @@ impl Wired {
             stager: stager.clone(),
             output: output.clone(),
             gpus: gpus.clone(),
-            marks: marks.clone(),
-            leashes: leashes.clone(),
+            expirations: expirations.clone(),
+            cleanups: cleanups.clone(),
         });
         let reaper = Arc::new(Reaper {
             gpus: gpus.clone(),
@@ -165,8 +165,12 @@ impl Wired {
         });
         let disk =
             DiskWatch { engine: engine.clone(), in_force: in_force.clone(), absent: absent.clone(), stops };
-        let expiry =
-            Expiry { engine: engine.clone(), in_force: in_force.clone(), absent, marks: marks.clone() };
+        let expiry = Expiry {
+            engine: engine.clone(),
+            in_force: in_force.clone(),
+            absent,
+            expirations: expirations.clone(),
+        };
 
         let creator = Arc::new(Creator {
             engine: engine.clone(),
@@ -221,14 +225,14 @@ impl Wired {
         let reloader = Arc::new(Reloader { in_force: in_force.clone(), reaper: reaper.clone() });
 
         let parts = Parts(Arc::new(All {
-            ends: Ends { reasons: reasons.clone(), marks, gpus: gpus.clone() },
+            ends: Ends { reasons: reasons.clone(), expirations, gpus: gpus.clone() },
             engine,
             wall,
             locks,
             gpus,
             terminals,
             attaches,
-            leashes,
+            cleanups,
             reasons,
             creator,
             starter,

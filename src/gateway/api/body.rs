@@ -23,7 +23,7 @@ const SMALL: usize = 64 << 10;
 /// How long a body may take.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Each caller's place for a body that is not small.
+/// Each caller's permit for a body that is not small.
 #[derive(Debug)]
 pub(in crate::gateway) struct Bodies(Permits);
 
@@ -33,14 +33,14 @@ impl Default for Bodies {
     }
 }
 
-/// A body that has come to its end. A large one has its caller's place for as long as it is kept.
+/// A body that has come to its end. A large one has its caller's permit for as long as it is kept.
 #[derive(Debug)]
-pub(in crate::gateway) struct Whole {
+pub(in crate::gateway) struct BufferedBody {
     bytes: Bytes,
-    _place: Option<OwnedSemaphorePermit>,
+    _permit: Option<OwnedSemaphorePermit>,
 }
 
-impl Deref for Whole {
+impl Deref for BufferedBody {
     type Target = Bytes;
 
     fn deref(&self) -> &Bytes {
@@ -48,7 +48,7 @@ impl Deref for Whole {
     }
 }
 
-impl<S: Send + Sync> FromRequest<S> for Whole
+impl<S: Send + Sync> FromRequest<S> for BufferedBody
 where
     Arc<Bodies>: FromRef<S>,
 {
@@ -81,12 +81,12 @@ fn too_large(length: impl std::fmt::Display) -> Error {
     Error::Bad(format!("the body has {length} bytes, the most is {LARGEST}"))
 }
 
-async fn read(mut body: Body, places: Arc<Semaphore>) -> Result<Whole, Error> {
+async fn read(mut body: Body, permits: Arc<Semaphore>) -> Result<BufferedBody, Error> {
     let said = body.size_hint().lower();
     if usize::try_from(said).is_ok_and(|said| said > LARGEST) {
         return Err(too_large(said));
     }
-    let (mut bytes, mut place) = (Vec::new(), None);
+    let (mut bytes, mut permit) = (Vec::new(), None);
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|error| Error::Bad(format!("the body broke off: {error}")))?;
         let Ok(data) = frame.into_data() else { continue };
@@ -94,13 +94,13 @@ async fn read(mut body: Body, places: Arc<Semaphore>) -> Result<Whole, Error> {
         if length > LARGEST {
             return Err(too_large(format_args!("more than {LARGEST}")));
         }
-        if length > SMALL && place.is_none() {
-            let taken = places.clone().acquire_owned().await;
-            place = Some(taken.map_err(|error| Error::Internal(error.to_string()))?);
+        if length > SMALL && permit.is_none() {
+            let taken = permits.clone().acquire_owned().await;
+            permit = Some(taken.map_err(|error| Error::Internal(error.to_string()))?);
         }
         bytes.extend_from_slice(&data);
     }
-    Ok(Whole { bytes: bytes.into(), _place: place })
+    Ok(BufferedBody { bytes: bytes.into(), _permit: permit })
 }
 
 #[cfg(test)]
@@ -122,15 +122,15 @@ mod tests {
 
     #[tokio::test]
     async fn small_ones_come_side_by_side_and_large_ones_one_by_one() {
-        let places = Arc::new(Semaphore::new(1));
-        let large = read(of(LARGEST), places.clone()).await.unwrap();
+        let permits = Arc::new(Semaphore::new(1));
+        let large = read(of(LARGEST), permits.clone()).await.unwrap();
         assert_eq!(large.len(), LARGEST);
-        assert!(read(of(SMALL), places.clone()).await.is_ok());
-        let second = read(of(SMALL + 1), places.clone());
+        assert!(read(of(SMALL), permits.clone()).await.is_ok());
+        let second = read(of(SMALL + 1), permits.clone());
         assert!(tokio::time::timeout(Duration::from_millis(50), second).await.is_err());
         drop(large);
-        assert!(read(of(SMALL + 1), places.clone()).await.is_ok());
-        let refused = read(of(LARGEST + 1), places).await.unwrap_err();
+        assert!(read(of(SMALL + 1), permits.clone()).await.is_ok());
+        let refused = read(of(LARGEST + 1), permits).await.unwrap_err();
         assert_eq!(refused.to_string(), "the body has 1048577 bytes, the most is 1048576");
     }
 }

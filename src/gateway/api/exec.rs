@@ -1,6 +1,6 @@
 //! Processes in a running container: always as its owner.
 
-use super::body::{Whole, json_body};
+use super::body::{BufferedBody, json_body};
 use super::containers;
 use super::words::Word;
 use crate::gateway::audit;
@@ -9,7 +9,7 @@ use crate::gateway::caller::Caller;
 use crate::gateway::engine::terminals::Terminals;
 use crate::gateway::engine::{ContainerId, Engine, ExecId, Owned, exec_body};
 use crate::gateway::error::Error;
-use crate::gateway::sessions::cleanup::{Leash, Leashes};
+use crate::gateway::sessions::cleanup::{ExecCleanup, ExecCleanups};
 use crate::gateway::task::to_the_end;
 use crate::gateway::wish::parse_exec;
 use axum::Json;
@@ -40,10 +40,10 @@ type Shared = State<Arc<Engine>>;
 pub(in crate::gateway) async fn create(
     caller: Caller,
     State(engine): Shared,
-    State(leashes): State<Arc<Leashes>>,
+    State(cleanups): State<Arc<ExecCleanups>>,
     State(permits): State<Arc<ExecPermits>>,
     Word(word): Word,
-    body: Whole,
+    body: BufferedBody,
 ) -> Result<(StatusCode, Json<Value>), Error> {
     // While the name service is away nothing is executed.
     caller.account()?;
@@ -51,14 +51,14 @@ pub(in crate::gateway) async fn create(
     let container = engine.owned(&caller, &word).await?;
     container.must_run()?;
     audit::allowed(&caller, "exec", container.id().as_str());
-    let place = permits.0.of(caller.uid()).acquire_owned().await;
+    let permit = permits.0.of(caller.uid()).acquire_owned().await;
     // What an engine has made is counted, though its caller has gone.
     let exec = to_the_end(async move {
-        let _place = place;
-        let mark = leashes.mark(caller.uid())?;
+        let _permit = permit;
+        let mark = cleanups.mark(caller.uid())?;
         wish.env.push(mark.variable());
         let exec = engine.exec_create(&container, &exec_body(&caller, &container, &wish)).await?;
-        leashes.keep(exec.clone(), &container, mark);
+        cleanups.keep(exec.clone(), &container, mark);
         Ok(exec)
     });
     Ok((StatusCode::CREATED, Json(json!({ "Id": exec.await?.as_str() }))))
@@ -90,7 +90,7 @@ struct StartBody {
 pub(in crate::gateway) async fn start(
     caller: Caller,
     State(engine): Shared,
-    State(leashes): State<Arc<Leashes>>,
+    State(cleanups): State<Arc<ExecCleanups>>,
     State(terminals): State<Arc<Terminals>>,
     Path(id): Path<String>,
     request: Request,
@@ -106,28 +106,28 @@ pub(in crate::gateway) async fn start(
     };
     let (exec, container, _) = own(&engine, &caller, &id).await?;
     let notices = (body.tty && !body.detach).then(|| terminals.attach(container.id()));
-    let (of, name) = (caller.clone(), leashes.gateway());
+    let (of, name) = (caller.clone(), cleanups.gateway());
     let content_type = engine.stream_type(body.tty).await?;
     let started = to_the_end(async move {
         // Before: one that cannot be started does not wait for it any more.
-        let waited = leashes.take(&exec);
+        let waited = cleanups.take(&exec);
         let started = match body.detach {
             true => engine.exec_detached(of.uid(), &exec, body.tty).await.map(|()| None),
             false => engine.exec_attached(&container, &exec, body.tty).await.map(Some),
         };
         let raw = match started {
             Err(error) if error.is_unasked() => {
-                leashes.put_back(&exec, waited);
+                cleanups.put_back(&exec, waited);
                 return Err(error.into());
             }
             started => started?,
         };
-        let leash = |mark| Leash::new(leashes.clone(), of, container, (exec, mark), body.tty);
-        Ok(raw.map(|raw| (raw, waited.map(|waited| leash(waited.mark)))))
+        let cleanup = |mark| ExecCleanup::new(cleanups.clone(), of, container, (exec, mark), body.tty);
+        Ok(raw.map(|raw| (raw, waited.map(|waited| cleanup(waited.mark)))))
     });
-    let Some((raw, leash)) = started.await? else { return Ok(StatusCode::OK.into_response()) };
+    let Some((raw, cleanup)) = started.await? else { return Ok(StatusCode::OK.into_response()) };
     let request = Request::from_parts(head, axum::body::Body::empty());
-    let tied = containers::Tied { leash, notices };
+    let tied = containers::Tied { cleanup, notices };
     let joined = containers::join(&caller, request, containers::Side::There(raw), content_type, tied);
     Ok(([name], joined).into_response())
 }
@@ -136,11 +136,11 @@ pub(in crate::gateway) async fn start(
 pub(in crate::gateway) async fn detach(
     caller: Caller,
     State(engine): Shared,
-    State(leashes): State<Arc<Leashes>>,
+    State(cleanups): State<Arc<ExecCleanups>>,
     Path(id): Path<String>,
 ) -> Result<StatusCode, Error> {
     let (exec, _, _) = own(&engine, &caller, &id).await?;
-    leashes.untie(&exec);
+    cleanups.untie(&exec);
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -166,9 +166,9 @@ pub(in crate::gateway) async fn resize(
 pub(in crate::gateway) async fn inspect(
     caller: Caller,
     State(engine): Shared,
-    State(leashes): State<Arc<Leashes>>,
+    State(cleanups): State<Arc<ExecCleanups>>,
     Path(id): Path<String>,
 ) -> Result<Response, Error> {
     let (_, _, details) = own(&engine, &caller, &id).await?;
-    Ok(([leashes.gateway()], Json(details)).into_response())
+    Ok(([cleanups.gateway()], Json(details)).into_response())
 }

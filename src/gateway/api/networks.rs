@@ -1,6 +1,6 @@
 //! Networks of one's own, by Docker's words.
 
-use super::body::{Whole, json_body};
+use super::body::{BufferedBody, json_body};
 use super::filters::{self, Names, all_match, has_label};
 use crate::gateway::audit;
 use crate::gateway::caller::Caller;
@@ -86,7 +86,7 @@ pub(in crate::gateway) async fn create(
     State(engine): Shared,
     State(locks): State<Arc<Locks>>,
     State(wall): State<Arc<Wall>>,
-    body: Whole,
+    body: BufferedBody,
 ) -> Result<(StatusCode, Json<Value>), Error> {
     let wish = network_wish(json_body(&body)?)?;
     let made = to_the_end(async move {
@@ -169,7 +169,7 @@ pub(in crate::gateway) async fn connect(
     State(engine): Shared,
     State(wall): State<Arc<Wall>>,
     Path(word): Path<String>,
-    body: Whole,
+    body: BufferedBody,
 ) -> Result<StatusCode, Error> {
     caller.account()?;
     let (container, aliases) = connect_wish(json_body(&body)?)?;
@@ -185,7 +185,7 @@ pub(in crate::gateway) async fn disconnect(
     caller: Caller,
     State(engine): Shared,
     Path(word): Path<String>,
-    body: Whole,
+    body: BufferedBody,
 ) -> Result<StatusCode, Error> {
     let (container, force) = disconnect_wish(json_body(&body)?)?;
     let network = engine.network_of(&caller, &word).await?;

@@ -17,7 +17,7 @@ use crate::gateway::lifecycle::remover::Remover;
 use crate::gateway::lifecycle::starter::Starter;
 use crate::gateway::locks::lock::Locks;
 use crate::gateway::records::reasons::Reasons;
-use crate::gateway::sessions::cleanup::Leashes;
+use crate::gateway::sessions::cleanup::ExecCleanups;
 use crate::gateway::sessions::pending::Attaches;
 use crate::gateway::upkeep::reload::Reloader;
 use axum::extract::FromRef;
@@ -36,7 +36,7 @@ pub(in crate::gateway) struct All {
     pub(in crate::gateway) gpus: Arc<Gpus>,
     pub(in crate::gateway) terminals: Arc<Terminals>,
     pub(in crate::gateway) attaches: Arc<Attaches>,
-    pub(in crate::gateway) leashes: Arc<Leashes>,
+    pub(in crate::gateway) cleanups: Arc<ExecCleanups>,
     pub(in crate::gateway) reasons: Arc<Reasons>,
     pub(in crate::gateway) creator: Arc<Creator>,
     pub(in crate::gateway) starter: Arc<Starter>,
@@ -71,7 +71,7 @@ handed_out! {
     gpus: Arc<Gpus>,
     terminals: Arc<Terminals>,
     attaches: Arc<Attaches>,
-    leashes: Arc<Leashes>,
+    cleanups: Arc<ExecCleanups>,
     reasons: Arc<Reasons>,
     creator: Arc<Creator>,
     starter: Arc<Starter>,

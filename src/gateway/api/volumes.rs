@@ -1,6 +1,6 @@
 //! Volumes of one's own, by Docker's words: the engine's local driver, no options, empty at the beginning.
 
-use super::body::{Whole, json_body};
+use super::body::{BufferedBody, json_body};
 use super::filters::{self, Names, all_match, has_label};
 use super::version::Meant;
 use crate::gateway::audit;
@@ -91,7 +91,7 @@ pub(in crate::gateway) async fn create(
     caller: Caller,
     State(engine): Shared,
     State(locks): State<Arc<Locks>>,
-    body: Whole,
+    body: BufferedBody,
 ) -> Result<(StatusCode, Json<Value>), Error> {
     let VolumeWish { name, labels } = volume_wish(json_body(&body)?)?;
     let made = to_the_end(async move {

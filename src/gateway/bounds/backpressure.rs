@@ -32,15 +32,15 @@ where
                 taken = tokio::time::timeout(lie, room.clone().acquire_many_owned(bytes)) => taken,
                 () = sender.closed() => return,
             };
-            let Ok(place) = taken else { return cutting.store(true, Ordering::SeqCst) };
-            if sender.send((line, place)).is_err() {
+            let Ok(permit) = taken else { return cutting.store(true, Ordering::SeqCst) };
+            if sender.send((line, permit)).is_err() {
                 return;
             }
         }
     });
     futures_util::stream::unfold((receiver, cut), async |(mut receiver, cut)| {
         match receiver.recv().await {
-            Some((line, _place)) => Some((line, (receiver, cut))),
+            Some((line, _permit)) => Some((line, (receiver, cut))),
             // Not an end like any other: what came after was not told.
             None if cut.swap(false, Ordering::SeqCst) => {
                 Some((Err(io::Error::other("the reader took too long")), (receiver, cut)))

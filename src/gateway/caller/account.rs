@@ -38,14 +38,14 @@ const AT_ONCE: usize = 4;
 /// of them that none are left for others.
 #[derive(Debug)]
 pub(in crate::gateway) struct LookUps {
-    places: Permits,
+    permits: Permits,
     /// The engine's socket: its group is the host's own.
     engine: PathBuf,
 }
 
 impl LookUps {
     pub(in crate::gateway) fn new(engine: &Path) -> Self {
-        Self { places: Permits::new(AT_ONCE), engine: engine.to_owned() }
+        Self { permits: Permits::new(AT_ONCE), engine: engine.to_owned() }
     }
 
     /// The account, or why there is none, after [`PATIENCE`] at the latest. `gids` are the caller's, the primary one
@@ -75,13 +75,13 @@ impl LookUps {
         uid: u32,
         question: impl FnOnce() -> Result<Account, LookupError> + Send + 'static,
     ) -> Result<Account, LookupError> {
-        let places = self.places.of(uid);
+        let permits = self.permits.of(uid);
         let look_up = async {
-            let place = places.acquire_owned().await.map_err(|_| LookupError::TimedOut)?;
+            let permit = permits.acquire_owned().await.map_err(|_| LookupError::TimedOut)?;
             let look_up = tokio::task::spawn_blocking(move || {
                 let found = question();
                 // Not before: one that nobody waits for any more still has its thread.
-                drop(place);
+                drop(permit);
                 found
             });
             look_up.await.map_err(|_| LookupError::TimedOut)?

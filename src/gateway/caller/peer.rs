@@ -46,7 +46,7 @@ pub(in crate::gateway) struct Peer {
     uid: u32,
     gid: u32,
     account: Result<Arc<Account>, LookupError>,
-    /// Kept by whatever works for this caller, so that work whose connection is gone still counts.
+    /// ByContainer by whatever works for this caller, so that work whose connection is gone still counts.
     connection: Option<Arc<ConnectionPermit>>,
 }
 

@@ -51,12 +51,12 @@ pub(super) struct Copier {
 pub(super) const REWRITES: usize = 4;
 
 /// A container's path that may be copied to or from: absolute, and not a directory of the host's.
-struct Place {
+struct CopyPath {
     container: Owned,
     path: String,
 }
 
-impl Place {
+impl CopyPath {
     async fn find(copier: &Copier, caller: &Caller, word: &ContainerRef, path: &str) -> Result<Self, Error> {
         let container = copier.engine.owned(caller, word).await?;
         if path.is_empty() || path.len() > 4096 || path.contains('\0') {
@@ -104,14 +104,14 @@ impl Copier {
         word: &ContainerRef,
         path: &str,
     ) -> Result<HeaderValue, Error> {
-        let mut place = Place::find(self, &caller, word, path).await?;
+        let mut at = CopyPath::find(self, &caller, word, path).await?;
         let mut tries = 0..TRIES;
         loop {
-            match stopped::Copy::begin(self, &caller, place).await? {
+            match stopped::Copy::begin(self, &caller, at).await? {
                 Ok(copy) => return copy.stat(caller.clone()).await,
                 Err(runs) => match running::stat(self, &caller, &runs).await {
                     Err(error) if tries.next().is_some() && has_ended(self, &runs, &error).await => {
-                        place = Place::find(self, &caller, word, path).await?;
+                        at = CopyPath::find(self, &caller, word, path).await?;
                     }
                     stat => return stat,
                 },
@@ -127,25 +127,25 @@ impl Copier {
         path: &str,
         unread: bool,
     ) -> Result<(Body, HeaderValue), Error> {
-        let mut place = Place::find(self, &caller, word, path).await?;
+        let mut at = CopyPath::find(self, &caller, word, path).await?;
         // It only looks, and is a line in the log nevertheless.
         self.rate_limit.wait(caller.uid()).await;
-        audit::allowed(&caller, "cp-out", place.container.id().as_str());
+        audit::allowed(&caller, "cp-out", at.container.id().as_str());
         let mut tries = 0..TRIES;
         loop {
             // Before its lock: who waits for a permit keeps no container from anybody.
-            let rewrites = match place.container.running() {
+            let rewrites = match at.container.running() {
                 true => None,
                 false => self.rewrites.of(caller.uid()).acquire_owned().await.ok(),
             };
-            match stopped::Copy::begin(self, &caller, place).await? {
+            match stopped::Copy::begin(self, &caller, at).await? {
                 Ok(copy) => return copy.get(caller.clone(), rewrites).await,
                 Err(runs) => {
                     // It takes a permit of its own: some that each had one and waited for another would wait for ever.
                     drop(rewrites);
                     match running::get(self.clone(), &caller, &runs, unread).await {
                         Err(error) if tries.next().is_some() && has_ended(self, &runs, &error).await => {
-                            place = Place::find(self, &caller, word, path).await?;
+                            at = CopyPath::find(self, &caller, word, path).await?;
                         }
                         copied => return copied,
                     }
@@ -167,14 +167,14 @@ impl Copier {
         if tar::is_raw(&request) && !hyper::body::Body::is_end_stream(request.body()) {
             return Err(Error::Bad("a raw tar follows the agreement, the request has no body".into()));
         }
-        let place = Place::find(self, &caller, word, path).await?;
-        audit::allowed(&caller, "cp-in", place.container.id().as_str());
-        let copy = stopped::Copy::begin(self, &caller, place).await?;
+        let at = CopyPath::find(self, &caller, word, path).await?;
+        audit::allowed(&caller, "cp-in", at.container.id().as_str());
+        let copy = stopped::Copy::begin(self, &caller, at).await?;
         let copier = self.clone();
         let take = move |tar: Tar| async move {
             match copy {
                 Ok(copy) => copy.put(caller, tar.into_body()).await,
-                Err(place) => running::put(&copier, &caller, &place, tar, keep_kinds).await,
+                Err(at) => running::put(&copier, &caller, &at, tar, keep_kinds).await,
             }
         };
         if tar::is_raw(&request) {
@@ -191,9 +191,9 @@ pub(super) const STAT: &str = "x-docker-container-path-stat";
 const TRIES: u32 = 50;
 
 /// Whether a copy failed because the container had ended, which the engine's lists say a moment later.
-async fn has_ended(copier: &Copier, place: &Place, error: &Error) -> bool {
+async fn has_ended(copier: &Copier, at: &CopyPath, error: &Error) -> bool {
     let conflict = matches!(error, Error::Engine(error) if error.is_conflict());
-    if !conflict || copier.engine.runs(&place.container).await.unwrap_or(true) {
+    if !conflict || copier.engine.runs(&at.container).await.unwrap_or(true) {
         return false;
     }
     tokio::time::sleep(std::time::Duration::from_millis(20)).await;

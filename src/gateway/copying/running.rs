@@ -2,7 +2,7 @@
 
 use super::rewrite::{Limits, Rewriter};
 use super::tar::Tar;
-use super::{Copier, Place};
+use super::{Copier, CopyPath};
 use crate::gateway::caller::Caller;
 use crate::gateway::engine::demux::{Demux, Stream};
 use crate::gateway::engine::{ExecId, Reader, exec_body};
@@ -65,25 +65,25 @@ impl Helper {
     async fn start(
         copier: &Arc<Copier>,
         caller: &Caller,
-        place: &Place,
+        at: &CopyPath,
         words: &[&str],
         stdin: bool,
     ) -> Result<Self, Error> {
         caller.account()?;
         // A container that was made before each had a directory of its own has no channel.
-        if let Some(channel) = &place.container.labels().channel
-            && let Some(helper) = Self::start_through(copier, caller, place, channel, words).await?
+        if let Some(channel) = &at.container.labels().channel
+            && let Some(helper) = Self::start_through(copier, caller, at, channel, words).await?
         {
             return Ok(helper);
         }
-        Self::exec(copier, caller, place, words, stdin).await
+        Self::exec(copier, caller, at, words, stdin).await
     }
 
     /// One whose output and input go over the gateway's channel; nothing where it does not find that.
     async fn start_through(
         copier: &Arc<Copier>,
         caller: &Caller,
-        place: &Place,
+        at: &CopyPath,
         channel: &Token,
         words: &[&str],
     ) -> Result<Option<Self>, Error> {
@@ -95,7 +95,7 @@ impl Helper {
             }
         };
         let words = [words, &["--through", coming.mark.as_str()]].concat();
-        let mut helper = Self::exec(copier, caller, place, &words, false).await?;
+        let mut helper = Self::exec(copier, caller, at, &words, false).await?;
         let stream = tokio::select! {
             stream = &mut coming.stream => stream.map_err(|_| Error::Internal("nobody expects the helper".into()))?,
             () = tokio::time::sleep(channel::ARRIVES) => {
@@ -127,7 +127,7 @@ impl Helper {
     async fn exec(
         copier: &Arc<Copier>,
         caller: &Caller,
-        place: &Place,
+        at: &CopyPath,
         words: &[&str],
         stdin: bool,
     ) -> Result<Self, Error> {
@@ -142,8 +142,8 @@ impl Helper {
             attach: [stdin, true, true],
             detach_keys: None,
         };
-        let body = exec_body(caller, &place.container, &wish);
-        let (copier, container) = (copier.clone(), place.container.clone());
+        let body = exec_body(caller, &at.container, &wish);
+        let (copier, container) = (copier.clone(), at.container.clone());
         // An instance that is made is started, whoever hangs up: the engine would keep one that is not.
         let started = to_the_end(async move {
             let exec = copier.engine.exec_create(&container, &body).await?;
@@ -271,8 +271,8 @@ fn inside(error: io::Error) -> Error {
     Error::Internal(format!("the copy broke off: {error}"))
 }
 
-pub(super) async fn stat(copier: &Arc<Copier>, caller: &Caller, place: &Place) -> Result<HeaderValue, Error> {
-    let mut helper = Helper::start(copier, caller, place, &["stat", &place.path], false).await?;
+pub(super) async fn stat(copier: &Arc<Copier>, caller: &Caller, at: &CopyPath) -> Result<HeaderValue, Error> {
+    let mut helper = Helper::start(copier, caller, at, &["stat", &at.path], false).await?;
     let line = helper.line().await.map_err(inside)?;
     while helper.next().await.map_err(inside)?.is_some() {}
     helper.end(copier).await?;
@@ -289,14 +289,14 @@ fn header(line: &[u8]) -> Result<HeaderValue, Error> {
 pub(super) async fn get(
     copier: Arc<Copier>,
     caller: &Caller,
-    place: &Place,
+    at: &CopyPath,
     unread: bool,
 ) -> Result<(Body, HeaderValue), Error> {
     let rewriter = match unread {
         true => None,
-        false => Some((rewriter(caller, place)?, copier.rewrites.of(caller.uid()).acquire_owned().await)),
+        false => Some((rewriter(caller, at)?, copier.rewrites.of(caller.uid()).acquire_owned().await)),
     };
-    let mut helper = Helper::start(&copier, caller, place, &["pack", &place.path, "--stat"], false).await?;
+    let mut helper = Helper::start(&copier, caller, at, &["pack", &at.path, "--stat"], false).await?;
     let line = helper.line().await.map_err(inside)?;
     if line.is_empty() {
         helper.end(&copier).await?;
@@ -318,8 +318,8 @@ pub(super) async fn get(
     Ok((Body::from_stream(tar), stat))
 }
 
-fn rewriter(caller: &Caller, place: &Place) -> Result<Rewriter, Error> {
-    let path = AskedPath::new(place.path.as_bytes()).map_err(|error| Error::Bad(error.to_string()))?;
+fn rewriter(caller: &Caller, at: &CopyPath) -> Result<Rewriter, Error> {
+    let path = AskedPath::new(at.path.as_bytes()).map_err(|error| Error::Bad(error.to_string()))?;
     let owner = Owner { uid: caller.uid(), gid: caller.gid() };
     Ok(Rewriter::outward_of(&path, owner, Limits::default()))
 }
@@ -347,15 +347,15 @@ async fn piece(
 pub(super) async fn put(
     copier: &Arc<Copier>,
     caller: &Caller,
-    place: &Place,
+    at: &CopyPath,
     tar: Tar,
     keep_kinds: bool,
 ) -> Result<(), Error> {
-    let mut words = vec!["unpack", place.path.as_str()];
+    let mut words = vec!["unpack", at.path.as_str()];
     if keep_kinds {
         words.push("--no-overwrite-dir-nondir");
     }
-    let mut helper = Helper::start(copier, caller, place, &words, true).await?;
+    let mut helper = Helper::start(copier, caller, at, &words, true).await?;
     let stdin = helper.write.take().ok_or_else(|| Error::Internal("a helper has no stdin".into()))?;
     let ended = async {
         while helper.next().await?.is_some() {}

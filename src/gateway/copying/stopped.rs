@@ -3,7 +3,7 @@
 use super::clock::{IDLE, Pace};
 use super::rewrite::{Limits, Rewriter};
 use super::room::Room;
-use super::{Copier, Place};
+use super::{Copier, CopyPath};
 use crate::gateway::audit;
 use crate::gateway::caller::Caller;
 use crate::gateway::engine::{EngineError, Space, in_time, short_volume};
@@ -32,7 +32,7 @@ use tokio::sync::{Notify, OwnedMutexGuard, OwnedSemaphorePermit};
 /// place by then.
 pub(super) struct Copy {
     copier: Arc<Copier>,
-    place: Place,
+    at: CopyPath,
     held: Held,
 }
 
@@ -43,44 +43,44 @@ struct Held {
     lock: Option<OwnedMutexGuard<()>>,
     hold: Option<Hold>,
     copier: Arc<Copier>,
-    place: (crate::gateway::engine::ContainerId, Vec<crate::protocol::stage::Token>),
+    owed: (crate::gateway::engine::ContainerId, Vec<crate::protocol::stage::Token>),
 }
 
 impl Drop for Held {
     fn drop(&mut self) {
         self.lock = None;
         self.hold = None;
-        let (copier, (id, tokens)) = (self.copier.clone(), self.place.clone());
+        let (copier, (id, tokens)) = (self.copier.clone(), self.owed.clone());
         tokio::spawn(async move { copier.release.ended(&id, tokens).await });
     }
 }
 
 /// A volume may be another running container's too, where processes can race the engine's own packing as root.
-fn refuse_volumes(place: &Place) -> Result<(), Error> {
-    let (found, text) = (place.container.found(), serde_json::Value::as_str);
+fn refuse_volumes(at: &CopyPath) -> Result<(), Error> {
+    let (found, text) = (at.container.found(), serde_json::Value::as_str);
     let mounts = found.summary().get("Mounts").and_then(serde_json::Value::as_array);
     let mut names = mounts.into_iter().flatten().filter_map(|mount| mount.get("Name").and_then(text));
     if !names.any(|name| short_volume(found.owner(), name).is_some()) {
         return Ok(());
     }
-    let name = place.container.name();
+    let name = at.container.name();
     Err(Refusal::new("conflict", format!("{name} has volumes, and is only copied to and from while it runs"))
         .hint(format!("ie-container start {name}"))
         .into())
 }
 
 /// A remapped engine gives whatever it unpacks to one of its own ids, which are nobody's in the host's user namespace.
-fn refuse_hosts(caller: &Caller, place: &Place) -> Result<(), Error> {
-    if caller.policy().remap().is_none() || place.container.labels().space != Space::Host {
+fn refuse_hosts(caller: &Caller, at: &CopyPath) -> Result<(), Error> {
+    if caller.policy().remap().is_none() || at.container.labels().space != Space::Host {
         return Ok(());
     }
-    let name = place.container.name();
+    let name = at.container.name();
     let message = format!("{name} mounts what is not idmapped, and is only copied to and from while it runs");
     Err(Refusal::new("conflict", message).hint(format!("ie-container start {name}")).into())
 }
 
-fn being_started(place: &Place) -> Error {
-    Error::Conflict(format!("{} is being started; try again when it runs", place.container.name()))
+fn being_started(at: &CopyPath) -> Error {
+    Error::Conflict(format!("{} is being started; try again when it runs", at.container.name()))
 }
 
 impl Copy {
@@ -90,62 +90,62 @@ impl Copy {
     pub(super) async fn begin(
         copier: &Arc<Copier>,
         caller: &Caller,
-        place: Place,
-    ) -> Result<Result<Self, Place>, Error> {
-        if place.container.running() {
-            return Ok(Err(place));
+        at: CopyPath,
+    ) -> Result<Result<Self, CopyPath>, Error> {
+        if at.container.running() {
+            return Ok(Err(at));
         }
         // The engine may be at a start that a gateway before this one asked for, with the stages as they are.
         while copier.youth.lasts() {
             tokio::time::sleep(Duration::from_millis(200)).await;
         }
-        let id = place.container.id().clone();
+        let id = at.container.id().clone();
         let lock = copier.engine.lock(&id).await;
         let (copier, caller) = (copier.clone(), caller.clone());
-        to_the_end(async move { Self::hollowed(copier, &caller, place, lock).await }).await
+        to_the_end(async move { Self::hollowed(copier, &caller, at, lock).await }).await
     }
 
     async fn hollowed(
         copier: Arc<Copier>,
         caller: &Caller,
-        place: Place,
+        at: CopyPath,
         lock: OwnedMutexGuard<()>,
-    ) -> Result<Result<Self, Place>, Error> {
-        let cut = copier.locks.removals.watch(&place.container)?;
-        let id = place.container.id().clone();
+    ) -> Result<Result<Self, CopyPath>, Error> {
+        let cut = copier.locks.removals.watch(&at.container)?;
+        let id = at.container.id().clone();
         // It may have been started, renamed or removed while we waited.
         let word = ContainerRef::try_from(id.as_str().to_owned())
             .map_err(|error| Error::Internal(error.to_string()))?;
         let container = copier.engine.owned(caller, &word).await?;
-        let place = Place { container, ..place };
-        if place.container.running() {
-            return Ok(Err(place));
+        let at = CopyPath { container, ..at };
+        if at.container.running() {
+            return Ok(Err(at));
         }
         // Nor is a slow start over when the gateway is not young any more: while it lasts the engine does not answer.
         let runs = tokio::select! {
             biased;
             () = cut.notified() => return Err(being_removed()),
-            runs = in_time(copier.engine.runs(&place.container)) => runs,
+            runs = in_time(copier.engine.runs(&at.container)) => runs,
         };
         match runs {
             Ok(false) => {}
-            Ok(true) | Err(EngineError::Late) => return Err(being_started(&place)),
+            Ok(true) | Err(EngineError::Late) => return Err(being_started(&at)),
             Err(error) => return Err(error.into()),
         }
-        refuse_volumes(&place)?;
-        refuse_hosts(caller, &place)?;
-        let tokens = place.container.found().stage_tokens();
+        refuse_volumes(&at)?;
+        refuse_hosts(caller, &at)?;
+        let tokens = at.container.found().stage_tokens();
         let held = Held {
             cut,
             lock: Some(lock),
             hold: Some(copier.stager.hold(tokens.clone())),
             copier: copier.clone(),
-            place: (id, tokens),
+            owed: (id, tokens),
         };
-        for token in &held.place.1 {
+        for token in &held.owed.1 {
             copier.stager.hollow(token).await?;
         }
-        Ok(Ok(Self { copier, place, held }))
+        Ok(Ok(Self { copier, at, held }))
     }
 
     pub(super) async fn stat(self, caller: Caller) -> Result<HeaderValue, Error> {
@@ -158,13 +158,13 @@ impl Copy {
     }
 
     async fn ask(&self, method: Method) -> Result<Response<Incoming>, Error> {
-        let target = self.place.container.target("/archive").of_nobody().with("path", &self.place.path);
+        let target = self.at.container.target("/archive").of_nobody().with("path", &self.at.path);
         let missing =
-            |error: EngineError| if error.is_not_found() { missing(&self.place) } else { error.into() };
+            |error: EngineError| if error.is_not_found() { missing(&self.at) } else { error.into() };
         self.copier.engine.call(method, target).await.map_err(missing)
     }
 
-    /// `rewrites` is the caller's place among those whose copies are rewritten.
+    /// `rewrites` is the caller's permit among those whose copies are rewritten.
     pub(super) async fn get(
         self,
         caller: Caller,
@@ -187,7 +187,7 @@ impl Copy {
         to_the_end(async move {
             let put = self.unpack(&caller, tar).await;
             if let Err(error @ Error::Refused(_)) = &put {
-                audit::refused(&caller, "cp-in", self.place.container.id().as_str(), error);
+                audit::refused(&caller, "cp-in", self.at.container.id().as_str(), error);
             }
             drop((self.held, caller));
             put
@@ -196,14 +196,14 @@ impl Copy {
     }
 
     async fn unpack(&self, caller: &Caller, tar: Body) -> Result<(), Error> {
-        let room = Some(Room::find(&self.copier, caller, &self.place.container).await?);
+        let room = Some(Room::find(&self.copier, caller, &self.at.container).await?);
         let fault = Arc::new(Mutex::new(None));
         let rewriter = Rewriter::inward(owner(caller), Limits::default());
         let (tar, cut) = (tar.into_data_stream(), self.held.cut.clone());
         let tar = Rewritten { tar, rewriter, room, pace: Pace::begin(), cut, _held: () };
         let tar = rewritten(tar, fault.clone());
         let tar = BodyExt::boxed(StreamBody::new(tar.map(|chunk| Ok(Frame::data(chunk)))));
-        let Place { container, path } = &self.place;
+        let CopyPath { container, path } = &self.at;
         let put = self.copier.engine.put_archive(container, path, tar).await;
         // What was wrong with the tar says more than how the engine saw it break off.
         if let Some(error) = fault.lock().unwrap_or_else(PoisonError::into_inner).take() {
@@ -211,15 +211,15 @@ impl Copy {
         }
         match put {
             Ok(_) => Ok(()),
-            Err(error) if error.is_not_found() => Err(missing(&self.place)),
+            Err(error) if error.is_not_found() => Err(missing(&self.at)),
             Err(error) => Err(error.into()),
         }
     }
 }
 
-fn missing(place: &Place) -> Error {
-    let path = crate::protocol::escape::escape_line(&place.path);
-    Error::Copy(Ended::Missing, format!("no such file or directory: {}:{path}", place.container.name()))
+fn missing(at: &CopyPath) -> Error {
+    let path = crate::protocol::escape::escape_line(&at.path);
+    Error::Copy(Ended::Missing, format!("no such file or directory: {}:{path}", at.container.name()))
 }
 
 fn owner(caller: &Caller) -> Owner {
@@ -242,14 +242,14 @@ const TOO_SLOW: &str =
 
 /// Carries a copy on at its own pace, so that a caller who stops reading ends it instead of holding it.
 ///
-/// `place` is for what is in memory meanwhile, and so is kept until the last of it is taken.
+/// `permit` is for what is in memory meanwhile, and so is kept until the last of it is taken.
 fn pumped<H: Send + 'static>(
     mut tar: Rewritten<H>,
-    place: Option<OwnedSemaphorePermit>,
+    permit: Option<OwnedSemaphorePermit>,
 ) -> impl Stream<Item = Result<Bytes, Failure>> + Send {
     let (sender, receiver) = tokio::sync::mpsc::channel(4);
     tokio::spawn(async move {
-        let _place = place;
+        let _permit = permit;
         let last = loop {
             let piece = match tar.next().await {
                 Ok((piece, false)) => piece,

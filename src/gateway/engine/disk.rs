@@ -1,9 +1,9 @@
 //! What each user's containers and volumes hold on the engine's disk, as it was last measured.
 
+use super::bounded_list::{List, Things, read_bounded};
 use super::copied::Copying;
 use super::holdings::{Holding, Holdings, Thing};
 use super::label::{LOGIN, UID};
-use super::lean::{List, Things, read_lean};
 use super::{ContainerId, Containers, Engine, EngineError, Found, Owned, Target, short_volume};
 use crate::gateway::caller::peer::Peer;
 use crate::policy::Held;
@@ -67,7 +67,7 @@ impl Engine {
         // Without it an engine of API 1.53 or later gives sums alone.
         let target = Target::new("/system/df").with("verbose", "1");
         let target = kinds.iter().fold(target, |target, kind| target.with("type", kind));
-        let account: Account = read_lean(self.call(Method::GET, target).await?).await?;
+        let account: Account = read_bounded(self.call(Method::GET, target).await?).await?;
         Ok(account.in_one_shape())
     }
 
@@ -89,7 +89,7 @@ impl Engine {
             match self.call(Method::GET, target.with("filters", &filters)).await {
                 // It says so too when a file goes while it walks.
                 Err(EngineError::Said { .. }) => {}
-                sized => return read_lean(sized?).await,
+                sized => return read_bounded(sized?).await,
             }
         }
         Ok(unmeasured(found))

@@ -30,10 +30,10 @@ pub(in crate::gateway) struct Ears {
 
 /// One stream's: what was asked for and has not come to anything yet.
 #[derive(Debug, Default)]
-struct Ear(Mutex<Option<Kept>>);
+struct Ear(Mutex<Option<ByContainer>>);
 
 #[derive(Debug)]
-enum Kept {
+enum ByContainer {
     /// A connection that the engine has not made yet: as long as somebody else's takes nothing, it makes none.
     Asked(Ending<Result<UnixStream, EngineError>>),
     /// A connection until something comes on it.
@@ -67,15 +67,15 @@ impl Ear {
     async fn hear(&self, engine: &Engine, found: &Found, stream: &str) -> Result<Cpus, EngineError> {
         let before = self.kept().take();
         let mut asked = match before {
-            Some(Kept::Silent(silent)) if !silent.0.is_finished() => {
-                *self.kept() = Some(Kept::Silent(silent));
+            Some(ByContainer::Silent(silent)) if !silent.0.is_finished() => {
+                *self.kept() = Some(ByContainer::Silent(silent));
                 return Ok(Cpus(0));
             }
-            Some(Kept::Asked(asked)) => asked,
+            Some(ByContainer::Asked(asked)) => asked,
             _ => Ending(engine.listen(found, stream).await?),
         };
         let Ok(answer) = tokio::time::timeout(PATIENCE, &mut asked.0).await else {
-            *self.kept() = Some(Kept::Asked(asked));
+            *self.kept() = Some(ByContainer::Asked(asked));
             return Err(EngineError::Late);
         };
         match answer.map_err(|error| EngineError::Odd(error.to_string()))? {
@@ -84,7 +84,7 @@ impl Ear {
                 if heard == Cpus(0) {
                     // Closed then, whatever came: what nobody took would hold the container up.
                     let silent = tokio::spawn(async move { drop(socket.readable().await) });
-                    *self.kept() = Some(Kept::Silent(Ending(silent)));
+                    *self.kept() = Some(ByContainer::Silent(Ending(silent)));
                 }
                 Ok(heard)
             }
@@ -94,7 +94,7 @@ impl Ear {
         }
     }
 
-    fn kept(&self) -> MutexGuard<'_, Option<Kept>> {
+    fn kept(&self) -> MutexGuard<'_, Option<ByContainer>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,7 +1,7 @@
 //! Raw streams: both sides upgraded, then bytes copied both ways without a look at them.
 
-use super::lane::{Lane, Left};
 use super::raw::Raw;
+use super::splice_pipe::{Left, SplicePipe};
 use super::terminals::Notices;
 use hyper::upgrade::{OnUpgrade, Parts, Upgraded};
 use hyper_util::rt::TokioIo;
@@ -196,7 +196,7 @@ pub(in crate::gateway) async fn pump(from: &impl Source, to: &UnixStream) -> Res
             buffer = Vec::new();
         }
         if count >= BULK
-            && let Ok(lane) = Lane::open()
+            && let Ok(lane) = SplicePipe::open()
         {
             buffer = Vec::new();
             if lane.carry(from, to).await? == Left::End {

@@ -9,7 +9,7 @@ use super::id::is_full_id;
 use super::label::GIVEN;
 use super::spec::{VolumeGrant, still_body};
 use super::{Body, ContainerId, Engine, EngineError, Grant, Target, read, wire};
-use crate::gateway::mark;
+use crate::gateway::failpoint;
 use crate::protocol::copying::PathStat;
 use crate::protocol::stage::Access;
 use crate::tarball::entry::{Entry, Kind, Owner, Time};
@@ -54,7 +54,7 @@ impl Engine {
         self.ensure_empty().await?;
         let body = still_body(&format!("{}:{}", EMPTY.0, EMPTY.1), grant.user_and_login(), &volumes);
         let holder = self.create_named(&format!("{PREFIX}{}", unguessable()?), &body).await?;
-        mark::at("give-made");
+        failpoint::at("give-made");
         let mut given = Ok(());
         for (_, place) in &volumes {
             if given.is_ok() {

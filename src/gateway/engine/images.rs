@@ -1,6 +1,6 @@
 //! What the engine tells of images.
 
-use super::{Engine, EngineError, ImageId, Target, lean};
+use super::{Engine, EngineError, ImageId, Target, bounded_list};
 use hyper::body::Incoming;
 use hyper::{Method, Response};
 use serde_json::Value;
@@ -9,7 +9,8 @@ impl Engine {
     /// Every image the engine has, without what is long in them.
     pub(in crate::gateway) async fn images(&self, all: bool) -> Result<Vec<Value>, EngineError> {
         let target = Target::new("/images/json").with("all", if all { "1" } else { "0" });
-        let lean::Things::<false>(images) = lean::read_lean(self.call(Method::GET, target).await?).await?;
+        let bounded_list::Things::<false>(images) =
+            bounded_list::read_bounded(self.call(Method::GET, target).await?).await?;
         Ok(images)
     }
 

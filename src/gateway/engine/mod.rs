@@ -1,8 +1,8 @@
 //! The only code that speaks to the engine: look-ups that prove ownership, and acts that take the proof.
 
 mod abandoned;
+mod bounded_list;
 mod copied;
-mod core;
 pub(in crate::gateway) mod demux;
 mod disk;
 mod ear;
@@ -14,15 +14,14 @@ mod forward;
 #[cfg(any(test, feature = "fuzz"))]
 pub(super) mod fuzz;
 mod give;
+mod handle;
 mod holdings;
 mod id;
 mod images;
 mod info;
+mod json_lines;
 mod known;
 mod label;
-mod lane;
-mod lean;
-mod line;
 mod locked;
 mod network;
 mod owned;
@@ -35,6 +34,7 @@ mod runs;
 mod space;
 mod spec;
 mod spent;
+mod splice_pipe;
 mod streams;
 mod tally;
 pub(in crate::gateway) mod terminals;
@@ -45,16 +45,15 @@ mod whose;
 mod wire;
 
 pub(super) use copied::Copying;
-pub(super) use core::{Engine, parse_version};
 pub(super) use ear::Ears;
 pub(super) use failure::{EngineError, explain};
 pub(super) use find::FindError;
 pub(super) use forward::{CallerSide, Source, pump, raw, splice};
+pub(super) use handle::{Engine, parse_version};
 pub(super) use holdings::{Holding, Holdings, Thing};
 pub(super) use id::{ContainerId, ExecId, ImageId, NetworkId};
+pub(super) use json_lines::read_lines;
 pub(super) use label::{Labels, PREFIX, StageLabel, stage_tokens};
-pub(super) use lane::can_carry;
-pub(super) use line::read_lines;
 pub(super) use locked::Locked;
 #[cfg(test)]
 pub(super) use network::{Block, block, free_subnet};
@@ -65,6 +64,7 @@ pub(super) use raw::Raw;
 pub(super) use readers::Reader;
 pub(super) use space::Space;
 pub(super) use spec::{Files, GpuGrant, Grant, VolumeGrant, exec_body};
+pub(super) use splice_pipe::can_carry;
 #[cfg(test)]
 pub(super) use things::free_bridge;
 pub(super) use things::{OwnedNetwork, OwnedVolume, short_network, short_volume, without_ours};

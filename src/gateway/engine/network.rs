@@ -1,7 +1,7 @@
 //! Each user's own network: made on demand out of the policy's pool, removed when idle.
 
+use super::bounded_list::{List, read_bounded};
 use super::label::{LOGIN, UID};
-use super::lean::{List, read_lean};
 use super::{Engine, EngineError, Target, read};
 use crate::gateway::caller::peer::Peer;
 use crate::policy::{Gateway, Pool};
@@ -139,7 +139,7 @@ impl Engine {
 
     /// Everybody's, however much they say about themselves.
     pub(super) async fn everyones_networks(&self, list: Target) -> Result<Vec<Value>, EngineError> {
-        let listed: List = read_lean(self.call(Method::GET, list).await?).await?;
+        let listed: List = read_bounded(self.call(Method::GET, list).await?).await?;
         Ok(listed.0)
     }
 

@@ -1,7 +1,7 @@
 //! Looking a container up and proving whose it is, in one step.
 
+use super::bounded_list::{Things, read_bounded};
 use super::label::{Labels, UID};
-use super::lean::{Things, read_lean};
 use super::whose::{Estate, LeftContainer, Whose};
 use super::{ContainerId, Engine, EngineError, FindError, ImageId, Target, read};
 use crate::gateway::caller::Admin;
@@ -220,14 +220,14 @@ impl Engine {
     async fn of_uid(&self, peer: &Peer, size: bool) -> Result<Vec<Found>, EngineError> {
         let filter = format!("{UID}={}", peer.uid());
         // Each is held whole while it is read.
-        let _place = self.reads.of(peer.uid()).acquire_owned().await;
+        let _permit = self.reads.of(peer.uid()).acquire_owned().await;
         let listed: Vec<Value> = read(self.list(&filter, size).await?).await?;
         Ok(listed.into_iter().filter_map(Found::parse).collect())
     }
 
     /// Everybody's containers: for tidying, port numbers, and the admin. Without what is long in them.
     pub(in crate::gateway) async fn everyones(&self) -> Result<Vec<Found>, EngineError> {
-        let Things::<true>(listed) = read_lean(self.list(UID, false).await?).await?;
+        let Things::<true>(listed) = read_bounded(self.list(UID, false).await?).await?;
         Ok(listed.into_iter().filter_map(Found::parse).collect())
     }
 

@@ -39,7 +39,7 @@ impl Engine {
     /// As [`Self::attach`] for the gateway itself, which listens to one stream: that alone an engine notices when it is gone.
     /// An engine may answer late or never, and then there is no use in asking again: what was asked for stays.
     pub(super) async fn listen(&self, found: &Found, stream: &str) -> Result<Asked<UnixStream>, EngineError> {
-        // Of nobody: its owner could fill the places.
+        // Of nobody: its owner could fill the permits.
         let target = Target::new(format!("/containers/{}/attach", found.id())).of_nobody();
         let target = target.with("stream", "1").with(stream, "1");
         self.wire.listen(&self.prefix().await?, target)

@@ -41,7 +41,7 @@ pub(super) type Asked<T> = JoinHandle<Result<T, EngineError>>;
 /// Requests that may be with the engine at once for one user's things; more than a user has connections by default.
 const ASKED: usize = 128;
 const UPKEEP: usize = 4;
-/// How long is waited for one of those places.
+/// How long is waited for one of those permits.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Whose things a request is about, and who asks.
@@ -64,7 +64,7 @@ impl Target {
         Self { path: path.into(), query: String::new(), of: None }
     }
 
-    /// About a thing of this user's, with a place among those until the engine has answered.
+    /// About a thing of this user's, with a permit among those until the engine has answered.
     #[must_use]
     pub(in crate::gateway) fn of(self, uid: u32) -> Self {
         Self { of: Some(Of::Asked(uid)), ..self }
@@ -77,7 +77,7 @@ impl Target {
     }
 
     /// For what is asked under the container's lock here, and to its end: there is one at the most for each. Who waited
-    /// for a place with the lock in hand would keep the container from its admin. And for an admin's own requests.
+    /// for a permit with the lock in hand would keep the container from its admin. And for an admin's own requests.
     #[must_use]
     pub(in crate::gateway) fn of_nobody(self) -> Self {
         Self { of: None, ..self }
@@ -122,7 +122,7 @@ impl Wire {
         self.send_and(request, |answer| async { Ok(answer) }).await
     }
 
-    /// As [`Self::send`], and does something with the answer. What has a place goes on when whoever asked has hung up; all
+    /// As [`Self::send`], and does something with the answer. What has a permit goes on when whoever asked has hung up; all
     /// else ends with them.
     async fn send_and<T, F>(
         &self,
@@ -133,10 +133,10 @@ impl Wire {
         T: Send + 'static,
         F: Future<Output = Result<T, EngineError>> + Send,
     {
-        let Some(place) = self.place(request.extensions_mut().remove()).await? else {
+        let Some(permit) = self.permit(request.extensions_mut().remove()).await? else {
             return then(exchange(&self.socket, request).await?).await;
         };
-        let asked = self.begin(request, Some(place), then);
+        let asked = self.begin(request, Some(permit), then);
         asked.await.map_err(|error| EngineError::Odd(error.to_string()))?
     }
 
@@ -144,7 +144,7 @@ impl Wire {
     fn begin<T, F>(
         &self,
         request: Request<Body>,
-        place: Option<OwnedSemaphorePermit>,
+        permit: Option<OwnedSemaphorePermit>,
         then: impl FnOnce(Response<Incoming>) -> F + Send + 'static,
     ) -> Asked<T>
     where
@@ -153,19 +153,19 @@ impl Wire {
     {
         let socket = self.socket.clone();
         tokio::spawn(async move {
-            let _place = place;
+            let _permit = permit;
             then(exchange(&socket, request).await?).await
         })
     }
 
-    async fn place(&self, of: Option<Of>) -> Result<Option<OwnedSemaphorePermit>, EngineError> {
-        let (places, most) = match of {
+    async fn permit(&self, of: Option<Of>) -> Result<Option<OwnedSemaphorePermit>, EngineError> {
+        let (permits, most) = match of {
             None => return Ok(None),
             Some(Of::Asked(uid)) => (self.asked.of(uid), ASKED),
             Some(Of::Upkeep(uid)) => (self.upkeep.of(uid), UPKEEP),
         };
-        match tokio::time::timeout(PATIENCE, places.acquire_owned()).await {
-            Ok(place) => Ok(place.ok()),
+        match tokio::time::timeout(PATIENCE, permits.acquire_owned()).await {
+            Ok(permit) => Ok(permit.ok()),
             Err(_) => Err(EngineError::Crowded(most)),
         }
     }
@@ -337,7 +337,7 @@ mod tests {
             tokio::time::timeout(Duration::from_secs(seconds), wire.call(Method::GET, "/v", target))
         };
         let quick = || Target::new("/quick");
-        assert!(within(2, quick().of(1000)).await.is_err(), "there was a place left");
+        assert!(within(2, quick().of(1000)).await.is_err(), "there was a permit left");
         for others in [quick().of(1001), quick().of_upkeep(1000), quick().of(1000).of_nobody(), quick()] {
             assert!(within(30, others).await.unwrap().is_ok());
         }

@@ -4,8 +4,8 @@
 //! says of a container counts more than its file: a file without a running container is a lease that is over.
 
 use crate::gateway::engine::ContainerId;
-use crate::gateway::mark;
-use crate::gateway::records::by_container::Kept;
+use crate::gateway::failpoint;
+use crate::gateway::records::by_container::ByContainer;
 use crate::protocol::amount::Span;
 use crate::protocol::card::CardId;
 use jiff::{SignedDuration, Timestamp};
@@ -51,13 +51,13 @@ pub(in crate::gateway) enum Due {
 
 /// All leases, in memory and as files.
 #[derive(Debug)]
-pub(in crate::gateway) struct Leases(Kept<Lease>);
+pub(in crate::gateway) struct Leases(ByContainer<Lease>);
 
 impl Leases {
     /// Reads what a gateway before this one has left. A file that cannot be read is nobody's lease: if its container runs,
     /// its labels say what it holds.
     pub(in crate::gateway) fn open(dir: &Path) -> Self {
-        Self(Kept::open(dir, |text| serde_json::from_str(text).ok()))
+        Self(ByContainer::open(dir, |text| serde_json::from_str(text).ok()))
     }
 
     pub(in crate::gateway) fn get(&self, id: &ContainerId) -> Option<Lease> {
@@ -94,7 +94,7 @@ impl Leases {
         }
         let text = serde_json::to_vec(&lease).map_err(io::Error::other)?;
         let written = self.0.half_write(id, &text)?;
-        mark::at("lease-half-written");
+        failpoint::at("lease-half-written");
         written.finish()?;
         held.insert(id.clone(), lease);
         Ok(())

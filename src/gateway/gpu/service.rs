@@ -12,7 +12,7 @@ use crate::gateway::bounds::cache::Cache;
 use crate::gateway::engine::terminals::Terminals;
 use crate::gateway::engine::{ContainerId, Engine, Locked, Owned};
 use crate::gateway::error::Error;
-use crate::gateway::mark;
+use crate::gateway::failpoint;
 use crate::gateway::wish::CardWish;
 use crate::policy::{Limits, Used, WeekUsed};
 use crate::protocol::amount::Span;
@@ -242,7 +242,7 @@ impl Gpus {
     /// Writes the hours of leases that are over, and then takes their files away. What cannot be written stays as it is.
     fn pay(&self) {
         let paid = self.hours.pay(|id| {
-            mark::at("lease-settled");
+            failpoint::at("lease-settled");
             self.leases.settled(id);
         });
         match paid {

@@ -9,7 +9,7 @@ use crate::gateway::error::Error;
 use crate::gateway::gpu::service::Gpus;
 use crate::gateway::images;
 use crate::gateway::images::look::Looks;
-use crate::gateway::images::look::places::always_there;
+use crate::gateway::images::look::mount_points::always_there;
 use crate::gateway::wish::{VolumeAsk, Wish};
 use crate::policy::{Allowance, Ask, Usage};
 use crate::protocol::name::ContainerName;

@@ -19,7 +19,7 @@ use crate::gateway::host::wall::Wall;
 use crate::gateway::images::look::LookError;
 use crate::gateway::locks::lock::Locks;
 use crate::gateway::wish::{NetworkWord, Settings, VolumeAsk, Wish};
-use crate::gateway::{audit, images, mark};
+use crate::gateway::{audit, failpoint, images};
 use crate::policy::Allowance;
 use crate::protocol::amount::Span;
 use crate::protocol::name::ContainerName;
@@ -119,10 +119,10 @@ impl Creator {
         let admitted = self.admission.admit(caller, &turn, &wish, &image).await?;
         let Admitted { name, allowance, space, look } = admitted;
         let ports = look.map(|look| look.claim(allowance.ports())).transpose()?.unwrap_or_default();
-        mark::at("create-admitted");
+        failpoint::at("create-admitted");
         let (claim, gpus) = self.gpus(caller, &wish, time)?.unzip();
         let gpus = gpus.unwrap_or_default();
-        mark::at("create-claimed");
+        failpoint::at("create-claimed");
         audit::allowed(caller, "create", name.as_str());
         let network = self.network(caller, &wish.settings.network).await?;
         let volumes = self.volumes(caller, &wish.settings.volumes).await?;
@@ -148,7 +148,7 @@ impl Creator {
         drop(hold);
         if let (Ok(id), Some(claim)) = (&made, claim) {
             claim.for_container(id, &shown, Timestamp::now());
-            mark::at("create-promised");
+            failpoint::at("create-promised");
         }
         if made.is_err() {
             unstage(&self.stager, &tokens).await;
@@ -221,7 +221,7 @@ impl Creator {
             parts;
         let account = caller.account()?;
         let staged = stage(&self.stager, caller, &stages, space).await?;
-        mark::at("create-staged");
+        failpoint::at("create-staged");
         let files = self
             .files
             .of(caller, account, &channel)
@@ -261,7 +261,7 @@ impl Creator {
                 grant.ports.linger();
             }
         })?;
-        mark::at("create-made");
+        failpoint::at("create-made");
         let given = match turn.made(&id, &grant).await {
             Ok(Some(made)) => self.engine.give_volumes(&made, &grant).await.map_err(Error::from),
             Ok(None) => Err(LookError::Moved.into()),
@@ -271,7 +271,7 @@ impl Creator {
             turn.undo(&id).await;
             return Err(error);
         }
-        mark::at("create-given");
+        failpoint::at("create-given");
         Ok(id)
     }
 }

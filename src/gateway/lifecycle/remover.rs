@@ -9,7 +9,7 @@ use crate::gateway::host::staging::Stager;
 use crate::gateway::locks::lock::Locks;
 use crate::gateway::sessions::pending::Attaches;
 use crate::gateway::task::to_the_end;
-use crate::gateway::{audit, mark};
+use crate::gateway::{audit, failpoint};
 use axum::http::StatusCode;
 use hyper::Method;
 use std::sync::Arc;
@@ -63,9 +63,9 @@ impl Remover {
             let target = container.target("").of_nobody().with("v", "1").with("force", force);
             let status = self.engine.end_now(container.id(), Method::DELETE, target).await?;
             self.attaches.forget(container.id());
-            mark::at("rm-removed");
+            failpoint::at("rm-removed");
             unstage(&self.stager, &container.found().stage_tokens()).await;
-            mark::at("rm-unstaged");
+            failpoint::at("rm-unstaged");
             drop(caller);
             Ok(status)
         })

@@ -3,7 +3,7 @@
 use crate::gateway::engine::{Engine, EngineError, Owned};
 use crate::gateway::error::Error;
 use crate::gateway::images;
-use crate::gateway::images::look::places;
+use crate::gateway::images::look::mount_points;
 use crate::policy::{self, MountAsk, Standing};
 use crate::protocol::amount::Bytes;
 use serde_json::Value;
@@ -16,10 +16,10 @@ pub(in crate::gateway) async fn standing(
     container: &Owned,
 ) -> Result<(Standing, Vec<PathBuf>), Error> {
     let details = engine.get(container.target("/json")).await?;
-    for place in places::volumes_of(&details) {
+    for place in mount_points::volumes_of(&details) {
         policy::volume_of_image(place)?;
     }
-    Ok((granted(engine, container, &details).await?, places::of_container(&details)))
+    Ok((granted(engine, container, &details).await?, mount_points::of_container(&details)))
 }
 
 async fn granted(engine: &Engine, container: &Owned, details: &Value) -> Result<Standing, Error> {

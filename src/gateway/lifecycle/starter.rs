@@ -21,7 +21,7 @@ use crate::gateway::records::reasons::Reasons;
 use crate::gateway::sessions::pending::Attaches;
 use crate::gateway::task::to_the_end;
 use crate::gateway::upkeep::output::Output;
-use crate::gateway::{audit, mark};
+use crate::gateway::{audit, failpoint};
 use crate::policy::Standing;
 use crate::protocol::report::Refusal;
 use axum::http::StatusCode;
@@ -186,7 +186,7 @@ impl Starter {
         still_waits(waits)?;
         let container = &container;
         audit::allowed(caller, "start", container.id().as_str());
-        mark::at("start-admitted");
+        failpoint::at("start-admitted");
         let _hold = self.stager.hold(container.found().stage_tokens());
         // A network that was made by name is its owner's to keep.
         if container.networked() && container.on_own_network() {
@@ -197,11 +197,11 @@ impl Starter {
         if let Some(channel) = &container.labels().channel {
             self.channel.make(channel).map_err(|error| Error::State("the copy channel", error))?;
         }
-        mark::at("start-staged");
+        failpoint::at("start-staged");
         still_waits(waits)?;
         let asker = Asker { uid: caller.uid(), login: caller.account()?.login() };
         self.gpus.lease(asker, container, &limits, Timestamp::now())?;
-        mark::at("start-leased");
+        failpoint::at("start-leased");
         let watch = self.output.watch(container.found());
         // One that is being removed is not started, and would keep whoever is attached to it.
         if !matches!(container.found().state(), "removing" | "dead") {
@@ -212,7 +212,7 @@ impl Starter {
         if started.is_err() {
             self.gpus.not_started(container.id());
         }
-        mark::at("start-started");
+        failpoint::at("start-started");
         let started = started?;
         watch.begin();
         self.reasons.forget(container.id());

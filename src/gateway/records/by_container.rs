@@ -10,14 +10,14 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Something of each of some containers, as it is in memory.
 #[derive(Debug)]
-pub(in crate::gateway) struct Kept<T> {
+pub(in crate::gateway) struct ByContainer<T> {
     dir: PathBuf,
     held: Mutex<HashMap<ContainerId, T>>,
     /// Those whose files could not be written.
     behind: Mutex<HashSet<ContainerId>>,
 }
 
-impl<T> Kept<T> {
+impl<T> ByContainer<T> {
     /// Reads what was kept. What cannot be understood is set aside.
     pub(in crate::gateway) fn open(dir: &Path, parse: impl Fn(&str) -> Option<T>) -> Self {
         let mut held = HashMap::new();
@@ -106,8 +106,8 @@ mod tests {
         ContainerId::parse(&"a".repeat(64)).unwrap()
     }
 
-    fn open(dir: &Path) -> Kept<String> {
-        Kept::open(dir, |text| Some(text.to_owned()).filter(|text| text != "garbage"))
+    fn open(dir: &Path) -> ByContainer<String> {
+        ByContainer::open(dir, |text| Some(text.to_owned()).filter(|text| text != "garbage"))
     }
 
     fn read(dir: &Path) -> Vec<String> {

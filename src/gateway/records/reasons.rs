@@ -1,16 +1,16 @@
 //! Why the gateway has stopped a container: for its owner to read until it is started again, or gone.
 
-use super::by_container::Kept;
+use super::by_container::ByContainer;
 use crate::gateway::engine::ContainerId;
 use std::path::Path;
 
 #[derive(Debug)]
-pub(in crate::gateway) struct Reasons(Kept<String>);
+pub(in crate::gateway) struct Reasons(ByContainer<String>);
 
 impl Reasons {
     pub(in crate::gateway) fn open(dir: &Path) -> Self {
         let words = |text: &str| Some(text.trim_end().to_owned()).filter(|words| !words.is_empty());
-        Self(Kept::open(dir, words))
+        Self(ByContainer::open(dir, words))
     }
 
     /// Before the container is stopped. What cannot be written now is written when there is room.

@@ -25,7 +25,7 @@ const MOST_WAITING: usize = 256;
 /// The marks of exec instances that were made and not yet started, and those whose callers are attached. A gateway that is
 /// restarted has forgotten them; what is started then ends by itself or with its container.
 #[derive(Debug)]
-pub(in crate::gateway) struct Leashes {
+pub(in crate::gateway) struct ExecCleanups {
     engine: Arc<Engine>,
     name: HeaderValue,
     waiting: Mutex<HashMap<ExecId, Waiting>>,
@@ -40,7 +40,7 @@ pub(in crate::gateway) struct Waiting {
     since: Instant,
 }
 
-impl Leashes {
+impl ExecCleanups {
     pub(in crate::gateway) fn new(engine: Arc<Engine>) -> Result<Self, Error> {
         let name = HeaderValue::from_str(channel::mark()?.as_str());
         let name = name.map_err(|error| Error::Internal(error.to_string()))?;
@@ -113,8 +113,8 @@ impl Leashes {
 }
 
 /// Held while a caller is attached: dropped, it ends the process, unless that was untied.
-pub(in crate::gateway) struct Leash {
-    leashes: Arc<Leashes>,
+pub(in crate::gateway) struct ExecCleanup {
+    cleanups: Arc<ExecCleanups>,
     caller: Caller,
     container: Owned,
     exec: ExecId,
@@ -122,16 +122,16 @@ pub(in crate::gateway) struct Leash {
     tty: bool,
 }
 
-impl Leash {
+impl ExecCleanup {
     pub(in crate::gateway) fn new(
-        leashes: Arc<Leashes>,
+        cleanups: Arc<ExecCleanups>,
         caller: Caller,
         container: Owned,
         (exec, mark): (ExecId, Mark),
         tty: bool,
     ) -> Self {
-        leashes.tied().insert(exec.clone());
-        Self { leashes, caller, container, exec, mark, tty }
+        cleanups.tied().insert(exec.clone());
+        Self { cleanups, caller, container, exec, mark, tty }
     }
 
     /// The engine has ended the stream. That of a terminal it also ends because the caller's own terminal has hung up: the
@@ -144,17 +144,17 @@ impl Leash {
 
     /// The process has ended by itself.
     pub(in crate::gateway) fn release(self) {
-        self.leashes.untie(&self.exec);
+        self.cleanups.untie(&self.exec);
     }
 
-    /// A body that holds the leash until its end.
+    /// A body that holds the cleanup until its end.
     pub(in crate::gateway) fn around(self, body: Body) -> Body {
         Body::from_stream(stream::unfold(Some((body.into_data_stream(), self)), async |held| {
-            let (mut body, leash) = held?;
+            let (mut body, cleanup) = held?;
             match body.next().await {
-                Some(item) => Some((item, Some((body, leash)))),
+                Some(item) => Some((item, Some((body, cleanup)))),
                 None => {
-                    leash.release();
+                    cleanup.release();
                     None
                 }
             }
@@ -162,12 +162,12 @@ impl Leash {
     }
 }
 
-impl Drop for Leash {
+impl Drop for ExecCleanup {
     fn drop(&mut self) {
-        if !self.leashes.tied().remove(&self.exec) {
+        if !self.cleanups.tied().remove(&self.exec) {
             return;
         }
-        let (engine, caller) = (self.leashes.engine.clone(), self.caller.clone());
+        let (engine, caller) = (self.cleanups.engine.clone(), self.caller.clone());
         let (container, mark) = (self.container.clone(), self.mark.clone());
         tokio::spawn(async move {
             let ended = loop {
@@ -204,30 +204,30 @@ mod tests {
 
     #[test]
     fn what_waits_is_counted_for_each_user_alone() {
-        let leashes = Leashes::new(Engine::nowhere()).unwrap();
+        let cleanups = ExecCleanups::new(Engine::nowhere()).unwrap();
         let container = |digit: &str| ContainerId::parse(&digit.repeat(64)).unwrap();
         for n in 0..MOST_WAITING {
-            let mark = leashes.mark(1000).unwrap();
+            let mark = cleanups.mark(1000).unwrap();
             let of = container(if n < 100 { "a" } else { "b" });
-            leashes.wait(ExecId::parse(&format!("{n:064x}")).unwrap(), 1000, of, mark);
+            cleanups.wait(ExecId::parse(&format!("{n:064x}")).unwrap(), 1000, of, mark);
         }
-        assert!(leashes.mark(1000).unwrap_err().to_string().contains("256"));
-        assert!(leashes.mark(1001).is_ok());
-        assert!(leashes.take(&ExecId::parse(&format!("{:064x}", 7)).unwrap()).is_some());
-        assert!(leashes.take(&ExecId::parse(&format!("{:064x}", 7)).unwrap()).is_none());
-        assert!(leashes.mark(1000).is_ok());
+        assert!(cleanups.mark(1000).unwrap_err().to_string().contains("256"));
+        assert!(cleanups.mark(1001).is_ok());
+        assert!(cleanups.take(&ExecId::parse(&format!("{:064x}", 7)).unwrap()).is_some());
+        assert!(cleanups.take(&ExecId::parse(&format!("{:064x}", 7)).unwrap()).is_none());
+        assert!(cleanups.mark(1000).is_ok());
         // The engine was not asked: it waits on, and is counted.
         let eighth = ExecId::parse(&format!("{:064x}", 8)).unwrap();
-        let taken = leashes.take(&eighth);
-        leashes.put_back(&eighth, taken);
-        leashes.put_back(&eighth, None);
-        assert_eq!(leashes.waiting().len(), MOST_WAITING - 1);
-        leashes.forget(&container("b"));
-        assert_eq!(leashes.waiting().len(), 99);
-        leashes.forget_all_but(&HashSet::new(), Duration::from_secs(60));
-        leashes.forget_all_but(&HashSet::from([&container("a")]), Duration::ZERO);
-        assert_eq!(leashes.waiting().len(), 99);
-        leashes.forget_all_but(&HashSet::from([&container("b")]), Duration::ZERO);
-        assert_eq!(leashes.waiting().len(), 0);
+        let taken = cleanups.take(&eighth);
+        cleanups.put_back(&eighth, taken);
+        cleanups.put_back(&eighth, None);
+        assert_eq!(cleanups.waiting().len(), MOST_WAITING - 1);
+        cleanups.forget(&container("b"));
+        assert_eq!(cleanups.waiting().len(), 99);
+        cleanups.forget_all_but(&HashSet::new(), Duration::from_secs(60));
+        cleanups.forget_all_but(&HashSet::from([&container("a")]), Duration::ZERO);
+        assert_eq!(cleanups.waiting().len(), 99);
+        cleanups.forget_all_but(&HashSet::from([&container("b")]), Duration::ZERO);
+        assert_eq!(cleanups.waiting().len(), 0);
     }
 }

@@ -1,12 +1,12 @@
 //! What a container had while it ran, given back when it has ended.
 
-use super::expiry::Marks;
+use super::expiry::Expirations;
 use super::output::Output;
 use crate::gateway::engine::{ContainerId, Engine};
+use crate::gateway::failpoint;
 use crate::gateway::gpu::service::Gpus;
 use crate::gateway::host::staging::Stager;
-use crate::gateway::mark;
-use crate::gateway::sessions::cleanup::Leashes;
+use crate::gateway::sessions::cleanup::ExecCleanups;
 use crate::protocol::stage::Token;
 use std::sync::Arc;
 
@@ -17,8 +17,8 @@ pub(in crate::gateway) struct Release {
     pub(in crate::gateway) stager: Arc<Stager>,
     pub(in crate::gateway) output: Arc<Output>,
     pub(in crate::gateway) gpus: Arc<Gpus>,
-    pub(in crate::gateway) marks: Arc<Marks>,
-    pub(in crate::gateway) leashes: Arc<Leashes>,
+    pub(in crate::gateway) expirations: Arc<Expirations>,
+    pub(in crate::gateway) cleanups: Arc<ExecCleanups>,
 }
 
 impl Release {
@@ -31,9 +31,9 @@ impl Release {
         }
         self.output.ended(id);
         self.gpus.ended(&container);
-        self.marks.forget(id);
-        self.leashes.forget(id);
-        mark::at("end-freed");
+        self.expirations.forget(id);
+        self.cleanups.forget(id);
+        failpoint::at("end-freed");
         for token in stages {
             if let Err(error) = self.stager.unstage(&token).await {
                 tracing::warn!("a stage is left for the next sweep: {error}");

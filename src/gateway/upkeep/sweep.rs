@@ -107,7 +107,7 @@ async fn sweep(all: &Arc<Sweep>) -> Result<Duration, Box<dyn std::error::Error +
     noted.iter().filter(|id| !there.contains(id)).for_each(|id| all.reaper.reasons.forget(id));
     all.reaper.reasons.catch_up();
     let running = everyones.iter().filter(|found| found.running()).map(Found::id).collect();
-    all.release.leashes.forget_all_but(&running, SWEEP);
+    all.release.cleanups.forget_all_but(&running, SWEEP);
     let mut patience = Patience::default();
     for found in everyones.iter().filter(|found| was_abandoned(found)) {
         // One that the engine does not answer for is no reason to keep the others.

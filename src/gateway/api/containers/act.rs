@@ -12,7 +12,7 @@ use crate::gateway::lifecycle::remover::Remover;
 use crate::gateway::locks::lock::Locks;
 use crate::gateway::task::to_the_end;
 use crate::gateway::wish::{container_name, signal};
-use crate::gateway::{audit, mark};
+use crate::gateway::{audit, failpoint};
 use axum::Json;
 use axum::extract::{Query, State};
 use axum::http::StatusCode;
@@ -107,7 +107,7 @@ pub(in crate::gateway) async fn rename(
         }
         audit::allowed(&caller, "rename", container.id().as_str());
         turn.rename(&container, &name).await?;
-        mark::at("rename-renamed");
+        failpoint::at("rename-renamed");
         gpus.renamed(container.id(), &name);
         Ok(StatusCode::NO_CONTENT)
     })

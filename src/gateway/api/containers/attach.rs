@@ -7,7 +7,7 @@ use crate::gateway::caller::Caller;
 use crate::gateway::engine::terminals::{Notices, Terminals};
 use crate::gateway::engine::{Engine, Owned, Raw, Source, Target, splice};
 use crate::gateway::error::Error;
-use crate::gateway::sessions::cleanup::Leash;
+use crate::gateway::sessions::cleanup::ExecCleanup;
 use crate::gateway::sessions::pending::{Attaches, Coming};
 use crate::gateway::wish::detach_keys;
 use axum::body::Body;
@@ -122,11 +122,11 @@ async fn engine_side(
 /// What goes with a raw connection.
 #[derive(Default)]
 pub(in crate::gateway) struct Tied {
-    pub(in crate::gateway) leash: Option<Leash>,
+    pub(in crate::gateway) cleanup: Option<ExecCleanup>,
     pub(in crate::gateway) notices: Option<Notices>,
 }
 
-/// Joins a caller's raw connection to the engine's; one that asks for no upgrade gets the output as a body. A leash is
+/// Joins a caller's raw connection to the engine's; one that asks for no upgrade gets the output as a body. A cleanup is
 /// let go when the engine ends the stream by itself, and pulled when the caller does.
 pub(in crate::gateway) fn join(
     caller: &Caller,
@@ -135,19 +135,19 @@ pub(in crate::gateway) fn join(
     content_type: HeaderValue,
     tied: Tied,
 ) -> Response {
-    let Tied { leash, notices } = tied;
+    let Tied { cleanup, notices } = tied;
     let (printed, engine) = engine.into_parts();
     if !request.headers().contains_key(UPGRADE) {
         let response = ([(CONTENT_TYPE, content_type)], bare(printed, engine)).into_response();
-        return match leash {
-            Some(leash) => response.map(|body| leash.around(body)),
+        return match cleanup {
+            Some(cleanup) => response.map(|body| cleanup.around(body)),
             None => response,
         };
     }
     let (upgrade, connection) = (hyper::upgrade::on(&mut request), caller.connection());
     tokio::spawn(async move {
         match splice(upgrade, printed, engine, notices).await {
-            Ok(caller) => leash.into_iter().for_each(|leash| leash.ended(caller)),
+            Ok(caller) => cleanup.into_iter().for_each(|cleanup| cleanup.ended(caller)),
             Err(error) => tracing::debug!("a raw stream broke off: {error}"),
         }
         drop(connection);

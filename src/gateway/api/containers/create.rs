@@ -1,6 +1,6 @@
 //! `POST /containers/create`.
 
-use crate::gateway::api::body::{Whole, json_body};
+use crate::gateway::api::body::{BufferedBody, json_body};
 use crate::gateway::caller::Caller;
 use crate::gateway::error::Error;
 use crate::gateway::images;
@@ -30,7 +30,7 @@ pub(in crate::gateway) async fn create(
     caller: Caller,
     State(creator): State<Arc<Creator>>,
     Query(query): Query<CreateQuery>,
-    body: Whole,
+    body: BufferedBody,
 ) -> Result<(StatusCode, Json<Value>), Error> {
     let wish = wish(&caller, &query, &body)?;
     let time = query.time;
@@ -54,7 +54,7 @@ pub(in crate::gateway) async fn dry_run(
     caller: Caller,
     State(creator): State<Arc<Creator>>,
     Query(query): Query<DryRunQuery>,
-    body: Whole,
+    body: BufferedBody,
 ) -> Result<Json<Value>, Error> {
     let wish = wish(&caller, &CreateQuery { name: query.name, ..CreateQuery::default() }, &body)?;
     creator.plan(&caller, &wish).await.map(Json)

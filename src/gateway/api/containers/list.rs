@@ -9,7 +9,7 @@ use crate::gateway::engine::{Engine, Owned};
 use crate::gateway::error::Error;
 use crate::gateway::gpu::service::Gpus;
 use crate::gateway::records::reasons::Reasons;
-use crate::gateway::upkeep::expiry::Marks;
+use crate::gateway::upkeep::expiry::Expirations;
 use axum::Json;
 use axum::extract::{Query, State};
 use serde::Deserialize;
@@ -53,7 +53,7 @@ pub(in crate::gateway) async fn list(
 #[derive(Debug, Clone)]
 pub(in crate::gateway) struct Ends {
     pub(in crate::gateway) reasons: Arc<Reasons>,
-    pub(in crate::gateway) marks: Arc<Marks>,
+    pub(in crate::gateway) expirations: Arc<Expirations>,
     pub(in crate::gateway) gpus: Arc<Gpus>,
 }
 
@@ -64,7 +64,7 @@ impl Ends {
         if let (Some(why), false) = (self.reasons.of(owned.id()), owned.running()) {
             answer::was_stopped(&mut summary, &why);
         }
-        if let (Some(goes), false) = (self.marks.goes(owned.id()), owned.running()) {
+        if let (Some(goes), false) = (self.expirations.goes(owned.id()), owned.running()) {
             answer::goes(&mut summary, goes);
         }
         if let (Some(lease), Some(ours)) = (

@@ -1,6 +1,6 @@
 //! Looking through images that nobody has started yet, one at a time, so that a first start costs what a second does.
 
-use super::line::Who;
+use super::queue::Who;
 use super::{Looks, seen};
 use crate::gateway::engine::{EngineError, ImageId};
 use serde_json::Value;

@@ -12,9 +12,9 @@
 mod attempts;
 pub(in crate::gateway) mod background;
 mod layer;
-mod line;
 mod links;
-pub(in crate::gateway) mod places;
+pub(in crate::gateway) mod mount_points;
+mod queue;
 mod saved;
 mod seen;
 mod shelf;
@@ -23,11 +23,11 @@ mod unpack;
 
 use crate::gateway::engine::{Engine, EngineError, ImageId, Owned};
 use crate::gateway::error::Error;
-use crate::gateway::mark;
+use crate::gateway::failpoint;
 use crate::protocol::escape::escape_line;
 use crate::protocol::report::Refusal;
 use attempts::Attempts;
-use line::{Line, Who};
+use queue::{LookQueue, Who};
 use seen::Seen;
 use shelf::Shelf;
 use std::path::{Path, PathBuf};
@@ -57,7 +57,7 @@ pub(in crate::gateway) struct Looks {
     engine: Arc<Engine>,
     shelf: Shelf,
     attempts: Attempts,
-    line: Line,
+    queue: LookQueue,
     /// There may be an image that nobody has looked through.
     pub(in crate::gateway) news: tokio::sync::Notify,
 }
@@ -66,7 +66,7 @@ impl Looks {
     pub(in crate::gateway) fn open(state: &Path, engine: Arc<Engine>) -> Self {
         let shelf = Shelf::open(&state.join("images"));
         let attempts = Attempts::open(&state.join("looking"));
-        Self { engine, shelf, attempts, line: Line::default(), news: tokio::sync::Notify::new() }
+        Self { engine, shelf, attempts, queue: LookQueue::default(), news: tokio::sync::Notify::new() }
     }
 
     /// Judges what is known already of an image, for a create: what is not is judged at the start.
@@ -110,10 +110,10 @@ async fn seen(looks: &Arc<Looks>, image: &ImageId, who: Who) -> Result<Arc<Seen>
         return Ok(seen);
     }
     // Before anybody may wait for this image: not behind the caller's other ones.
-    let _wish = looks.line.enter(image, who).await;
+    let _interest = looks.queue.enter(image, who).await;
     match known() {
         Some(seen) => Ok(seen),
-        None => looks.line.join(looks, image, &layers, who).await.map_err(LookError::Failed),
+        None => looks.queue.join(looks, image, &layers, who).await.map_err(LookError::Failed),
     }
 }
 
@@ -123,9 +123,9 @@ async fn look(looks: Arc<Looks>, image: ImageId, layers: Vec<String>, who: Who) 
     if let Some(refused) = refused() {
         return Ok(refused);
     }
-    let _place = looks.line.place(who, looks.attempts.is_suspect(&image)).await;
+    let _permit = looks.queue.permit(who, looks.attempts.is_suspect(&image)).await;
     let attempt = looks.attempts.begin(&image).map_err(|error| format!("it cannot be noted: {error}"))?;
-    mark::at("look-begun");
+    failpoint::at("look-begun");
     let seen = stream::look(&looks, &image, layers, who).await;
     let seen = seen.map_err(|error| escape_line(&error.to_string()))?;
     seen.tell(image.as_str());
@@ -145,7 +145,7 @@ impl From<LookError> for Error {
             LookError::Engine(error) => Self::Engine(error),
             LookError::Failed(_) => Refusal::new("engine", error.to_string()).hint("try again").into(),
             LookError::Refused(_) => forbidden("image", "use another image, or build it anew without that"),
-            LookError::Leads { ref place, .. } if places::is_always_there(place) => {
+            LookError::Leads { ref place, .. } if mount_points::is_always_there(place) => {
                 forbidden("image", "use another image, or build it anew without the link")
             }
             LookError::Leads { .. } => forbidden("mounts.target", "name a place without links in it"),

@@ -1,6 +1,6 @@
 //! An image on its way from the engine to the thread that reads it.
 
-use super::line::Who;
+use super::queue::Who;
 use super::seen::Seen;
 use super::{Looks, saved};
 use crate::gateway::engine::{EngineError, ImageId};
@@ -57,7 +57,7 @@ pub(super) async fn look(
     let (began, mut paused) = (Instant::now(), Duration::ZERO);
     loop {
         let pausing = Instant::now();
-        looks.line.turn(image, who).await;
+        looks.queue.turn(image, who).await;
         paused += pausing.elapsed();
         if began.elapsed().saturating_sub(paused) > PATIENCE {
             let minutes = PATIENCE.as_secs() / 60;

@@ -1,8 +1,8 @@
 //! `stopped_for`: a container that has not run for so long is removed, and its owner reads before that it will be.
 
-mod marks;
+mod expirations;
 
-pub(in crate::gateway) use marks::Marks;
+pub(in crate::gateway) use expirations::Expirations;
 
 use crate::gateway::caller::absent::Absent;
 use crate::gateway::caller::in_force::InForce;
@@ -35,7 +35,7 @@ pub(in crate::gateway) struct Expiry {
     pub(in crate::gateway) engine: Arc<Engine>,
     pub(in crate::gateway) in_force: Arc<InForce>,
     pub(in crate::gateway) absent: Absent,
-    pub(in crate::gateway) marks: Arc<Marks>,
+    pub(in crate::gateway) expirations: Arc<Expirations>,
 }
 
 /// Runs for ever.
@@ -62,8 +62,8 @@ async fn round(expiry: &Expiry) -> Result<Option<Timestamp>, EngineError> {
         None => Vec::new(),
     };
     let stopped: Vec<&Found> = everyones.iter().filter(|found| has_ended(found)).collect();
-    // Only this task marks: none was marked since the listing.
-    expiry.marks.keep(&stopped.iter().map(|found| found.id()).collect());
+    // Only this task expirations: none was marked since the listing.
+    expiry.expirations.keep(&stopped.iter().map(|found| found.id()).collect());
     let Some(shortest) = shortest else { return Ok(None) };
     let mut round = Round { expiry, shortest, now: Timestamp::now(), allowed: HashMap::new() };
     // What ends from now on is not due before.
@@ -101,7 +101,7 @@ enum Allowed {
 }
 
 impl Round<'_> {
-    /// Marks or removes one that does not run, if it is time. When to look at it again.
+    /// Expirations or removes one that does not run, if it is time. When to look at it again.
     async fn look(&mut self, found: &Found) -> Result<Timestamp, EngineError> {
         let (expiry, now) = (self.expiry, self.now);
         let created = Timestamp::from_second(found.created()).unwrap_or(now);
@@ -115,7 +115,7 @@ impl Round<'_> {
             Allowed::Unknown => return Ok(Timestamp::MAX),
             // Of an account that had the uid before: nobody who could be warned sees it, and it is the admin's to remove.
             Allowed::For(..) | Allowed::ForEver => {
-                expiry.marks.clear(found.id());
+                expiry.expirations.clear(found.id());
                 return Ok(Timestamp::MAX);
             }
         };
@@ -127,15 +127,15 @@ impl Round<'_> {
 
     /// When it ended, or was made if it never ran.
     async fn ended(&self, found: &Found, created: Timestamp) -> Result<Option<Timestamp>, EngineError> {
-        let marks = &self.expiry.marks;
-        if let Some(ended) = marks.ended(found.id()) {
+        let expirations = &self.expiry.expirations;
+        if let Some(ended) = expirations.ended(found.id()) {
             return Ok(Some(ended));
         }
         // Busy: an engine that copies into a container tells nothing of it until that is over.
         let Some(container) = look_again(self.expiry, found).await? else { return Ok(None) };
         let ended = container.ended().map(|ended| ended.max(created));
         if let Some(ended) = ended {
-            marks.has_ended(found.id(), ended);
+            expirations.has_ended(found.id(), ended);
         }
         Ok(ended)
     }
@@ -150,19 +150,19 @@ impl Round<'_> {
     }
 }
 
-/// Marks and unmarks, by when it was seen to end. One that runs by now is unmarked when it ends, or is next listed; and
+/// Expirations and unmarks, by when it was seen to end. One that runs by now is unmarked when it ends, or is next listed; and
 /// whatever its mark says, it is asked again before it goes.
 fn judge(expiry: &Expiry, id: &ContainerId, ended: Timestamp, span: Span, now: Timestamp) -> Due {
     let begins = before_end(ended, span);
     if now < begins {
-        expiry.marks.clear(id);
+        expiry.expirations.clear(id);
         return Due::Stays(begins);
     }
-    match expiry.marks.put(id, now) {
+    match expiry.expirations.put(id, now) {
         Ok(marked) => {
             let due = due(ended, marked, span, now);
             if let Due::Marked(goes) = due {
-                expiry.marks.will_go(id, goes);
+                expiry.expirations.will_go(id, goes);
             }
             due
         }
@@ -212,7 +212,7 @@ async fn look_again(expiry: &Expiry, found: &Found) -> Result<Option<Locked>, En
 async fn remove(expiry: &Expiry, found: &Found, ended: Timestamp, span: Span) -> Result<(), EngineError> {
     let Some(container) = look_again(expiry, found).await? else { return Ok(()) };
     if container.ended().is_none_or(|now| now > ended) {
-        expiry.marks.forget(found.id());
+        expiry.expirations.forget(found.id());
         return Ok(());
     }
     let (uid, login, id) = (found.owner(), found.labels().login.as_str(), found.id());

@@ -106,7 +106,7 @@ impl Watch {
     /// Whether it is gone. What the engine does not tell of goes on as it was.
     async fn look(&mut self) -> bool {
         let due = Instant::now();
-        let _place = self.output.watched.looks.of(self.found.owner()).acquire_owned().await;
+        let _permit = self.output.watched.looks.of(self.found.owner()).acquire_owned().await;
         let mut look = self.under_way.take().unwrap_or_else(|| self.begin_look(self.owed + due.elapsed()));
         let looked = match tokio::time::timeout(PATIENCE, &mut look).await {
             Ok(looked) => looked.unwrap_or_else(|error| Err(EngineError::Odd(error.to_string()))),

@@ -1,14 +1,11 @@
-//! What can go wrong, and what each of it reveals to the caller.
+//! What can go wrong, and what each of it reveals to the caller. Here alone an error becomes an answer.
 
-use crate::gateway::bounds::Lost;
+mod lower;
+
 use crate::gateway::caller::account::LookupError;
 use crate::gateway::caller::peer::Refused;
-use crate::gateway::engine::ports::{PortError, PortTaken};
-use crate::gateway::engine::{EngineError, FindError, NetworkError};
-use crate::gateway::host::channel::NoRandomness;
+use crate::gateway::engine::EngineError;
 use crate::gateway::host::staging::StageError;
-use crate::gateway::host::wall::WallDown;
-use crate::gateway::wish::WishError;
 use crate::protocol::copying::Ended;
 use crate::protocol::escape::{escape, escape_line};
 use crate::protocol::report::Refusal;
@@ -77,88 +74,6 @@ fn is_full(error: &std::io::Error) -> bool {
 impl From<Refusal> for Error {
     fn from(refusal: Refusal) -> Self {
         Self::Refused(Box::new(refusal))
-    }
-}
-
-impl From<Lost> for Error {
-    fn from(lost: Lost) -> Self {
-        Self::Internal(lost.to_string())
-    }
-}
-
-impl From<NoRandomness> for Error {
-    fn from(none: NoRandomness) -> Self {
-        Self::Internal(none.to_string())
-    }
-}
-
-impl From<WishError> for Error {
-    fn from(error: WishError) -> Self {
-        match error {
-            WishError::Bad(why) => Self::Bad(why),
-            WishError::NotAllowed { field, reason } => Self::not_allowed(&field, &reason),
-            WishError::NoContainer(word) => Self::NoContainer(word),
-            WishError::NoRandomness(_) => Self::Internal(error.to_string()),
-        }
-    }
-}
-
-impl From<FindError> for Error {
-    fn from(error: FindError) -> Self {
-        match error {
-            FindError::Engine(error) => Self::Engine(error),
-            FindError::NoContainer(word) => Self::NoContainer(word),
-            FindError::NoNetwork(word) => Self::NoNetwork(word),
-            FindError::NoVolume(word) => Self::NoVolume(word),
-            FindError::Ambiguous(why) => Self::Bad(why),
-            FindError::NotRunning(why) => Self::Conflict(why),
-        }
-    }
-}
-
-impl From<NetworkError> for Error {
-    fn from(error: NetworkError) -> Self {
-        match error {
-            NetworkError::Engine(error) => Self::Engine(error),
-            NetworkError::PoolEmpty(..) => Refusal::new("quota", error.to_string())
-                .rule("gateway.networks")
-                .hint("use --network none, or ask the admin for a larger pool")
-                .into(),
-            NetworkError::NotYours(_) => Refusal::new("conflict", error.to_string())
-                .rule("network")
-                .hint("ask your administrator to remove its containers, or use --network none")
-                .into(),
-        }
-    }
-}
-
-impl From<WallDown> for Error {
-    fn from(down: WallDown) -> Self {
-        Refusal::new("forbidden", down.to_string())
-            .rule("network")
-            .hint("use --network none, or ask the admin to look at systemctl status ie-wall")
-            .into()
-    }
-}
-
-impl From<PortTaken> for Error {
-    fn from(taken: PortTaken) -> Self {
-        let hint = match taken {
-            PortTaken::InUse { container, .. } => format!("`-p {container}` takes a free one"),
-            PortTaken::MadeBefore(_) => {
-                "remove this one and run it anew: `-p` without a host port takes a free one".to_owned()
-            }
-        };
-        Refusal::new("conflict", taken.to_string()).rule("ports").hint(hint).into()
-    }
-}
-
-impl From<PortError> for Error {
-    fn from(error: PortError) -> Self {
-        match error {
-            PortError::Engine(error) => Self::Engine(error),
-            PortError::Taken(taken) => taken.into(),
-        }
     }
 }
 

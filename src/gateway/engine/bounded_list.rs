@@ -40,7 +40,7 @@ pub(super) struct Things<const OURS: bool>(pub(super) Vec<Value>);
 pub(super) type List = Things<true>;
 
 /// Reads an answer without ever holding all of it.
-pub(super) async fn read_lean<T: DeserializeOwned + Send + 'static>(
+pub(super) async fn read_bounded<T: DeserializeOwned + Send + 'static>(
     answer: Response<Incoming>,
 ) -> Result<T, EngineError> {
     let odd = |error: &dyn fmt::Display| EngineError::Odd(error.to_string());
@@ -125,7 +125,8 @@ impl<'de, const OURS: bool> Visitor<'de> for Items<OURS> {
         let mut list = Vec::new();
         loop {
             let (left, ours) = (Cell::new(LONG_WORDS), Cell::new(OUR_WORDS));
-            let Some(item) = items.next_element_seed(Lean::<OURS> { left: &left, ours: &ours })? else {
+            let Some(item) = items.next_element_seed(BoundedList::<OURS> { left: &left, ours: &ours })?
+            else {
                 break;
             };
             list.push(item);
@@ -136,14 +137,14 @@ impl<'de, const OURS: bool> Visitor<'de> for Items<OURS> {
 
 /// A value without what is long in it.
 #[derive(Clone, Copy)]
-struct Lean<'a, const OURS: bool> {
+struct BoundedList<'a, const OURS: bool> {
     /// What is left for long words, in bytes.
     left: &'a Cell<usize>,
     /// The same for what is below a key of the gateway's own.
     ours: &'a Cell<usize>,
 }
 
-impl<const OURS: bool> Lean<'_, OURS> {
+impl<const OURS: bool> BoundedList<'_, OURS> {
     fn keeps(&self, word: &str) -> bool {
         if word.len() <= SHORT {
             return true;
@@ -153,7 +154,7 @@ impl<const OURS: bool> Lean<'_, OURS> {
     }
 }
 
-impl<'de, const OURS: bool> DeserializeSeed<'de> for Lean<'_, OURS> {
+impl<'de, const OURS: bool> DeserializeSeed<'de> for BoundedList<'_, OURS> {
     type Value = Value;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
@@ -161,7 +162,7 @@ impl<'de, const OURS: bool> DeserializeSeed<'de> for Lean<'_, OURS> {
     }
 }
 
-impl<'de, const OURS: bool> Visitor<'de> for Lean<'_, OURS> {
+impl<'de, const OURS: bool> Visitor<'de> for BoundedList<'_, OURS> {
     type Value = Value;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

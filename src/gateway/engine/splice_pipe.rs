@@ -18,7 +18,7 @@ const TRICKLE: usize = 16 << 10;
 const PATIENCE: (u32, Duration) = (8, Duration::from_secs(1));
 
 /// A pipe: the kernel moves pages only through one. It is empty whenever a pass is over.
-pub(super) struct Lane {
+pub(super) struct SplicePipe {
     entry: OwnedFd,
     exit: OwnedFd,
 }
@@ -32,7 +32,7 @@ pub(super) enum Left {
     Trickle,
 }
 
-impl Lane {
+impl SplicePipe {
     pub(super) fn open() -> io::Result<Self> {
         let (exit, entry) = pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK)?;
         Ok(Self { entry, exit })
@@ -84,7 +84,7 @@ fn pass(from: impl std::os::fd::AsFd, to: impl std::os::fd::AsFd, most: usize) -
 pub(in crate::gateway) fn can_carry() -> Result<(), Lacking> {
     let need = Need::Splice;
     let (near, far) = need.tried("a socket", std::os::unix::net::UnixStream::pair())?;
-    let lane = need.tried("a pipe", Lane::open())?;
+    let lane = need.tried("a pipe", SplicePipe::open())?;
     need.tried("writing to a socket", rustix::io::write(&near, b"x"))?;
     need.tried("splice", pass(&far, &lane.entry, 1))?;
     need.tried("splice", pass(&lane.exit, &far, 1)).map(drop)
@@ -98,7 +98,7 @@ mod tests {
     /// Lets `send` write to a lane and gives what came out, with how it was left.
     async fn carried<F: Future<Output = UnixStream>>(send: impl FnOnce(UnixStream) -> F) -> (Vec<u8>, Left) {
         let ((near, from), (to, mut far)) = (UnixStream::pair().unwrap(), UnixStream::pair().unwrap());
-        let carry = async move { Lane::open().unwrap().carry(&from, &to).await.unwrap() };
+        let carry = async move { SplicePipe::open().unwrap().carry(&from, &to).await.unwrap() };
         let mut came = Vec::new();
         let (sender, left, _) = tokio::join!(send(near), carry, far.read_to_end(&mut came));
         drop(sender);
@@ -141,7 +141,7 @@ mod tests {
         let ((mut near, from), (to, far)) = (UnixStream::pair().unwrap(), UnixStream::pair().unwrap());
         drop(far);
         near.write_all(b"x").await.unwrap();
-        let error = Lane::open().unwrap().carry(&from, &to).await.unwrap_err();
+        let error = SplicePipe::open().unwrap().carry(&from, &to).await.unwrap_err();
         assert!(matches!(error, Broken::Writing(error) if error.kind() == io::ErrorKind::BrokenPipe));
     }
 }

@@ -2,7 +2,7 @@
 //! that is started anew neither forgets it nor takes everything at once after the clock was wrong.
 
 use crate::gateway::engine::ContainerId;
-use crate::gateway::records::by_container::Kept;
+use crate::gateway::records::by_container::ByContainer;
 use jiff::Timestamp;
 use std::collections::{HashMap, HashSet};
 use std::io;
@@ -18,17 +18,17 @@ struct Mark {
 }
 
 #[derive(Debug)]
-pub(in crate::gateway) struct Marks {
-    kept: Kept<Mark>,
+pub(in crate::gateway) struct Expirations {
+    kept: ByContainer<Mark>,
     /// When those ended that were asked about.
     ends: Mutex<HashMap<ContainerId, Timestamp>>,
 }
 
-impl Marks {
+impl Expirations {
     /// Reads what an earlier gateway left; what cannot be read was not marked.
     pub(in crate::gateway) fn open(dir: &Path) -> Self {
         let mark = |text: &str| Some(Mark { since: text.trim_end().parse().ok()?, goes: None });
-        Self { kept: Kept::open(dir, mark), ends: Mutex::default() }
+        Self { kept: ByContainer::open(dir, mark), ends: Mutex::default() }
     }
 
     /// When a marked container goes, for its owner to read.
@@ -36,7 +36,7 @@ impl Marks {
         self.kept.held().get(id)?.goes
     }
 
-    /// Marks a container from now on, unless it is marked already; since when it is.
+    /// Expirations a container from now on, unless it is marked already; since when it is.
     pub(super) fn put(&self, id: &ContainerId, now: Timestamp) -> io::Result<Timestamp> {
         let mut held = self.kept.held();
         if let Some(mark) = held.get(id) {
@@ -100,12 +100,12 @@ mod tests {
     #[test]
     fn a_mark_outlives_its_gateway_and_is_put_once() {
         let dir = tempfile::tempdir().unwrap();
-        let marks = Marks::open(dir.path());
+        let marks = Expirations::open(dir.path());
         assert_eq!(marks.put(&id('a'), at(5)).unwrap(), at(5));
         marks.put(&id('b'), at(6)).unwrap();
         fs::write(dir.path().join(id('c').as_str()), "half").unwrap();
         fs::write(dir.path().join("other"), "2026-01-01T00:00:00Z\n").unwrap();
-        let marks = Marks::open(dir.path());
+        let marks = Expirations::open(dir.path());
         assert_eq!(marks.put(&id('a'), at(99)).unwrap(), at(5));
         assert_eq!(marks.goes(&id('a')), None);
         marks.will_go(&id('a'), at(200));

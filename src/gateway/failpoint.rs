@@ -1,4 +1,4 @@
-//! Marked steps: where the tests kill the gateway, to see what the next one makes of what is left.
+//! Failpoints: the steps at which the tests kill the gateway, to see what the next one makes of what is left.
 //!
 //! Only programs with debug assertions have them. In any other [`at`] is empty, and nothing of this file is left.
 

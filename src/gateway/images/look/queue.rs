@@ -26,42 +26,42 @@ type Look = BoxFuture<'static, Result<Arc<Seen>, String>>;
 /// How many users wait for which image.
 type Asked = HashMap<ImageId, usize>;
 
-pub(super) struct Line {
+pub(super) struct LookQueue {
     /// Gone when the last of those who wait for it is: then what was under way has ended too.
     under_way: Mutex<HashMap<ImageId, WeakShared<Look>>>,
-    places: Semaphore,
+    permits: Semaphore,
     /// Who has many images is not in front of others with one.
     mine: Permits,
     asked: watch::Sender<Asked>,
 }
 
-impl std::fmt::Debug for Line {
+impl std::fmt::Debug for LookQueue {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Line")
-            .field("places", &self.places)
+        f.debug_struct("LookQueue")
+            .field("permits", &self.permits)
             .field("asked", &self.asked)
             .finish_non_exhaustive()
     }
 }
 
-impl Default for Line {
+impl Default for LookQueue {
     fn default() -> Self {
-        let places = Semaphore::new(usize::try_from(AT_ONCE).unwrap_or(1));
+        let permits = Semaphore::new(usize::try_from(AT_ONCE).unwrap_or(1));
         let mine = Permits::new(1);
-        Self { under_way: Mutex::default(), places, mine, asked: watch::Sender::default() }
+        Self { under_way: Mutex::default(), permits, mine, asked: watch::Sender::default() }
     }
 }
 
-/// A user's wish to know, for as long as it lasts.
-pub(super) struct Wish<'l> {
-    line: &'l Line,
+/// A user's interest, for as long as it lasts.
+pub(super) struct Interest<'l> {
+    queue: &'l LookQueue,
     image: ImageId,
     _mine: Option<OwnedSemaphorePermit>,
 }
 
-impl Drop for Wish<'_> {
+impl Drop for Interest<'_> {
     fn drop(&mut self) {
-        self.line.asked.send_modify(|asked| {
+        self.queue.asked.send_modify(|asked| {
             if let Some(count) = asked.get_mut(&self.image) {
                 *count -= 1;
                 if *count == 0 {
@@ -72,14 +72,14 @@ impl Drop for Wish<'_> {
     }
 }
 
-impl Line {
+impl LookQueue {
     /// Waits behind the same user's other images.
-    pub(super) async fn enter(&self, image: &ImageId, who: Who) -> Option<Wish<'_>> {
+    pub(super) async fn enter(&self, image: &ImageId, who: Who) -> Option<Interest<'_>> {
         let Who::User(uid) = who else { return None };
         // Never closed.
         let mine = self.mine.of(uid).acquire_owned().await.ok();
         self.asked.send_modify(|asked| *asked.entry(image.clone()).or_default() += 1);
-        Some(Wish { line: self, image: image.clone(), _mine: mine })
+        Some(Interest { queue: self, image: image.clone(), _mine: mine })
     }
 
     /// The look that is under way, or a new one. It is given up when all who have it have dropped it.
@@ -105,11 +105,11 @@ impl Line {
         look
     }
 
-    /// A place among the few, or all of them. What nobody asked for has one of its own, as there is one of it at a time.
-    pub(super) async fn place(&self, who: Who, alone: bool) -> Option<SemaphorePermit<'_>> {
+    /// A permit among the few, or all of them. What nobody asked for has one of its own, as there is one of it at a time.
+    pub(super) async fn permit(&self, who: Who, alone: bool) -> Option<SemaphorePermit<'_>> {
         let all = if alone { AT_ONCE } else { 1 };
         match who {
-            Who::User(_) => self.places.acquire_many(all).await.ok(),
+            Who::User(_) => self.permits.acquire_many(all).await.ok(),
             Who::Nobody => None,
         }
     }
@@ -147,22 +147,22 @@ mod tests {
 
     #[tokio::test]
     async fn a_look_ends_with_the_last_who_waits_for_it() {
-        let (line, sign) = (Line::default(), Arc::new(()));
-        let one = line.join_or(&image('a'), || endless(&sign));
-        let two = line.join_or(&image('a'), || panic!("a second look"));
+        let (queue, sign) = (LookQueue::default(), Arc::new(()));
+        let one = queue.join_or(&image('a'), || endless(&sign));
+        let two = queue.join_or(&image('a'), || panic!("a second look"));
         let tried = tokio::time::timeout(Duration::from_millis(1), one).await;
         assert!(tried.is_err() && Arc::strong_count(&sign) == 2);
         drop(two);
         assert_eq!(Arc::strong_count(&sign), 1);
-        let again = line.join_or(&image('a'), || endless(&sign));
+        let again = queue.join_or(&image('a'), || endless(&sign));
         assert_eq!(Arc::strong_count(&sign), 2);
         drop(again);
     }
 
     #[tokio::test]
     async fn a_user_waits_behind_the_own_other_images_alone() {
-        let line = Line::default();
-        let within = |image, who| tokio::time::timeout(Duration::from_millis(20), line.enter(image, who));
+        let queue = LookQueue::default();
+        let within = |image, who| tokio::time::timeout(Duration::from_millis(20), queue.enter(image, who));
         let (a, b) = (image('a'), image('b'));
         let first = within(&a, Who::User(1)).await.unwrap();
         assert!(within(&b, Who::User(1)).await.is_err());
@@ -173,8 +173,8 @@ mod tests {
 
     #[tokio::test]
     async fn what_is_looked_through_alone_has_no_others_beside_it() {
-        let line = Line::default();
-        let within = |who, alone| tokio::time::timeout(Duration::from_millis(20), line.place(who, alone));
+        let queue = LookQueue::default();
+        let within = |who, alone| tokio::time::timeout(Duration::from_millis(20), queue.permit(who, alone));
         let other = within(Who::User(1), false).await.unwrap();
         assert!(within(Who::User(2), true).await.is_err());
         drop(other);
@@ -186,13 +186,13 @@ mod tests {
 
     #[tokio::test]
     async fn what_nobody_asked_for_goes_on_while_no_user_waits_for_another_one() {
-        let line = Line::default();
+        let queue = LookQueue::default();
         let (a, b) = (image('a'), image('b'));
-        let turn = |image| tokio::time::timeout(Duration::from_millis(20), line.turn(image, Who::Nobody));
+        let turn = |image| tokio::time::timeout(Duration::from_millis(20), queue.turn(image, Who::Nobody));
         assert!(turn(&a).await.is_ok());
-        let wish = line.enter(&b, Who::User(1)).await;
+        let interest = queue.enter(&b, Who::User(1)).await;
         assert!(turn(&a).await.is_err() && turn(&b).await.is_ok());
-        drop(wish);
+        drop(interest);
         assert!(turn(&a).await.is_ok());
     }
 }
