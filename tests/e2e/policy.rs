@@ -1,7 +1,9 @@
 //! The policy: limits, allow-lists, reloads, and refusals that say how to go on.
 
 use crate::suite::{tests, world, world_alone};
+use crate::world::output::Output;
 use crate::world::tools::eventually;
+use crate::world::{Stopped, User, World};
 use rustix::process::Signal;
 use std::thread;
 use std::time::Duration;
@@ -20,6 +22,8 @@ tests![
     a_reload_takes_the_whole_new_policy,
     what_was_taken_away_is_not_started_again,
     alone a_start_that_waited_is_held_against_the_lists_of_its_moment,
+    alone a_create_is_judged_by_one_policy,
+    alone a_start_is_judged_by_one_policy,
     alone a_broken_policy_leaves_the_old_one,
     alone a_writable_policy_is_refused,
     root_uses_the_admin_socket,
@@ -259,6 +263,70 @@ fn a_start_that_waited_is_held_against_the_lists_of_its_moment() {
     create.finish().ok();
     start.finish().says(&["max.memory: asked 64m", "the policy has changed since box was made"]).fails(1);
     assert_eq!(world.inspect(&ann.engine_name("box"), "{{.State.Running}}"), "false");
+}
+
+/// The other policy of the two: with another pool of networks, without images, and with little memory.
+fn narrower(stopped: &Stopped) {
+    stopped.gateway.change_the_policy(|text| {
+        text.replace("networks = \"10.200.", "networks = \"10.201.")
+            .replace("home = \"none\"\n", "home = \"none\"\nimages = []\nmax = { memory = \"32m\" }\n")
+    });
+}
+
+/// All of the first policy, or all of the other.
+#[track_caller]
+fn whole(world: &World, ann: &User<'_>, said: &Output, step: &str) {
+    if said.code != 0 {
+        said.says(&["images"]);
+        return assert!(!said.stderr.contains("memory"), "{step}: judged by two: {}", said.stderr);
+    }
+    let subnet = world.docker([
+        "network",
+        "inspect",
+        "-f",
+        "{{(index .IPAM.Config 0).Subnet}}",
+        &format!("ie-{}", ann.uid),
+    ]);
+    assert!(
+        subnet.ok().starts_with("10.200."),
+        "{step}: the network is of the other policy: {}",
+        subnet.stdout()
+    );
+}
+
+fn a_create_is_judged_by_one_policy() {
+    let world = world_alone();
+    for step in
+        ["/images/busybox", "io.ie-container.uid%3D", "/networks/create", "/containers/create?name=ie-"]
+    {
+        let ann = world.newcomer("ann");
+        world.limit(&ann, "home = \"none\"");
+        let stopped = world.stopped_at(step);
+        let create = stopped.spawn(&ann, "create --name box --memory 48m busybox:test true");
+        stopped.is_there();
+        narrower(&stopped);
+        stopped.goes_on();
+        whole(&world, &ann, &create.finish(), step);
+    }
+}
+
+fn a_start_is_judged_by_one_policy() {
+    let world = world_alone();
+    for step in
+        ["/containers/{id}/json", "io.ie-container.uid%3D", "/networks/create", "/containers/{id}/start"]
+    {
+        let ann = world.newcomer("ann");
+        world.limit(&ann, "home = \"none\"");
+        let id = ann.run("create --name box --memory 48m busybox:test sleep 1000").ok().trim().to_owned();
+        // The start makes it anew.
+        world.docker(["network", "rm", &format!("ie-{}", ann.uid)]).ok();
+        let stopped = world.stopped_at(&step.replace("{id}", &id));
+        let start = stopped.spawn(&ann, "start box");
+        stopped.is_there();
+        narrower(&stopped);
+        stopped.goes_on();
+        whole(&world, &ann, &start.finish(), step);
+    }
 }
 
 fn a_broken_policy_leaves_the_old_one() {

@@ -60,7 +60,7 @@ impl Engine {
         let body = serde_json::json!({ "Detach": false, "Tty": false });
         let target = exec.target("/start").of(container.found().owner());
         let raw = self.wire.hijack(&self.prefix().await?, target, Some(&body), None).await?;
-        let (socket, first) = raw.into_parts()?;
+        let (socket, first) = raw.for_the_gateway()?;
         let odd = |error: std::io::Error| EngineError::Odd(error.to_string());
         let reader = self.readers.add(container.id(), socket.as_fd().try_clone_to_owned().map_err(odd)?);
         Ok((socket, first, reader))

@@ -18,54 +18,64 @@ use tokio::runtime::Handle;
 /// The engine's end of it. Dropped before the engine has ended it, it counts for its user until the engine does: an engine
 /// does not notice that nobody listens any more.
 #[derive(Debug)]
-pub(in crate::gateway) struct Raw {
+struct End {
     socket: Arc<UnixStream>,
     first: Bytes,
     /// Nobody's where the gateway asks for itself.
     of: Option<(u32, Abandoned)>,
-    reader: Option<Arc<Reader>>,
 }
 
-impl Raw {
+/// One that nobody is noted to read yet: there is no way to its streams but by saying who does.
+#[derive(Debug)]
+pub(in crate::gateway) struct Hijacked(End);
+
+/// One whose reader is known to whoever waits for its container's end.
+#[derive(Debug)]
+pub(in crate::gateway) struct Raw {
+    end: End,
+    reader: Arc<Reader>,
+}
+
+impl Hijacked {
     pub(super) async fn new(
         mut answer: Response<Incoming>,
         of: Option<(u32, Abandoned)>,
     ) -> Result<Self, EngineError> {
         let odd = |error: io::Error| EngineError::Odd(error.to_string());
         let (socket, first) = forward::raw(hyper::upgrade::on(&mut answer)).await.map_err(odd)?;
-        Ok(Self { socket: Arc::new(socket), first, of, reader: None })
-    }
-
-    /// What the engine said together with its agreement.
-    pub(in crate::gateway) fn take_first(&mut self) -> Bytes {
-        std::mem::take(&mut self.first)
+        Ok(Self(End { socket: Arc::new(socket), first, of }))
     }
 
     /// Whoever holds it reads what comes of this container.
-    pub(super) fn read_by(mut self, readers: &Readers, id: &ContainerId) -> Self {
-        self.reader = Some(readers.add(id, self.socket.clone()));
-        self
+    pub(super) fn read_by(self, readers: &Readers, id: &ContainerId) -> Raw {
+        let reader = readers.add(id, self.0.socket.clone());
+        Raw { end: self.0, reader }
     }
 
-    /// Both halves of the socket, and what has come of it already. They are the caller's to end.
-    pub(super) fn into_parts(mut self) -> Result<(UnixStream, Bytes), EngineError> {
-        let (socket, first) = (self.socket.clone(), self.take_first());
-        self.of = None;
+    /// The socket and what has come of it already, for the gateway itself, which takes all of it and ends it.
+    pub(super) fn for_the_gateway(mut self) -> Result<(UnixStream, Bytes), EngineError> {
+        let (socket, first) = (self.0.socket.clone(), std::mem::take(&mut self.0.first));
+        self.0.of = None;
         drop(self);
         let socket = Arc::into_inner(socket);
         socket.map(|socket| (socket, first)).ok_or_else(|| EngineError::Odd("a connection is gone".into()))
     }
 }
 
+impl Raw {
+    /// What the engine said together with its agreement.
+    pub(in crate::gateway) fn take_first(&mut self) -> Bytes {
+        std::mem::take(&mut self.end.first)
+    }
+}
+
 impl Source for Raw {
     fn socket(&self) -> &UnixStream {
-        &self.socket
+        &self.end.socket
     }
 
     fn took(&self) {
-        if let Some(reader) = &self.reader {
-            reader.took();
-        }
+        self.reader.took();
     }
 }
 
@@ -73,11 +83,11 @@ impl Deref for Raw {
     type Target = UnixStream;
 
     fn deref(&self) -> &UnixStream {
-        &self.socket
+        &self.end.socket
     }
 }
 
-impl Drop for Raw {
+impl Drop for End {
     fn drop(&mut self) {
         let Some((uid, all)) = self.of.take() else { return };
         // Without a runtime the gateway is at its own end.

@@ -2,7 +2,7 @@
 
 use super::EngineError;
 use super::abandoned::Abandoned;
-use super::raw::Raw;
+use super::raw::Hijacked;
 use crate::gateway::bounds::permits::Permits;
 use bytes::Bytes;
 use http_body_util::combinators::BoxBody;
@@ -225,7 +225,7 @@ impl Wire {
         target: Target,
         body: Option<&serde_json::Value>,
         uid: Option<u32>,
-    ) -> Result<Raw, EngineError> {
+    ) -> Result<Hijacked, EngineError> {
         let of = uid.map(|uid| (uid, self.abandoned.clone()));
         uid.map_or(Ok(()), |uid| self.has_room(uid))?;
         let request = Self::upgrade(prefix, target, body)?;
@@ -236,7 +236,7 @@ impl Wire {
     pub(super) fn listen(&self, prefix: &str, target: Target) -> Result<Asked<UnixStream>, EngineError> {
         let request = Self::upgrade(prefix, target, None)?;
         Ok(self.begin(request, None, |answer| async {
-            let (socket, _) = raw(good(answer).await?, None).await?.into_parts()?;
+            let (socket, _) = raw(good(answer).await?, None).await?.for_the_gateway()?;
             Ok(socket)
         }))
     }
@@ -258,9 +258,9 @@ impl Wire {
     }
 }
 
-async fn raw(answer: Response<Incoming>, of: Option<(u32, Abandoned)>) -> Result<Raw, EngineError> {
+async fn raw(answer: Response<Incoming>, of: Option<(u32, Abandoned)>) -> Result<Hijacked, EngineError> {
     match answer.status() {
-        StatusCode::SWITCHING_PROTOCOLS => Raw::new(answer, of).await,
+        StatusCode::SWITCHING_PROTOCOLS => Hijacked::new(answer, of).await,
         other => Err(EngineError::Odd(format!("{other} to a request for a raw connection"))),
     }
 }

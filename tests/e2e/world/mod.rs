@@ -21,7 +21,7 @@ pub(crate) mod wire;
 pub(crate) use engine::is_remapped;
 pub(crate) use people::User;
 pub(crate) use pty::Pty;
-pub(crate) use standin::{Faulty, json};
+pub(crate) use standin::{Faulty, Stopped, json};
 
 use engine::Engine;
 use output::{Output, Words, run_to_end};

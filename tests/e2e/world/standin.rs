@@ -53,11 +53,12 @@ impl Stopped {
 
 impl World {
     /// One more gateway on the real engine, which stops before a request with this word in it.
-    pub(crate) fn stopped_at(&self, word: &'static str) -> Stopped {
+    pub(crate) fn stopped_at(&self, word: &str) -> Stopped {
+        let word = word.to_owned();
         let ((tell, at), (go, goes)) = (mpsc::channel(), mpsc::channel::<()>());
         let once = Mutex::new(Some((tell, goes)));
         let gateway = self.overheard(move |said| {
-            if String::from_utf8_lossy(said).contains(word)
+            if String::from_utf8_lossy(said).contains(&word)
                 && let Some((tell, goes)) = once.lock().unwrap().take()
             {
                 tell.send(()).unwrap();
@@ -150,8 +151,15 @@ impl Faulty {
 
     /// Puts a table behind its policy, and the whole in force.
     pub(crate) fn and_the_policy(&self, table: &str) {
+        self.change_the_policy(|text| format!("{text}\n{table}\n"));
+    }
+
+    /// Puts another text in its policy's place, and in force.
+    pub(crate) fn change_the_policy(&self, change: impl FnOnce(&str) -> String) {
         let text = fs::read_to_string(&self.policy).unwrap();
-        fs::write(&self.policy, format!("{text}\n{table}\n")).unwrap();
+        let other = change(&text);
+        assert_ne!(other, text, "nothing was changed");
+        fs::write(&self.policy, other).unwrap();
         self.gateway.signal(Signal::HUP);
         assert!(eventually(|| self.said().contains("the policy was read anew")), "{}", self.said());
     }
