@@ -2,6 +2,7 @@
 
 use crate::gateway::copying::rewrite::{ArchiveError, Limits, Rewriter};
 use crate::gateway::fuzz::{Demux, Stream};
+use crate::tarball::BLOCK;
 use crate::tarball::entry::Owner;
 use crate::tarball::name::{Absolute, Root};
 use crate::tarball::read::compression;
@@ -16,16 +17,11 @@ const OWNER: Owner = Owner { uid: 5001, gid: 6001 };
 /// Puts right the checksum of every block that says it is a header: otherwise hardly any would be looked at.
 fn sealed(archive: &[u8]) -> Vec<u8> {
     let mut archive = archive.to_vec();
-    for block in archive.chunks_exact_mut(512) {
-        if block.get(257..262) != Some(b"ustar") {
-            continue;
-        }
-        if let Some(field) = block.get_mut(148..156) {
-            field.fill(b' ');
-        }
-        let sum: u32 = block.iter().map(|byte| u32::from(*byte)).sum();
-        if let Some(field) = block.get_mut(148..156) {
-            field.copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
+    for block in archive.chunks_exact_mut(BLOCK) {
+        let mut header = tar::Header::from_byte_slice(block).clone();
+        if header.as_old().pad.starts_with(b"ustar") {
+            header.set_cksum();
+            block.copy_from_slice(header.as_bytes());
         }
     }
     archive

@@ -1,14 +1,17 @@
 //! The records of a pax extended header: the few that are understood, by their meaning.
+//!
+//! They are cut by their lengths here. The `tar` crate cuts them at newlines: a value that holds one is an error to it,
+//! be it a file's name or two capabilities of a program, and what follows an empty line is not read at all.
 
 use super::LONGEST_NAME;
 use super::entry::Time;
 use super::note;
 
 /// The key under which a packer says why it stopped; see [`super::write::failure`].
-pub(super) const FAILURE: &[u8] = b"IE.failure";
+pub(super) const FAILURE: &str = "IE.failure";
 
 /// The key of comments, which readers pass over.
-pub(super) const COMMENT: &[u8] = b"comment";
+pub(super) const COMMENT: &str = "comment";
 
 /// What an extended header says about the member after it.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -49,8 +52,10 @@ impl Pax {
             // What is no number is nobody's.
             b"uid" => self.uid = Some(digits(value).and_then(|uid| i64::try_from(uid).ok()).unwrap_or(-1)),
             key if gives_orders(key) => self.order = Some(key.to_vec()),
-            FAILURE => self.failure = Some(value.to_vec()),
-            COMMENT => self.note = note::read(value).map(|(is_fault, words)| (is_fault, words.to_vec())),
+            key if key == FAILURE.as_bytes() => self.failure = Some(value.to_vec()),
+            key if key == COMMENT.as_bytes() => {
+                self.note = note::read(value).map(|(is_fault, words)| (is_fault, words.to_vec()));
+            }
             key if key.starts_with(b"GNU.sparse.") => self.sparse = true,
             _ => {}
         }
@@ -137,6 +142,7 @@ mod tests {
         for bad in [
             b"13 path=a/b\n".as_slice(),
             b"12 path=a/b",
+            b"+13 path=a/b\n",
             b"12path=a/b\n",
             b"-2 path=a/b\n",
             b"8 path=\n",
@@ -153,6 +159,29 @@ mod tests {
         ] {
             assert_eq!(Pax::parse(bad), None, "{}", String::from_utf8_lossy(bad));
         }
+    }
+
+    /// Two capabilities together are a newline's byte.
+    const CAPABILITY: &[u8] =
+        b"57 SCHILY.xattr.security.capability=\x01\0\0\x02\n\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\n";
+
+    #[test]
+    fn a_value_may_hold_a_newline() {
+        let pax = Pax::parse(&[CAPABILITY, b"17 path=a\n9 b=c/\n"].concat()).unwrap();
+        assert_eq!(pax.path.as_deref(), Some(&b"a\n9 b=c/"[..]));
+        assert!(Pax::parse(b"12 path=a/b\n\n12 path=c/d\n").is_none());
+    }
+
+    /// Why it does not cut the records: where one of these holds no more, look again whether it can.
+    #[test]
+    fn the_crate_cuts_them_at_newlines() {
+        let read =
+            |records| tar::PaxExtensions::new(records).map(|record| record.is_ok()).collect::<Vec<_>>();
+        assert_eq!(read(CAPABILITY), [false, false]);
+        assert_eq!(read(b"14 path=a\nb/c\n"), [false, false]);
+        assert_eq!(read(b"12 path=a/b\n\n12 path=c/d\n"), [true]);
+        assert_eq!(read(b"12 path=a/b"), [true], "one without its end");
+        assert_eq!(read(b"+13 path=a/b\n"), [true]);
     }
 
     proptest! {

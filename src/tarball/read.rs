@@ -5,6 +5,7 @@ use super::header::{self, Block};
 use super::pax::Pax;
 use super::reason::shown;
 use super::{BLOCK, LONGEST_NAME, at_most, padding, wide};
+use tar::{EntryType, Header};
 
 /// The most an extended header may hold: what Go's reader, and so the engine, accepts.
 const LONGEST_SPECIAL: u64 = 1 << 20;
@@ -70,7 +71,7 @@ pub enum Event<'a> {
 
 enum State {
     Header { filled: usize },
-    Extension { kind: u8, left: u64, padding: u64, text: Vec<u8> },
+    Extension { kind: EntryType, left: u64, padding: u64, text: Vec<u8> },
     Data { left: u64, padding: u64 },
     Padding { left: u64 },
     End,
@@ -115,7 +116,7 @@ impl Reader {
             match &mut self.state {
                 State::Header { filled } => {
                     let part = take(input, wide(BLOCK - *filled));
-                    header::put(&mut self.block, *filled..BLOCK, part);
+                    header::put(self.block.get_mut(*filled..).unwrap_or_default(), part);
                     *filled += part.len();
                     if *filled < BLOCK {
                         return Ok(None);
@@ -215,30 +216,32 @@ impl Reader {
         {
             return Err(Malformed::Compressed(program));
         }
-        if !header::sums_up(block) {
+        let Some(header) = header::parse(block) else {
             return Err(if self.taken == 0 { Malformed::NotTar } else { Malformed::Damaged(self.taken) });
-        }
+        };
         self.taken += wide(BLOCK);
-        match header::field(block, header::TYPE) {
-            [kind @ (b'x' | b'g' | b'L' | b'K')] => self.begin_extension(*kind, block).map(|()| None),
-            [kind] => self.member(*kind, block).map(Some),
-            _ => Err(Malformed::NotTar),
+        match header.entry_type() {
+            kind @ (EntryType::XHeader
+            | EntryType::XGlobalHeader
+            | EntryType::GNULongName
+            | EntryType::GNULongLink) => self.begin_extension(kind, &header).map(|()| None),
+            _ => self.member(&header).map(Some),
         }
     }
 
-    fn begin_extension(&mut self, kind: u8, block: &Block) -> Result<(), Malformed> {
-        let left = header::number(block, header::SIZE).and_then(|size| u64::try_from(size).ok());
-        let left = left.filter(|size| *size <= LONGEST_SPECIAL).ok_or(Malformed::Extension)?;
+    fn begin_extension(&mut self, kind: EntryType, header: &Header) -> Result<(), Malformed> {
+        let left =
+            header::size(header).filter(|size| *size <= LONGEST_SPECIAL).ok_or(Malformed::Extension)?;
         self.state = State::Extension { kind, left, padding: padding(left), text: Vec::new() };
         Ok(())
     }
 
     /// Takes an extension's text. One given twice is refused: which of them counts, readers do not agree.
-    fn extend<'a>(&mut self, kind: u8, text: Vec<u8>) -> Result<Option<Event<'a>>, Malformed> {
+    fn extend<'a>(&mut self, kind: EntryType, text: Vec<u8>) -> Result<Option<Event<'a>>, Malformed> {
         match kind {
-            b'L' => put_once(&mut self.long_name, long(&text)?)?,
-            b'K' => put_once(&mut self.long_target, long(&text)?)?,
-            b'x' => put_once(&mut self.pax, Pax::parse(&text).ok_or(Malformed::Extension)?)?,
+            EntryType::GNULongName => put_once(&mut self.long_name, long(&text)?)?,
+            EntryType::GNULongLink => put_once(&mut self.long_target, long(&text)?)?,
+            EntryType::XHeader => put_once(&mut self.pax, Pax::parse(&text).ok_or(Malformed::Extension)?)?,
             // Between an extension and its member, where readers do not agree whose that is then.
             _ if self.is_pending() => return Err(Malformed::Extension),
             _ => return global(Pax::parse(&text).ok_or(Malformed::Extension)?),
@@ -246,44 +249,38 @@ impl Reader {
         Ok(None)
     }
 
-    fn member<'a>(&mut self, kind: u8, block: &Block) -> Result<Event<'a>, Malformed> {
+    fn member<'a>(&mut self, header: &Header) -> Result<Event<'a>, Malformed> {
+        let kind = header.entry_type();
         let pax = self.pax.take().unwrap_or_default();
-        let name = one_of(pax.path, self.long_name.take())?.unwrap_or_else(|| header::name(block));
+        let name = one_of(pax.path, self.long_name.take())?;
+        let name = name.unwrap_or_else(|| header.path_bytes().into_owned());
         let target = one_of(pax.target, self.long_target.take())?;
-        let target = target.unwrap_or_else(|| header::text(block, header::TARGET).to_vec());
-        if pax.sparse || kind == b'S' {
+        let target = target.unwrap_or_else(|| header.link_name_bytes().unwrap_or_default().into_owned());
+        if pax.sparse || kind == EntryType::GNUSparse {
             return Err(Malformed::Sparse(shown(&name)));
         }
         if self.exact {
-            exactly(block, &name, pax.order.as_deref())?;
+            exactly(header, &name, pax.order.as_deref())?;
         }
         if name.len() > LONGEST_NAME || target.len() > LONGEST_NAME {
             return Err(Malformed::LongName(shown(name.get(..80).unwrap_or(&name))));
         }
-        let number = |at, field| {
-            header::number(block, at).ok_or_else(|| Malformed::Number { name: shown(&name), field })
-        };
-        let size = match pax.size {
-            Some(size) => size,
-            None => u64::try_from(number(header::SIZE, "size")?)
-                .map_err(|_| Malformed::Number { name: shown(&name), field: "size" })?,
-        };
+        let wrong = |field| Malformed::Number { name: shown(&name), field };
+        let size = pax.size.or_else(|| header::size(header)).ok_or_else(|| wrong("size"))?;
         // Far beyond any file, near enough that adding the padding cannot overflow.
         if i64::try_from(size).is_err() {
-            return Err(Malformed::Number { name: shown(&name), field: "size" });
+            return Err(wrong("size"));
         }
-        let mtime = match pax.mtime {
-            Some(time) => time,
-            None => Time { seconds: number(header::MTIME, "time")?, nanoseconds: 0 },
-        };
-        let mode = u32::try_from(number(header::MODE, "mode")? & 0o7777).unwrap_or_default();
-        let is_block = kind == b'4';
+        let seconds = || Some(Time { seconds: header::mtime(header)?, nanoseconds: 0 });
+        let mtime = pax.mtime.or_else(seconds).ok_or_else(|| wrong("time"))?;
+        let mode = header::mode(header).ok_or_else(|| wrong("mode"))?;
+        let is_block = kind == EntryType::Block;
         let kind = match kind_of(kind, &name)? {
             Ok(kind) => kind,
             Err(_) if size > 0 => return Err(Malformed::Contents(shown(&name))),
             Err(what) => {
-                let numbers = if what == DEVICE { header::device(block) } else { None };
-                let uid = pax.uid.or_else(|| header::number(block, header::UID)).unwrap_or(-1);
+                let numbers = if what == DEVICE { header::device(header) } else { None };
+                let uid = pax.uid.or_else(|| header::uid(header)).unwrap_or(-1);
                 let node = numbers.map(|(major, minor)| Node { is_block, major, minor, mode, uid });
                 return Ok(Event::Special { what, name, node });
             }
@@ -300,26 +297,26 @@ impl Reader {
 }
 
 /// Refuses a member that another reader could call otherwise, or whose attributes are orders.
-fn exactly(block: &Block, name: &[u8], order: Option<&[u8]>) -> Result<(), Malformed> {
+fn exactly(header: &Header, name: &[u8], order: Option<&[u8]>) -> Result<(), Malformed> {
     match order {
         Some(key) => Err(Malformed::Order { name: shown(name), key: shown(key) }),
-        None if header::is_two_faced(block) => Err(Malformed::TwoFaced(shown(name))),
+        None if header::is_two_faced(header) => Err(Malformed::TwoFaced(shown(name))),
         None => Ok(()),
     }
 }
 
 /// A member's kind by its type; on the inner error side what it is instead.
-fn kind_of(kind: u8, name: &[u8]) -> Result<Result<Kind, &'static str>, Malformed> {
+fn kind_of(kind: EntryType, name: &[u8]) -> Result<Result<Kind, &'static str>, Malformed> {
     Ok(match kind {
         // Archives from before directories had a type end their names in a slash.
-        0 | b'0' | b'7' if name.ends_with(b"/") => Ok(Kind::Directory),
-        0 | b'0' | b'7' => Ok(Kind::File),
-        b'1' => Ok(Kind::HardLink),
-        b'2' => Ok(Kind::Symlink),
-        b'3' | b'4' => Err(DEVICE),
-        b'5' => Ok(Kind::Directory),
-        b'6' => Err("a fifo"),
-        kind => return Err(Malformed::Type { name: shown(name), kind: char::from(kind) }),
+        EntryType::Regular | EntryType::Continuous if name.ends_with(b"/") => Ok(Kind::Directory),
+        EntryType::Regular | EntryType::Continuous => Ok(Kind::File),
+        EntryType::Link => Ok(Kind::HardLink),
+        EntryType::Symlink => Ok(Kind::Symlink),
+        EntryType::Char | EntryType::Block => Err(DEVICE),
+        EntryType::Directory => Ok(Kind::Directory),
+        EntryType::Fifo => Err("a fifo"),
+        kind => return Err(Malformed::Type { name: shown(name), kind: char::from(kind.as_byte()) }),
     })
 }
 

@@ -1,31 +1,30 @@
 //! The writer: headers in GNU's form, which every tar reads, long names and large numbers included.
 
-use super::BLOCK;
 use super::entry::{Entry, Kind, Owner};
-use super::header::{self, Block};
+use super::header;
 use super::note;
 use super::pax::{COMMENT, FAILURE};
-use super::{padding, wide};
+use super::{BLOCK, padding, wide};
+use tar::{Builder, EntryType, Header};
 
 /// Appends an entry's header; its contents, and [`pad`], are the caller's to append.
 pub fn header(out: &mut Vec<u8>, entry: &Entry, owner: Owner) {
-    long(out, b'L', &entry.name, header::NAME.len());
-    long(out, b'K', &entry.target, header::TARGET.len());
-    let mut block = [0; BLOCK];
-    put_name(&mut block, header::NAME, &entry.name);
-    put_name(&mut block, header::TARGET, &entry.target);
-    header::put_number(&mut block, header::MODE, i64::from(entry.mode & 0o7777));
-    header::put_number(&mut block, header::UID, i64::from(owner.uid));
-    header::put_number(&mut block, header::GID, i64::from(owner.gid));
-    header::put_number(&mut block, header::SIZE, i64::try_from(entry.size).unwrap_or(i64::MAX));
-    header::put_number(&mut block, header::MTIME, entry.mtime.seconds);
-    let kind = match entry.kind {
-        Kind::File => b'0',
-        Kind::HardLink => b'1',
-        Kind::Symlink => b'2',
-        Kind::Directory => b'5',
-    };
-    finish(out, block, kind);
+    let mut header = Header::new_gnu();
+    let fields = header.as_old_mut();
+    name(out, EntryType::GNULongName, &mut fields.name, &entry.name);
+    name(out, EntryType::GNULongLink, &mut fields.linkname, &entry.target);
+    header.set_mode(entry.mode & 0o7777);
+    header.set_uid(owner.uid.into());
+    header.set_gid(owner.gid.into());
+    header.set_size(entry.size);
+    header::set_mtime(&mut header, entry.mtime.seconds);
+    header.set_entry_type(match entry.kind {
+        Kind::File => EntryType::Regular,
+        Kind::HardLink => EntryType::Link,
+        Kind::Symlink => EntryType::Symlink,
+        Kind::Directory => EntryType::Directory,
+    });
+    seal(out, header);
 }
 
 /// Appends the zeroes that follow a file of this size.
@@ -52,41 +51,41 @@ pub fn note(out: &mut Vec<u8>, is_fault: bool, words: &str) {
     record(out, COMMENT, &note::comment(is_fault, words));
 }
 
-/// A record that stands alone. Its length counts its own digits; three of them hold what is shorter than 900 bytes.
-fn record(out: &mut Vec<u8>, key: &[u8], value: &[u8]) {
-    let rest = key.len() + value.len() + 3;
-    let digits = if rest + 2 < 100 { 2 } else { 3 };
-    let length = format!("{} ", rest + digits);
-    extension(out, b'g', &[length.as_bytes(), key, b"=", value, b"\n"].concat());
-}
-
-/// A name in its field. One that is too long stands before the header, whole, and here a word that means no path:
-/// cut off, it could end in `..`.
-fn put_name(block: &mut Block, at: std::ops::Range<usize>, name: &[u8]) {
-    let fits = name.len() <= at.len();
-    header::put(block, at, if fits { name } else { b"@long-name" });
-}
-
-fn long(out: &mut Vec<u8>, kind: u8, name: &[u8], field: usize) {
-    if name.len() > field {
-        extension(out, kind, &[name, b"\0"].concat());
+/// A record that stands alone. The crate writes it as one of the next member's, so its header is made another one.
+fn record(out: &mut Vec<u8>, key: &str, value: &[u8]) {
+    let mut archive = Builder::new(Vec::new());
+    // Into memory, which takes everything.
+    let _ = archive.append_pax_extensions([(key, value)]);
+    if let Some((block, text)) = archive.get_ref().split_first_chunk::<BLOCK>() {
+        let mut header = Header::from_byte_slice(block).clone();
+        header.set_entry_type(EntryType::XGlobalHeader);
+        seal(out, header);
+        out.extend_from_slice(text);
     }
 }
 
-fn extension(out: &mut Vec<u8>, kind: u8, text: &[u8]) {
-    let mut block = [0; BLOCK];
-    header::put(&mut block, header::NAME, b"././@LongLink");
-    header::put_number(&mut block, header::SIZE, i64::try_from(text.len()).unwrap_or(i64::MAX));
-    finish(out, block, kind);
-    out.extend_from_slice(text);
-    pad(out, wide(text.len()));
+/// A name in its field, byte by byte: the crate would write it as another path. One that is too long stands before the
+/// header, whole, and here a word that means no path: cut off, it could end in `..`.
+fn name(out: &mut Vec<u8>, kind: EntryType, field: &mut [u8], name: &[u8]) {
+    let fits = name.len() <= field.len();
+    header::put(field, if fits { name } else { b"@long-name" });
+    if fits {
+        return;
+    }
+    let mut header = Header::new_gnu();
+    header::put(&mut header.as_old_mut().name, b"././@LongLink");
+    header.set_size(wide(name.len() + 1));
+    header.set_entry_type(kind);
+    seal(out, header);
+    out.extend_from_slice(name);
+    out.push(0);
+    pad(out, wide(name.len() + 1));
 }
 
-fn finish(out: &mut Vec<u8>, mut block: Block, kind: u8) {
-    header::put(&mut block, header::TYPE, &[kind]);
-    header::put(&mut block, header::MAGIC, header::GNU);
-    header::seal(&mut block);
-    out.extend_from_slice(&block);
+/// Appends a header with its sum.
+fn seal(out: &mut Vec<u8>, mut header: Header) {
+    header.set_cksum();
+    out.extend_from_slice(header.as_bytes());
 }
 
 #[cfg(test)]
@@ -171,9 +170,9 @@ mod tests {
             for (place, byte) in archive[start..start + BLOCK].iter_mut().zip(&bytes) {
                 *place ^= byte & 1;
             }
-            let mut block: Block = archive[start..start + BLOCK].try_into().unwrap();
-            header::seal(&mut block);
-            archive[start..start + BLOCK].copy_from_slice(&block);
+            let mut header = Header::from_byte_slice(&archive[start..start + BLOCK]).clone();
+            header.set_cksum();
+            archive[start..start + BLOCK].copy_from_slice(header.as_bytes());
             let _ = read(&archive, 700);
         }
 

@@ -3,6 +3,7 @@
 pub(crate) mod sandbox;
 
 use std::path::Path;
+use tar::{Builder, Header};
 
 /// One archive and what it tries.
 pub(crate) struct Case {
@@ -64,31 +65,28 @@ fn directory(name: impl AsRef<[u8]>) -> Member {
 }
 
 fn block(kind: u8, name: &[u8], target: &[u8], mode: u32, size: &[u8]) -> Vec<u8> {
-    let mut block = vec![0; 512];
-    let mut put = |at: usize, most: usize, bytes: &[u8]| {
-        let some = bytes.len().min(most);
-        block[at..at + some].copy_from_slice(&bytes[..some]);
-    };
-    put(0, 100, name);
-    put(100, 7, format!("{mode:07o}").as_bytes());
-    put(108, 7, b"0000000");
-    put(116, 7, b"0000000");
-    put(124, 12, size);
-    put(136, 11, b"14000000000");
-    put(156, 1, &[kind]);
-    put(157, 100, target);
-    put(257, 8, b"ustar\x0000");
-    put(265, 4, b"root");
-    put(297, 4, b"root");
-    seal(&mut block);
-    block
+    let mut header = Header::new_ustar();
+    header.set_mode(mode);
+    header.set_uid(0);
+    header.set_gid(0);
+    header.set_mtime(0o14_000_000_000);
+    header.set_username("root").unwrap();
+    header.set_groupname("root").unwrap();
+    let fields = header.as_old_mut();
+    // As they are: the crate writes no name that leads elsewhere, and no size that is none.
+    put(&mut fields.name, name);
+    put(&mut fields.linkname, target);
+    put(&mut fields.size, size);
+    fields.linkflag = [kind];
+    header.set_cksum();
+    header.as_bytes().to_vec()
 }
 
-/// Writes a header's checksum anew.
-pub(crate) fn seal(block: &mut [u8]) {
-    block[148..156].fill(b' ');
-    let sum: u32 = block.iter().map(|byte| u32::from(*byte)).sum();
-    block[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
+/// Writes as much of the bytes as the field holds, and zeroes after them.
+fn put(field: &mut [u8], bytes: &[u8]) {
+    field.fill(0);
+    let some = bytes.len().min(field.len());
+    field[..some].copy_from_slice(&bytes[..some]);
 }
 
 fn padded(mut bytes: Vec<u8>) -> Vec<u8> {
@@ -102,10 +100,11 @@ fn extension(kind: u8, text: &[u8]) -> Vec<u8> {
 }
 
 fn record(key: &str, value: &[u8]) -> Vec<u8> {
-    let rest = key.len() + value.len() + 3;
-    let length =
-        (1..6).map(|digits| rest + digits).find(|length| length.to_string().len() + rest == *length).unwrap();
-    [format!("{length} {key}=").as_bytes(), value, b"\n"].concat()
+    let mut archive = Builder::new(Vec::new());
+    archive.append_pax_extensions([(key, value)]).unwrap();
+    let (header, text) = archive.get_ref().split_at(512);
+    let length = Header::from_byte_slice(header).entry_size().unwrap();
+    text[..length.try_into().unwrap()].to_vec()
 }
 
 fn bytes(member: &Member) -> Vec<u8> {
@@ -135,10 +134,12 @@ fn bytes(member: &Member) -> Vec<u8> {
     if member.carrier == Carrier::Prefix {
         let at = name.iter().rposition(|byte| *byte == b'/').filter(|at| *at > 0).unwrap_or(0);
         let (prefix, last) = if at > 0 { (&name[..at], &name[at + 1..]) } else { (&b".."[..], name) };
-        header[..100].fill(0);
-        header[..last.len().min(100)].copy_from_slice(&last[..last.len().min(100)]);
-        header[345..345 + prefix.len().min(155)].copy_from_slice(&prefix[..prefix.len().min(155)]);
-        seal(&mut header);
+        let mut with_prefix = Header::from_byte_slice(&header).clone();
+        let fields = with_prefix.as_ustar_mut().unwrap();
+        put(&mut fields.name, last);
+        put(&mut fields.prefix, prefix);
+        with_prefix.set_cksum();
+        header = with_prefix.as_bytes().to_vec();
     }
     [before, header, padded(member.data.clone())].concat()
 }

@@ -2,7 +2,8 @@
 
 use super::*;
 use crate::tarball::entry::{Owner, Time};
-use crate::tarball::write;
+use crate::tarball::{BLOCK, write};
+use tar::{Builder, EntryType, Header};
 
 const ROOT: Owner = Owner { uid: 0, gid: 0 };
 
@@ -14,40 +15,41 @@ fn member(kind: Kind, name: &str, target: &str) -> Vec<u8> {
     tar
 }
 
-/// The last header with these bytes at these places, and a sum that is right.
-fn changed(mut tar: Vec<u8>, changes: &[(usize, &[u8])]) -> Vec<u8> {
-    let at = tar.len() - 512;
-    let header = &mut tar[at..];
-    for (place, bytes) in changes {
-        header[*place..*place + bytes.len()].copy_from_slice(bytes);
-    }
-    // The checksum counts its own eight bytes as spaces.
-    header[148..156].fill(b' ');
-    let sum: u32 = header.iter().map(|byte| u32::from(*byte)).sum();
-    header[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
+/// With its header, the last, changed so, and a sum that is right.
+fn changed(mut tar: Vec<u8>, change: impl FnOnce(&mut Header)) -> Vec<u8> {
+    let block = tar.split_off(tar.len() - BLOCK);
+    let mut header = Header::from_byte_slice(&block).clone();
+    change(&mut header);
+    header.set_cksum();
+    tar.extend_from_slice(header.as_bytes());
     tar
 }
 
-fn node(name: &str, kind: u8, major: u32, minor: u32) -> Vec<u8> {
-    let (major, minor) = (format!("{major:07o}\0"), format!("{minor:07o}\0"));
-    let numbers = [(156, &[kind][..]), (329, major.as_bytes()), (337, minor.as_bytes())];
-    changed(member(Kind::File, name, ""), &numbers)
+fn node(name: &str, kind: EntryType, major: u32, minor: u32) -> Vec<u8> {
+    changed(member(Kind::File, name, ""), |header| {
+        header.set_entry_type(kind);
+        header.set_device_major(major).unwrap();
+        header.set_device_minor(minor).unwrap();
+    })
+}
+
+fn owned(member: Vec<u8>, mode: u32, uid: u64) -> Vec<u8> {
+    changed(member, |header| {
+        header.set_mode(mode);
+        header.set_uid(uid);
+    })
+}
+
+/// Of another type, whatever it is.
+fn typed(name: &str, kind: u8) -> Vec<u8> {
+    changed(member(Kind::File, name, ""), |header| header.set_entry_type(EntryType::new(kind)))
 }
 
 /// An extended header with these records before a member.
 fn with_pax(records: &[(&str, &str)], member: Vec<u8>) -> Vec<u8> {
-    let mut text = String::new();
-    for (key, value) in records {
-        let bare = key.len() + value.len() + 3;
-        let length = (1..).map(|digits| bare + digits).find(|n| n.to_string().len() + bare == *n).unwrap();
-        text.push_str(&format!("{length} {key}={value}\n"));
-    }
-    let size = format!("{:011o}\0", text.len());
-    let mut tar = changed(self::member(Kind::File, "pax", ""), &[(156, b"x"), (124, size.as_bytes())]);
-    tar.extend_from_slice(text.as_bytes());
-    tar.resize(tar.len().next_multiple_of(512), 0);
-    tar.extend(member);
-    tar
+    let mut archive = Builder::new(Vec::new());
+    archive.append_pax_extensions(records.iter().map(|(key, value)| (*key, value.as_bytes()))).unwrap();
+    [archive.get_ref().as_slice(), &member].concat()
 }
 
 fn judged(members: &[Vec<u8>], step: usize) -> (Option<String>, Whole) {
@@ -68,43 +70,44 @@ fn wrong(members: &[Vec<u8>]) -> Option<String> {
 #[test]
 fn no_node_but_dockers_own_is_let_through() {
     for (major, minor) in [(1, 3), (1, 5), (1, 7), (1, 8), (1, 9), (5, 0), (5, 2)] {
-        assert_eq!(wrong(&[node("any/where", b'3', major, minor)]), None, "{major}:{minor}");
-        assert!(wrong(&[node("dev/null", b'4', major, minor)]).is_some(), "block {major}:{minor}");
+        assert_eq!(wrong(&[node("any/where", EntryType::Char, major, minor)]), None, "{major}:{minor}");
+        assert!(
+            wrong(&[node("dev/null", EntryType::Block, major, minor)]).is_some(),
+            "block {major}:{minor}"
+        );
     }
     for (name, kind, major, minor) in [
-        ("a/b/node", b'4', 7, 0),
-        ("dev/d/node", b'4', 7, 0),
-        ("./dev/mem", b'3', 1, 1),
-        ("dev/kmsg", b'3', 1, 11),
-        ("whiteout", b'3', 0, 0),
-        ("dev/tty1", b'3', 4, 1),
-        ("dev/x", b'3', 0o1_000_001, 3),
+        ("a/b/node", EntryType::Block, 7, 0),
+        ("dev/d/node", EntryType::Block, 7, 0),
+        ("./dev/mem", EntryType::Char, 1, 1),
+        ("dev/kmsg", EntryType::Char, 1, 11),
+        ("whiteout", EntryType::Char, 0, 0),
+        ("dev/tty1", EntryType::Char, 4, 1),
+        ("dev/x", EntryType::Char, 0o1_000_001, 3),
     ] {
         let said = wrong(&[node(name, kind, major, minor)]).unwrap();
         let plain = name.trim_start_matches("./");
         assert!(said.starts_with(&format!("the image holds a device node, /{plain} (")), "{said}");
     }
-    assert_eq!(wrong(&[changed(member(Kind::File, "a/fifo", ""), &[(156, b"6")])]), None);
+    assert_eq!(wrong(&[typed("a/fifo", b'6')]), None);
 }
 
 #[test]
 fn a_console_is_roots_alone() {
-    let console =
-        |mode: &[u8], uid: &[u8]| changed(node("dev/console", b'3', 5, 1), &[(100, mode), (108, uid)]);
-    assert_eq!(wrong(&[console(b"0000600\0", b"0000000\0")]), None);
-    for (mode, uid) in [("0000620", "0000000"), ("0000602", "0000000"), ("0000600", "0001750")] {
-        let console = console(format!("{mode}\0").as_bytes(), format!("{uid}\0").as_bytes());
-        assert!(wrong(&[console]).unwrap().contains("char 5:1"), "{mode} {uid}");
+    let console = |mode: u32, uid: u64| owned(node("dev/console", EntryType::Char, 5, 1), mode, uid);
+    assert_eq!(wrong(&[console(0o600, 0)]), None);
+    for (mode, uid) in [(0o620, 0), (0o602, 0), (0o600, 1000)] {
+        assert!(wrong(&[console(mode, uid)]).unwrap().contains("char 5:1"), "{mode:o} {uid}");
     }
     // The extended header's owner is the one that counts.
-    let given = |uid| with_pax(&[("uid", uid)], console(b"0000600\0", b"0000000\0"));
+    let given = |uid| with_pax(&[("uid", uid)], console(0o600, 0));
     assert_eq!(wrong(&[given("0")]), None);
     assert!(wrong(&[given("1000")]).is_some() && wrong(&[given("x")]).is_some());
 }
 
 #[test]
 fn a_console_with_a_hard_link_is_nobodys() {
-    let closed = |name: &str| changed(node(name, b'3', 5, 1), &[(100, b"0000600\0"), (108, b"0000000\0")]);
+    let closed = |name: &str| owned(node(name, EntryType::Char, 5, 1), 0o600, 0);
     let link = |target: &str| member(Kind::HardLink, "d/open", target);
     let other = || member(Kind::HardLink, "d/open", "d/consoles/x");
     assert_eq!(wrong(&[closed("d/console"), other(), member(Kind::Symlink, "s", "d/console")]), None);
@@ -129,24 +132,27 @@ fn a_console_with_a_hard_link_is_nobodys() {
 
 #[test]
 fn numbers_that_can_be_read_in_two_ways_are_no_numbers() {
-    let null = || node("dev/null", b'3', 1, 3);
+    let null = || node("dev/null", EntryType::Char, 1, 3);
     assert_eq!(wrong(&[null()]), None);
+    let odd = |major: [u8; 8]| changed(null(), |header| header.as_gnu_mut().unwrap().dev_major = major);
     // In base 256: what is 1 is 1, what the engine would cut off to 1 is not.
-    assert_eq!(wrong(&[changed(null(), &[(329, b"\x80\0\0\0\0\0\0\x01")])]), None);
-    for odd in [
-        &b"\x80\0\0\x01\0\0\0\x01"[..],
-        b"\xff\xff\xff\xff\xff\xff\xff\xff",
-        b"\x000000001",
-        b"1\x00000000",
-        b"x000001\0",
+    assert_eq!(wrong(&[odd(*b"\x80\0\0\0\0\0\0\x01")]), None);
+    for major in [
+        *b"\x80\0\0\x01\0\0\0\x01",
+        [0xff; 8],
+        *b"\x000000001",
+        *b"1\x00000000",
+        *b"x000001\0",
+        *b" +00001\0",
     ] {
-        assert!(wrong(&[changed(null(), &[(329, odd)])]).is_some(), "{odd:?}");
+        assert!(wrong(&[odd(major)]).is_some(), "{major:?}");
     }
     // The oldest form has no numbers, whatever stands there; another writer's keys for them are nobody's.
-    assert!(wrong(&[changed(null(), &[(257, b"\0\0\0\0\0\0\0\0")])]).is_some());
-    assert!(wrong(&[with_pax(&[("SCHILY.devmajor", "7")], node("d", b'4', 7, 0))]).is_some());
+    assert!(wrong(&[changed(null(), |header| header.as_old_mut().pad[..8].fill(0))]).is_some());
+    assert!(wrong(&[with_pax(&[("SCHILY.devmajor", "7")], node("d", EntryType::Block, 7, 0))]).is_some());
     // A size of which other readers see another one: what is contents to one is a node to the other.
-    assert!(wrong(&[changed(member(Kind::File, "f", ""), &[(124, b"\x0000000001000")])]).is_some());
+    let sized = changed(member(Kind::File, "f", ""), |header| header.as_old_mut().size = *b"\x0000000001000");
+    assert!(wrong(&[sized]).is_some());
 }
 
 #[test]
@@ -156,7 +162,10 @@ fn what_overlayfs_would_obey_or_nobody_can_open_is_refused() {
         let said = wrong(&[with_pax(&[(&format!("SCHILY.xattr.{key}"), "/a")], file("r"))]).unwrap();
         assert!(said.contains(key), "{said}");
     }
-    assert_eq!(wrong(&[with_pax(&[("SCHILY.xattr.security.capability", "x")], file("ping"))]), None);
+    // Of two capabilities together one byte is a newline's.
+    for value in ["x", "\x01\0\0\x02\n\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"] {
+        assert_eq!(wrong(&[with_pax(&[("SCHILY.xattr.security.capability", value)], file("ping"))]), None);
+    }
     let (part, path, parts) =
         ("x".repeat(256), vec!["y".repeat(200); 12].join("/"), vec!["z"; 129].join("/"));
     for (name, what) in [
@@ -169,15 +178,24 @@ fn what_overlayfs_would_obey_or_nobody_can_open_is_refused() {
         assert!(wrong(&[file(name)]).unwrap().ends_with(what), "{:?}", wrong(&[file(name)]));
     }
     assert_eq!(wrong(&[file(&part[1..]), file(&path[..1900]), file(&parts[2..]), file(".wh.a")]), None);
-    assert!(wrong(&[changed(file("s"), &[(156, b"S")])]).is_some());
-    assert!(wrong(&[changed(file("s"), &[(156, b"V")])]).is_some());
-    let after = [b"\0".repeat(512), file("hidden")].concat();
+    assert!(wrong(&[typed("s", b'S')]).is_some());
+    assert!(wrong(&[typed("s", b'V')]).is_some());
+    let after = [b"\0".repeat(BLOCK), file("hidden")].concat();
     assert!(wrong(&[after]).unwrap().contains("after the archive's end"));
-    // Star takes the name for a shorter one.
-    let star = changed(file("f"), &[(257, b"ustar\x0000"), (508, b"tar\0")]);
-    assert!(wrong(&[star]).unwrap().contains("two ways"));
+    // Star takes the name for a shorter one, whatever the version is.
+    let posix = |version: &[u8; 2], end: &[u8; 4]| {
+        changed(file("f"), |header| {
+            let fields = &mut header.as_old_mut().pad;
+            fields[..8].copy_from_slice(&[&b"ustar\0"[..], version].concat());
+            fields[251..].copy_from_slice(end);
+        })
+    };
+    for version in [b"00", b"\0\0"] {
+        assert_eq!(wrong(&[posix(version, b"\0\0\0\0")]), None);
+        assert!(wrong(&[posix(version, b"tar\0")]).unwrap().contains("two ways"), "{version:?}");
+    }
     // Between an extended header and its member, other readers forget the first.
-    let global = changed(file("pax"), &[(156, b"g")]);
+    let global = typed("pax", b'g');
     assert!(wrong(&[with_pax(&[("path", "v")], [global, file("q")].concat())]).is_some());
 }
 
