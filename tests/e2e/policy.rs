@@ -297,7 +297,7 @@ fn whole(world: &World, ann: &User<'_>, said: &Output, step: &str) {
 fn a_create_is_judged_by_one_policy() {
     let world = world_alone();
     for step in
-        ["/images/busybox", "io.ie-container.uid%3D", "/networks/create", "/containers/create?name=ie-"]
+        ["busybox:test/json", "io.ie-container.uid%3D", "/networks/create", "/containers/create?name=ie-"]
     {
         let ann = world.newcomer("ann");
         world.limit(&ann, "home = \"none\"");
