@@ -2,7 +2,10 @@
 
 use super::error::Error;
 use crate::protocol::name::ContainerRef;
-use std::fmt::Write;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+
+/// All but what RFC 3986 calls unreserved.
+const FOREIGN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// A path and its query.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,7 +39,7 @@ impl Route {
         if word.bytes().all(|b| b == b'.') {
             self.text.extend(std::iter::repeat_n("%2E", word.len()));
         } else {
-            encode(&mut self.text, word);
+            self.text.extend(utf8_percent_encode(word, FOREIGN));
         }
         self
     }
@@ -51,12 +54,16 @@ impl Route {
 
     /// One query parameter, its value encoded.
     pub(crate) fn with(mut self, key: &'static str, value: &str) -> Self {
+        self.key(key);
+        self.text.extend(utf8_percent_encode(value, FOREIGN));
+        self
+    }
+
+    fn key(&mut self, key: &'static str) {
         self.text.push(if self.queried { '&' } else { '?' });
         self.queried = true;
         self.text.push_str(key);
         self.text.push('=');
-        encode(&mut self.text, value);
-        self
     }
 
     /// `key=1` if `yes`, and nothing otherwise.
@@ -74,17 +81,6 @@ impl Route {
 
     pub(crate) fn as_str(&self) -> &str {
         &self.text
-    }
-}
-
-fn encode(out: &mut String, word: &str) {
-    for byte in word.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            out.push(char::from(byte));
-        } else {
-            // Writing to a String cannot fail.
-            let _ = write!(out, "%{byte:02X}");
-        }
     }
 }
 
