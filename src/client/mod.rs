@@ -11,7 +11,7 @@ mod connect;
 mod container;
 mod create;
 mod doctor;
-mod error;
+pub mod error;
 mod exec;
 mod filters;
 #[cfg(any(test, feature = "fuzz"))]

@@ -2,10 +2,13 @@
 
 use super::error::Error;
 use crate::protocol::name::ContainerRef;
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use crate::protocol::path::AskedPath;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode, utf8_percent_encode};
 
 /// All but what RFC 3986 calls unreserved.
 const FOREIGN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+/// In a path a `/` stands for itself, as it may in a query.
+const FOREIGN_PATH: &AsciiSet = &FOREIGN.remove(b'/');
 
 /// A path and its query.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,6 +59,13 @@ impl Route {
     pub(crate) fn with(mut self, key: &'static str, value: &str) -> Self {
         self.key(key);
         self.text.extend(utf8_percent_encode(value, FOREIGN));
+        self
+    }
+
+    /// [`Route::with`] a path, which may be no UTF-8.
+    pub(crate) fn with_path(mut self, key: &'static str, path: &AskedPath) -> Self {
+        self.key(key);
+        self.text.extend(percent_encode(path.as_bytes(), FOREIGN_PATH));
         self
     }
 
