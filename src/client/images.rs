@@ -1,10 +1,11 @@
 //! `images`: the list of images.
 
 use super::cli::list::ImagesArgs;
+use super::context::Context;
 use super::error::Error;
+use super::filters;
 use super::output::{Column, Format, Row, age, list, print, size};
 use super::route::Route;
-use super::{Context, filters};
 use serde::Deserialize;
 use serde_json::Value;
 use std::process::ExitCode;

@@ -2,11 +2,12 @@
 
 use super::cli::list::InspectArgs;
 use super::connect::parse;
+use super::context::Context;
 use super::error::Error;
+use super::exit::FAILED;
 use super::output::template::{Source, Template};
 use super::output::{complain, json::pretty, print};
 use super::route::{Route, container};
-use super::{Context, FAILED};
 use serde_json::Value;
 use serde_json::value::RawValue;
 use std::process::ExitCode;

@@ -2,12 +2,13 @@
 
 use super::cli::list::PsArgs;
 use super::connect::Api;
+use super::context::Context;
 use super::error::Error;
+use super::filters;
 use super::output::table::cut;
 use super::output::{Column, Format, Row, age, list, print, size};
 use super::port::{Port, displayed};
 use super::route::Route;
-use super::{Context, filters};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde::Deserialize;

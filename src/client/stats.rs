@@ -1,10 +1,12 @@
 //! `stats`: what containers use.
 
 use super::cli::list::{PsArgs, StatsArgs};
+use super::context::Context;
 use super::error::Error;
+use super::exit::FAILED;
 use super::output::{Column, Format, Row, complain, list, print, size};
+use super::ps;
 use super::route::{Route, container};
-use super::{Context, FAILED, ps};
 use futures_util::{StreamExt, stream};
 use serde::Deserialize;
 use std::collections::BTreeMap;

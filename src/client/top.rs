@@ -1,7 +1,7 @@
 //! `top`: the processes of a container.
 
-use super::Context;
 use super::cli::list::TopArgs;
+use super::context::Context;
 use super::error::Error;
 use super::output::print;
 use super::output::table::align_from;

@@ -1,10 +1,11 @@
 //! `version`: ours, the gateway's and the engine's.
 
+use super::context::Context;
 use super::error::Error;
+use super::exit::FAILED;
 use super::output::template::{Source, Template};
 use super::output::{complain, print};
 use super::route::Route;
-use super::{Context, FAILED};
 use crate::protocol::escape::{escape_json, escape_line};
 use serde_json::{Value, json};
 use std::process::ExitCode;
