@@ -11,7 +11,7 @@ use serde::Deserialize;
 use std::process::ExitCode;
 
 /// Docker's columns of this table are this wide.
-const NARROWEST: usize = 20;
+const NARROWEST: u16 = 20;
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
