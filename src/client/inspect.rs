@@ -16,7 +16,7 @@ pub(crate) async fn run(context: &Context, args: &InspectArgs) -> Result<ExitCod
     let format = args.format.as_deref().or(context.format.as_deref());
     let template = match format {
         None | Some("json" | "") => None,
-        Some(text) => Some(Template::parse(text)?),
+        Some(text) => Some(Template::parse_literal(text)?),
     };
     let mut found: Vec<Box<RawValue>> = Vec::new();
     let mut code = ExitCode::SUCCESS;

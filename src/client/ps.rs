@@ -100,7 +100,7 @@ pub(crate) async fn show(
     let format = Format::parse(context.format.as_deref())?;
     let size = args.size || format.mentions("Size");
     let found = fetch(&context.api, args, place, size).await?;
-    if args.quiet && format == Format::Table {
+    if args.quiet && format.is_table() {
         let ids: String = found.iter().map(|one| one.shown_id(!args.no_trunc) + "\n").collect();
         return print(&ids).map(|()| ExitCode::SUCCESS);
     }

@@ -94,7 +94,7 @@ struct Pids {
 
 pub(crate) async fn run(context: &Context, args: &StatsArgs) -> Result<ExitCode, Error> {
     let format = Format::parse(context.format.as_deref())?;
-    let clear = !args.no_stream && io::stdout().is_terminal() && format == Format::Table;
+    let clear = !args.no_stream && io::stdout().is_terminal() && format.is_table();
     let mut code = ExitCode::SUCCESS;
     loop {
         let words =

@@ -13,7 +13,7 @@ use std::process::ExitCode;
 pub(crate) async fn run(context: &Context) -> Result<ExitCode, Error> {
     let template = match context.format.as_deref() {
         None | Some("" | "json") => None,
-        Some(text) => Some(Template::parse(text)?),
+        Some(text) => Some(Template::parse_literal(text)?),
     };
     let answer = context.api.get_json::<Value>(&Route::new("/version")).await;
     let server = answer.as_ref().cloned().unwrap_or_default();
