@@ -8,6 +8,7 @@
 
 use clap::Parser;
 use ie_container::client::cp::{CopyError, Cp};
+use ie_container::client::error::Error;
 use ie_container::protocol::copying::{PathStat, go_mode};
 use std::io::{ErrorKind, Read, Write};
 use std::net::Shutdown;
@@ -178,9 +179,7 @@ fn a_refusal_is_shown_as_it_was_said() {
         cp(&["web:/home/ann/x", to.to_str().unwrap()], vec![answer("GET", "403 Forbidden", "", REFUSED)]);
     let Err(CopyError::Call(error)) = result else { unreachable!("{result:?}") };
     assert_eq!(error.to_string(), "/home/ann lies on the host");
-    let ie_container::client::archive::http::CallError::Refused(refusal) = error else {
-        unreachable!("{error}")
-    };
+    let Error::Refused { refusal, .. } = error else { unreachable!("{error}") };
     assert_eq!(refusal.hint.as_deref(), Some("cp /home/ann/x"));
 }
 

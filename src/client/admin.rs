@@ -1,12 +1,13 @@
 //! `admin`: everyone's containers, through the admin socket.
 
 use super::cli::site::{AdminVerb, PolicyVerb};
+use super::context::Context;
 use super::error::Error;
 use super::language;
 use super::operands::{done, each};
 use super::output::{print, say};
 use super::route::{Route, container};
-use super::{Context, doctor, init, policy, ps};
+use super::{doctor, init, policy, ps};
 use crate::protocol::escape::escape_line;
 use crate::protocol::report::{InForce, Reloaded};
 use std::process::ExitCode;

@@ -4,9 +4,10 @@ use super::body::Streams;
 use super::cli::process::AttachArgs;
 use super::config::detach_keys;
 use super::container::{State, Whose, accompany, attach_route, ended, inspected, wait};
+use super::context::Context;
 use super::error::Error;
 use super::session::{Process, Session, Wanted};
-use super::{Context, terminal};
+use super::terminal;
 use std::process::ExitCode;
 
 pub(crate) async fn run(context: &Context, args: &AttachArgs) -> Result<ExitCode, Error> {

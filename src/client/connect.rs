@@ -27,6 +27,8 @@ const AGAIN: Duration = Duration::from_millis(5);
 const PATIENCE: Duration = Duration::from_secs(10);
 /// The longest answer that is read whole.
 const LONGEST: usize = 64 << 20;
+/// A refusal is a few sentences; more is not read.
+const LONGEST_REFUSAL: usize = 64 << 10;
 
 /// The body of a request, whole or streamed.
 pub(crate) type Payload = UnsyncBoxBody<Bytes, io::Error>;
@@ -88,25 +90,57 @@ impl Api {
         self.whole(Method::DELETE, route, empty(), false).await.map(drop)
     }
 
+    /// The answer's head, whatever its status: a refusal has no words here.
+    pub(crate) async fn head(&self, route: &Route) -> Result<Response<Incoming>, Error> {
+        Ok(self.answer(Method::HEAD, route, empty(), false).await?.0)
+    }
+
     /// The answer's head is here when this returns; its body comes as it comes.
     pub(crate) async fn get_stream(&self, route: &Route) -> Result<Response<Incoming>, Error> {
         checked(self.answer(Method::GET, route, empty(), false).await?.0).await
+    }
+
+    /// [`Api::get_stream`] with a header of our own.
+    pub(crate) async fn get_stream_with(
+        &self,
+        route: &Route,
+        header: &'static str,
+    ) -> Result<Response<Incoming>, Error> {
+        let builder = request(Method::GET, route, false).header(header, "1");
+        checked(self.send(finish(builder, empty())?).await?.0).await
     }
 
     pub(crate) async fn post_stream(&self, route: &Route) -> Result<Response<Incoming>, Error> {
         checked(self.answer(Method::POST, route, empty(), false).await?.0).await
     }
 
-    /// Asks for the connection itself; both halves can be closed apart.
+    /// Asks for the connection itself, for the streams of a process; both halves can be closed apart.
     pub(crate) async fn hijack(
         &self,
         route: &Route,
         body: Option<&serde_json::Value>,
     ) -> Result<Hijacked, Error> {
-        let builder =
-            request(Method::POST, route, body.is_some()).header(CONNECTION, "Upgrade").header(UPGRADE, "tcp");
         let payload = body.map_or_else(|| Ok(empty()), json)?;
-        let (answer, _) = self.send(finish(builder, payload)?).await?;
+        self.upgrade(request(Method::POST, route, body.is_some()), "tcp", payload).await
+    }
+
+    /// Asks for the connection itself, to send what the gateway calls `protocol`.
+    pub(crate) async fn hijack_to_send(
+        &self,
+        route: &Route,
+        protocol: &'static str,
+    ) -> Result<Hijacked, Error> {
+        self.upgrade(request(Method::PUT, route, false), protocol, empty()).await
+    }
+
+    async fn upgrade(
+        &self,
+        builder: Builder,
+        protocol: &'static str,
+        body: Payload,
+    ) -> Result<Hijacked, Error> {
+        let builder = builder.header(CONNECTION, "Upgrade").header(UPGRADE, protocol);
+        let (answer, _) = self.send(finish(builder, body)?).await?;
         let answer = checked(answer).await?;
         if answer.status() != StatusCode::SWITCHING_PROTOCOLS {
             return Err(Error::Answer("no stream where one was asked for".to_owned()));
@@ -188,7 +222,7 @@ impl Api {
 }
 
 /// Tries again while the queue before the socket is full, which somebody else's flood may keep it.
-pub(super) async fn patiently(socket: &Path) -> io::Result<UnixStream> {
+async fn patiently(socket: &Path) -> io::Result<UnixStream> {
     loop {
         match UnixStream::connect(socket).await {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => tokio::time::sleep(AGAIN).await,
@@ -226,7 +260,11 @@ fn json(body: &impl Serialize) -> Result<Payload, Error> {
 
 /// The body of an answer, read whole.
 pub(crate) async fn collect(answer: Response<Incoming>) -> Result<Bytes, Error> {
-    let whole = Limited::new(answer.into_body(), LONGEST).collect().await.map_err(|_| Error::Lost)?;
+    up_to(LONGEST, answer).await
+}
+
+async fn up_to(longest: usize, answer: Response<Incoming>) -> Result<Bytes, Error> {
+    let whole = Limited::new(answer.into_body(), longest).collect().await.map_err(|_| Error::Lost)?;
     Ok(whole.to_bytes())
 }
 
@@ -239,14 +277,14 @@ async fn checked(answer: Response<Incoming>) -> Result<Response<Incoming>, Error
     if status.as_u16() < 400 {
         return Ok(answer);
     }
-    let body = collect(answer).await.unwrap_or_default();
+    let body = up_to(LONGEST_REFUSAL, answer).await.unwrap_or_default();
     Err(Error::Refused { status: status.as_u16(), refusal: Box::new(refusal(status, &body)) })
 }
 
 fn refusal(status: StatusCode, body: &[u8]) -> Refusal {
     match serde_json::from_slice::<Refusal>(body) {
         Ok(refusal) if !refusal.message.is_empty() => refusal,
-        _ => Refusal::new("gateway", format!("the gateway answered {}", status.as_u16())),
+        _ => Refusal::new("gateway", format!("the gateway answered {status}")),
     }
 }
 
@@ -259,6 +297,6 @@ mod tests {
         let status = StatusCode::FORBIDDEN;
         assert_eq!(refusal(status, br#"{"message":"no","other":1}"#).message, "no");
         assert_eq!(refusal(status, br#"{"message":"no","code":"quota","rule":"r"}"#).code, "quota");
-        assert_eq!(refusal(status, b"<html>").message, "the gateway answered 403");
+        assert_eq!(refusal(status, b"<html>").message, "the gateway answered 403 Forbidden");
     }
 }

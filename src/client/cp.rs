@@ -2,9 +2,11 @@
 
 use super::archive::cases::{Arrival, CaseError, Found, Source, arrival};
 use super::archive::end::{End, EndError};
-use super::archive::http::{self, CallError, Remote};
+use super::archive::remote::Remote;
 use super::archive::upload::Upload;
-use super::archive::{pack, summary, unpack};
+use super::archive::{calls, pack, summary, unpack};
+use super::connect::Api;
+use super::error::Error;
 use crate::protocol::copying::PathStat;
 use crate::protocol::path::{AskedPath, PathError};
 use crate::tarball::note::Notes;
@@ -78,7 +80,7 @@ pub enum CopyError {
     #[error(transparent)]
     Unpack(#[from] UnpackError),
     #[error(transparent)]
-    Call(#[from] CallError),
+    Call(#[from] Error),
     /// The signal's number: the program ends as it asks.
     #[error("interrupted")]
     Interrupted(i32),
@@ -94,7 +96,7 @@ impl Cp {
     }
 
     async fn copy(&self, socket: &Path) -> Result<(), CopyError> {
-        let copy = Copy { follow: self.follow_link, quiet: self.quiet, socket };
+        let copy = Copy { follow: self.follow_link, quiet: self.quiet, api: Api::new(socket) };
         match (End::parse(&self.source)?, End::parse(&self.destination)?) {
             (End::Container(_), End::Container(_)) => Err(CopyError::Between),
             (End::Container(source), End::Local(destination)) => {
@@ -109,13 +111,13 @@ impl Cp {
 }
 
 /// What all four ways have in common.
-struct Copy<'a> {
+struct Copy {
     follow: bool,
     quiet: bool,
-    socket: &'a Path,
+    api: Api,
 }
 
-impl Copy<'_> {
+impl Copy {
     async fn send_local(&self, path: AskedPath, to: Remote, word: &OsStr) -> Result<(), CopyError> {
         let source = pack::source(path.clone(), self.follow).map_err(|error| local(&path, error))?;
         let (to, found) = self.remote_destination(to, word).await?;
@@ -123,7 +125,7 @@ impl Copy<'_> {
             arrival(&source, &to.path, found).map_err(|error| case(error, word))?;
         let packer = pack::open(&source, self.follow, &root)?;
         let to = Remote { container: to.container, path: directory };
-        let upload = Upload::begin(self.socket, &to).await?;
+        let upload = Upload::begin(&self.api, &to).await?;
         let bar = summary::bar(self.quiet);
         let made = pack::local(packer, bar.clone(), upload.sink()?);
         let answer = upload.outcome().await;
@@ -145,7 +147,7 @@ impl Copy<'_> {
                 return Err(CopyError::NotADirectory(name(word)));
             }
         }
-        let upload = Upload::begin(self.socket, &to).await?;
+        let upload = Upload::begin(&self.api, &to).await?;
         let bar = summary::bar(self.quiet);
         let mut made = pack::stdin(bar.clone(), upload.sink()?);
         let answer = upload.outcome().await;
@@ -166,10 +168,10 @@ impl Copy<'_> {
 
     /// Where a copy goes in a container, and what is there, a link followed.
     async fn remote_destination(&self, mut to: Remote, word: &OsStr) -> Result<(Remote, Found), CopyError> {
-        let mut stat = http::stat(self.socket, &to).await?;
+        let mut stat = calls::stat(&self.api, &to).await?;
         if let Some(link) = stat.as_ref().filter(|stat| stat.is_symlink()) {
             to.path = target(link, word)?;
-            stat = http::stat(self.socket, &to).await?;
+            stat = calls::stat(&self.api, &to).await?;
         }
         let found = match stat {
             None => Found::Nothing,
@@ -240,12 +242,22 @@ impl Copy<'_> {
     /// Asks for a path; with `-L`, for what a link there leads to.
     async fn fetch(&self, mut from: Remote) -> Result<(Remote, PathStat, Incoming), CopyError> {
         if self.follow
-            && let Some(link) = http::stat(self.socket, &from).await?.filter(PathStat::is_symlink)
+            && let Some(link) = calls::stat(&self.api, &from).await?.filter(PathStat::is_symlink)
         {
             from.path = target(&link, OsStr::from_bytes(from.path.as_bytes()))?;
         }
-        let (stat, body) = http::get(self.socket, &from).await?;
+        let (stat, body) = calls::get(&self.api, &from).await?;
         Ok((from, stat, body))
+    }
+}
+
+impl From<CopyError> for Error {
+    fn from(error: CopyError) -> Self {
+        match error {
+            CopyError::Call(Self::Lost) => Self::CopyLost,
+            CopyError::Call(error) => error,
+            other => Self::usage(other.to_string()),
+        }
     }
 }
 
@@ -268,7 +280,7 @@ async fn receive(mut body: Incoming, unpacker: &mut Unpacker, bar: &ProgressBar)
 
 async fn next(body: &mut Incoming) -> Result<Option<Bytes>, CopyError> {
     while let Some(frame) = body.frame().await {
-        if let Ok(data) = frame.map_err(CallError::Lost)?.into_data() {
+        if let Ok(data) = frame.map_err(|_| Error::Lost)?.into_data() {
             return Ok(Some(data));
         }
     }
@@ -361,7 +373,7 @@ mod tests {
         assert_eq!(run("a:/x", "b:/y").await, "copying between containers is not supported");
         assert_eq!(run("/x", "-").await, "one of SRC and DEST must be CONTAINER:PATH");
         assert_eq!(run("/nonexistent/x", "web:/").await, "no such file or directory: /nonexistent/x");
-        assert!(run("web:/x", "/tmp").await.starts_with("cannot reach the gateway at /nonexistent/socket: "));
+        assert_eq!(run("web:/x", "/tmp").await, "the gateway does not answer on /nonexistent/socket");
         assert_eq!(run("web:/x", "/dev/null").await, "must be a directory or a regular file: /dev/null");
     }
 }

@@ -3,11 +3,12 @@
 use super::body::{self, Caller};
 use super::cli::run::{CreateArgs, Pull};
 use super::connect::Api;
+use super::context::Context;
 use super::error::Error;
 use super::line::{self, For};
 use super::output::{json::pretty, print, say};
+use super::pull;
 use super::route::{Route, container};
-use super::{Context, pull};
 use crate::protocol::escape::escape_line;
 use crate::protocol::name::ContainerRef;
 use bollard_stubs::models::ContainerCreateBody;

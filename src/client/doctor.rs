@@ -3,9 +3,9 @@
 //! A process that waits for a file system in the kernel may be beyond any signal, and whoever started it would wait with
 //! it. So another process looks, and is left alone where it does not come back.
 
-use super::Context;
 use super::cli::site::DoctorArgs;
 use super::connect::Api;
+use super::context::Context;
 use super::error::Error;
 use super::output::print;
 use super::output::table::align;

@@ -1,7 +1,5 @@
 //! What can go wrong in the client, and what it says.
 
-use super::archive::http::CallError;
-use super::cp::CopyError;
 use super::language::Language;
 use crate::protocol::escape::escape_line;
 use crate::protocol::report::Refusal;
@@ -9,7 +7,7 @@ use std::io;
 
 /// One sentence for the user; [`Error::hint`] is the next step that would help.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum Error {
+pub enum Error {
     #[error("the gateway does not answer on {0}")]
     NoGateway(String),
     #[error("you may not speak to the gateway on {0}")]
@@ -37,6 +35,8 @@ pub(crate) enum Error {
     Io { doing: String, why: io::Error },
     #[error("the gateway's answer is not understood: {0}")]
     Answer(String),
+    #[error("the gateway's answer cannot be read")]
+    Unreadable,
     /// Whoever read our stdout has had enough; no failure.
     #[error("stdout is closed")]
     StdoutClosed,
@@ -77,7 +77,7 @@ impl Error {
             Self::Refused { refusal, .. } => &refusal.code,
             Self::Usage { .. } => "usage",
             Self::Io { .. } | Self::StdoutClosed => "system",
-            Self::Answer(_) => "gateway",
+            Self::Answer(_) | Self::Unreadable => "gateway",
         }
     }
 
@@ -98,6 +98,7 @@ impl Error {
             | Self::CopyLost
             | Self::Io { .. }
             | Self::Answer(_)
+            | Self::Unreadable
             | Self::StdoutClosed => None,
         }
     }
@@ -134,24 +135,6 @@ impl Error {
         match self.hint() {
             Some(hint) => refusal.hint(hint),
             None => refusal,
-        }
-    }
-}
-
-impl From<CopyError> for Error {
-    fn from(error: CopyError) -> Self {
-        match error {
-            CopyError::Call(CallError::Refused(refusal)) => Self::Refused { status: 0, refusal },
-            CopyError::Call(CallError::Unreachable { socket, source }) => {
-                let socket = socket.display().to_string();
-                if source.kind() == io::ErrorKind::PermissionDenied {
-                    Self::NotPermitted(socket)
-                } else {
-                    Self::NoGateway(socket)
-                }
-            }
-            CopyError::Call(CallError::Lost(_) | CallError::CutOff) => Self::CopyLost,
-            other => Self::usage(other.to_string()),
         }
     }
 }

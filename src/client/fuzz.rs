@@ -24,7 +24,7 @@ pub(crate) fn lists(data: &[u8]) {
             let rows: Vec<Row> = found.iter().map(|one| one.row(short, true)).collect();
             let Ok(shown) = list(&rows, &COLUMNS, &HEADINGS, &format) else { continue };
             check(&shown, template);
-            if format == Format::Table {
+            if format.is_table() {
                 assert_eq!(shown.matches('\n').count(), rows.len() + 1, "a container makes lines of its own");
             }
         }

@@ -1,8 +1,8 @@
 //! `gpus`: each card, who holds it until when, and what it does.
 
-use super::Context;
 use super::cli::site::GpusArgs;
 use super::connect::parse;
+use super::context::Context;
 use super::error::Error;
 use super::output::table::align;
 use super::output::{json::pretty, print, size};

@@ -1,10 +1,11 @@
 //! `images`: the list of images.
 
 use super::cli::list::ImagesArgs;
+use super::context::Context;
 use super::error::Error;
+use super::filters;
 use super::output::{Column, Format, Row, age, list, print, size};
 use super::route::Route;
-use super::{Context, filters};
 use serde::Deserialize;
 use serde_json::Value;
 use std::process::ExitCode;
@@ -41,7 +42,7 @@ pub(crate) async fn run(context: &Context, args: &ImagesArgs) -> Result<ExitCode
         .given("filters", filters::json(&asked)?.as_deref());
     let found: Vec<Image> = context.api.get_json(&route).await?;
     let rows: Vec<Row> = found.iter().flat_map(|image| image.rows(!args.no_trunc)).collect();
-    if args.quiet && format == Format::Table {
+    if args.quiet && format.is_table() {
         let mut ids: Vec<_> = found.iter().map(|image| image.shown_id(!args.no_trunc) + "\n").collect();
         ids.dedup();
         return print(&ids.concat()).map(|()| ExitCode::SUCCESS);

@@ -2,11 +2,12 @@
 
 use super::cli::list::InspectArgs;
 use super::connect::parse;
+use super::context::Context;
 use super::error::Error;
+use super::exit::FAILED;
 use super::output::template::{Source, Template};
 use super::output::{complain, json::pretty, print};
 use super::route::{Route, container};
-use super::{Context, FAILED};
 use serde_json::Value;
 use serde_json::value::RawValue;
 use std::process::ExitCode;
@@ -15,7 +16,7 @@ pub(crate) async fn run(context: &Context, args: &InspectArgs) -> Result<ExitCod
     let format = args.format.as_deref().or(context.format.as_deref());
     let template = match format {
         None | Some("json" | "") => None,
-        Some(text) => Some(Template::parse(text)?),
+        Some(text) => Some(Template::parse_literal(text)?),
     };
     let mut found: Vec<Box<RawValue>> = Vec::new();
     let mut code = ExitCode::SUCCESS;

@@ -1,9 +1,9 @@
 //! `logs`: what a container has written, as it was written.
 
-use super::Context;
 use super::again::{again, gone_meanwhile};
 use super::cli::process::LogsArgs;
 use super::container::inspected;
+use super::context::Context;
 use super::error::Error;
 use super::output::age::moment;
 use super::route::Route;

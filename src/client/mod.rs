@@ -9,10 +9,12 @@ mod completion;
 mod config;
 mod connect;
 mod container;
+mod context;
 mod create;
 mod doctor;
-mod error;
+pub mod error;
 mod exec;
+mod exit;
 mod filters;
 #[cfg(any(test, feature = "fuzz"))]
 pub(crate) mod fuzz;
@@ -52,38 +54,13 @@ use crate::protocol::place::{ADMIN_SOCKET, USER_SOCKET};
 use clap::{CommandFactory, FromArgMatches};
 use cli::{Cli, Verb};
 use connect::Api;
+use context::Context;
 use error::Error;
+use exit::{FAILED, HUNG_UP, OURS, died_of};
 use output::{complain, print, say};
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
-
-/// Something of what was asked failed.
-const FAILED: u8 = 1;
-/// `run` and `exec`: the fault is ours (usage, policy, gateway, engine), not the process's.
-const OURS: u8 = 125;
-/// `run` and `exec`: the command is there and cannot be invoked.
-const NOT_INVOKABLE: u8 = 126;
-/// `run` and `exec`: there is no such command.
-const NOT_FOUND: u8 = 127;
-
-/// Whoever read the output of a process went before it ended: what a program dies of then, SIGPIPE.
-const STDOUT_CLOSED: u8 = 128 + 13;
-
-/// Nobody is left to work for: what a program dies of whose terminal is closed, SIGHUP.
-const HUNG_UP: u8 = 128 + 1;
-
-/// What every verb needs: the gateway, and how to show things.
-pub(crate) struct Context {
-    pub(crate) api: Api,
-    pub(crate) format: Option<String>,
-}
-
-impl Context {
-    pub(crate) fn wants_json(&self) -> bool {
-        self.format.as_deref() == Some("json")
-    }
-}
 
 pub mod archive;
 pub mod cp;
@@ -189,11 +166,6 @@ async fn cp(context: &Context, args: &cp::Cp) -> Result<ExitCode, Error> {
         Err(cp::CopyError::Interrupted(signal)) => Ok(ExitCode::from(died_of(signal))),
         Err(error) => Err(error.into()),
     }
-}
-
-/// What a shell reports of a program that a signal ended.
-fn died_of(signal: i32) -> u8 {
-    u8::try_from(signal).map_or(FAILED, |signal| signal.saturating_add(128))
 }
 
 fn code_of(error: &Error, verb: &Verb) -> u8 {

@@ -1,8 +1,9 @@
 //! One act on several operands: on past failures, in the order they were typed.
 
+use super::context::Context;
 use super::error::Error;
+use super::exit::FAILED;
 use super::output::{complain, print};
-use super::{Context, FAILED};
 use futures_util::{StreamExt, stream};
 use std::process::ExitCode;
 

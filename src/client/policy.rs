@@ -1,7 +1,7 @@
 //! `admin policy`: a policy file by itself, without a gateway.
 
-use super::Context;
 use super::cli::site::ExplainArgs;
+use super::context::Context;
 use super::error::Error;
 use super::output::table::align;
 use super::output::{print, say};

@@ -1,7 +1,7 @@
 //! Ports: the verb `port`, and how lists show them.
 
-use super::Context;
 use super::cli::list::PortArgs;
+use super::context::Context;
 use super::error::Error;
 use super::output::print;
 use super::route::{Route, container};

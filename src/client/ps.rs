@@ -2,12 +2,13 @@
 
 use super::cli::list::PsArgs;
 use super::connect::Api;
+use super::context::Context;
 use super::error::Error;
+use super::filters;
 use super::output::table::cut;
 use super::output::{Column, Format, Row, age, list, print, size};
 use super::port::{Port, displayed};
 use super::route::Route;
-use super::{Context, filters};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde::Deserialize;
@@ -99,7 +100,7 @@ pub(crate) async fn show(
     let format = Format::parse(context.format.as_deref())?;
     let size = args.size || format.mentions("Size");
     let found = fetch(&context.api, args, place, size).await?;
-    if args.quiet && format == Format::Table {
+    if args.quiet && format.is_table() {
         let ids: String = found.iter().map(|one| one.shown_id(!args.no_trunc) + "\n").collect();
         return print(&ids).map(|()| ExitCode::SUCCESS);
     }

@@ -1,8 +1,8 @@
 //! `pull`: fetching an image.
 
-use super::Context;
 use super::cli::list::PullArgs;
 use super::connect::Api;
+use super::context::Context;
 use super::error::Error;
 use super::lines::Lines;
 use super::output::print;

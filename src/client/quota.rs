@@ -1,7 +1,7 @@
 //! `quota`: what the caller may have, what is in use, and what is left.
 
-use super::Context;
 use super::connect::parse;
+use super::context::Context;
 use super::error::Error;
 use super::output::table::align;
 use super::output::template::{Source, Template};

@@ -2,7 +2,13 @@
 
 use super::error::Error;
 use crate::protocol::name::ContainerRef;
-use std::fmt::Write;
+use crate::protocol::path::AskedPath;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode, utf8_percent_encode};
+
+/// All but what RFC 3986 calls unreserved.
+const FOREIGN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+/// In a path a `/` stands for itself, as it may in a query.
+const FOREIGN_PATH: &AsciiSet = &FOREIGN.remove(b'/');
 
 /// A path and its query.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,7 +42,7 @@ impl Route {
         if word.bytes().all(|b| b == b'.') {
             self.text.extend(std::iter::repeat_n("%2E", word.len()));
         } else {
-            encode(&mut self.text, word);
+            self.text.extend(utf8_percent_encode(word, FOREIGN));
         }
         self
     }
@@ -51,12 +57,23 @@ impl Route {
 
     /// One query parameter, its value encoded.
     pub(crate) fn with(mut self, key: &'static str, value: &str) -> Self {
+        self.key(key);
+        self.text.extend(utf8_percent_encode(value, FOREIGN));
+        self
+    }
+
+    /// [`Route::with`] a path, which may be no UTF-8.
+    pub(crate) fn with_path(mut self, key: &'static str, path: &AskedPath) -> Self {
+        self.key(key);
+        self.text.extend(percent_encode(path.as_bytes(), FOREIGN_PATH));
+        self
+    }
+
+    fn key(&mut self, key: &'static str) {
         self.text.push(if self.queried { '&' } else { '?' });
         self.queried = true;
         self.text.push_str(key);
         self.text.push('=');
-        encode(&mut self.text, value);
-        self
     }
 
     /// `key=1` if `yes`, and nothing otherwise.
@@ -74,17 +91,6 @@ impl Route {
 
     pub(crate) fn as_str(&self) -> &str {
         &self.text
-    }
-}
-
-fn encode(out: &mut String, word: &str) {
-    for byte in word.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            out.push(char::from(byte));
-        } else {
-            // Writing to a String cannot fail.
-            let _ = write!(out, "%{byte:02X}");
-        }
     }
 }
 

@@ -5,12 +5,14 @@ use super::cli::run::RunArgs;
 use super::config::detach_keys;
 use super::connect::Api;
 use super::container::{Whose, accompany, attach_route, ended, give_up, wait};
+use super::context::Context;
 use super::error::Error;
+use super::exit::{NOT_FOUND, NOT_INVOKABLE, OURS};
 use super::keys::DetachKeys;
 use super::output::{complain, print};
 use super::route::Route;
 use super::session::{Over, Process, Session, Wanted};
-use super::{Context, NOT_FOUND, NOT_INVOKABLE, OURS, create, terminal};
+use super::{create, terminal};
 use crate::protocol::name::ContainerRef;
 use std::process::ExitCode;
 

@@ -1,5 +1,6 @@
 //! Signals to the client: passed on to the container, or the end of the client.
 
+use super::exit::died_of;
 use std::io;
 use std::time::{Duration, Instant};
 use tokio::signal::unix::{SignalKind, signal};
@@ -98,11 +99,6 @@ impl Signals {
             _ => event,
         }
     }
-}
-
-/// The exit code of a program that died of a signal, as shells count it.
-fn died_of(number: i32) -> u8 {
-    u8::try_from(128 + number).unwrap_or(u8::MAX)
 }
 
 fn listen(kind: SignalKind, event: Event, sender: &UnboundedSender<Event>) -> io::Result<()> {

@@ -1,10 +1,10 @@
 //! `start`, with and without its streams.
 
-use super::Context;
 use super::body::Streams;
 use super::cli::process::StartArgs;
 use super::config::detach_keys;
 use super::container::{Whose, accompany, attach_route, ended, give_up, inspected, wait};
+use super::context::Context;
 use super::error::Error;
 use super::line::{self, For};
 use super::operands::{done, each};

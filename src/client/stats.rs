@@ -1,10 +1,12 @@
 //! `stats`: what containers use.
 
 use super::cli::list::{PsArgs, StatsArgs};
+use super::context::Context;
 use super::error::Error;
+use super::exit::FAILED;
 use super::output::{Column, Format, Row, complain, list, print, size};
+use super::ps;
 use super::route::{Route, container};
-use super::{Context, FAILED, ps};
 use futures_util::{StreamExt, stream};
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -92,7 +94,7 @@ struct Pids {
 
 pub(crate) async fn run(context: &Context, args: &StatsArgs) -> Result<ExitCode, Error> {
     let format = Format::parse(context.format.as_deref())?;
-    let clear = !args.no_stream && io::stdout().is_terminal() && format == Format::Table;
+    let clear = !args.no_stream && io::stdout().is_terminal() && format.is_table();
     let mut code = ExitCode::SUCCESS;
     loop {
         let words =

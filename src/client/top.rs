@@ -1,7 +1,7 @@
 //! `top`: the processes of a container.
 
-use super::Context;
 use super::cli::list::TopArgs;
+use super::context::Context;
 use super::error::Error;
 use super::output::print;
 use super::output::table::align_from;
@@ -11,7 +11,7 @@ use serde::Deserialize;
 use std::process::ExitCode;
 
 /// Docker's columns of this table are this wide.
-const NARROWEST: usize = 20;
+const NARROWEST: u16 = 20;
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]

@@ -2,11 +2,12 @@
 
 use super::again::{again, gone_meanwhile, is_lost};
 use super::cli::process::{KillArgs, RenameArgs, RmArgs, StopArgs, WaitArgs};
+use super::connect;
 use super::container::{Exit, wait as watch};
+use super::context::Context;
 use super::error::Error;
 use super::operands::{done, each};
 use super::route::{Route, container};
-use super::{Context, connect};
 use std::process::ExitCode;
 
 pub(crate) async fn stop(context: &Context, args: &StopArgs) -> Result<ExitCode, Error> {

@@ -1,10 +1,11 @@
 //! `version`: ours, the gateway's and the engine's.
 
+use super::context::Context;
 use super::error::Error;
+use super::exit::FAILED;
 use super::output::template::{Source, Template};
 use super::output::{complain, print};
 use super::route::Route;
-use super::{Context, FAILED};
 use crate::protocol::escape::{escape_json, escape_line};
 use serde_json::{Value, json};
 use std::process::ExitCode;
@@ -12,7 +13,7 @@ use std::process::ExitCode;
 pub(crate) async fn run(context: &Context) -> Result<ExitCode, Error> {
     let template = match context.format.as_deref() {
         None | Some("" | "json") => None,
-        Some(text) => Some(Template::parse(text)?),
+        Some(text) => Some(Template::parse_literal(text)?),
     };
     let answer = context.api.get_json::<Value>(&Route::new("/version")).await;
     let server = answer.as_ref().cloned().unwrap_or_default();

@@ -1,6 +1,6 @@
 //! One end of a copy, as it is typed.
 
-use super::http::Remote;
+use super::remote::Remote;
 use crate::protocol::name::{ContainerRef, NameError};
 use crate::protocol::path::{AskedPath, PathError};
 use crate::tarball::shown;

@@ -1,9 +1,10 @@
 //! The client's side of a copy: where things go, and the archive on its way.
 
+pub(crate) mod calls;
 pub mod cases;
 pub mod end;
-pub mod http;
 pub mod pack;
+pub mod remote;
 pub mod summary;
 pub mod unpack;
 pub mod upload;

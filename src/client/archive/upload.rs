@@ -1,12 +1,14 @@
 //! An archive on its way to the gateway, on a connection that carries nothing else.
 
-use super::http::{CallError, Remote, agreed};
+use super::super::connect::Api;
+use super::super::error::Error;
+use super::calls::agreed;
+use super::remote::Remote;
 use crate::protocol::copying::Outcome;
 use std::io::{Read, Write};
 use std::net::Shutdown;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
-use std::path::Path;
 use tokio::sync::oneshot;
 
 /// The most that is read of an outcome: a refusal is a few sentences.
@@ -19,30 +21,29 @@ pub struct Upload {
 
 impl Upload {
     /// Begins an unpacking into a directory.
-    pub async fn begin(socket: &Path, remote: &Remote) -> Result<Self, CallError> {
-        let stream = agreed(socket, remote).await?.into_std().map_err(CallError::Connection)?;
-        stream.set_nonblocking(false).map_err(CallError::Connection)?;
-        Ok(Self { stream })
+    pub(crate) async fn begin(api: &Api, remote: &Remote) -> Result<Self, Error> {
+        Ok(Self { stream: agreed(api, remote).await?.stream })
     }
 
     /// Where the archive goes. What is written there blocks: it is for a thread of its own.
-    pub fn sink(&self) -> Result<Sink, CallError> {
-        let stream = self.stream.try_clone().map_err(CallError::Connection)?;
+    pub(crate) fn sink(&self) -> Result<Sink, Error> {
+        let stream = self.stream.try_clone().map_err(|why| Error::io("use the connection", why))?;
         Ok(Sink { stream, ended: false })
     }
 
     /// What became of it. It may be known before all is sent; then the sink takes no more.
-    pub async fn outcome(self) -> Result<(), CallError> {
+    pub(crate) async fn outcome(self) -> Result<(), Error> {
         let (said, heard) = oneshot::channel();
         // A thread, not a task: an interrupted program does not wait for it.
         std::thread::spawn(move || said.send(read(&self.stream)));
-        let text = heard.await.map_err(|_| CallError::Answer)?;
+        let text = heard.await.map_err(|_| Error::Unreadable)?;
         if text.is_empty() {
-            return Err(CallError::CutOff);
+            return Err(Error::Lost);
         }
-        match serde_json::from_slice(&text).map_err(|_| CallError::Answer)? {
+        match serde_json::from_slice(&text).map_err(|_| Error::Unreadable)? {
             Outcome::Unpacked => Ok(()),
-            Outcome::Refused(refusal) => Err(CallError::Refused(Box::new(refusal))),
+            // The answer that agreed to the upload had no status of its own for this.
+            Outcome::Refused(refusal) => Err(Error::Refused { status: 0, refusal: Box::new(refusal) }),
         }
     }
 }

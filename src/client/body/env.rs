@@ -1,16 +1,8 @@
 //! Variables and labels, from flags, files and the caller's own environment.
 
-use super::Caller;
+use super::caller::Caller;
 use crate::client::error::Error;
 use std::collections::HashMap;
-use std::path::PathBuf;
-
-pub(crate) fn read_files(paths: &[PathBuf]) -> Result<Vec<String>, Error> {
-    let read = |path: &PathBuf| {
-        std::fs::read_to_string(path).map_err(|why| Error::io(format!("read {}", path.display()), why))
-    };
-    paths.iter().map(read).collect()
-}
 
 /// The files' variables, then those of the flags. `NAME` alone takes the caller's value and is dropped without one.
 pub(crate) fn variables(typed: &[String], caller: &Caller) -> Result<Vec<String>, Error> {

@@ -1,52 +1,18 @@
 //! From the flags of `run` and `create` to the request body: pure, and only what was asked for.
 
+mod caller;
 mod env;
+mod given;
 mod mounts;
 mod ports;
 mod resources;
 
 use super::cli::run::{CreateArgs, StreamName};
 use super::error::Error;
-use super::terminal;
 use bollard_stubs::models::{ContainerCreateBody, HostConfig};
-pub(crate) use env::{read_files, variables};
-use std::collections::HashMap;
-use std::path::{Path, PathBuf};
-
-/// Where the caller stands: everything of the world that a body depends on.
-#[derive(Debug, Default)]
-pub(crate) struct Caller {
-    pub(crate) env: HashMap<String, String>,
-    /// The texts of the `--env-file`s, in order.
-    pub(crate) env_files: Vec<String>,
-    /// The current directory, without symbolic links.
-    pub(crate) cwd: PathBuf,
-    /// The home as it is called, and without symbolic links.
-    pub(crate) home: Option<(PathBuf, PathBuf)>,
-    /// Rows and columns of the caller's terminal.
-    pub(crate) terminal: Option<(u16, u16)>,
-}
-
-impl Caller {
-    /// The caller of this process.
-    pub(crate) fn here(env_files: &[PathBuf]) -> Result<Self, Error> {
-        let cwd = std::env::current_dir().map_err(|why| Error::io("find the current directory", why))?;
-        let home = std::env::home_dir().filter(|home| home.is_absolute() && home != Path::new("/"));
-        let home = home.map(|home| {
-            let real = home.canonicalize().unwrap_or_else(|_| home.clone());
-            (home, real)
-        });
-        let env =
-            std::env::vars_os().filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?)));
-        Ok(Self {
-            env: env.collect(),
-            env_files: read_files(env_files)?,
-            cwd,
-            home,
-            terminal: terminal::size(),
-        })
-    }
-}
+pub(crate) use caller::Caller;
+pub(crate) use env::variables;
+use given::some;
 
 /// Which of its streams the client will be attached to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -125,17 +91,13 @@ pub(crate) fn create(args: &CreateArgs, detach: bool, caller: &Caller) -> Result
     })
 }
 
-/// What was not asked for is not sent.
-fn some<T: Default + PartialEq>(value: T) -> Option<T> {
-    (value != T::default()).then_some(value)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::client::cli::{Cli, Verb};
     use clap::Parser;
     use serde_json::{Value, json};
+    use std::collections::HashMap;
 
     fn caller() -> Caller {
         Caller {

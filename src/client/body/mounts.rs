@@ -1,6 +1,7 @@
 //! `-v`, `--mount` and `--tmpfs`, and the working directory that follows from them.
 
-use super::Caller;
+use super::caller::Caller;
+use super::{given, resources};
 use crate::client::error::Error;
 use crate::protocol::amount::Bytes;
 use bollard_stubs::models::{Mount, MountTmpfsOptions, MountType};
@@ -92,7 +93,7 @@ fn mount(word: &str, caller: &Caller) -> Result<Mount, Error> {
             }
             "tmpfs-size" => {
                 let size: Bytes = value.parse().map_err(|_| wrong("tmpfs-size is an amount of memory"))?;
-                tmpfs.size_bytes = super::resources::bytes(Some(size))?;
+                tmpfs.size_bytes = resources::bytes(Some(size))?;
             }
             "tmpfs-mode" => {
                 tmpfs.mode = Some(i64::from_str_radix(value, 8).map_err(|_| wrong("tmpfs-mode is octal"))?);
@@ -108,7 +109,7 @@ fn mount(word: &str, caller: &Caller) -> Result<Mount, Error> {
             typ: Some(MountType::TMPFS),
             target: Some(target.to_owned()),
             read_only: read_only.then_some(true),
-            tmpfs_options: super::some(tmpfs),
+            tmpfs_options: given::some(tmpfs),
             ..Mount::default()
         }),
         ("tmpfs", Some(_)) => Err(wrong("a tmpfs has no source")),

@@ -6,10 +6,11 @@ mod units;
 mod write;
 
 use super::cli::site::{DoctorArgs, InitArgs};
+use super::context::Context;
+use super::doctor;
 use super::error::Error;
 use super::output::{print, say};
 use super::route::Route;
-use super::{Context, doctor};
 use crate::doctor::Host;
 use crate::policy::{Policy, Problems};
 use crate::protocol::escape::escape_line;

@@ -38,7 +38,7 @@ impl Row {
 }
 
 /// What `--format` says.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub(crate) enum Format {
     Table,
     TableOf(Template),
@@ -56,6 +56,10 @@ impl Format {
                 None => Ok(Self::Each(Template::parse(text)?)),
             },
         }
+    }
+
+    pub(crate) fn is_table(&self) -> bool {
+        matches!(self, Self::Table)
     }
 
     /// Whether this field will be shown by a template.
@@ -78,7 +82,7 @@ pub(crate) fn list(
     match format {
         Format::Table => Ok(usual(rows, columns, headings)),
         Format::TableOf(template) => {
-            let mut lines = vec![cells(&fill(template, &heading_row(headings))?)];
+            let mut lines = vec![cells(&template.fill_heading(&heading_row(headings))?)];
             for row in rows {
                 lines.push(cells(&fill(template, row)?));
             }
@@ -87,7 +91,7 @@ pub(crate) fn list(
         Format::Json => Ok(rows.iter().map(|row| one_line(&row.fields)).collect()),
         Format::Each(template) => {
             // An unknown field is an error in an empty list too.
-            fill(template, &heading_row(headings))?;
+            template.check(&heading_row(headings))?;
             rows.iter().map(|row| fill(template, row).map(|line| line + "\n")).collect()
         }
     }
@@ -102,12 +106,8 @@ fn usual(rows: &[Row], columns: &[&str], headings: &[Column]) -> String {
     table::align(&lines)
 }
 
-fn heading_row(headings: &[Column]) -> Row {
-    let mut row = Row::default();
-    for (field, words) in headings {
-        row.set(field, *words);
-    }
-    row
+fn heading_row(headings: &[Column]) -> Value {
+    headings.iter().map(|(field, words)| ((*field).to_owned(), Value::from(*words))).collect()
 }
 
 fn cells(line: &str) -> Vec<String> {

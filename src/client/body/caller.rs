@@ -1,0 +1,48 @@
+//! Where the caller stands.
+
+use super::super::error::Error;
+use super::super::terminal;
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+/// Everything of the world that a body depends on.
+#[derive(Debug, Default)]
+pub(crate) struct Caller {
+    pub(crate) env: HashMap<String, String>,
+    /// The texts of the `--env-file`s, in order.
+    pub(crate) env_files: Vec<String>,
+    /// The current directory, without symbolic links.
+    pub(crate) cwd: PathBuf,
+    /// The home as it is called, and without symbolic links.
+    pub(crate) home: Option<(PathBuf, PathBuf)>,
+    /// Rows and columns of the caller's terminal.
+    pub(crate) terminal: Option<(u16, u16)>,
+}
+
+impl Caller {
+    /// The caller of this process.
+    pub(crate) fn here(env_files: &[PathBuf]) -> Result<Self, Error> {
+        let cwd = std::env::current_dir().map_err(|why| Error::io("find the current directory", why))?;
+        let home = std::env::home_dir().filter(|home| home.is_absolute() && home != Path::new("/"));
+        let home = home.map(|home| {
+            let real = home.canonicalize().unwrap_or_else(|_| home.clone());
+            (home, real)
+        });
+        let env =
+            std::env::vars_os().filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?)));
+        Ok(Self {
+            env: env.collect(),
+            env_files: read_files(env_files)?,
+            cwd,
+            home,
+            terminal: terminal::size(),
+        })
+    }
+}
+
+fn read_files(paths: &[PathBuf]) -> Result<Vec<String>, Error> {
+    let read = |path: &PathBuf| {
+        std::fs::read_to_string(path).map_err(|why| Error::io(format!("read {}", path.display()), why))
+    };
+    paths.iter().map(read).collect()
+}
