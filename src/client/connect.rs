@@ -2,7 +2,7 @@
 
 use super::error::Error;
 use super::route::Route;
-use crate::protocol::leash::GATEWAY;
+use crate::protocol::nonce::GATEWAY;
 use crate::protocol::report::Refusal;
 use bytes::Bytes;
 use http_body_util::combinators::UnsyncBoxBody;

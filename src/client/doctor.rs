@@ -13,7 +13,7 @@ use super::route::Route;
 use crate::doctor::{Engine, Finding, Host, PATIENCE, Severity, Subject, examine};
 use crate::policy::Policy;
 use crate::protocol::escape::{escape_json, escape_line};
-use crate::protocol::place;
+use crate::protocol::layout;
 use serde_json::Value;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
@@ -92,7 +92,7 @@ async fn look(policy_file: &Path) -> Result<ExitCode, Error> {
     // A file that is not believed names no engine either.
     let socket = policy
         .as_ref()
-        .map_or_else(|_| place::ENGINE_SOCKET.into(), |policy| policy.gateway().engine().into());
+        .map_or_else(|_| layout::ENGINE_SOCKET.into(), |policy| policy.gateway().engine().into());
     let subject = Subject {
         host: Host::new(Path::new("/")),
         policy_file: policy_file.to_owned(),

@@ -12,7 +12,7 @@ use super::exit::{NOT_FOUND, NOT_INVOKABLE, OURS};
 use super::route::{ExecId, Route, container};
 use super::session::{Over, Process, Session, Wanted};
 use super::{keys, terminal};
-use crate::protocol::leash::GATEWAY;
+use crate::protocol::nonce::GATEWAY;
 use hyper::header::HeaderValue;
 use serde::Deserialize;
 use serde_json::{Value, json};

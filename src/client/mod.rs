@@ -50,7 +50,7 @@ mod top;
 mod verbs;
 mod version;
 
-use crate::protocol::place::{ADMIN_SOCKET, USER_SOCKET};
+use crate::protocol::layout::{ADMIN_SOCKET, USER_SOCKET};
 use clap::{CommandFactory, FromArgMatches};
 use cli::{Cli, Verb};
 use connect::Api;

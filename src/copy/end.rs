@@ -1,8 +1,8 @@
-//! `ie-copy end`: ends the processes that bear a mark, because nobody waits for them any more.
+//! `ie-copy end`: ends the processes that bear a nonce, because nobody waits for them any more.
 
 use super::Stopped;
 use crate::protocol::copying::Ended;
-use crate::protocol::leash::Mark;
+use crate::protocol::nonce::Nonce;
 use rustix::process::{Pid, Signal, getpid, kill_process};
 use std::fs;
 use std::thread::sleep;
@@ -15,18 +15,18 @@ const PAUSE: Duration = Duration::from_millis(50);
 /// A process that forks all the time is met this often.
 const ROUNDS: usize = 100;
 
-pub(super) fn run(mark: &Mark) -> Result<(), Stopped> {
-    signal(&marked(mark)?, Signal::HUP);
+pub(super) fn run(nonce: &Nonce) -> Result<(), Stopped> {
+    signal(&marked(nonce)?, Signal::HUP);
     let mut waited = Duration::ZERO;
     while waited < GRACE {
-        if marked(mark)?.is_empty() {
+        if marked(nonce)?.is_empty() {
             return Ok(());
         }
         sleep(PAUSE);
         waited += PAUSE;
     }
     for _ in 0..ROUNDS {
-        let left = marked(mark)?;
+        let left = marked(nonce)?;
         if left.is_empty() {
             return Ok(());
         }
@@ -43,12 +43,12 @@ fn signal(pids: &[Pid], signal: Signal) {
     }
 }
 
-/// The processes with this mark in the environment they were started with, but not this one and no dead ones.
-fn marked(mark: &Mark) -> Result<Vec<Pid>, Stopped> {
+/// The processes with this nonce in the environment they were started with, but not this one and no dead ones.
+fn marked(nonce: &Nonce) -> Result<Vec<Pid>, Stopped> {
     let table = fs::read_dir("/proc")
         .map_err(|error| Stopped::new(Ended::Failed, format!("/proc cannot be read: {error}")))?;
     let numbers = table.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok());
-    let wanted = mark.variable();
+    let wanted = nonce.variable();
     let bears = |pid: &Pid| {
         let environment = fs::read(format!("/proc/{}/environ", pid.as_raw_nonzero())).unwrap_or_default();
         environment.split(|byte| *byte == 0).any(|variable| variable == wanted.as_bytes())

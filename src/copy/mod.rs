@@ -16,7 +16,7 @@ mod unpack;
 mod within;
 
 use crate::protocol::copying::Ended;
-use crate::protocol::leash::Mark;
+use crate::protocol::nonce::Nonce;
 use crate::protocol::path::AskedPath;
 use rustix::io::Errno;
 use std::ffi::OsString;
@@ -95,9 +95,9 @@ fn run(words: &[&[u8]]) -> Result<(), Stopped> {
         [b"pack", path, b"--stat"] => stat::run(&asked(path)?).and_then(|()| pack::run(&asked(path)?)),
         [b"unpack", path] => unpack::run(&asked(path)?, false),
         [b"unpack", path, b"--no-overwrite-dir-nondir"] => unpack::run(&asked(path)?, true),
-        [b"end", mark] => end::run(&self::mark(mark)?),
-        [words @ .., b"--through", mark] if !words.is_empty() => {
-            channel::take(&self::mark(mark)?)?;
+        [b"end", nonce] => end::run(&self::nonce(nonce)?),
+        [words @ .., b"--through", nonce] if !words.is_empty() => {
+            channel::take(&self::nonce(nonce)?)?;
             run(words)
         }
         _ => Err(Stopped::new(
@@ -114,9 +114,9 @@ fn asked(word: &[u8]) -> Result<AskedPath, Stopped> {
     AskedPath::new(word).map_err(|error| Stopped::new(Ended::Usage, error))
 }
 
-fn mark(word: &[u8]) -> Result<Mark, Stopped> {
-    let mark = std::str::from_utf8(word).ok().and_then(Mark::parse);
-    mark.ok_or_else(|| Stopped::new(Ended::Usage, "a mark is 32 lower-case hexadecimal digits"))
+fn nonce(word: &[u8]) -> Result<Nonce, Stopped> {
+    let nonce = std::str::from_utf8(word).ok().and_then(Nonce::parse);
+    nonce.ok_or_else(|| Stopped::new(Ended::Usage, "a nonce is 32 lower-case hexadecimal digits"))
 }
 
 /// One line on stderr; there is nobody to tell when that is closed.

@@ -4,7 +4,7 @@ use super::Subject;
 use super::finding::{Check, Finding};
 use super::host::Host;
 use super::look::Found;
-use crate::protocol::place::{ENGINE_USER, GATEWAY_USER};
+use crate::protocol::layout::{ENGINE_USER, GATEWAY_USER};
 use std::collections::BTreeSet;
 
 pub(super) const ENGINE: Check =

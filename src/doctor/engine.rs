@@ -4,7 +4,7 @@ use super::Subject;
 use super::finding::{Check, Finding};
 use super::look::Found;
 use crate::policy::{Gateway, Userns};
-use crate::protocol::place;
+use crate::protocol::layout;
 use serde_json::Value;
 use std::path::Path;
 
@@ -106,8 +106,8 @@ fn others(info: &Value) -> Finding {
 /// The engine shows the commit of whatever it finds under the name of runc.
 fn wall(info: &Value) -> Finding {
     let commit = info.pointer("/RuncCommit/ID").and_then(Value::as_str).unwrap_or_default();
-    match commit.ends_with(place::RUNTIME_MARK) {
-        true => WALL.ok(format!("it stands in front of runc {}", commit.trim_end_matches(place::RUNTIME_MARK))),
+    match commit.ends_with(layout::RUNTIME_MARK) {
+        true => WALL.ok(format!("it stands in front of runc {}", commit.trim_end_matches(layout::RUNTIME_MARK))),
         false => WALL.warning(
             "the engine calls runc itself",
             "start the engine, and its containerd, with the directory of ie-runc first in PATH: docs/admin.md",
@@ -171,7 +171,7 @@ fn remap(subject: &Subject, info: &Value) -> Finding {
     let root = text(info, "DockerRootDir");
     let wanted = subject.policy.as_ref().ok().map(|policy| policy.gateway());
     let userns = wanted.map(Gateway::userns);
-    let user = wanted.map_or(place::ENGINE_USER, Gateway::remap_user);
+    let user = wanted.map_or(layout::ENGINE_USER, Gateway::remap_user);
     let todo =
         format!("\"userns-remap\": \"{user}\" in daemon.json; containers and images are made anew then");
     match (has("name=userns"), userns) {

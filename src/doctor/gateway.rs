@@ -4,7 +4,7 @@ use super::Subject;
 use super::finding::{Check, Finding};
 use super::host::Host;
 use super::look::Found;
-use crate::protocol::place::{
+use crate::protocol::layout::{
     ADMIN_SOCKET, GATEWAY_USER, MOUNTD_DIR, MOUNTD_SOCKET, RUNTIME_DIR, USER_SOCKET, WALL,
 };
 use std::path::Path;

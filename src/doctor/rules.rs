@@ -4,7 +4,7 @@ use super::Subject;
 use super::finding::{Check, Finding};
 use super::look::Found;
 use crate::policy::{Policy, Who};
-use crate::protocol::place;
+use crate::protocol::layout;
 use std::collections::BTreeSet;
 use std::path::Path;
 
@@ -83,12 +83,12 @@ pub(super) fn examine(subject: &Subject, found: &mut Found) {
 /// The gateway keeps a copy of what it has put in force.
 fn in_force(subject: &Subject) -> Option<Finding> {
     // A draft is in force nowhere.
-    if subject.policy_file != Path::new(place::POLICY) {
+    if subject.policy_file != Path::new(layout::POLICY) {
         return None;
     }
     let copy = subject.host.text(COPY)?;
-    let file = subject.host.text(place::POLICY)?;
-    let shown = place::POLICY;
+    let file = subject.host.text(layout::POLICY)?;
+    let shown = layout::POLICY;
     Some(match copy == file {
         true => IN_FORCE.ok(format!("{shown} is in force")),
         false => IN_FORCE.notice(

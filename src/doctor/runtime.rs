@@ -4,7 +4,7 @@ use super::Subject;
 use super::finding::Check;
 use super::look::Found;
 use crate::policy::Policy;
-use crate::protocol::place::RUNTIME;
+use crate::protocol::layout::RUNTIME;
 use toml::{Table, Value};
 
 pub(super) const AGREES: Check = Check::new(

@@ -5,7 +5,7 @@ use super::finding::{Check, Finding};
 use super::gateway::gateway_uid;
 use super::host::{Host, Room};
 use super::look::Found;
-use crate::protocol::place::{ASIDE, STATE_DIR};
+use crate::protocol::layout::{ASIDE, STATE_DIR};
 
 pub(super) const STATE: Check = Check::new(
     "state-directory",

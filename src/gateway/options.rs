@@ -1,6 +1,6 @@
 //! The gateway's command line.
 
-use crate::protocol::place;
+use crate::protocol::layout;
 use std::path::PathBuf;
 
 /// The gateway of ie-container: the Docker Engine API for people who may touch only what is theirs.
@@ -8,22 +8,22 @@ use std::path::PathBuf;
 #[command(name = "ie-containerd", version)]
 pub(super) struct Options {
     /// The policy file, owned by root and writable by no one else
-    #[arg(long, value_name = "FILE", default_value = place::POLICY)]
+    #[arg(long, value_name = "FILE", default_value = layout::POLICY)]
     pub(super) policy: PathBuf,
     /// The directory of user.sock and admin/admin.sock
-    #[arg(long, value_name = "DIR", default_value = place::RUNTIME_DIR)]
+    #[arg(long, value_name = "DIR", default_value = layout::RUNTIME_DIR)]
     pub(super) runtime_dir: PathBuf,
     /// The directory of generated account files
-    #[arg(long, value_name = "DIR", default_value = place::STATE_DIR)]
+    #[arg(long, value_name = "DIR", default_value = layout::STATE_DIR)]
     pub(super) state_dir: PathBuf,
     /// The directory of ie-mountd's socket and stage
-    #[arg(long, value_name = "DIR", default_value = place::MOUNTD_DIR)]
+    #[arg(long, value_name = "DIR", default_value = layout::MOUNTD_DIR)]
     pub(super) mountd_dir: PathBuf,
     /// The static helper bound read-only into each container
-    #[arg(long, value_name = "FILE", default_value = place::COPY_HELPER)]
+    #[arg(long, value_name = "FILE", default_value = layout::COPY_HELPER)]
     pub(super) copy_helper: PathBuf,
     /// The pipe that ie-wall holds open while users' networks are kept apart
-    #[arg(long, value_name = "FILE", default_value = place::WALL)]
+    #[arg(long, value_name = "FILE", default_value = layout::WALL)]
     pub(super) wall: PathBuf,
     /// The id of this boot of the host, systemd's %b; else the kernel is asked
     #[arg(long, value_name = "ID")]

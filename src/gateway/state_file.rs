@@ -1,7 +1,7 @@
 //! The gateway's own directories and files, whatever lies in their places: what is something else than it should be is said
 //! in the log and set aside, for the admin to look at. None of it keeps a gateway from starting.
 
-use crate::protocol::place::ASIDE;
+use crate::protocol::layout::ASIDE;
 use jiff::Timestamp;
 use std::fs::{self, File, Permissions};
 use std::io::{self, Write};

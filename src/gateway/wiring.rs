@@ -41,7 +41,7 @@ use super::upkeep::stopping::Stops;
 use super::upkeep::sweep::Sweep;
 #[cfg(any(test, feature = "fuzz"))]
 use crate::policy::Policy;
-use crate::protocol::place;
+use crate::protocol::layout;
 use anyhow::Context;
 use std::fs;
 use std::path::PathBuf;
@@ -79,7 +79,7 @@ impl Wired {
         Self::of(
             in_force,
             Paths {
-                mountd: options.mountd_dir.join(place::MOUNTD_SOCKET),
+                mountd: options.mountd_dir.join(layout::MOUNTD_SOCKET),
                 wall: options.wall.clone(),
                 state: options.state_dir.clone(),
                 copy_helper: options.copy_helper.clone(),
@@ -92,7 +92,7 @@ impl Wired {
     #[cfg(any(test, feature = "fuzz"))]
     pub(super) fn fake(policy: Policy, mountd: PathBuf, state: PathBuf) -> anyhow::Result<Self> {
         let nowhere = |name: &str| std::path::Path::new("/nonexistent").join(name);
-        let copy_helper = PathBuf::from(place::COPY_HELPER);
+        let copy_helper = PathBuf::from(layout::COPY_HELPER);
         let in_force = InForce::of(policy, nowhere("policy.toml"), nowhere("copy.toml"));
         Self::of(in_force, Paths { mountd, wall: nowhere("wall"), state, copy_helper, boot_id: None })
     }

@@ -22,7 +22,7 @@ mod trial;
 mod verbs;
 
 use crate::policy::Policy;
-use crate::protocol::place;
+use crate::protocol::layout;
 use crate::sandbox::Need;
 use anyhow::{Context, ensure};
 use clap::Parser;
@@ -42,19 +42,19 @@ use std::time::{Duration, Instant};
 #[command(name = "ie-mountd", version)]
 struct Arguments {
     /// The policy file
-    #[arg(long, value_name = "FILE", default_value = place::POLICY)]
+    #[arg(long, value_name = "FILE", default_value = layout::POLICY)]
     policy: PathBuf,
     /// Where the socket and the stages are, seen by the engine at this same path
-    #[arg(long, value_name = "DIR", default_value = place::MOUNTD_DIR)]
+    #[arg(long, value_name = "DIR", default_value = layout::MOUNTD_DIR)]
     runtime_dir: PathBuf,
     /// The user ie-containerd runs as, by name or number; no other is heard
-    #[arg(long, value_name = "USER", default_value = place::GATEWAY_USER)]
+    #[arg(long, value_name = "USER", default_value = layout::GATEWAY_USER)]
     gateway_user: String,
     /// Only try whether this directory can be mounted for one user's ids: exit code 0, or 3 where it cannot
     #[arg(long, value_name = "DIR")]
     try_idmap: Option<PathBuf>,
     /// Where a copy of the policy is kept, for a start that finds the file broken
-    #[arg(long, value_name = "DIR", default_value = place::MOUNTD_STATE)]
+    #[arg(long, value_name = "DIR", default_value = layout::MOUNTD_STATE)]
     state_dir: PathBuf,
     /// Only say whether the policy file is taken
     #[arg(long)]
@@ -115,7 +115,7 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let policy = policy::File::new(file, &state);
     let roots = policy.start()?;
     let _alone = own(&runtime)?;
-    let stages = stage::Stages::below(&runtime.join(place::STAGE))?;
+    let stages = stage::Stages::below(&runtime.join(layout::STAGE))?;
     trial::of_a_stage(&stages)?;
     let mountd = Arc::new(verbs::Mountd::new(policy, ours, roots, stages));
     let socket = Socket::open(&runtime, group)?;
@@ -199,7 +199,7 @@ impl Socket {
         if let Some(listener) = listenfd::ListenFd::from_env().take_unix_listener(0)? {
             return Ok(Self { listener, made: None });
         }
-        let path = runtime.join(place::MOUNTD_SOCKET);
+        let path = runtime.join(layout::MOUNTD_SOCKET);
         let told = || format!("making {}", path.display());
         if let Err(error) = fs::remove_file(&path)
             && error.kind() != std::io::ErrorKind::NotFound

@@ -22,7 +22,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const MOST_AT_ONCE: usize = 8;
 /// And for all users: the unit's `TasksMax` has room for these, the gateway's connections, and some.
 const MOST_IN_ALL: usize = 256;
-/// How long the next one waits for a place: living file systems free one in far less.
+/// How long the next one waits for a permit: living file systems free one in far less.
 const BRIEFLY: Duration = Duration::from_secs(1);
 
 /// An open directory that the user may have staged; from here on the path is not looked at again.
@@ -38,17 +38,17 @@ pub(super) struct Opened {
 /// Opens directories, each in a thread of its own that may hang without holding up other users.
 #[derive(Debug, Default)]
 pub(super) struct Opener {
-    places: Arc<Places>,
+    permits: Arc<Permits>,
 }
 
 impl Opener {
     pub(super) fn open(&self, ask: &Arc<Admitted>) -> Result<Opened, Error> {
-        let place = self.places.take(ask.uid()).ok_or_else(|| Error::NoAnswer(ask.path()))?;
+        let permit = self.permits.take(ask.uid()).ok_or_else(|| Error::NoAnswer(ask.path()))?;
         let (send, receive) = sync_channel(1);
         let theirs = Arc::clone(ask);
         let work = move || {
             let opened = walk(&theirs);
-            drop(place);
+            drop(permit);
             // Nobody listens any more when the patience is over.
             let _ = send.send(opened);
         };
@@ -59,14 +59,14 @@ impl Opener {
 
 /// How many opens are under way for each user.
 #[derive(Debug, Default)]
-struct Places {
+struct Permits {
     taken: Mutex<HashMap<u32, usize>>,
     freed: Condvar,
 }
 
-impl Places {
-    /// None when no place has become free in time.
-    fn take(self: &Arc<Self>, uid: u32) -> Option<Place> {
+impl Permits {
+    /// None when no permit has become free in time.
+    fn take(self: &Arc<Self>, uid: u32) -> Option<Permit> {
         let taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
         let full = |taken: &mut HashMap<u32, usize>| is_full(taken, uid);
         let waited = self.freed.wait_timeout_while(taken, BRIEFLY, full);
@@ -75,7 +75,7 @@ impl Places {
             return None;
         }
         *taken.entry(uid).or_default() += 1;
-        Some(Place { places: Arc::clone(self), uid })
+        Some(Permit { permits: Arc::clone(self), uid })
     }
 }
 
@@ -84,20 +84,20 @@ fn is_full(taken: &HashMap<u32, usize>, uid: u32) -> bool {
     own >= MOST_AT_ONCE || taken.values().sum::<usize>() >= MOST_IN_ALL
 }
 
-/// One of a user's places; given back when the open has ended, not when it is given up.
-struct Place {
-    places: Arc<Places>,
+/// One of a user's permits; given back when the open has ended, not when it is given up.
+struct Permit {
+    permits: Arc<Permits>,
     uid: u32,
 }
 
-impl Drop for Place {
+impl Drop for Permit {
     fn drop(&mut self) {
-        let mut taken = self.places.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut taken = self.permits.taken.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(count) = taken.get_mut(&self.uid) {
             *count -= 1;
         }
         taken.retain(|_, count| *count > 0);
-        self.places.freed.notify_all();
+        self.permits.freed.notify_all();
     }
 }
 

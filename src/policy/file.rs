@@ -11,7 +11,7 @@ use super::problems::Problems;
 use super::source::Sourced;
 use super::table::{Document, Table};
 use crate::protocol::amount::Span;
-use crate::protocol::place;
+use crate::protocol::layout;
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 
@@ -56,7 +56,7 @@ fn layers(reading: &Reading<'_>, node: Option<Node<'_, '_>>) -> Vec<Layer> {
 
 /// Every key is read before one that is wrong ends it, so that all problems are noted.
 fn gateway(table: &Table<'_, '_>) -> Option<Gateway> {
-    let engine = take(table.get(&of::ENGINE), place::ENGINE_SOCKET.into(), engine);
+    let engine = take(table.get(&of::ENGINE), layout::ENGINE_SOCKET.into(), engine);
     let uids = table.must(&of::UIDS).and_then(|node| node.word::<UidRange>());
     let homes = take(table.get(&of::HOMES), Sourced::built_in(Vec::new()), homes);
     let connections = take(table.get(&of::CONNECTIONS), CONNECTIONS, connections);
@@ -66,7 +66,7 @@ fn gateway(table: &Table<'_, '_>) -> Option<Gateway> {
         take(table.get(&of::NETWORK_SIZE), NETWORK_SIZE.max(pool.prefix()), |node| size(node, pool));
     let measure = take(table.get(&of::MEASURE), MEASURE, |node| node.some(node.span()));
     let userns = take(table.get(&of::USERNS), Userns::Remap, userns);
-    let remap_user = take(table.get(&of::REMAP_USER), place::ENGINE_USER.to_owned(), login);
+    let remap_user = take(table.get(&of::REMAP_USER), layout::ENGINE_USER.to_owned(), login);
     Some(Gateway {
         measure: measure?,
         userns: userns?,

@@ -9,7 +9,7 @@ use super::setting::Setting;
 use super::source::Source;
 use super::{RootKind, StageRoot};
 use crate::protocol::escape::escape_line;
-use crate::protocol::place;
+use crate::protocol::layout;
 use crate::protocol::report::Refusal;
 use crate::protocol::stage::Access;
 use std::collections::BTreeSet;
@@ -61,8 +61,8 @@ pub const KEPT_PLACES: [&str; 10] = [
     "/proc",
     "/sys",
     "/dev",
-    place::COPY_IN_CONTAINER,
-    place::CHANNEL_IN_CONTAINER,
+    layout::COPY_IN_CONTAINER,
+    layout::CHANNEL_IN_CONTAINER,
     "/etc/passwd",
     "/etc/group",
     "/etc/hosts",
@@ -99,7 +99,7 @@ fn at_image_volume(path: &Path, what: &str) -> Refusal {
 }
 
 /// What a site may not offer: the kernel's trees, sockets, and the gateway's own state.
-const NEVER_OFFERED: [&str; 6] = ["/proc", "/sys", "/dev", "/run", "/var/run", place::STATE_DIR];
+const NEVER_OFFERED: [&str; 6] = ["/proc", "/sys", "/dev", "/run", "/var/run", layout::STATE_DIR];
 
 /// The path as a directory of the host that stages are made from, or why it is none.
 pub(super) fn offered(path: &Path) -> Result<PathBuf, String> {
@@ -142,7 +142,7 @@ fn offers(setting: &Setting) -> &[Offer] {
 }
 
 /// What a directory of the caller's asking lies in: a root, how it may be mounted, and which rule says so.
-struct Place<'a> {
+struct Within<'a> {
     root: &'a Path,
     relative: PathBuf,
     most: Access,
@@ -276,7 +276,7 @@ impl Limits {
     }
 
     /// Where the asked directory lies, if it may be mounted as asked.
-    fn place_open_to(&self, ask: &MountAsk) -> Result<Place<'_>, Refusal> {
+    fn place_open_to(&self, ask: &MountAsk) -> Result<Within<'_>, Refusal> {
         let place = self.place(ask)?;
         if ask.access == Access::ReadWrite && place.most == Access::ReadOnly {
             let shown = escape_line(&ask.source.to_string_lossy());
@@ -289,7 +289,7 @@ impl Limits {
     }
 
     /// Where the asked directory lies: the caller's home, or else the nearest directory offered.
-    fn place(&self, ask: &MountAsk) -> Result<Place<'_>, Refusal> {
+    fn place(&self, ask: &MountAsk) -> Result<Within<'_>, Refusal> {
         let no = |rule, source, what: &str| {
             let shown = escape_line(&ask.source.to_string_lossy());
             let mut no = refusal(FORBIDDEN, rule, source, &format!("{shown} {what}"));
@@ -302,7 +302,7 @@ impl Limits {
             let source = &self.home.source;
             let none = || no("home", source, "lies in your home, which is not mounted here");
             let most = self.home.value.ok_or_else(none)?;
-            return Ok(Place { root, relative, most, rule: "home", source });
+            return Ok(Within { root, relative, most, rule: "home", source });
         }
         let around = list.value.iter().filter(|offer| path.starts_with(&offer.source));
         let Some(offer) = around.max_by_key(|offer| offer.source.components().count()) else {
@@ -310,7 +310,7 @@ impl Limits {
         };
         let relative = below(&path, &offer.source).unwrap_or(Path::new("")).to_owned();
         let (root, most) = (offer.source.as_path(), offer.access);
-        Ok(Place { root, relative, most, rule: "mounts", source: &list.source })
+        Ok(Within { root, relative, most, rule: "mounts", source: &list.source })
     }
 
     /// The root of the caller's home and the path below it; nothing for a path outside the home.

@@ -7,7 +7,7 @@ use super::rootfs::{Node, RootFs};
 use super::site::Site;
 use super::sources::{Alone, Shelf};
 use crate::policy::Remap;
-use crate::protocol::place::COPY_IN_CONTAINER;
+use crate::protocol::layout::COPY_IN_CONTAINER;
 use nix::errno::Errno;
 use nix::unistd::{Gid, Uid, getgroups, setfsgid, setfsuid, setgroups};
 use oci_spec::runtime::{LinuxNamespaceType, Mount, Process, Spec};

@@ -2,7 +2,7 @@
 
 use super::refused::Refused;
 use crate::policy::{Remap, UidRange, open_trusted};
-use crate::protocol::place;
+use crate::protocol::layout;
 use serde::Deserialize;
 use std::path::{Component, Path, PathBuf};
 
@@ -82,7 +82,7 @@ impl Site {
     pub(crate) fn beside_this_program() -> Result<Self, Refused> {
         let program = std::env::current_exe().map_err(Refused::system("finding ie-runc's own directory"))?;
         let beside = program.parent().unwrap_or(Path::new("/")).join(FILE);
-        let file = if beside.exists() { beside } else { PathBuf::from(place::RUNTIME) };
+        let file = if beside.exists() { beside } else { PathBuf::from(layout::RUNTIME) };
         let text = open_trusted(&file).map_err(|error| Refused::new(error.to_string()))?;
         let ranges = |user: &str, uids| Remap::of_user(user, uids).map_err(|error| error.to_string());
         Self::parse(&text, ranges).map_err(|why| Refused::new(format!("{}: {why}", file.display())))

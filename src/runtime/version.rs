@@ -1,7 +1,7 @@
 //! runc's version, with a word that ie-runc stands in front of it: engines show it to whoever asks for their description.
 
 use super::refused::Refused;
-use crate::protocol::place::RUNTIME_MARK;
+use crate::protocol::layout::RUNTIME_MARK;
 use std::io::Write;
 use std::path::Path;
 use std::process::{Command, ExitCode};

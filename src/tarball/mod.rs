@@ -4,6 +4,7 @@
 //! what the other one does. Nothing here follows a link that an archive made, and no length in an archive decides
 //! how much memory is taken.
 
+mod destination;
 pub mod entry;
 mod header;
 pub mod name;
@@ -11,7 +12,6 @@ pub mod note;
 pub mod pack;
 mod pass;
 mod pax;
-mod place;
 pub mod read;
 mod reason;
 

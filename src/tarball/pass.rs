@@ -1,6 +1,6 @@
 //! A pipe of our own between a socket and a file: contents go from one to the other without being copied through our memory.
 
-use super::place::Unnamed;
+use super::destination::Unnamed;
 use rustix::io::{Errno, retry_on_intr};
 use rustix::pipe::{PipeFlags, SpliceFlags, fcntl_setpipe_size, pipe_with, splice};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};

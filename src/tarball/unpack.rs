@@ -1,11 +1,11 @@
 //! Unpacking: an archive's bytes go in as they come, its members are placed below one directory.
 
+use super::destination::{Destination, Fault, Unnamed};
+pub use super::destination::{Links, Replace};
 use super::entry::{Entry, Kind, Time};
 use super::name::{Absolute, NameFault, Root, clean};
 use super::note::Notes;
 use super::pass::{Pass, Turn};
-use super::place::{Fault, Place, Unnamed};
-pub use super::place::{Links, Replace};
 use super::read::{Event, Malformed, Reader};
 use super::reason::{reason, shown};
 use super::{at_most, wide};
@@ -89,7 +89,7 @@ struct Fresh {
 /// Unpacks one archive.
 pub struct Unpacker {
     reader: Reader,
-    place: Place,
+    place: Destination,
     rules: Rules,
     receiving: Option<Receiving>,
     fresh: Vec<Fresh>,
@@ -104,7 +104,7 @@ impl Unpacker {
     pub fn new(directory: OwnedFd, rules: Rules) -> Self {
         Self {
             reader: Reader::default(),
-            place: Place::new(directory, rules.links, rules.replace),
+            place: Destination::new(directory, rules.links, rules.replace),
             rules,
             receiving: None,
             fresh: Vec::new(),

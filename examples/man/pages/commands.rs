@@ -3,7 +3,7 @@
 use super::page::{Page, whole};
 use clap::Command;
 use clap_mangen::Man;
-use ie_container::protocol::place;
+use ie_container::protocol::layout;
 use std::io;
 
 pub(super) fn all() -> io::Result<Vec<(String, String)>> {
@@ -86,8 +86,8 @@ fn client(page: &mut Page, name: &str, mut others: Vec<String>) {
         page.item("IE_CONTAINER_ADMIN_SOCKET", "The same for `admin`.");
         page.item("LC_ALL, LC_MESSAGES, LANG", "Messages are in Japanese in a Japanese locale of UTF-8.");
         page.files(&[
-            (place::USER_SOCKET, "The gateway's socket. It speaks Docker's API, too."),
-            (place::ADMIN_SOCKET, "The one for `admin`, which root alone reaches."),
+            (layout::USER_SOCKET, "The gateway's socket. It speaks Docker's API, too."),
+            (layout::ADMIN_SOCKET, "The one for `admin`, which root alone reaches."),
             (
                 "~/.config/ie-container/config.toml",
                 "The user's own settings, or below `$XDG_CONFIG_HOME`. It has one key, `detach_keys`: the keys that leave a \
@@ -113,12 +113,12 @@ fn gateway(page: &mut Page) {
          Containers go on.",
     );
     page.files(&[
-        (place::POLICY, "The policy: see ie-container-policy.toml(5)."),
-        (place::USER_SOCKET, "Where users are served, by the uid that the kernel tells of them."),
-        (place::ADMIN_SOCKET, "Where root is served."),
-        (place::STATE_DIR, "What the engine cannot keep: account files, leases, hours, notes on images."),
+        (layout::POLICY, "The policy: see ie-container-policy.toml(5)."),
+        (layout::USER_SOCKET, "Where users are served, by the uid that the kernel tells of them."),
+        (layout::ADMIN_SOCKET, "Where root is served."),
+        (layout::STATE_DIR, "What the engine cannot keep: account files, leases, hours, notes on images."),
         (
-            place::WALL,
+            layout::WALL,
             "The pipe that ie-wall holds open. While nobody does, nothing with a network is started.",
         ),
     ]);
@@ -139,9 +139,9 @@ fn mountd(page: &mut Page) {
     page.item("1", "It did not start, or the policy is not taken.");
     page.item("3", "The directory of `--try-idmap` cannot be mounted for one user's ids.");
     page.files(&[
-        (place::POLICY, "The policy, of which it reads the roots: see ie-container-policy.toml(5)."),
-        (place::MOUNTD_DIR, "The socket, and the stages in `stage`."),
-        (place::MOUNTD_STATE, "A copy of the policy that was in force last."),
+        (layout::POLICY, "The policy, of which it reads the roots: see ie-container-policy.toml(5)."),
+        (layout::MOUNTD_DIR, "The socket, and the stages in `stage`."),
+        (layout::MOUNTD_STATE, "A copy of the policy that was in force last."),
     ]);
     page.see_also(&["ie-container-policy.toml(5)", "ie-containerd(8)"].map(str::to_owned));
 }

@@ -3,7 +3,7 @@
 use super::page::{Page, whole};
 use ie_container::copy::FORMS;
 use ie_container::protocol::copying::Ended;
-use ie_container::protocol::place;
+use ie_container::protocol::layout;
 
 pub(super) fn page() -> String {
     let mut page = Page::new("ie-copy", "copies into and out of a container, as its user");
@@ -29,8 +29,8 @@ pub(super) fn page() -> String {
         page.item(&code.to_string(), text);
     }
     page.files(&[
-        (place::COPY_IN_CONTAINER, "The program inside a container."),
-        (place::CHANNEL_IN_CONTAINER, "The directory of the gateway's channel inside a container."),
+        (layout::COPY_IN_CONTAINER, "The program inside a container."),
+        (layout::CHANNEL_IN_CONTAINER, "The directory of the gateway's channel inside a container."),
     ]);
     page.see_also(&["ie-container-cp(1)", "ie-containerd(8)"].map(str::to_owned));
     whole("ie-copy", "8", &page.render())

@@ -3,7 +3,7 @@
 use super::page::{Page, whole};
 use ie_container::policy::Policy;
 use ie_container::policy::keys::{Default, Key, Kind, SECTIONS, Section};
-use ie_container::protocol::place;
+use ie_container::protocol::layout;
 
 /// The file's own name, as what is wrong with it is told.
 const FILE: &str = "policy.toml";
@@ -11,7 +11,7 @@ const FILE: &str = "policy.toml";
 pub(super) fn page() -> String {
     let mut page = Page::new("ie-container-policy.toml", "who may have what of ie-container");
     page.heading("SYNOPSIS");
-    page.paragraph(&format!("`{}`", place::POLICY));
+    page.paragraph(&format!("`{}`", layout::POLICY));
     page.heading("DESCRIPTION");
     page.paragraph(
         "The one file that an administrator of ie-container edits, in TOML. It must belong to root, and nobody else may be able \
@@ -38,7 +38,7 @@ pub(super) fn page() -> String {
     page.heading("EXAMPLE");
     page.lines(EXAMPLE);
     page.files(&[
-        (place::POLICY, "The policy."),
+        (layout::POLICY, "The policy."),
         (
             "/usr/share/doc/ie-containerd/examples/policy.toml",
             "Every key with its default and a word on each.",

@@ -2,7 +2,7 @@
 
 use super::page::{Page, whole};
 use super::policy::default;
-use ie_container::protocol::place;
+use ie_container::protocol::layout;
 use ie_container::runtime::keys::RUNTIME;
 
 pub(super) fn page() -> String {
@@ -34,7 +34,7 @@ pub(super) fn page() -> String {
         page.line(&format!("Mistake: `{} = {}`", key.name, key.mistake));
     }
     page.files(&[(
-        place::RUNTIME,
+        layout::RUNTIME,
         "The configuration, where no `runtime.toml` lies beside the program. `ie-container admin init` writes it.",
     )]);
     page.see_also(

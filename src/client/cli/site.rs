@@ -103,7 +103,7 @@ pub(crate) struct DoctorArgs {
     #[arg(short, long)]
     pub(crate) all: bool,
     /// The policy file, which names the engine's socket and the homes
-    #[arg(long, value_name = "FILE", default_value = crate::protocol::place::POLICY)]
+    #[arg(long, value_name = "FILE", default_value = crate::protocol::layout::POLICY)]
     pub(crate) policy: std::path::PathBuf,
     /// Look, for the doctor that has started this process
     #[arg(long, hide = true)]
@@ -131,6 +131,6 @@ pub(crate) struct ExplainArgs {
     #[arg(long, value_name = "NAME,…", value_delimiter = ',')]
     pub(crate) groups: Option<Vec<String>>,
     /// The policy file; a draft need not be root's yet
-    #[arg(long, value_name = "FILE", default_value = crate::protocol::place::POLICY)]
+    #[arg(long, value_name = "FILE", default_value = crate::protocol::layout::POLICY)]
     pub(crate) policy: std::path::PathBuf,
 }

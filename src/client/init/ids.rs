@@ -4,7 +4,7 @@ use super::probe::done;
 use super::write::create;
 use crate::client::error::Error;
 use crate::policy::{Policy, Remap, UidRange, Userns, free_ids};
-use crate::protocol::place::{ENGINE_SOCKET, ENGINE_USER, GATEWAY_USER};
+use crate::protocol::layout::{ENGINE_SOCKET, ENGINE_USER, GATEWAY_USER};
 use crate::setup::range::{Change, Ids, beginning, changes};
 use nix::unistd::User;
 use std::path::Path;

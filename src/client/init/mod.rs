@@ -14,7 +14,7 @@ use super::route::Route;
 use crate::doctor::Host;
 use crate::policy::{Policy, Problems};
 use crate::protocol::escape::escape_line;
-use crate::protocol::place::{ENGINE_SOCKET, POLICY, RUNTIME};
+use crate::protocol::layout::{ENGINE_SOCKET, POLICY, RUNTIME};
 use crate::setup::runtime::{Programs, written};
 use crate::setup::{Draft, Names, Seen};
 use serde_json::Value;

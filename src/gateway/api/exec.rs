@@ -55,10 +55,10 @@ pub(in crate::gateway) async fn create(
     // What an engine has made is counted, though its caller has gone.
     let exec = to_the_end(async move {
         let _permit = permit;
-        let mark = cleanups.mark(caller.uid())?;
-        wish.env.push(mark.variable());
+        let nonce = cleanups.nonce(caller.uid())?;
+        wish.env.push(nonce.variable());
         let exec = engine.exec_create(&container, &exec_body(&caller, &container, &wish)).await?;
-        cleanups.keep(exec.clone(), &container, mark);
+        cleanups.keep(exec.clone(), &container, nonce);
         Ok(exec)
     });
     Ok((StatusCode::CREATED, Json(json!({ "Id": exec.await?.as_str() }))))
@@ -122,8 +122,8 @@ pub(in crate::gateway) async fn start(
             }
             started => started?,
         };
-        let cleanup = |mark| ExecCleanup::new(cleanups.clone(), of, container, (exec, mark), body.tty);
-        Ok(raw.map(|raw| (raw, waited.map(|waited| cleanup(waited.mark)))))
+        let cleanup = |nonce| ExecCleanup::new(cleanups.clone(), of, container, (exec, nonce), body.tty);
+        Ok(raw.map(|raw| (raw, waited.map(|waited| cleanup(waited.nonce)))))
     });
     let Some((raw, cleanup)) = started.await? else { return Ok(StatusCode::OK.into_response()) };
     let request = Request::from_parts(head, axum::body::Body::empty());

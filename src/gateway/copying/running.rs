@@ -12,8 +12,8 @@ use crate::gateway::task::to_the_end;
 use crate::gateway::wish::ExecWish;
 use crate::protocol::copying::{Ended, PathStat};
 use crate::protocol::escape::escape_line;
+use crate::protocol::layout::COPY_IN_CONTAINER;
 use crate::protocol::path::AskedPath;
-use crate::protocol::place::COPY_IN_CONTAINER;
 use crate::protocol::stage::Token;
 use crate::tarball::entry::Owner;
 use axum::body::Body;
@@ -87,14 +87,14 @@ impl Helper {
         channel: &Token,
         words: &[&str],
     ) -> Result<Option<Self>, Error> {
-        let mut coming = match copier.channel.expect(caller.uid(), channel, channel::mark()?) {
+        let mut coming = match copier.channel.expect(caller.uid(), channel, channel::nonce()?) {
             Ok(coming) => coming,
             Err(error) => {
                 tracing::warn!("a copy goes through the engine: {error:#}");
                 return Ok(None);
             }
         };
-        let words = [words, &["--through", coming.mark.as_str()]].concat();
+        let words = [words, &["--through", coming.nonce.as_str()]].concat();
         let mut helper = Self::exec(copier, caller, at, &words, false).await?;
         let stream = tokio::select! {
             stream = &mut coming.stream => stream.map_err(|_| Error::Internal("nobody expects the helper".into()))?,

@@ -9,8 +9,8 @@ use crate::gateway::wish::{ExecWish, LARGEST_FILE, Settings, Tmpfs, VISIBLE_DEVI
 use crate::policy::{Allowance, Driver};
 use crate::protocol::amount::Span;
 use crate::protocol::card::CardId;
+use crate::protocol::layout;
 use crate::protocol::name::ContainerName;
-use crate::protocol::place;
 use crate::protocol::stage::{Access, Token};
 use crate::tarball::entry::Owner;
 use serde_json::{Map, Value, json};
@@ -308,8 +308,8 @@ impl Grant {
         let files = [
             (&self.files.passwd, "/etc/passwd"),
             (&self.files.group, "/etc/group"),
-            (&self.files.copy_helper, place::COPY_IN_CONTAINER),
-            (&self.files.channel, place::CHANNEL_IN_CONTAINER),
+            (&self.files.copy_helper, layout::COPY_IN_CONTAINER),
+            (&self.files.channel, layout::CHANNEL_IN_CONTAINER),
         ];
         // Nothing of the image is copied into a volume: the engine would do it as root, where another container of
         // its owner's may be putting links in its way.

@@ -7,7 +7,7 @@ use crate::gateway::engine::{self, Files, Grant, StageLabel, VolumeGrant};
 use crate::gateway::host::staging::Staged;
 use crate::gateway::wish::{NetworkWord, VolumeAsk, Wish, parse, parse_exec};
 use crate::policy::{Allowance, Ask, ImageAsk, Limits, Usage, Who};
-use crate::protocol::place;
+use crate::protocol::layout;
 use crate::protocol::stage::{Shift, Token};
 use bytes::Bytes;
 use serde_json::{Value, json};
@@ -162,7 +162,7 @@ fn granted(wish: Wish, allowance: Allowance) -> Grant {
         files: Files {
             passwd: "/var/lib/ie-container/accounts/1000/passwd".into(),
             group: "/var/lib/ie-container/accounts/1000/group".into(),
-            copy_helper: place::COPY_HELPER.into(),
+            copy_helper: layout::COPY_HELPER.into(),
             channel: "/var/lib/ie-container/channels/03".into(),
         },
         space: engine::Space::Own(Shift { uid: 900_000, gid: 900_000 }),

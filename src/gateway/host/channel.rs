@@ -2,8 +2,8 @@
 //!
 //! An exec's streams pass through the engine and its shim, each of which copies every byte. So each container has a
 //! directory of its own, read-only, and while a helper is expected in it a socket listens there. A helper that was told a
-//! mark connects and says it: the mark says for which copy, once, and in this container alone. Nobody is known by the uid
-//! that the kernel reports, which an engine with user namespaces maps. Who in the container could read the mark off the
+//! nonce connects and says it: the nonce says for which copy, once, and in this container alone. Nobody is known by the uid
+//! that the kernel reports, which an engine with user namespaces maps. Who in the container could read the nonce off the
 //! helper is the same user, and could read the helper's memory as well: the channel gives nobody more than the exec's
 //! streams did.
 //!
@@ -15,8 +15,8 @@ use super::staging::Moment;
 use crate::gateway::bounds::permits::Permits;
 use crate::gateway::bounds::rate::RateLimit;
 use crate::gateway::state_file;
-use crate::protocol::leash::Mark;
-use crate::protocol::place;
+use crate::protocol::layout;
+use crate::protocol::nonce::Nonce;
 use crate::protocol::stage::Token;
 use std::collections::{HashMap, HashSet};
 use std::fs::{self, Permissions};
@@ -30,11 +30,11 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
-/// How long a helper that has connected may take to say its mark.
+/// How long a helper that has connected may take to say its nonce.
 pub(in crate::gateway) const PATIENCE: Duration = Duration::from_secs(5);
 /// How long it may take to get there, of a container that has little of a processor or whose socket is besieged.
 pub(in crate::gateway) const ARRIVES: Duration = Duration::from_secs(30);
-/// Connections to all of one user's sockets that have not said a mark; more are not taken before one of these has ended.
+/// Connections to all of one user's sockets that have not said a nonce; more are not taken before one of these has ended.
 const MOST_UNHEARD: usize = 16;
 /// Connections that are taken at once, and from then on in a second, from all of one user's containers.
 const RATE: (u32, u32) = (200, 50);
@@ -52,7 +52,7 @@ type Rooms = Arc<Mutex<HashMap<Token, Room>>>;
 /// One container's socket, while it listens.
 #[derive(Debug)]
 struct Room {
-    /// Helpers that are expected, by their marks.
+    /// Helpers that are expected, by their nonces.
     expected: HashMap<String, oneshot::Sender<UnixStream>>,
     /// What listens, and whoever is being heard; dropped, all of it ends.
     _serving: JoinSet<()>,
@@ -67,9 +67,9 @@ pub(in crate::gateway) struct Channel {
     unheard: Arc<Permits>,
 }
 
-/// A helper that was told its mark; dropped, it is expected no more.
+/// A helper that was told its nonce; dropped, it is expected no more.
 pub(in crate::gateway) struct Coming {
-    pub(in crate::gateway) mark: Mark,
+    pub(in crate::gateway) nonce: Nonce,
     pub(in crate::gateway) stream: oneshot::Receiver<UnixStream>,
     token: Token,
     socket: PathBuf,
@@ -80,7 +80,7 @@ impl Drop for Coming {
     fn drop(&mut self) {
         let mut rooms = lock(&self.rooms);
         let Some(room) = rooms.get_mut(&self.token) else { return };
-        room.expected.remove(self.mark.as_str());
+        room.expected.remove(self.nonce.as_str());
         if room.expected.is_empty() {
             rooms.remove(&self.token);
             // One that stays is replaced by the next.
@@ -96,7 +96,7 @@ fn lock(rooms: &Rooms) -> MutexGuard<'_, HashMap<Token, Room>> {
 impl Channel {
     pub(in crate::gateway) fn open(state: &Path) -> anyhow::Result<Self> {
         let dir = state.join("channels");
-        let longest = dir.join("0".repeat(32)).join(place::CHANNEL_SOCKET);
+        let longest = dir.join("0".repeat(32)).join(layout::CHANNEL_SOCKET);
         anyhow::ensure!(
             longest.as_os_str().len() <= LONGEST,
             "{} is too long a path for a socket, choose a shorter --state-dir",
@@ -119,7 +119,7 @@ impl Channel {
     }
 
     fn socket(&self, token: &Token) -> PathBuf {
-        self.dir(token).join(place::CHANNEL_SOCKET)
+        self.dir(token).join(layout::CHANNEL_SOCKET)
     }
 
     /// What one container gets, made if it is not there.
@@ -152,7 +152,12 @@ impl Channel {
     }
 
     /// A helper will come in this container of this user's.
-    pub(in crate::gateway) fn expect(&self, owner: u32, token: &Token, mark: Mark) -> anyhow::Result<Coming> {
+    pub(in crate::gateway) fn expect(
+        &self,
+        owner: u32,
+        token: &Token,
+        nonce: Nonce,
+    ) -> anyhow::Result<Coming> {
         let (place, stream) = oneshot::channel();
         let socket = self.socket(token);
         let mut rooms = lock(&self.rooms);
@@ -162,10 +167,10 @@ impl Channel {
             rooms.insert(token.clone(), room);
         }
         if let Some(room) = rooms.get_mut(token) {
-            room.expected.insert(mark.as_str().to_owned(), place);
+            room.expected.insert(nonce.as_str().to_owned(), place);
         }
         drop(rooms);
-        Ok(Coming { mark, stream, token: token.clone(), socket, rooms: self.rooms.clone() })
+        Ok(Coming { nonce, stream, token: token.clone(), socket, rooms: self.rooms.clone() })
     }
 
     /// Hears whoever connects, some at a time and at their owner's rate.
@@ -204,8 +209,8 @@ fn make(dir: &Path) -> io::Result<()> {
 async fn hear(mut stream: UnixStream, token: &Token, rooms: &Rooms) -> Option<()> {
     let mut word = [0; 32];
     stream.read_exact(&mut word).await.ok()?;
-    let mark = Mark::parse(std::str::from_utf8(&word).ok()?)?;
-    let place = lock(rooms).get_mut(token)?.expected.remove(mark.as_str())?;
+    let nonce = Nonce::parse(std::str::from_utf8(&word).ok()?)?;
+    let place = lock(rooms).get_mut(token)?.expected.remove(nonce.as_str())?;
     place.send(stream).ok()
 }
 
@@ -214,14 +219,14 @@ async fn hear(mut stream: UnixStream, token: &Token, rooms: &Rooms) -> Option<()
 #[error("no random bytes: {0}")]
 pub(in crate::gateway) struct NoRandomness(rustix::io::Errno);
 
-/// A fresh mark.
+/// A fresh nonce.
 ///
 /// # Errors
 /// Without random bytes.
-pub(in crate::gateway) fn mark() -> Result<Mark, NoRandomness> {
+pub(in crate::gateway) fn nonce() -> Result<Nonce, NoRandomness> {
     let mut random = [0; 16];
     rustix::rand::getrandom(&mut random, rustix::rand::GetRandomFlags::empty()).map_err(NoRandomness)?;
-    Ok(Mark::from_bytes(random))
+    Ok(Nonce::from_bytes(random))
 }
 
 #[cfg(test)]
@@ -256,8 +261,8 @@ mod tests {
         let channel = channel(state.path());
         let there = || [1, 2].map(|byte| channel.socket(&token(byte)).exists());
         assert_eq!(there(), [false, false]);
-        let first = channel.expect(1000, &token(1), Mark::from_bytes([1; 16])).unwrap();
-        let second = channel.expect(1000, &token(1), Mark::from_bytes([2; 16])).unwrap();
+        let first = channel.expect(1000, &token(1), Nonce::from_bytes([1; 16])).unwrap();
+        let second = channel.expect(1000, &token(1), Nonce::from_bytes([2; 16])).unwrap();
         assert_eq!(there(), [true, false]);
         let mut silent = UnixStream::connect(channel.socket(&token(1))).await.unwrap();
         drop(first);
@@ -268,7 +273,7 @@ mod tests {
         assert!(tokio::time::timeout(PATIENCE / 2, silent.read_u8()).await.is_ok());
         // What a gateway that was killed has left is in nobody's way.
         drop(std::os::unix::net::UnixListener::bind(channel.socket(&token(1))).unwrap());
-        drop(channel.expect(1000, &token(1), Mark::from_bytes([3; 16])).unwrap());
+        drop(channel.expect(1000, &token(1), Nonce::from_bytes([3; 16])).unwrap());
         assert_eq!(there(), [false, false]);
     }
 
@@ -277,24 +282,24 @@ mod tests {
         let state = tempfile::tempdir().unwrap();
         let channel = channel(state.path());
         let socket = |byte| channel.socket(&token(byte));
-        let mark = Mark::from_bytes([7; 16]);
-        let mut coming = channel.expect(1000, &token(1), mark.clone()).unwrap();
-        let _other = channel.expect(1000, &token(2), Mark::from_bytes([8; 16])).unwrap();
+        let nonce = Nonce::from_bytes([7; 16]);
+        let mut coming = channel.expect(1000, &token(1), nonce.clone()).unwrap();
+        let _other = channel.expect(1000, &token(2), Nonce::from_bytes([8; 16])).unwrap();
         for (byte, word) in
-            [(2, mark.as_str()), (1, &"0".repeat(32)), (1, &"x".repeat(32)), (1, &"08".repeat(16))]
+            [(2, nonce.as_str()), (1, &"0".repeat(32)), (1, &"x".repeat(32)), (1, &"08".repeat(16))]
         {
             assert!(closed(&socket(byte), word).await, "{byte} {word}");
             assert!(coming.stream.try_recv().is_err());
         }
-        let _also = channel.expect(1000, &token(1), Mark::from_bytes([9; 16])).unwrap();
+        let _also = channel.expect(1000, &token(1), Nonce::from_bytes([9; 16])).unwrap();
         let mut helper = UnixStream::connect(socket(1)).await.unwrap();
-        helper.write_all(mark.as_str().as_bytes()).await.unwrap();
+        helper.write_all(nonce.as_str().as_bytes()).await.unwrap();
         assert!((&mut coming.stream).await.is_ok());
-        assert!(closed(&socket(1), mark.as_str()).await);
+        assert!(closed(&socket(1), nonce.as_str()).await);
         // Nobody is waited for once the copy is given up.
         drop(coming);
-        drop(channel.expect(1000, &token(1), mark.clone()).unwrap());
-        assert!(closed(&socket(1), mark.as_str()).await);
+        drop(channel.expect(1000, &token(1), nonce.clone()).unwrap());
+        assert!(closed(&socket(1), nonce.as_str()).await);
     }
 
     #[tokio::test(start_paused = true)]
@@ -305,7 +310,7 @@ mod tests {
         let most = |seconds: u32| usize::try_from(burst + each_second * seconds).unwrap() + 1 + MOST_UNHEARD;
         let mut expected = Vec::new();
         for byte in [1, 2] {
-            expected.push(channel.expect(1000, &token(byte), Mark::from_bytes([byte; 16])).unwrap());
+            expected.push(channel.expect(1000, &token(byte), Nonce::from_bytes([byte; 16])).unwrap());
         }
         // Of all of an owner's containers together, and each is told that it is not wanted.
         let heard = Arc::new(AtomicUsize::new(0));
@@ -331,9 +336,9 @@ mod tests {
         drop(floods);
         // Of another's nothing is held up.
         channel.make(&token(3)).unwrap();
-        let mut coming = channel.expect(1001, &token(3), Mark::from_bytes([5; 16])).unwrap();
+        let mut coming = channel.expect(1001, &token(3), Nonce::from_bytes([5; 16])).unwrap();
         let mut helper = UnixStream::connect(channel.socket(&token(3))).await.unwrap();
-        helper.write_all(coming.mark.as_str().as_bytes()).await.unwrap();
+        helper.write_all(coming.nonce.as_str().as_bytes()).await.unwrap();
         assert!((&mut coming.stream).await.is_ok());
     }
 
@@ -347,7 +352,7 @@ mod tests {
         drop(stager.hold(vec![token(3)]));
         channel.make(&token(3)).unwrap();
         fs::write(channel.dir.join("a-note"), "of somebody's").unwrap();
-        let coming = channel.expect(1000, &token(2), Mark::from_bytes([1; 16])).unwrap();
+        let coming = channel.expect(1000, &token(2), Nonce::from_bytes([1; 16])).unwrap();
         channel.keep(HashSet::from([token(1)]), &moment);
         assert_eq!([1, 2, 3].map(|byte| channel.dir(&token(byte)).exists()), [true, false, true]);
         assert!(channel.dir.join("a-note").exists());

@@ -1,6 +1,6 @@
 //! Processes started by exec end when the caller who is attached to them goes away.
 //!
-//! No engine can end an exec, and no program of ours may signal a user's processes from outside. So each exec gets a mark
+//! No engine can end an exec, and no program of ours may signal a user's processes from outside. So each exec gets a nonce
 //! in its environment, and the helper in the container ends what bears it, as the user.
 
 use crate::gateway::caller::Caller;
@@ -8,8 +8,8 @@ use crate::gateway::engine::{CallerSide, ContainerId, Engine, EngineError, ExecI
 use crate::gateway::error::Error;
 use crate::gateway::host::channel;
 use crate::gateway::wish::ExecWish;
-use crate::protocol::leash::{GATEWAY, Mark};
-use crate::protocol::place::COPY_IN_CONTAINER;
+use crate::protocol::layout::COPY_IN_CONTAINER;
+use crate::protocol::nonce::{GATEWAY, Nonce};
 use crate::protocol::report::Refusal;
 use axum::body::Body;
 use axum::http::header::{HeaderName, HeaderValue};
@@ -22,7 +22,7 @@ use std::time::{Duration, Instant};
 /// ends.
 const MOST_WAITING: usize = 256;
 
-/// The marks of exec instances that were made and not yet started, and those whose callers are attached. A gateway that is
+/// The nonces of exec instances that were made and not yet started, and those whose callers are attached. A gateway that is
 /// restarted has forgotten them; what is started then ends by itself or with its container.
 #[derive(Debug)]
 pub(in crate::gateway) struct ExecCleanups {
@@ -36,13 +36,13 @@ pub(in crate::gateway) struct ExecCleanups {
 pub(in crate::gateway) struct Waiting {
     uid: u32,
     container: ContainerId,
-    pub(in crate::gateway) mark: Mark,
+    pub(in crate::gateway) nonce: Nonce,
     since: Instant,
 }
 
 impl ExecCleanups {
     pub(in crate::gateway) fn new(engine: Arc<Engine>) -> Result<Self, Error> {
-        let name = HeaderValue::from_str(channel::mark()?.as_str());
+        let name = HeaderValue::from_str(channel::nonce()?.as_str());
         let name = name.map_err(|error| Error::Internal(error.to_string()))?;
         Ok(Self { engine, name, waiting: Mutex::default(), tied: Mutex::default() })
     }
@@ -52,8 +52,8 @@ impl ExecCleanups {
         (HeaderName::from_static(GATEWAY), self.name.clone())
     }
 
-    /// A mark for one more exec of this user's.
-    pub(in crate::gateway) fn mark(&self, uid: u32) -> Result<Mark, Error> {
+    /// A nonce for one more exec of this user's.
+    pub(in crate::gateway) fn nonce(&self, uid: u32) -> Result<Nonce, Error> {
         let own = self.waiting().values().filter(|one| one.uid == uid).count();
         if own >= MOST_WAITING {
             let message =
@@ -63,15 +63,15 @@ impl ExecCleanups {
                 .hint("start them, or stop their containers: they end with them")
                 .into());
         }
-        Ok(channel::mark()?)
+        Ok(channel::nonce()?)
     }
 
-    pub(in crate::gateway) fn keep(&self, exec: ExecId, container: &Owned, mark: Mark) {
-        self.wait(exec, container.found().owner(), container.id().clone(), mark);
+    pub(in crate::gateway) fn keep(&self, exec: ExecId, container: &Owned, nonce: Nonce) {
+        self.wait(exec, container.found().owner(), container.id().clone(), nonce);
     }
 
-    fn wait(&self, exec: ExecId, uid: u32, container: ContainerId, mark: Mark) {
-        self.waiting().insert(exec, Waiting { uid, container, mark, since: Instant::now() });
+    fn wait(&self, exec: ExecId, uid: u32, container: ContainerId, nonce: Nonce) {
+        self.waiting().insert(exec, Waiting { uid, container, nonce, since: Instant::now() });
     }
 
     /// A container has ended, and with it what waited in it.
@@ -118,7 +118,7 @@ pub(in crate::gateway) struct ExecCleanup {
     caller: Caller,
     container: Owned,
     exec: ExecId,
-    mark: Mark,
+    nonce: Nonce,
     tty: bool,
 }
 
@@ -127,11 +127,11 @@ impl ExecCleanup {
         cleanups: Arc<ExecCleanups>,
         caller: Caller,
         container: Owned,
-        (exec, mark): (ExecId, Mark),
+        (exec, nonce): (ExecId, Nonce),
         tty: bool,
     ) -> Self {
         cleanups.tied().insert(exec.clone());
-        Self { cleanups, caller, container, exec, mark, tty }
+        Self { cleanups, caller, container, exec, nonce, tty }
     }
 
     /// The engine has ended the stream. That of a terminal it also ends because the caller's own terminal has hung up: the
@@ -168,10 +168,10 @@ impl Drop for ExecCleanup {
             return;
         }
         let (engine, caller) = (self.cleanups.engine.clone(), self.caller.clone());
-        let (container, mark) = (self.container.clone(), self.mark.clone());
+        let (container, nonce) = (self.container.clone(), self.nonce.clone());
         tokio::spawn(async move {
             let ended = loop {
-                match end(&engine, &caller, &container, &mark).await {
+                match end(&engine, &caller, &container, &nonce).await {
                     // Behind other requests of its owner's: it goes nevertheless.
                     Err(Error::Engine(EngineError::Crowded(_))) => {}
                     ended => break ended,
@@ -184,9 +184,9 @@ impl Drop for ExecCleanup {
     }
 }
 
-async fn end(engine: &Engine, caller: &Caller, container: &Owned, mark: &Mark) -> Result<(), Error> {
+async fn end(engine: &Engine, caller: &Caller, container: &Owned, nonce: &Nonce) -> Result<(), Error> {
     let wish = ExecWish {
-        command: [COPY_IN_CONTAINER, "end", mark.as_str()].map(str::to_owned).to_vec(),
+        command: [COPY_IN_CONTAINER, "end", nonce.as_str()].map(str::to_owned).to_vec(),
         env: Vec::new(),
         working_dir: Some("/".to_owned()),
         tty: false,
@@ -207,15 +207,15 @@ mod tests {
         let cleanups = ExecCleanups::new(Engine::nowhere()).unwrap();
         let container = |digit: &str| ContainerId::parse(&digit.repeat(64)).unwrap();
         for n in 0..MOST_WAITING {
-            let mark = cleanups.mark(1000).unwrap();
+            let nonce = cleanups.nonce(1000).unwrap();
             let of = container(if n < 100 { "a" } else { "b" });
-            cleanups.wait(ExecId::parse(&format!("{n:064x}")).unwrap(), 1000, of, mark);
+            cleanups.wait(ExecId::parse(&format!("{n:064x}")).unwrap(), 1000, of, nonce);
         }
-        assert!(cleanups.mark(1000).unwrap_err().to_string().contains("256"));
-        assert!(cleanups.mark(1001).is_ok());
+        assert!(cleanups.nonce(1000).unwrap_err().to_string().contains("256"));
+        assert!(cleanups.nonce(1001).is_ok());
         assert!(cleanups.take(&ExecId::parse(&format!("{:064x}", 7)).unwrap()).is_some());
         assert!(cleanups.take(&ExecId::parse(&format!("{:064x}", 7)).unwrap()).is_none());
-        assert!(cleanups.mark(1000).is_ok());
+        assert!(cleanups.nonce(1000).is_ok());
         // The engine was not asked: it waits on, and is counted.
         let eighth = ExecId::parse(&format!("{:064x}", 8)).unwrap();
         let taken = cleanups.take(&eighth);

@@ -1,7 +1,7 @@
 //! The environment a caller asks for: counted, named plainly, and without a say over GPUs.
 
 use super::refused::WishError;
-use crate::protocol::leash;
+use crate::protocol::nonce;
 
 const MOST_VARIABLES: usize = 256;
 const MOST_BYTES: usize = 64 << 10;
@@ -41,7 +41,7 @@ fn checked(
         let name = variable.split('=').next().unwrap_or_default();
         check(name, &variable)?;
         // A client that hands on what another exec had would tie the two together by that one's mark.
-        if name != VISIBLE_DEVICES && name != leash::VARIABLE {
+        if name != VISIBLE_DEVICES && name != nonce::VARIABLE {
             kept.push(variable);
         }
     }

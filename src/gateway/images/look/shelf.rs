@@ -3,7 +3,7 @@
 use super::seen::Seen;
 use crate::gateway::engine::ImageId;
 use crate::gateway::state_file;
-use crate::protocol::place::ASIDE;
+use crate::protocol::layout::ASIDE;
 use std::collections::HashSet;
 use std::fs;
 use std::io;

@@ -9,9 +9,9 @@ use std::io;
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// One mark.
+/// One that was told of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Mark {
+struct Expiration {
     since: Timestamp,
     /// When the container goes, once somebody has reckoned it.
     goes: Option<Timestamp>,
@@ -19,7 +19,7 @@ struct Mark {
 
 #[derive(Debug)]
 pub(in crate::gateway) struct Expirations {
-    kept: ByContainer<Mark>,
+    kept: ByContainer<Expiration>,
     /// When those ended that were asked about.
     ends: Mutex<HashMap<ContainerId, Timestamp>>,
 }
@@ -27,7 +27,7 @@ pub(in crate::gateway) struct Expirations {
 impl Expirations {
     /// Reads what an earlier gateway left; what cannot be read was not marked.
     pub(in crate::gateway) fn open(dir: &Path) -> Self {
-        let mark = |text: &str| Some(Mark { since: text.trim_end().parse().ok()?, goes: None });
+        let mark = |text: &str| Some(Expiration { since: text.trim_end().parse().ok()?, goes: None });
         Self { kept: ByContainer::open(dir, mark), ends: Mutex::default() }
     }
 
@@ -43,7 +43,7 @@ impl Expirations {
             return Ok(mark.since);
         }
         self.kept.write(id, format!("{now}\n").as_bytes())?;
-        held.insert(id.clone(), Mark { since: now, goes: None });
+        held.insert(id.clone(), Expiration { since: now, goes: None });
         Ok(now)
     }
 
@@ -86,7 +86,7 @@ impl Expirations {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::protocol::place::ASIDE;
+    use crate::protocol::layout::ASIDE;
     use std::fs;
 
     fn id(digit: char) -> ContainerId {

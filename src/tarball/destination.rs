@@ -48,7 +48,7 @@ impl From<Errno> for Fault {
 }
 
 /// The directory that members are placed below.
-pub(super) struct Place {
+pub(super) struct Destination {
     root: Arc<OwnedFd>,
     resolve: ResolveFlags,
     replace: Replace,
@@ -59,7 +59,7 @@ pub(super) struct Place {
     nameless: bool,
 }
 
-impl Place {
+impl Destination {
     pub(super) fn new(root: OwnedFd, links: Links, replace: Replace) -> Self {
         let resolve = match links {
             Links::Never => ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS,

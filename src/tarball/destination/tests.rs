@@ -4,11 +4,11 @@ use super::*;
 use std::os::unix::fs::MetadataExt;
 
 /// A place, with nameless files and as where there are none.
-fn places(directory: &std::path::Path) -> [Place; 2] {
+fn places(directory: &std::path::Path) -> [Destination; 2] {
     [true, false].map(|nameless| {
         let root = fs::open(directory, OFlags::PATH | OFlags::DIRECTORY, Mode::empty()).unwrap();
-        let place = Place::new(root, Links::Never, Replace::SameKind);
-        Place { nameless: place.nameless && nameless, ..place }
+        let place = Destination::new(root, Links::Never, Replace::SameKind);
+        Destination { nameless: place.nameless && nameless, ..place }
     })
 }
 

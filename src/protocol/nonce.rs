@@ -1,6 +1,6 @@
-//! What ties a process in a container to the caller who waits for it: a mark in its environment.
+//! What ties a process in a container to the caller who waits for it: a nonce in its environment.
 
-/// The environment variable that carries the mark. Its children inherit it.
+/// The environment variable that carries the nonce. Its children inherit it.
 pub const VARIABLE: &str = "IE_CONTAINER_EXEC";
 
 /// The header by which a gateway names itself to whoever runs something: after a restart it is another one, and what the
@@ -9,10 +9,10 @@ pub const GATEWAY: &str = "ie-container-gateway";
 
 /// 32 lower-case hexadecimal digits, chosen by the gateway for one exec.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Mark(String);
+pub struct Nonce(String);
 
-impl Mark {
-    /// A mark out of 16 random bytes.
+impl Nonce {
+    /// A nonce out of 16 random bytes.
     pub fn from_bytes(bytes: [u8; 16]) -> Self {
         Self(bytes.iter().map(|b| format!("{b:02x}")).collect())
     }
@@ -38,10 +38,10 @@ mod tests {
 
     #[test]
     fn a_mark_is_32_lower_case_hex_digits() {
-        let mark = Mark::from_bytes([0xab; 16]);
-        assert_eq!(Mark::parse(mark.as_str()), Some(mark));
+        let nonce = Nonce::from_bytes([0xab; 16]);
+        assert_eq!(Nonce::parse(nonce.as_str()), Some(nonce));
         for bad in ["", "ab", &"AB".repeat(16), &"ab".repeat(17), &"zz".repeat(16)] {
-            assert_eq!(Mark::parse(bad), None);
+            assert_eq!(Nonce::parse(bad), None);
         }
     }
 }
