@@ -5,8 +5,7 @@
 //! and for whoever starts it: so what was only beside the one to blame is told from it.
 //!
 //! A look takes memory, and what kills one gateway must not be begun at once by the next. The notes are
-//! `state/looking/ID`. After the first death an image is looked through alone, and a look that comes to its end clears
-//! the note. After the second death the image is refused.
+//! `state/looking/ID`. A look that comes to its end clears the note. After the second death the image is refused.
 
 use crate::gateway::engine::ImageId;
 use crate::gateway::state_file;
