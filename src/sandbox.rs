@@ -2,6 +2,11 @@
 //!
 //! A system call that a unit takes away fails like one that the kernel does not have. A program that does without it until
 //! it is asked for something would refuse every user and say nothing of why; so each tries at its start what it lives by.
+//!
+//! The trials are `mountd/trial.rs`, `peer::can_be_known` and `engine::can_carry`. They come before the program tells
+//! systemd that it is ready. The mount helper makes a stage, and looks for it in the table of mounts of process 1. The
+//! programs ie-runc and ie-copy begin too often for that: they look once something has failed (`runtime/trial.rs`,
+//! `copy/trial.rs`).
 
 use std::io;
 

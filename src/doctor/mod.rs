@@ -2,6 +2,9 @@
 //!
 //! [`examine`] looks at a [`Subject`]: a [`Host`]'s files below a prefix, the policy, and the firewall's chains, and what the engine answers
 //! to GET /info and GET /version. It changes nothing, asks no gateway, and goes on where one of them is missing, or does not answer.
+//!
+//! There is a file for each kind of finding. Each look has a thread and an end, and all looks together have a process
+//! of their own. Work that waits in the kernel cannot be ended otherwise.
 #![deny(clippy::missing_errors_doc)]
 
 mod access;

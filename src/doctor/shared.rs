@@ -1,4 +1,6 @@
 //! What the kernel counts for all containers together, where an engine makes their namespaces root's.
+//!
+//! `gateway/engine/spec.rs` says what is shared, and what has a limit in each container.
 
 use super::Subject;
 use super::finding::Check;

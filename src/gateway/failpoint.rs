@@ -1,6 +1,9 @@
 //! Failpoints: the steps at which the tests kill the gateway, to see what the next one makes of what is left.
 //!
 //! Only programs with debug assertions have them. In any other [`at`] is empty, and nothing of this file is left.
+//!
+//! The marked steps are those of a create, a start and an end. The program dies at the step that `IE_CONTAINERD_DIE_AT`
+//! names. `make build` looks that a release has no such word.
 
 /// Ends the program at the step that its environment names, as `kill -9` would: nothing is tidied, nothing answered.
 #[cfg(debug_assertions)]

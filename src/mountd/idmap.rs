@@ -1,4 +1,10 @@
 //! User namespaces in which a user's ids map to themselves, or to those of a container, and no other id maps at all.
+//!
+//! Only the user's own uid and gids map, to the ids that the container has for them. Whatever becomes root in a
+//! container cannot leave a file in a home that the home's owner does not own. The kernel answers EOVERFLOW.
+//!
+//! For an engine with a user namespace of its own, a stage shows uid U on disk as R+U (`U R+U 1` in `uid_map`). Each
+//! gid is mapped likewise. What has `idmap = "off"` in the policy shows all ids as they are.
 
 use super::error::Error;
 use crate::protocol::stage::Shift;

@@ -1,4 +1,7 @@
 //! Opens the directory to stage: down to the root as root, and from there as the user.
+//!
+//! The walk changes this thread's fsuid and groups to the user's, and opens each step by `openat2` beneath the root. It
+//! follows no symbolic link and crosses into no other mount inside a home. The owner is checked on the open descriptor.
 
 use super::error::Error;
 use super::roots::Admitted;

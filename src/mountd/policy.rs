@@ -1,5 +1,8 @@
 //! The policy that the roots are read from, and a copy of it for a start that finds the file broken: root's own, as nobody
 //! else's word counts here.
+//!
+//! The copy lies in a directory of root's. ie-mountd believes no file but root's, so it goes by no copy of the
+//! gateway's.
 
 use super::roots::Roots;
 use super::say;

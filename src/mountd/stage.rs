@@ -3,6 +3,15 @@
 //! `stage/<token>` is a tiny read-only tmpfs, the wrapper, and `stage/<token>/d` in it the user's directory. An engine
 //! that does not receive our mounts sees an empty `stage/<token>` without `d`, so binding `d` fails there, where it
 //! would otherwise bind an empty directory in silence.
+//!
+//! Docker resolves the source of a bind again at each start, as root. So no path that a user can change is ever given
+//! to Docker: the engine binds a stage. A stage is a clone (`open_tree`) of the directory's mount: nosuid, nodev and
+//! idmapped, moved below a directory of root's.
+//!
+//! The engine itself thus proves at each create and start that it sees the stage. So ie-mountd needs no CAP_SYS_PTRACE
+//! to look into the engine's table of mounts.
+//!
+//! Stages go when their container ends or is removed, and a start makes them again.
 
 use super::error::Error;
 use super::open::{Opened, open_roots_alone};

@@ -2,6 +2,10 @@
 //!
 //! Gateway and mount helper both hold to this. It reads the host's own files and asks no name service, which could hang:
 //! what a name service alone knows of these names the gateway adds.
+//!
+//! Host groups are those that the host's group file names so, the group of the engine's socket, and the gateway's own.
+//! The helper reads the file anew for each stage. It asks no name service, so it does not know which users are in a
+//! group. A group that a directory service alone names is the gateway's to leave out.
 
 use std::collections::BTreeSet;
 use std::io;

@@ -1,4 +1,9 @@
 //! The ids that a remapped engine's containers have on the host: its user's ranges in /etc/subuid and /etc/subgid.
+//!
+//! R is the first id of the one line of `gateway.remap_user` in each file. A policy is not taken whose range is too
+//! short for `gateway.uids`, meets those uids, or meets anybody else's line.
+//!
+//! By this reading alone ie-mountd stages. The engine's word is read in `gateway/engine/space.rs`.
 
 use super::gateway::{Gateway, UidRange, Userns};
 use super::subordinate::{Line, OddLine, Owner, lines};

@@ -1,5 +1,7 @@
 //! The files /etc/subuid and /etc/subgid, line by line. Others read them too, and more loosely: newuidmap, which hands ids to
 //! whoever asks, and the engine. A line that is not the same to all of them is refused.
+//!
+//! newuidmap, for one, takes octal numbers and a fourth field. The line is refused whoever's it is.
 
 /// A line that others may read otherwise.
 #[derive(Debug, thiserror::Error)]

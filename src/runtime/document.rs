@@ -1,4 +1,8 @@
 //! A specification as a file: read whole and bounded, nothing in it that is not known, written back as it was judged.
+//!
+//! A key that is not listed is refused by its name. That also holds where only its letters are larger, as runc does not
+//! mind that. The judged specification is written in the place of the other. The process of an exec is handed on in a
+//! sealed file. So what runs is what was judged.
 
 use super::refused::Refused;
 use oci_spec::runtime::{Process, Spec};

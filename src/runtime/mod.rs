@@ -8,6 +8,19 @@
 //! - [`rootfs`] finds where names lead in the container's own files, and closes these to device nodes and setuid.
 //! - [`sources`] opens what a container's mounts show, once; [`ready`] makes what was judged ready for runc.
 //! - [`trial`] looks what a sandbox has taken from this program, where something has failed.
+//!
+//! The gateway checks what it asks the engine for. What really runs is a specification that the engine writes, of the
+//! gateway's words and the image's. The engine finds this program under the name `runc`, first in its search path, so
+//! that every name of runc's leads to it. It becomes the real runc, or says in one sentence why not, which the engine
+//! hands on to the user.
+//!
+//! Whoever asks an engine for a container may name the program that starts it. Newer engines hand any
+//! `containerd-shim-…` on to containerd, which looks in its search path and beside itself. So the engine's containerd
+//! runs from a directory of its own, with one directory in its path. That directory has runc's shim, and ie-runc as
+//! `runc`. Plugins and builds go through it as well.
+//!
+//! What this program must know of the engine stands in `runtime.toml` beside it, in a directory that root alone can
+//! change. No request and no image reaches that file.
 #![deny(clippy::missing_errors_doc)]
 
 mod call;

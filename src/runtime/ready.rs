@@ -1,4 +1,6 @@
 //! What was judged, made ready for runc: places of mounts, the working directory, the root, what the mounts show.
+//!
+//! What is missing below a stage for the working directory is made as the user.
 
 use super::judge::Judged;
 use super::judge::mounts::{Kind, Planned};

@@ -1,6 +1,17 @@
 //! A container's own files: where a name in them really leads, and that nothing in them is a device or setuid.
 //!
 //! Nothing of the container runs yet, and nobody else has its files: what is seen here is what runc will see.
+//!
+//! An image's link can lead a mount or a working directory anywhere in the image's files. It can lead over `/dev`,
+//! where runc would then find its `null`. So every destination is followed in the container's real root, at the moment
+//! before it starts. A destination that lands elsewhere than its words say is refused, with the place to name instead.
+//!
+//! The three files of the network may be links, which many images have. They may not lead to where something else is
+//! mounted.
+//!
+//! The root itself is made nodev and nosuid, as a mount of the host's, before runc copies it. In a user namespace the
+//! kernel locks both flags. Without one, runc would take them away where it makes a root read-only. So this program
+//! makes it read-only, too, after the places of the mounts are made.
 
 use super::refused::Refused;
 use super::site::Site;

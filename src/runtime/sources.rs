@@ -2,6 +2,10 @@
 //!
 //! runc opens a mount's source by its name, and later. So it gets names that lead nowhere else: clones of what was
 //! opened, in a mount namespace that only this program and runc are in, and that ends with them.
+//!
+//! This program takes a mount namespace of its own and lays a directory of memory over that of the stages. There it
+//! mounts clones of what was opened, without what is mounted in them. runc finds these names alone, and inherits the
+//! namespace.
 
 use super::refused::Refused;
 use crate::sys::mount_setattr;

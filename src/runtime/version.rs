@@ -1,4 +1,6 @@
 //! runc's version, with a word that ie-runc stands in front of it: engines show it to whoever asks for their description.
+//!
+//! The word is added to the commit of runc's version, which engines show in `/info`.
 
 use super::refused::Refused;
 use crate::protocol::layout::RUNTIME_MARK;

@@ -1,4 +1,6 @@
 //! A request's body, whole: of a bounded size, within a bounded time, and one large one at a time for each caller.
+//!
+//! A large body has more than 64 KiB. Its values are counted before they are made.
 
 use crate::gateway::bounds::permits::Permits;
 use crate::gateway::caller::Caller;

@@ -1,6 +1,9 @@
 //! Answers that are whole in memory before they are sent: a few at once for each user, until they have been taken.
 //!
 //! A list may be some MiB, and who asks for it sixty times and reads nothing would have the memory of everybody's gateway.
+//!
+//! Eight answers of one user's are under way at once. Copies that are rewritten have four permits of their own
+//! (`copying/mod.rs`).
 
 use crate::gateway::bounds::permits::Permits;
 use crate::gateway::caller::Identity;

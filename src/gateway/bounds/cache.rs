@@ -1,4 +1,7 @@
 //! An answer that is dear to the engine: asked for once at a time, whoever hangs up, and kept for a moment.
+//!
+//! It holds what costs an engine a program of the host's, each asked once in two seconds for everybody. That is what
+//! the engine says of itself, and the owners of the processes on the cards.
 
 use super::Lost;
 use std::sync::Arc;

@@ -1,4 +1,7 @@
 //! What one user may take of the gateway and of the engine at once, and how fast: permits, rate limits, caches, backpressure.
+//!
+//! Bounded are connections, look-ups of the account (each is a thread that a hanging name service keeps) and large
+//! bodies. What one caller asks of the engine is bounded in `engine/wire.rs`.
 
 pub(super) mod backpressure;
 pub(super) mod cache;

@@ -1,4 +1,12 @@
 //! The policy in force, and the copy of its text that the next gateway goes by where the file is broken then.
+//!
+//! A start that finds the file broken goes by the copy. The other choice was not to start: a mistake in the file would
+//! keep everybody out after a reboot that nobody watches. The risk is a user who was taken out in that very change, and
+//! is let in for longer. A failed reload has the same risk already. So the reload fails audibly, and the failure is
+//! told again and again.
+//!
+//! A copy is never older than what was in force: where the newer text cannot be written, the copy is removed. A file
+//! that is gone was taken away, and nothing starts.
 
 use super::rules::{HostCpus, Rules};
 use crate::gateway::state_file;

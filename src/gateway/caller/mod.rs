@@ -2,6 +2,8 @@
 //!
 //! [`peer`] reads the kernel, [`account`] the name service, [`in_force`] holds the policy. [`Caller`] is what a request
 //! carries of all three: it is made once, at the door, and a policy that is read anew meanwhile is the next request's.
+//!
+//! Work that has waited is judged anew by the policy of its turn (`Caller::renewed`), wholly, and never by two.
 
 pub(super) mod absent;
 pub(super) mod account;

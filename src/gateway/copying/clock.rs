@@ -1,4 +1,7 @@
 //! How long a copy with a container that does not run may take, as it keeps that container from everybody.
+//!
+//! An engine tells nothing of a container while it copies. So such a copy has an end by the clock, and `rm -f` cuts it
+//! off.
 
 use std::time::{Duration, Instant};
 

@@ -3,6 +3,12 @@
 //! The engine packs and unpacks as root and follows what a process in the container changes meanwhile; so in a running
 //! container a helper does it as the user, and in a stopped one, where no process could race, the engine gets a tar
 //! that the gateway has rewritten.
+//!
+//! Docker's clients take what a tar says for what they asked for. So a tar for them out of a running container is
+//! rewritten on its way: names, modes and owners. Our own client looks for itself, and gets the tar unread. It follows
+//! no link of the user's own where a copy arrives, as a container may have chosen where the link leads.
+//!
+//! What the helper skips, or finds changed under it, stands in the tar as comments (`tarball/note.rs`).
 
 mod clock;
 pub mod rewrite;

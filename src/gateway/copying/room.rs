@@ -1,6 +1,9 @@
 //! What a copy into a container that does not run may take of its user's share of the disk.
 //!
-//! Nothing in it runs that could be stopped for writing too much, as `gateway/disk.rs` stops what does.
+//! Nothing in it runs that could be stopped for writing too much, as `upkeep/disk.rs` stops what does.
+//!
+//! A copy has what the limit leaves, and takes that room at once from the same user's other copies. `engine/copied.rs`
+//! keeps the account.
 
 use super::Copier;
 use crate::gateway::caller::Caller;

@@ -1,4 +1,17 @@
 //! Copying with a container that does not run: the engine packs and unpacks, and both ways the tar is rewritten.
+//!
+//! The engine mounts everything that the container has, as root, in the host's own namespace and by names. The
+//! container has no process then, but its owner's shell on the host can change what is in the home. An image's link
+//! leads any mount there, and a name swapped between two looks puts a mount anywhere on the host. So ie-mountd first
+//! puts empty, read-only directories in the stages' places (`hollow`). A container with volumes by name is not copied
+//! with while it is stopped.
+//!
+//! An engine goes on with a copy whose caller has hung up, and mounts what it finds when its turn comes. So the lock
+//! and the stages are held until the engine has answered. A tar that breaks off is ended for the engine and not cut
+//! off. Otherwise nobody could tell when the copy is done.
+//!
+//! The copy begins when the engine has said that the container does not run. An engine cannot say so while it starts
+//! the container for a gateway that has gone.
 
 use super::clock::{IDLE, Pace};
 use super::rewrite::{Limits, Rewriter};

@@ -1,4 +1,7 @@
 //! Accepting: who is it, how many connections has it, and then HTTP until it ends.
+//!
+//! A gateway that is told to end takes no more connections, and lets go of callers who only look or wait. What changes
+//! something has five seconds to end and to be answered.
 
 use super::drain;
 use super::listen::Sockets;

@@ -4,6 +4,10 @@
 //! parts have: long words are left out, and whatever is beyond a number of entries. Of containers those labels are kept
 //! whole that the gateway writes beside each, so that no image fills their places; they have an end of their own. Whatever
 //! else stands under our prefix is somebody else's.
+//!
+//! An engine lists everybody's containers, images and volumes in one answer, and what one user made long stands in that
+//! answer. So what is told in lists has an end where it is made (`wish/body.rs`, `images/mod.rs`). There is no length
+//! at which reading fails here.
 
 use super::{EngineError, label};
 use bytes::Bytes;

@@ -2,6 +2,9 @@
 //!
 //! The engine measures now and then, and a copy is as fast as the disk: without this, each copy would find all the room
 //! that the last measurement has left.
+//!
+//! A copy counts until a measurement that began after it. A copy that a measurement saw in its midst counts once. What
+//! the copy replaces is known to the next measurement alone.
 
 use super::ContainerId;
 use std::collections::HashMap;

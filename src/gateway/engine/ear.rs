@@ -3,6 +3,10 @@
 //! An engine does not notice that nobody listens any more before the next is printed on that stream, and where a connection
 //! is to both streams, not even then. So each stream has a connection of its own; and one on which nothing was heard is
 //! kept: as long as nothing comes on it, nothing was printed.
+//!
+//! Listening is an event `attach` of the engine's, and readers of events are told of none. An engine lets go of a
+//! connection to one stream with the next output on that stream. It lets go of a connection to both streams when the
+//! container stops. A connection on which nothing came goes on listening, and answers for the next look.
 
 use super::tally::{LONG, Tally};
 use super::{Engine, EngineError, Found};

@@ -1,5 +1,7 @@
 //! What ends a container. An engine says nothing before all have taken what comes of it: once the container had the time to
 //! end by itself, nobody holds that up by taking nothing.
+//!
+//! Readers that take nothing are let go of (`readers.rs`).
 
 use super::{ContainerId, Engine, EngineError, Target};
 use hyper::body::Incoming;

@@ -1,4 +1,6 @@
 //! Raw streams: both sides upgraded, then bytes copied both ways without a look at them.
+//!
+//! Attach and exec are joined socket to socket and never decoded.
 
 use super::raw::Raw;
 use super::splice_pipe::{Left, SplicePipe};

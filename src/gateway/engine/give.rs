@@ -4,6 +4,10 @@
 //! root and in the host's own namespace to unpack one, by names that a link in another live volume could lead elsewhere
 //! between two looks at it. So it is done in a container of an empty image that never runs, where each volume has a place
 //! of its own at the root and nothing else is.
+//!
+//! A volume begins empty. The engine would copy what the image has at the volume's place, as root. Another container of
+//! the same owner may put links in the way there. With a read-only root the engine takes no archive, and the directory
+//! stays root's.
 
 use super::id::is_full_id;
 use super::label::GIVEN;

@@ -1,4 +1,7 @@
 //! The labels under `io.ie-container.`: written at create, read back as the record of what was granted.
+//!
+//! The gateway sets all of its labels on each container, because an image's LABEL would fill a gap. Labels that an
+//! image adds under the prefix are blanked. Labels that a user adds under it are refused.
 
 use super::{ImageId, Space};
 use crate::policy::Used;

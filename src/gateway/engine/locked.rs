@@ -2,6 +2,8 @@
 //!
 //! Whatever looks at everybody's containers acts a moment after the list was made, or minutes, when it had to wait: what it
 //! acts on may have ended, run again or be gone. So a list only says where to look again.
+//!
+//! `Locked` holds what the engine's books say under the container's lock, and holds the lock.
 
 use super::{ContainerId, Engine, EngineError, Found, Target};
 use hyper::Method;

@@ -1,4 +1,10 @@
 //! Looking a container up and proving whose it is, in one step.
+//!
+//! Docker is the only database. A container that the gateway makes is named `ie-<uid>-<name>` in the engine and bears
+//! the labels of `label.rs`. It is its caller's when the name, the uid label and the login label agree with the caller.
+//!
+//! A uid whose login has changed sees nothing of its predecessor's, and cannot enter the predecessor's network. What
+//! was left is the administrator's to remove, and is not removed for its age.
 
 use super::bounded_list::{Things, read_bounded};
 use super::label::{Labels, UID};

@@ -1,4 +1,10 @@
 //! Waiting for the engine no longer than everybody can.
+//!
+//! While an engine starts a container, or copies into it, each question about that container waits. A start may never
+//! end: a GPU hook hangs, or the container has too little of a processor.
+//!
+//! An engine's list is behind its own books, for as long as its disk takes. A stop ends when the list says so too, and
+//! a start asks the books (`runs.rs`).
 
 use super::EngineError;
 use std::collections::HashSet;

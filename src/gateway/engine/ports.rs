@@ -2,6 +2,9 @@
 //!
 //! A port is its number: whoever has it has it for tcp and udp, and on every address. A container holds its ports until it
 //! is removed, whether it runs or not, so that nobody takes a service over while it is restarted.
+//!
+//! A claim counts until its create has ended and the engine lists the container. The desk is asked again at each start,
+//! because containers from before the desk may share a port. Then the container that was made first has the port.
 
 use super::{ContainerId, Engine, EngineError, Found, Owned};
 use crate::policy::PortGrant;

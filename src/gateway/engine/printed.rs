@@ -3,6 +3,12 @@
 //! The engine counts neither lines nor bytes, and reading all of a log costs it more than writing it did. So each look is a
 //! sample: the last lines with their times, which the engine finds from the log's end. A line that does not end says no
 //! time but that of its beginning; then its output itself is listened to for a moment.
+//!
+//! A look asks for the last line. If that line is young, the look asks for some more; if all of those are young, for
+//! more still. The times of those say the pace.
+//!
+//! `since` and `until` are not asked. An engine gives each piece of a long line the time of its beginning. So a line
+//! that does not end would never be young.
 
 use super::demux::Demux;
 use super::ear::Ears;

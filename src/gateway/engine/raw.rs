@@ -1,4 +1,8 @@
 //! A raw connection: what an engine leaves of a request for a container's streams.
+//!
+//! An engine does not notice that an attached caller has gone. It keeps the connection until the container stops. So a
+//! `Raw` that is dropped, wherever that happens, takes what still comes to the engine's end of it. It counts for its
+//! user until then (`abandoned.rs`).
 
 use super::abandoned::{Abandoned, Left};
 use super::forward::{self, Source};

@@ -1,4 +1,26 @@
 //! Whose user namespace a container's processes are in, and whether the engine gives them one of their own.
+//!
+//! The engine is `ie-engine`, beside the host's own Docker, with `userns-remap`: uid X of a container is R+X on the
+//! host. A process that becomes root inside is R+0, and nobody outside. The container's processes have another uid than
+//! their owner's shell on the host, so `/proc/PID/root` is closed to that shell.
+//!
+//! All users share one map, and are kept apart as without one. What the gateway looks at and refuses stays, as the
+//! second wall.
+//!
+//! The gateway reads R off the engine: `name=userns`, and the last part of `DockerRootDir`. `policy/remap.rs` reads R
+//! out of root's files.
+//!
+//! runc opens what is bound with root's own rights and hands it into the namespace. So the directories on the way to
+//! stages, helper and account files stay closed (0700). What is bound must itself be readable by all: the helper and
+//! the account files are, and the channel's directories can be passed.
+//!
+//! Hooks run as the container's root. So the engine has a containerd of its own, whose state directory can be passed
+//! (0711).
+//!
+//! The kernel says R+U of a process inside, and nobody is known by that. The user socket refuses uids of the range, and
+//! the copy channel goes by its container and its mark.
+//!
+//! `gateway.userns = "host"` serves an engine without `userns-remap`, and the doctor warns of it.
 
 use crate::protocol::stage::{Map, Shift};
 

@@ -1,4 +1,20 @@
 //! The one place that writes bodies for the engine, out of what was granted.
+//!
+//! Each line of a body has its reason beside it. Every container gets a numeric `uid:gid`, no capabilities,
+//! no-new-privileges and private namespaces. Memory, CPUs, processes and shared memory are limited, and there is no
+//! swap. The log has at most 30 MiB, there is no restart policy, and the runtime is `runc` by name.
+//!
+//! `NVIDIA_VISIBLE_DEVICES` is always the gateway's, and `void` without a grant. The image's own health check does not
+//! run, and the working directory is fixed. Each container has a network of its user's own and the home at its own
+//! path. `/etc/passwd` and `/etc/group` are generated and read-only.
+//!
+//! To the kernel a user namespace is its maker's, and the maker is root. So what the kernel counts by namespace is
+//! shared by all containers, and with root's services: watchers of files, waiting signals, message queues. Message
+//! queues and waiting signals have a limit in each container. Watchers, and pools of the whole machine, are raised
+//! until memory bounds them (`sysctl.d/ie-container.conf`).
+//!
+//! Pages of pipes, epoll's watches and locked memory are counted by the id on the host, which differs from user to
+//! user.
 
 use super::label::{GIVEN, LOGIN, Labels, StageLabel, UID};
 use super::{EngineError, ImageId, Owned, PREFIX, Space, short_volume};

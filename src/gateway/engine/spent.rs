@@ -1,4 +1,7 @@
 //! What the engine has spent on what each user's containers print, and what of it is paid back.
+//!
+//! Two minutes' worth may be printed at once, and ten minutes' worth is the most that is owed. A gateway that starts
+//! has forgotten it.
 
 use crate::policy::{BURST, DEBT};
 use crate::protocol::amount::Cpus;

@@ -1,4 +1,9 @@
 //! Networks and volumes of a user's own: `ie-<uid>-<name>` in the engine, with labels that must agree, short names outside.
+//!
+//! A network or volume is its caller's when both labels agree, as with containers. The caller chooses the name, the
+//! labels and `internal`, and nothing else. Networks are bridges out of the policy's pool; volumes are the local
+//! driver's, without options. Both are counted under the caller's turn (`policy/things.rs`). The default network is
+//! shown as `own`, and no word leads to the engine's others.
 
 use super::label::{LOGIN, UID};
 use super::network::network_name;

@@ -1,4 +1,7 @@
 //! Counting and creating as one step: whoever holds the turn, and nobody else, does either.
+//!
+//! Usage is counted out of the labels, under one lock for each uid. The lock is held from the counting to the creating.
+//! Cards, ports and the networks' addresses are everybody's, and no turn decides them.
 
 use super::label::UID;
 use super::owned::engine_name;

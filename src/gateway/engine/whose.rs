@@ -2,6 +2,9 @@
 //!
 //! What bears a caller's uid counts for that uid. It is the caller's to see and to use if it bears the login, too: an account
 //! that had the uid before, or the same one under another name, has left it otherwise, and it is the admin's.
+//!
+//! Totals are the uid's, so what another login has left counts: a new login would double the totals otherwise. A
+//! refusal says how much another login has left, and no name.
 
 use super::label::{LOGIN, UID};
 use crate::gateway::caller::peer::Peer;

@@ -1,4 +1,11 @@
 //! One HTTP exchange with the engine: a fresh connection, a path built here, a body built here.
+//!
+//! The engine goes on waiting for a busy container when the caller has hung up. So a request about one user's things
+//! has a permit among 128 of that user's until the engine has answered (`Target::of`). It is refused after ten seconds
+//! without a permit. What the gateway asks of itself has four permits of its own.
+//!
+//! What is asked under a container's lock is asked to its end and needs no permit: there is at most one for each
+//! container.
 
 use super::EngineError;
 use super::abandoned::Abandoned;

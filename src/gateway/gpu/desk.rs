@@ -1,4 +1,7 @@
 //! Where cards are handed out: one lock over who holds what and who waits, never held while anything else is waited for.
+//!
+//! A gift of the line stays for a minute, and as long as the connection that asked. Used or not, it was a turn. A
+//! refusal tells of those that wait in numbers alone.
 
 use super::allocate::{Denied, History, Wanted, allocate};
 use super::card::{Card, Holder};

@@ -2,6 +2,8 @@
 //! made and not started.
 //!
 //! Nobody else has them meanwhile, so they count as a lease does: towards the limit, and in hours.
+//!
+//! Nothing is had by waiting that a container would not cost.
 
 use super::card::Holder;
 use super::hours::Spell;

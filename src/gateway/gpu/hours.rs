@@ -1,4 +1,6 @@
 //! GPU-hours: what each user has had of the week, kept over restarts.
+//!
+//! A lease's file goes after its hours are written. A gateway that ends in between counts the hours once.
 
 use super::lease::Lease;
 use crate::gateway::engine::ContainerId;

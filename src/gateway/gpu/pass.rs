@@ -2,6 +2,15 @@
 //!
 //! Of each user only the first ticket that can come to its turn is looked at, so that nobody's others take or keep
 //! anything. A decision over what there is and who holds it; what time it is, it is told.
+//!
+//! A ticket is served within what its user may hold. What is given is taken for the next user.
+//!
+//! A ticket that lacks some of its cards keeps others back only while it is the very first. No container of its own
+//! user's may be in its way. It does so until the leases that it waits for should have ended, by what was known at
+//! first. Then its user is behind all others.
+//!
+//! Large tickets would never be served otherwise. With more than that, a user who waits for a busy card would keep the
+//! free ones.
 
 use super::allocate::{Denied, History, Wanted, allocate};
 use super::card::{Card, Holder};

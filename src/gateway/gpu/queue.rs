@@ -1,4 +1,7 @@
 //! The line for cards: first come first served, with a fair order between users.
+//!
+//! Everybody's first ticket comes before anybody's second, in the order of their arrival. A turn sends its user's other
+//! tickets behind all that wait.
 
 use super::allocate::{Denied, Wanted};
 use super::card::Card;

@@ -9,6 +9,13 @@
 //!
 //! While nobody is expected there is no socket, and who connects all the time costs the gateway nothing. While somebody is,
 //! connections are taken at a limited rate, for each user: what is not taken waits in the kernel, and goes with the socket.
+//!
+//! The directory is `channels/<token>` of the gateway's state, and `/.ie-channel` in the container. It is made at
+//! create and at each start and named in the label `channel`. It goes with its container, or in a sweep. A helper that
+//! says no mark within five seconds is dropped.
+//!
+//! A container that was made before this directory existed, or whose channel cannot be reached, is copied with through
+//! the engine. Without the channel's socket, too, copies go through the engine.
 
 use super::listening;
 use super::staging::Moment;

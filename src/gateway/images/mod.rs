@@ -1,4 +1,10 @@
 //! Images: how they are called, and which a caller may use.
+//!
+//! An engine lists everybody's images in one answer. So what an image says of itself has an end, counted in JSON.
+//!
+//! The volumes, labels and variables of an image are looked at before its container is made, by the name that was asked
+//! for. The engine makes the container of what the name means a moment later, and a pull can have changed that. So the
+//! label `image` has the id of what was looked at. A container whose own image is another one is not started.
 
 pub(super) mod look;
 mod reference;

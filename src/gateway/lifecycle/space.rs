@@ -1,4 +1,14 @@
 //! The user namespace that a container gets: engine and policy must say the same.
+//!
+//! Gateway and engine read the same range of ids from different sources. Where the two differ, no container is made or
+//! started. The label `userns` says for which range a container was made; for another range it is not started.
+//!
+//! A directory that cannot be idmapped (`idmap = "off"`) shows everybody's ids as they are. So its container is in the
+//! host's user namespace (`UsernsMode: host`), with stages that map ids to themselves. The image's files are the
+//! engine's there, and readable as far as all may read them.
+//!
+//! The engine would give volumes, and what it unpacks into a stopped container, to R+U. Both are refused for such a
+//! container.
 
 use crate::gateway::caller::Caller;
 use crate::gateway::engine::{Engine, Owned, Space};

@@ -2,6 +2,9 @@
 //!
 //! Otherwise its owner could keep one from its admin: by copies that trickle, one behind the other, or by a start that
 //! waits for another start.
+//!
+//! Work that has the lock and waits gives it up as soon as somebody wants to remove the container. Such work is a copy
+//! for its caller, or a start that waits for its owner's turn. Whatever gets the lock next gives it up, too.
 
 use crate::gateway::engine::{ContainerId, Owned};
 use crate::gateway::error::Error;

@@ -2,6 +2,13 @@
 //!
 //! No engine can end an exec, and no program of ours may signal a user's processes from outside. So each exec gets a nonce
 //! in its environment, and the helper in the container ends what bears it, as the user.
+//!
+//! The mark is `IE_CONTAINER_EXEC`. When the attached caller goes away without detaching, the gateway has `ie-copy end
+//! MARK` run in the container: SIGHUP, then SIGKILL.
+//!
+//! An engine ends a terminal's stream as soon as the caller's side sends no more. So the gateway looks at that moment
+//! whether the caller is still there. Our own client says on `/ie/v1/exec/{id}/detach` that it leaves on purpose. With
+//! other clients the engine sees the keys.
 
 use crate::gateway::caller::Caller;
 use crate::gateway::engine::{CallerSide, ContainerId, Engine, EngineError, ExecId, Owned, exec_body};

@@ -2,6 +2,8 @@
 //!
 //! Clients attach before they start. An engine would keep such a connection until the container has run and stopped: for ever
 //! if that never happens and the container is removed.
+//!
+//! So the engine hears of an attach with the start.
 
 use crate::gateway::engine::{ContainerId, Engine, Raw, Target};
 use futures_util::future::join_all;

@@ -2,6 +2,13 @@
 //!
 //! The engine has no limit of its own for what a container writes into its layer or into a volume. So this is after the
 //! fact: between two measurements somebody can write as much as the disk is fast. What does not write is left alone.
+//!
+//! `/system/df` is asked each minute and put down by owner in `engine/disk.rs`. A user who is over the limit starts
+//! nothing more. Of that user's containers those are stopped that have written since the measurement before, themselves
+//! or into a volume of the user's.
+//!
+//! The name service says whose limits count. While it is silent, nobody is stopped, and the next measurement asks
+//! again.
 
 use super::stopping::{STOPPING, Stops, Whom, stop};
 use crate::gateway::caller::absent::Absent;

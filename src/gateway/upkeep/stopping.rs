@@ -1,4 +1,6 @@
 //! Stopping what takes more than its owner may have, and telling why.
+//!
+//! Both the disk and the output stop containers by this file.
 
 use crate::gateway::engine::terminals::Terminals;
 use crate::gateway::engine::{ContainerId, Engine, Found};

@@ -1,4 +1,12 @@
 //! Keeping the house: what ended, vanished or was never started leaves no stage and no network behind.
+//!
+//! The gateway follows the engine's events, and sweeps once a minute and at its own start. A sweep takes away stages
+//! that no container needs and networks of users without containers. It removes `run --rm` containers whose client died
+//! before the start, and those that the engine has failed to remove.
+//!
+//! A list is old when it is acted on, because a sweep waits for engines, locks and name services. So a list only says
+//! where to look. A container is acted on through `Locked`. Networks are counted again under their owner's turn. Stages
+//! are compared with what was relied on since before the listing.
 
 use super::boots::{self, Boots};
 use super::release::Release;

@@ -1,4 +1,6 @@
 //! The body of `POST /containers/create`, as far as it is served.
+//!
+//! What stands in the engine's lists has an end, counted in JSON: everybody's lists carry it.
 
 use super::console::{Console, console};
 use super::env::variables;

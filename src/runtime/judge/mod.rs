@@ -2,6 +2,15 @@
 //!
 //! It is a list of what is allowed, never of what is not: what no rule here names is refused. What a container does
 //! without is taken away: system calls that are not on the list, device nodes and setuid programs in its mounts.
+//!
+//! All namespaces are there and new, and ids are mapped as the engine's are. Uid, groups and capabilities are a user's.
+//! No-new-privileges, limits and a seccomp profile are there. Devices are on root's list, under their own names.
+//!
+//! Mounts come from stages, plain volumes, this container's own files of the engine's, and files of the gateway's. Each
+//! has the options of its kind alone.
+//!
+//! Taken away and not refused are system calls outside Docker's own profile and paths that Docker masks. So are device
+//! nodes and setuid in every mount, and what a hook's environment would tell root's program of its code.
 
 mod hooks;
 mod linux;

@@ -1,4 +1,4 @@
-//! The gateway dies at each marked step of what it does (`src/gateway/mark.rs`), and the next one puts things right.
+//! The gateway dies at each marked step of what it does (`src/gateway/failpoint.rs`), and the next one puts things right.
 
 use super::{Rounds, after};
 use crate::suite::{tests, world_alone};

@@ -1,4 +1,6 @@
 //! Whose processes `top` lists: the host's `ps` knows the ids of a remapped engine's containers by no name.
+//!
+//! The engine tells `top` the host's id R+U, and the user is told U.
 
 use crate::gateway::caller::peer::Peer;
 use crate::policy::{IdRange, Remap};

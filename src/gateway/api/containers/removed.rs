@@ -1,6 +1,8 @@
 //! The end of a container that goes with its process: how that ended is told, also where the engine fails to remove it.
 //!
 //! An engine says then why in the end's place, does not try again, and whoever waits takes the failure for the command's.
+//!
+//! The gateway then removes the container itself, and passes the exit code on.
 
 use crate::gateway::engine::{EngineError, Owned, in_time};
 use crate::gateway::locks::lock::Locks;

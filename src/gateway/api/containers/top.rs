@@ -3,6 +3,8 @@
 //! The engine runs `ps` as root with the caller's words, over every process of the host where the words make it, and keeps
 //! the rows whose word below `PID` is one of the container's. A word too many in a column before it, and the row of any
 //! process passes, with its arguments and environment. So the words are these and no others.
+//!
+//! The engine runs a program of the host's for it, so a user's own `top` runs two at a time.
 
 use super::people::People;
 use crate::gateway::api::words::Word;

@@ -3,6 +3,9 @@
 //! A note is there before a look begins, and gone when it has ended, whatever ended it; a gateway that is stopped takes its
 //! notes back. So whoever finds one has found a death in the midst of a look. An image with a death is looked through alone,
 //! and for whoever starts it: so what was only beside the one to blame is told from it.
+//!
+//! A look takes memory, and what kills one gateway must not be begun at once by the next. The notes are
+//! `state/looking/ID`. A look that comes to its end clears the note. After the second death the image is refused.
 
 use crate::gateway::engine::ImageId;
 use crate::gateway::state_file;

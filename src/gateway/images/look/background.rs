@@ -1,4 +1,6 @@
 //! Looking through images that nobody has started yet, one at a time, so that a first start costs what a second does.
+//!
+//! All images are looked through when the gateway begins, and new ones when the engine tells of them.
 
 use super::queue::Who;
 use super::{Looks, seen};

@@ -1,5 +1,9 @@
 //! One layer, judged as it comes: no device nodes but Docker's own, nothing that overlayfs would obey, no name that
 //! cannot be opened.
+//!
+//! A node that the engine gives to each container passes. A console is root's alone, and no hard link of any layer
+//! leads to it. A name that two readers of tar could read in two ways is refused (`Reader::exact`). A refusal of one
+//! layer refuses the image, whatever another layer hides.
 
 use super::links::Collector;
 use crate::tarball::entry::{Entry, Kind, Node};

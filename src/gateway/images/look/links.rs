@@ -3,6 +3,10 @@
 //! The engine follows the image's links to a mount's target, as root. So a target none of whose names is a link in any
 //! layer is what it says; which layer counts in the end, and what hides what, is not asked. A hard link is one too: what
 //! it leads to may be a symbolic one.
+//!
+//! A link that a layer brings through another link may be anywhere, so its name counts at each depth. At most 20,000
+//! links are kept, and the deepest go first; then deeper targets are refused. Each link that went leaves a mark, and
+//! one for each directory above it. An image with more than 900,000 marks is refused.
 
 use serde::{Deserialize, Serialize};
 use std::collections::hash_map::RandomState;

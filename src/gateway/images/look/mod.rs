@@ -8,6 +8,11 @@
 //! Nothing is run for it and nothing unpacked: the engine gives out the image's layers, [`saved`] holds that none is
 //! missing, [`layer`] judges each for itself, and [`shelf`] keeps what was found until the engine has the image no more.
 //! [`attempts`] holds that no image ends one gateway after the other.
+//!
+//! Without capabilities a layer's device node still works: with a disk's node of mode 0666 in the image, the owner's
+//! shell is root. No merged view of the layers is asked, as it can leave files out or hide them.
+//!
+//! Images are asked about at create where they are known, and at each start.
 
 mod attempts;
 pub(in crate::gateway) mod background;

@@ -1,5 +1,8 @@
 //! Who waits for which image: each is looked through once for all, for as long as somebody waits for it, a few at a
 //! time, and one for each user. What nobody asked for goes on only while no user waits.
+//!
+//! A look ends with the last that waits for it: the caller's connection, or the container that is removed. Two looks
+//! are under way at once for users, one for each user.
 
 use super::Looks;
 use super::seen::Seen;

@@ -1,4 +1,6 @@
 //! What was found, from one gateway to the next: a file for each image, named by its id's digits.
+//!
+//! The files are `state/images/ID`, each with the version of the way of looking.
 
 use super::seen::Seen;
 use crate::gateway::engine::ImageId;

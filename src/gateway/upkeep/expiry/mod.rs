@@ -1,4 +1,10 @@
 //! `stopped_for`: a container that has not run for so long is removed, and its owner reads before that it will be.
+//!
+//! Expiry looks each minute. It alone takes away, without being asked, what somebody made, so it is slow to believe. It
+//! asks the engine again under the container's lock when the container ended. The container goes only when its mark is
+//! as old as the warning is long. The mark is `state/expiring/ID`, and `ps -a` has told of it since.
+//!
+//! A gateway that was away, a shorter time in the policy, a clock that jumped: each costs the warning's time at least.
 
 mod expirations;
 

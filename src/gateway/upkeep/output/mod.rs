@@ -4,6 +4,12 @@
 //! Each container that runs is looked at now and then, at moments that nobody can foresee. What a look sees is taken for
 //! what was since the look before: too much for one and too little for another, and right on the whole. Who has printed too
 //! much starts nothing for a while, and of what goes on printing the most is stopped.
+//!
+//! The engine counts nothing of it. Reading the output costs more than writing it did, so the gateway takes samples.
+//!
+//! The cost goes to the uid's level in `engine/spent.rs`, which the policy's `total.output` drains. Over it, creates
+//! and starts are refused. Of containers that together cost more than the limit the dearest is stopped, one after the
+//! other (`stopping.rs`).
 
 mod watch;
 mod watched;

@@ -1,4 +1,15 @@
 //! Watching one container from its start to its end.
+//!
+//! Each container that was started has a task of its own, which looks every four seconds or so. It looks sooner while
+//! the container is young, and more seldom the more containers there are. The moments are chosen by chance: how long
+//! ago the last look was says nothing of the next. So a look stands for the usual pause and not for the pause before
+//! it, and looks back as far. The first look comes within 200 ms, and looks back to before the start.
+//!
+//! A container that the engine does not tell of goes on as it was, and has one look under way. A container that is gone
+//! goes on as it was until its end is known, so short runs count, too.
+//!
+//! An engine makes the log of an ended container anew for each reader, also in a directory that it is removing. Then it
+//! fails to remove that directory. So a container that goes with its process has no last look.
 
 use super::Output;
 use super::watched::Ends;
