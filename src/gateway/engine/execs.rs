@@ -10,7 +10,7 @@ use std::sync::Arc;
 use tokio::net::UnixStream;
 
 impl Engine {
-    /// Makes an exec instance of a body that [`exec_body`] wrote.
+    /// Makes an exec instance of a body that [`super::exec_body`] wrote.
     pub(in crate::gateway) async fn exec_create(
         &self,
         container: &Owned,

@@ -118,7 +118,7 @@ impl Engine {
         self.wire.call(method, &self.prefix().await?, target).await
     }
 
-    /// A call with a body that [`spec`] or [`network`] wrote.
+    /// A call with a body that [`super::spec`] or [`super::network`] wrote.
     pub(super) async fn call_with(
         &self,
         method: Method,
