@@ -36,7 +36,7 @@ COPY_SOURCES := $(wildcard src/copy/*.rs src/protocol/*.rs src/tarball/*.rs) src
 RUNC_SOURCES := $(wildcard src/runtime/*.rs src/runtime/judge/* src/protocol/*.rs src/policy/*.rs src/policy/keys/*.rs) src/sandbox.rs src/sys.rs \
     src/bin/ie-runc.rs src/lib.rs Cargo.toml Cargo.lock
 
-.PHONY: man all build check test test-newer test-first-steps test-deb test-boot deb soak fuzz mutants demo demo-down bench install uninstall clean help
+.PHONY: man all build check test test-newer test-first-steps test-deb test-boot deb soak fuzz mutants demo demo-down bench bench-scale install uninstall clean help
 
 # What `make install` needs; it builds nothing itself, as root has no cargo.
 all: build
@@ -53,6 +53,7 @@ help:
 	@echo 'make demo       a private engine with two users on this machine, shown step by step (root, or sudo)'
 	@echo 'make demo-down  takes the demo away'
 	@echo 'make bench      speed and memory against the plain docker client (root, or sudo)'
+	@echo 'make bench-scale  the same with 300 users and 2100 containers; USERS= and EACH= make fewer (root, or sudo)'
 	@echo 'make man        the manual pages in man/, which are committed'
 	@echo 'make            all that make install needs'
 	@echo 'make deb        the packages in target/deb; PROFILE=dev: of the programs that the tests have built'
@@ -157,6 +158,9 @@ demo-down:
 
 bench: build
 	benches/run
+
+bench-scale: build
+	benches/scale
 
 UNITS := ie-containerd.service ie-containerd.socket ie-mountd.service ie-wall.service ie-wall.timer \
     ie-engine.service ie-engine-containerd.service ie-engine.slice

@@ -1,4 +1,4 @@
-# A private place with users, programs and perhaps an engine: what demo/up, demo/down and benches/run share.
+# A private place with users, programs and perhaps an engine: what demo/up, demo/down and benches/ share.
 # Sourced with $place and $first_id, the first of 65536 ids for containers, set; everything made is called after it and written down, so that it can be taken away again.
 
 lib=/var/lib/$place
@@ -142,16 +142,21 @@ install_programs() {
 
 # The daemons get the privileges that packaging/systemd gives them.
 start_daemons() {
-    local uid gid
-    uid=$(id -u "$gateway_login") gid=$(id -g "$gateway_login")
-    install -d -m 0755 -o "$uid" -g "$gid" "$run/gateway"
-    install -d -m 0700 -o "$uid" -g "$gid" "$lib/state"
     start ie-mountd "$run/mountd/mountd.sock" setpriv --no-new-privs --inh-caps=-all \
         --bounding-set=-all,+sys_admin,+setuid,+setgid -- \
         "$bin/ie-mountd" --policy "$lib/policy.toml" --runtime-dir "$run/mountd" --gateway-user "$gateway_login" \
         --state-dir "$lib/mountd"
     in_engines_network "$root/packaging/ie-wall" up "$run/wall"
-    start ie-containerd "$run/gateway/user.sock" setpriv --reuid="$uid" --regid="$gid" \
+    start_gateway
+}
+
+start_gateway() {
+    local uid gid
+    uid=$(id -u "$gateway_login") gid=$(id -g "$gateway_login")
+    install -d -m 0755 -o "$uid" -g "$gid" "$run/gateway"
+    install -d -m 0700 -o "$uid" -g "$gid" "$lib/state"
+    # shellcheck disable=SC2086 # words
+    start ie-containerd "$run/gateway/user.sock" ${around_gateway:-} setpriv --reuid="$uid" --regid="$gid" \
         --groups="$(stat -Lc %g "$engine")" --no-new-privs --inh-caps=-all --bounding-set=-all -- \
         "$bin/ie-containerd" --policy "$lib/policy.toml" --runtime-dir "$run/gateway" --state-dir "$lib/state" \
         --mountd-dir "$run/mountd" --copy-helper "$bin/ie-copy" \
@@ -225,6 +230,13 @@ remove_containers() {
     done
 }
 
+remove_running() {
+    local found
+    found=$(docker ps -q 2>/dev/null) || return 0
+    # shellcheck disable=SC2086 # one word an id
+    [ -z "$found" ] || docker rm -fv $found >/dev/null 2>&1 || true
+}
+
 mounts_below() { awk -v lib="$lib/" -v run="$run/" 'index($5, lib) == 1 || index($5, run) == 1 {print $5}' /proc/self/mountinfo; }
 
 # An account is not removed while somebody works with it: that is for whoever it is to end.
@@ -236,16 +248,13 @@ nobody_works() {
     done
 }
 
+# What does not run goes with the engine's data, at once: thousands of containers would take minutes one by one.
 take_down() {
     [ -d "$lib" ] || return 0
-    local name uid
-    remove_containers
+    local name
+    remove_running
     stop_daemons
     nobody_works
-    for name in $(recorded_of user); do
-        uid=$(id -u "$name" 2>/dev/null) || continue
-        docker network rm "ie-$uid" >/dev/null 2>&1 || true
-    done
     stop_engine
     # Stages and what a killed engine may have left.
     mounts_below | sort -r | while read -r point; do umount -l "$point"; done
@@ -259,12 +268,10 @@ take_down() {
 }
 
 stop_engine() {
-    local pid found
+    local pid
     pid=$(cat "$run/docker.pid" 2>/dev/null) || return 0
     grep -qF "$lib/daemon.json" "/proc/$pid/cmdline" 2>/dev/null || return 0
-    found=$(docker ps -aq 2>/dev/null) || true
-    # shellcheck disable=SC2086 # one word an id
-    [ -z "$found" ] || docker rm -fv $found >/dev/null 2>&1 || true
+    remove_running
     kill "$pid"
     for _ in $(seq 300); do [ -d "/proc/$pid" ] || break; sleep 0.1; done
     end containerd "$lib/containerd.own/containerd"

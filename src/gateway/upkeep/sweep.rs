@@ -63,10 +63,14 @@ pub(in crate::gateway) async fn run(all: Arc<Sweep>) {
 
 async fn sweep_for_ever(all: &Arc<Sweep>, missed: &Notify) {
     let trouble = Trouble::new("a sweep was not finished");
+    let mut swept = false;
     loop {
         match sweep(all).await {
             Ok(next) => {
                 trouble.is_over();
+                if !std::mem::replace(&mut swept, true) {
+                    tracing::info!("the first sweep is done");
+                }
                 // Whatever ends it, the wait for it is over.
                 drop(tokio::time::timeout(next, missed.notified()).await);
             }
