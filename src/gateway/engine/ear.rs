@@ -13,10 +13,11 @@ use super::{Engine, EngineError, Found};
 use crate::protocol::amount::Cpus;
 use bytes::BytesMut;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tokio::io::AsyncReadExt;
 use tokio::net::UnixStream;
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 
 /// How long a stream is listened to, and what is enough of it.
 const MOMENT: Duration = Duration::from_millis(150);
@@ -34,10 +35,10 @@ pub(in crate::gateway) struct Ears {
 
 /// One stream's: what was asked for and has not come to anything yet.
 #[derive(Debug, Default)]
-struct Ear(Mutex<Option<ByContainer>>);
+struct Ear(Mutex<Option<Pending>>);
 
 #[derive(Debug)]
-enum ByContainer {
+enum Pending {
     /// A connection that the engine has not made yet: as long as somebody else's takes nothing, it makes none.
     Asked(Ending<Result<UnixStream, EngineError>>),
     /// A connection until something comes on it.
@@ -71,15 +72,15 @@ impl Ear {
     async fn hear(&self, engine: &Engine, found: &Found, stream: &str) -> Result<Cpus, EngineError> {
         let before = self.kept().take();
         let mut asked = match before {
-            Some(ByContainer::Silent(silent)) if !silent.0.is_finished() => {
-                *self.kept() = Some(ByContainer::Silent(silent));
+            Some(Pending::Silent(silent)) if !silent.0.is_finished() => {
+                *self.kept() = Some(Pending::Silent(silent));
                 return Ok(Cpus(0));
             }
-            Some(ByContainer::Asked(asked)) => asked,
+            Some(Pending::Asked(asked)) => asked,
             _ => Ending(engine.listen(found, stream).await?),
         };
         let Ok(answer) = tokio::time::timeout(PATIENCE, &mut asked.0).await else {
-            *self.kept() = Some(ByContainer::Asked(asked));
+            *self.kept() = Some(Pending::Asked(asked));
             return Err(EngineError::Late);
         };
         match answer.map_err(|error| EngineError::Odd(error.to_string()))? {
@@ -88,7 +89,7 @@ impl Ear {
                 if heard == Cpus(0) {
                     // Closed then, whatever came: what nobody took would hold the container up.
                     let silent = tokio::spawn(async move { drop(socket.readable().await) });
-                    *self.kept() = Some(ByContainer::Silent(Ending(silent)));
+                    *self.kept() = Some(Pending::Silent(Ending(silent)));
                 }
                 Ok(heard)
             }
@@ -98,7 +99,7 @@ impl Ear {
         }
     }
 
-    fn kept(&self) -> MutexGuard<'_, Option<ByContainer>> {
+    fn kept(&self) -> MutexGuard<'_, Option<Pending>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -131,7 +132,7 @@ async fn listen(stream: &mut (impl tokio::io::AsyncRead + Unpin)) -> Cpus {
 mod tests {
     use super::*;
 
-    #[tokio::test]
+    #[tokio::test(start_paused = true)]
     async fn what_is_heard_is_weighed_by_the_time_it_took() {
         assert_eq!(listen(&mut tokio::io::empty()).await, Cpus(0));
         // What never ends is a flood, and listening ends.
