@@ -27,8 +27,16 @@ pub(super) struct Caller {
 }
 
 impl Caller {
-    pub(super) fn new(peer: Peer, rules: Rules) -> Self {
-        Self { peer, rules }
+    /// The caller by the policy of now. There is no other maker: whom the policy does not admit is no caller.
+    ///
+    /// # Errors
+    /// Where the policy does not admit the uid.
+    pub(super) fn admitted(peer: Peer, in_force: &InForce) -> Result<Self, Refused> {
+        let rules = in_force.rules();
+        match rules.policy().admits(peer.uid()) {
+            true => Ok(Self { peer, rules }),
+            false => Err(Refused::OutOfRange(peer.uid())),
+        }
     }
 
     /// The same caller by the policy of now, if that is another one: for work that has waited before it decides anything.
@@ -37,13 +45,9 @@ impl Caller {
     /// # Errors
     /// Where the policy of now serves this caller no longer.
     pub(super) fn renewed(&self, in_force: &InForce) -> Result<Option<Self>, Refused> {
-        let rules = in_force.rules();
-        if self.rules.are_of_one_policy(&rules) {
-            return Ok(None);
-        }
-        match rules.policy().admits(self.uid()) {
-            true => Ok(Some(Self { peer: self.peer.clone(), rules })),
-            false => Err(Refused::OutOfRange(self.uid())),
+        match self.rules.are_of_one_policy(&in_force.rules()) {
+            true => Ok(None),
+            false => Self::admitted(self.peer.clone(), in_force).map(Some),
         }
     }
 
@@ -87,4 +91,31 @@ pub(super) enum Identity {
     User(Caller),
     Admin(Admin),
     Refused(Refused),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::PathBuf;
+
+    fn in_force(uids: &str) -> InForce {
+        let policy = Policy::parse("p.toml", &format!("[gateway]\nuids = '{uids}'")).unwrap();
+        InForce::of(policy, PathBuf::new(), PathBuf::new())
+    }
+
+    #[test]
+    fn who_waits_is_judged_by_the_policy_of_now_or_not_at_all() {
+        let before = in_force("1000-1999");
+        assert_eq!(
+            Caller::admitted(Peer::fake(2000, "bob"), &before).unwrap_err(),
+            Refused::OutOfRange(2000)
+        );
+        let caller = Caller::admitted(Peer::fake(1000, "ann"), &before).unwrap();
+        assert!(caller.renewed(&before).unwrap().is_none());
+        // Another policy, be its text the same.
+        let after = in_force("1000-1999");
+        let renewed = caller.renewed(&after).unwrap().unwrap();
+        assert!(renewed.renewed(&after).unwrap().is_none());
+        assert_eq!(caller.renewed(&in_force("1001-1999")).unwrap_err(), Refused::OutOfRange(1000));
+    }
 }

@@ -22,7 +22,8 @@ impl HostCpus {
     }
 }
 
-/// What decides on limits. Cloned it stays the same, whatever is read anew.
+/// What decides on limits. Its policy and its day stay as they are, whatever is read anew; the processors are not known
+/// before the engine has been asked.
 #[derive(Debug, Clone)]
 pub(in crate::gateway) struct Rules {
     policy: Arc<Policy>,
@@ -31,7 +32,7 @@ pub(in crate::gateway) struct Rules {
 }
 
 impl Rules {
-    pub(in crate::gateway) fn new(policy: Arc<Policy>, cpus: HostCpus) -> Self {
+    pub(super) fn new(policy: Arc<Policy>, cpus: HostCpus) -> Self {
         Self { policy, today: jiff::Zoned::now().date(), cpus }
     }
 

@@ -78,11 +78,7 @@ impl Door {
     fn identity(&self, connected: &Connected) -> Identity {
         match connected {
             Connected::User(peer) => {
-                let rules = self.in_force.rules();
-                match rules.policy().admits(peer.uid()) {
-                    true => Identity::User(Caller::new(peer.clone(), rules)),
-                    false => Identity::Refused(Refused::OutOfRange(peer.uid())),
-                }
+                Caller::admitted(peer.clone(), &self.in_force).map_or_else(Identity::Refused, Identity::User)
             }
             Connected::Admin(admin) => Identity::Admin(admin.clone()),
             Connected::Refused(refused) => Identity::Refused(refused.clone()),

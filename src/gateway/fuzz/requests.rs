@@ -129,7 +129,7 @@ impl World {
     }
 
     async fn ask(&self, mut request: Request) -> (StatusCode, Bytes) {
-        let caller = Caller::new(ann(), self.gateway.parts.0.in_force.rules());
+        let caller = Caller::admitted(ann(), &self.gateway.parts.0.in_force).unwrap();
         request.extensions_mut().insert(Identity::User(caller));
         let answer = match unversioned(&self.gateway.parts.0.engine, request).await {
             Ok(request) => {
