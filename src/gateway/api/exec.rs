@@ -2,7 +2,7 @@
 
 use super::body::{BufferedBody, json_body};
 use super::containers;
-use super::words::Word;
+use super::words::{TerminalSize, Word};
 use crate::gateway::audit;
 use crate::gateway::bounds::permits::Permits;
 use crate::gateway::caller::Caller;
@@ -144,22 +144,14 @@ pub(in crate::gateway) async fn detach(
     Ok(StatusCode::NO_CONTENT)
 }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub(in crate::gateway) struct SizeQuery {
-    h: u16,
-    w: u16,
-}
-
 pub(in crate::gateway) async fn resize(
     caller: Caller,
     State(engine): Shared,
     Path(id): Path<String>,
-    Query(size): Query<SizeQuery>,
+    Query(size): Query<TerminalSize>,
 ) -> Result<StatusCode, Error> {
     let (exec, _, _) = own(&engine, &caller, &id).await?;
-    let target =
-        exec.target("/resize").of(caller.uid()).with("h", &size.h.to_string()).with("w", &size.w.to_string());
+    let target = size.onto(exec.target("/resize").of(caller.uid()));
     Ok(engine.call(Method::POST, target).await?.status())
 }
 

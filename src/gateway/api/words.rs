@@ -2,11 +2,13 @@
 
 use crate::gateway::caller::peer::Refused;
 use crate::gateway::caller::{Admin, Caller, Identity};
+use crate::gateway::engine::Target;
 use crate::gateway::error::Error;
 use crate::protocol::escape::escape_line;
 use crate::protocol::name::ContainerRef;
 use axum::extract::{FromRequestParts, Path};
 use axum::http::request::Parts;
+use serde::Deserialize;
 
 /// A handler that takes a [`Caller`] is only reached by an accepted user.
 impl<S: Sync> FromRequestParts<S> for Caller {
@@ -47,5 +49,20 @@ impl<S: Send + Sync> FromRequestParts<S> for Word {
         ContainerRef::try_from(word.clone())
             .map(Word)
             .map_err(|_| Error::NoContainer(escape_line(&word).chars().take(200).collect()))
+    }
+}
+
+/// `h` and `w`: the size of a terminal, in lines and columns.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(in crate::gateway) struct TerminalSize {
+    h: u16,
+    w: u16,
+}
+
+impl TerminalSize {
+    /// The same, for the engine.
+    pub(super) fn onto(&self, target: Target) -> Target {
+        target.with("h", &self.h.to_string()).with("w", &self.w.to_string())
     }
 }

@@ -2,7 +2,7 @@
 
 use super::removed::or_remove;
 use crate::gateway::api::answer::{self, Flag};
-use crate::gateway::api::words::Word;
+use crate::gateway::api::words::{TerminalSize, Word};
 use crate::gateway::caller::Caller;
 use crate::gateway::engine::{Engine, Owned, read_lines};
 use crate::gateway::error::Error;
@@ -99,21 +99,14 @@ pub(in crate::gateway) async fn wait(
     })
 }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub(in crate::gateway) struct SizeQuery {
-    h: u16,
-    w: u16,
-}
-
 pub(in crate::gateway) async fn resize(
     caller: Caller,
     State(engine): Shared,
     Word(word): Word,
-    Query(size): Query<SizeQuery>,
+    Query(size): Query<TerminalSize>,
 ) -> Result<StatusCode, Error> {
     let container = engine.owned(&caller, &word).await?;
-    let target = container.target("/resize").with("h", &size.h.to_string()).with("w", &size.w.to_string());
+    let target = size.onto(container.target("/resize"));
     Ok(engine.call(Method::POST, target).await?.status())
 }
 
