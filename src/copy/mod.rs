@@ -36,7 +36,7 @@ pub const FORMS: [(&str, &str); 5] = [
         "Writes a tar to stdout, its names rooted at the path's last component; first, if asked, the same line as `stat`.",
     ),
     ("unpack DIR [--no-overwrite-dir-nondir]", "Unpacks a tar on stdin into a directory that is there."),
-    ("end MARK", "Ends the processes of an exec whose caller is gone: by SIGHUP, then by SIGKILL."),
+    ("end NONCE", "Ends the processes of an exec whose caller is gone: by SIGHUP, then by SIGKILL."),
     ("within DIR COMMAND", "Becomes the command, in a directory that its user alone can see."),
 ];
 
@@ -105,7 +105,7 @@ fn run(words: &[&[u8]]) -> Result<(), Stopped> {
         _ => Err(Stopped::new(
             Ended::Usage,
             format!(
-                "usage: ie-copy {}; with --through MARK, over the gateway's channel",
+                "usage: ie-copy {}; with --through NONCE, over the gateway's channel",
                 FORMS.map(|(form, _)| form).join(" | ")
             ),
         )),

@@ -20,7 +20,7 @@ pub(super) fn page() -> String {
         page.item(form, text);
     }
     page.paragraph(
-        "With `--through` MARK behind it, each form takes the gateway's channel in place of stdin and stdout. A path that does \
+        "With `--through` NONCE behind it, each form takes the gateway's channel in place of stdin and stdout. A path that does \
          not begin with / begins at the root.",
     );
     page.heading("EXIT STATUS");
