@@ -310,22 +310,34 @@ fn a_create_is_judged_by_one_policy() {
     }
 }
 
+/// Everybody's containers, by which host ports are judged.
+const EVERYONES: &str = "/containers/json?all=1&filters=%7B%22label%22%3A%5B%22io.ie-container.uid%22";
+
 fn a_start_is_judged_by_one_policy() {
     let world = world_alone();
-    for step in
-        ["/containers/{id}/json", "io.ie-container.uid%3D", "/networks/create", "/containers/{id}/start"]
-    {
+    for steps in [
+        &["/containers/{id}/json"][..],
+        &["/containers/{id}/json", "io.ie-container.uid%3D"],
+        // The second list of everybody is under the turn, between the limits and the network.
+        &["/containers/{id}/json", EVERYONES, "io.ie-container.uid%3D", EVERYONES],
+        &["/networks/create"],
+        &["/containers/{id}/start"],
+    ] {
         let ann = world.newcomer("ann");
         world.limit(&ann, "home = \"none\"");
-        let id = ann.run("create --name box --memory 48m busybox:test sleep 1000").ok().trim().to_owned();
+        let made = ann.run("create --name box --memory 48m -p 80 busybox:test sleep 1000").ok();
+        let id = made.trim();
         // The start makes it anew.
         world.docker(["network", "rm", &format!("ie-{}", ann.uid)]).ok();
-        let stopped = world.stopped_at(&step.replace("{id}", &id));
+        let words: Vec<String> = steps.iter().map(|step| step.replace("{id}", id)).collect();
+        let stopped = world.stopped_at_last(&words.iter().map(String::as_str).collect::<Vec<_>>());
         let start = stopped.spawn(&ann, "start box");
         stopped.is_there();
         narrower(&stopped);
         stopped.goes_on();
-        whole(&world, &ann, &start.finish(), step);
+        whole(&world, &ann, &start.finish(), &words.join(", "));
+        // Its port is free for the next.
+        ann.run("rm -f box").ok();
     }
 }
 

@@ -7,6 +7,7 @@ use super::programs::{Daemon, owned_dir};
 use super::tools::eventually;
 use super::wire::LIMIT;
 use rustix::process::Signal;
+use std::collections::VecDeque;
 use std::fs;
 use std::io::{Read, Write};
 use std::net::Shutdown;
@@ -54,13 +55,25 @@ impl Stopped {
 impl World {
     /// One more gateway on the real engine, which stops before a request with this word in it.
     pub(crate) fn stopped_at(&self, word: &str) -> Stopped {
-        let word = word.to_owned();
+        self.stopped_at_last(&[word])
+    }
+
+    /// The same, before the last of these, when it has come to each of those before in their order.
+    pub(crate) fn stopped_at_last(&self, words: &[&str]) -> Stopped {
         let ((tell, at), (go, goes)) = (mpsc::channel(), mpsc::channel::<()>());
-        let once = Mutex::new(Some((tell, goes)));
+        let awaited: VecDeque<String> = words.iter().map(|word| (*word).to_owned()).collect();
+        let awaited = Mutex::new((awaited, Some((tell, goes))));
         let gateway = self.overheard(move |said| {
-            if String::from_utf8_lossy(said).contains(&word)
-                && let Some((tell, goes)) = once.lock().unwrap().take()
-            {
+            let stop = {
+                let mut awaited = awaited.lock().unwrap();
+                let (words, stop) = &mut *awaited;
+                if words.front().is_some_and(|word| String::from_utf8_lossy(said).contains(word)) {
+                    words.pop_front();
+                }
+                words.is_empty().then(|| stop.take()).flatten()
+            };
+            // Without the lock: whatever else the gateway asks for goes on.
+            if let Some((tell, goes)) = stop {
                 tell.send(()).unwrap();
                 // Nor for longer than whoever waits for it.
                 goes.recv().ok();
