@@ -67,7 +67,8 @@ impl Room {
     }
 }
 
-/// Finds the room that there is by now, besides what the copy has taken so far; and what is said where it ends.
+/// Finds the room that there is by now, besides what the copy has taken so far; and what is said where it ends. The limit
+/// is that of the request's policy, for as long as the copy lasts.
 async fn look(copier: &Copier, caller: &Caller, copying: &mut Copying) -> Result<Refusal, Error> {
     let limits = caller.limits()?;
     let all = copier.engine.containers_of(caller).await?;

@@ -126,8 +126,8 @@ pub(in crate::gateway) struct Tied {
     pub(in crate::gateway) notices: Option<Notices>,
 }
 
-/// Joins a caller's raw connection to the engine's; one that asks for no upgrade gets the output as a body. A cleanup is
-/// let go when the engine ends the stream by itself, and pulled when the caller does.
+/// Joins a caller's raw connection to the engine's; one that asks for no upgrade gets the output as a body. The process
+/// is left alone when the engine ends the stream by itself, and cleaned up after when the caller does.
 pub(in crate::gateway) fn join(
     caller: &Caller,
     mut request: Request,

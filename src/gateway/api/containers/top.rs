@@ -30,7 +30,7 @@ pub(in crate::gateway) struct TopQuery {
     ps_args: String,
 }
 
-/// BufferedBody forms, in which at most the user's name comes before the pid.
+/// Whole forms, in which at most the user's name comes before the pid.
 const FORMS: [&str; 13] =
     ["-ef", "-e", "-f", "-eF", "-F", "-efww", "aux", "auxw", "auxww", "ax", "au", "u", "-A"];
 /// What may come before a list of columns.

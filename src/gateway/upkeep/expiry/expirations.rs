@@ -36,7 +36,7 @@ impl Expirations {
         self.kept.held().get(id)?.goes
     }
 
-    /// Expirations a container from now on, unless it is marked already; since when it is.
+    /// Marks a container from now on, unless it is marked already; since when it is.
     pub(super) fn put(&self, id: &ContainerId, now: Timestamp) -> io::Result<Timestamp> {
         let mut held = self.kept.held();
         if let Some(mark) = held.get(id) {

@@ -68,7 +68,7 @@ async fn round(expiry: &Expiry) -> Result<Option<Timestamp>, EngineError> {
         None => Vec::new(),
     };
     let stopped: Vec<&Found> = everyones.iter().filter(|found| has_ended(found)).collect();
-    // Only this task expirations: none was marked since the listing.
+    // Only this task marks: none was marked since the listing.
     expiry.expirations.keep(&stopped.iter().map(|found| found.id()).collect());
     let Some(shortest) = shortest else { return Ok(None) };
     let mut round = Round { expiry, shortest, now: Timestamp::now(), allowed: HashMap::new() };
@@ -107,7 +107,7 @@ enum Allowed {
 }
 
 impl Round<'_> {
-    /// Expirations or removes one that does not run, if it is time. When to look at it again.
+    /// Marks or removes one that does not run, if it is time. When to look at it again.
     async fn look(&mut self, found: &Found) -> Result<Timestamp, EngineError> {
         let (expiry, now) = (self.expiry, self.now);
         let created = Timestamp::from_second(found.created()).unwrap_or(now);
@@ -156,7 +156,7 @@ impl Round<'_> {
     }
 }
 
-/// Expirations and unmarks, by when it was seen to end. One that runs by now is unmarked when it ends, or is next listed; and
+/// Marks and unmarks, by when it was seen to end. One that runs by now is unmarked when it ends, or is next listed; and
 /// whatever its mark says, it is asked again before it goes.
 fn judge(expiry: &Expiry, id: &ContainerId, ended: Timestamp, span: Span, now: Timestamp) -> Due {
     let begins = before_end(ended, span);
