@@ -83,6 +83,7 @@ fn run(options: Options) -> anyhow::Result<()> {
             tokio::spawn(upkeep::reload::on_hangup(all.reloader.clone(), hangups)),
             tokio::spawn(caller::in_force::remind(all.in_force.clone())),
         ];
+        caller::in_force::say_if_broken(&all.in_force);
         tracing::info!(socket = %options.user_socket().display(), "serving");
         door::listen::say_ready();
         door::serve::run(door, sockets, shutdown).await;

@@ -1,5 +1,6 @@
 //! A place for one test: directories and a policy on root's ground, and a gateway with a user of its own.
 
+use std::cell::RefCell;
 use std::fs::{self, File};
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::os::unix::net::UnixDatagram;
@@ -14,6 +15,8 @@ const GATEWAY: u32 = 5900;
 pub(crate) struct Site {
     base: PathBuf,
     systemd: UnixDatagram,
+    /// What systemd was told and no test has asked for.
+    told: RefCell<Vec<String>>,
 }
 
 impl Site {
@@ -41,7 +44,7 @@ impl Site {
         let systemd = UnixDatagram::bind(base.join("notify")).unwrap();
         fs::set_permissions(base.join("notify"), fs::Permissions::from_mode(0o666)).unwrap();
         systemd.set_nonblocking(true).unwrap();
-        Self { base, systemd }
+        Self { base, systemd, told: RefCell::default() }
     }
 
     pub(crate) fn write_policy(&self, text: &str) {
@@ -110,13 +113,14 @@ impl Site {
     fn hear(&self, beginning: &str, mut while_waiting: impl FnMut()) -> String {
         let late = Instant::now() + Duration::from_secs(60);
         loop {
+            if let Some(line) = self.take_told(beginning) {
+                return line;
+            }
             let mut message = [0; 4096];
             match self.systemd.recv(&mut message) {
                 Ok(count) => {
                     let text = String::from_utf8_lossy(&message[..count]).into_owned();
-                    if let Some(line) = text.lines().find(|line| line.starts_with(beginning)) {
-                        return line.to_owned();
-                    }
+                    self.told.borrow_mut().extend(text.lines().map(str::to_owned));
                 }
                 Err(error) => {
                     assert_eq!(error.kind(), std::io::ErrorKind::WouldBlock);
@@ -126,6 +130,12 @@ impl Site {
                 }
             }
         }
+    }
+
+    fn take_told(&self, beginning: &str) -> Option<String> {
+        let mut told = self.told.borrow_mut();
+        let place = told.iter().position(|line| line.starts_with(beginning))?;
+        Some(told.remove(place))
     }
 
     /// A start that fails: one line, nothing said to systemd, and no socket.

@@ -103,13 +103,19 @@ fn read(copy: &Path) -> Option<LastGood> {
     state_file::read(copy).ok().map(|text| LastGood { text, since })
 }
 
-/// Tells the log and systemd, now and each hour for so long as it is so.
+/// Tells the log and systemd where the file is not what holds: at a start, before anything is said to be served.
+pub(in crate::gateway) fn say_if_broken(in_force: &InForce) {
+    if let Some(broken) = in_force.broken() {
+        tracing::error!("{broken}; mend it, and systemctl reload ie-containerd");
+        say_in_status(Some(&broken));
+    }
+}
+
+/// Says it again each hour for so long as it is so.
 pub(in crate::gateway) async fn remind(in_force: Arc<InForce>) {
     loop {
-        if let Some(broken) = in_force.broken() {
-            say(&broken);
-        }
         tokio::time::sleep(REMINDER).await;
+        say_if_broken(&in_force);
     }
 }
 
@@ -117,9 +123,4 @@ pub(in crate::gateway) async fn remind(in_force: Arc<InForce>) {
 pub(in crate::gateway) fn say_in_status(broken: Option<&Broken>) {
     let status = broken.map_or_else(|| "the policy file is in force".to_owned(), ToString::to_string);
     let _without_systemd = sd_notify::notify(&[sd_notify::NotifyState::Status(&status.replace('\n', " "))]);
-}
-
-fn say(broken: &Broken) {
-    tracing::error!("{broken}; mend it, and systemctl reload ie-containerd");
-    say_in_status(Some(broken));
 }
