@@ -31,9 +31,9 @@ export CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUNNER = sudo --preserve-env
 endif
 
 PROGRAMS := ie-container ie-containerd ie-mountd
-COPY_SOURCES := $(wildcard src/copy/*.rs src/protocol/*.rs src/tarball/*.rs) src/bin/ie-copy.rs src/lib.rs Cargo.toml Cargo.lock
+COPY_SOURCES := $(wildcard macros/Cargo.toml macros/src/*.rs src/copy/*.rs src/protocol/*.rs src/tarball/*.rs) src/bin/ie-copy.rs src/lib.rs Cargo.toml Cargo.lock
 
-RUNC_SOURCES := $(wildcard src/runtime/*.rs src/runtime/judge/* src/protocol/*.rs src/policy/*.rs src/policy/keys/*.rs) src/sandbox.rs src/sys.rs \
+RUNC_SOURCES := $(wildcard macros/Cargo.toml macros/src/*.rs src/runtime/*.rs src/runtime/judge/* src/protocol/*.rs src/policy/*.rs src/policy/keys/*.rs) src/sandbox.rs src/sys.rs \
     src/bin/ie-runc.rs src/lib.rs Cargo.toml Cargo.lock
 
 .PHONY: man all build check test test-newer test-first-steps test-deb test-boot deb soak fuzz mutants demo demo-down bench bench-scale install uninstall clean help
@@ -108,8 +108,8 @@ man:
 	$(CARGO) run --locked --example man -- man
 
 check:
-	$(CARGO) fmt --check
-	$(CARGO) clippy --all-targets --locked -- -D warnings
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
 	$(CARGO) clippy --lib --features fuzz --locked -- -D warnings
 	@# Private items are documented too, so links to them lead somewhere.
 	RUSTDOCFLAGS='-D warnings -A rustdoc::private_intra_doc_links' $(CARGO) doc --no-deps --document-private-items --locked

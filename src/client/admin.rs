@@ -10,6 +10,7 @@ use super::route::{Route, container};
 use super::{doctor, init, policy, ps};
 use crate::protocol::escape::escape_line;
 use crate::protocol::report::{InForce, Reloaded};
+use crate::protocol::told::Told;
 use std::process::ExitCode;
 
 const CONTAINERS: &str = "/ie/v1/admin/containers";
@@ -53,7 +54,7 @@ async fn warn_of_the_policy(context: &Context) {
         return;
     };
     if let Some(broken) = in_force.broken {
-        let told = language::own().tell(&broken).into_owned();
+        let told = language::own().tell(&in_force.told.unwrap_or(Told::Text(broken)));
         say(&format!("WARNING: {}\n", escape_line(&told)));
     }
 }

@@ -5,6 +5,7 @@ use super::error::Error;
 use super::language;
 use super::output::say;
 use super::patience::longest;
+use crate::protocol::told::{Told, told};
 use std::time::Duration;
 
 /// Between two tries, when nothing holds them.
@@ -20,7 +21,7 @@ pub(crate) fn is_lost(error: &Error) -> bool {
 pub(crate) async fn again<T>(api: &Api, ask: impl AsyncFn() -> Result<T, Error>) -> Result<T, Error> {
     let longest = longest();
     if !api.is_away.replace(true) {
-        tell(&format!("connection lost, waiting {} seconds at the most for the gateway", longest.as_secs()));
+        tell(&told!("connection lost, waiting {} seconds at the most for the gateway", longest.as_secs()));
     }
     let asked = async {
         loop {
@@ -32,7 +33,7 @@ pub(crate) async fn again<T>(api: &Api, ask: impl AsyncFn() -> Result<T, Error>)
     };
     let answered = tokio::time::timeout(longest, asked).await.unwrap_or(Err(Error::Lost))?;
     if api.is_away.replace(false) {
-        tell("the connection is back");
+        tell(&told!("the connection is back"));
     }
     Ok(answered)
 }
@@ -47,6 +48,6 @@ fn is_away(error: &Error) -> bool {
     is_lost(error) || matches!(error, Error::Slow(_) | Error::Refused { status: 502..=504, .. })
 }
 
-pub(crate) fn tell(sentence: &str) {
+pub(crate) fn tell(sentence: &Told) {
     say(&format!("ie-container: {}\n", language::own().tell(sentence)));
 }

@@ -8,6 +8,7 @@ use super::context::Context;
 use super::error::Error;
 use super::session::{Process, Session, Wanted};
 use super::terminal;
+use crate::protocol::told::told;
 use std::process::ExitCode;
 
 pub(crate) async fn run(context: &Context, args: &AttachArgs) -> Result<ExitCode, Error> {
@@ -17,7 +18,7 @@ pub(crate) async fn run(context: &Context, args: &AttachArgs) -> Result<ExitCode
     let tty = found.config.tty;
     let streams = Streams { stdin: found.config.open_stdin && !args.no_stdin, stdout: true, stderr: true };
     if tty && streams.stdin && !terminal::stdin_is_one() {
-        return Err(Error::usage("the input device is not a TTY"));
+        return Err(Error::usage(told!("the input device is not a TTY")));
     }
     let waiting = wait(api, &id, "not-running").await?;
     let hijacked = api.hijack(&attach_route(&id, streams), None).await?;
@@ -37,11 +38,11 @@ pub(crate) async fn run(context: &Context, args: &AttachArgs) -> Result<ExitCode
 fn refuse(state: &State) -> Result<(), Error> {
     match state {
         State { running: false, .. } => {
-            Err(Error::usage("you cannot attach to a stopped container, start it first"))
+            Err(Error::usage(told!("you cannot attach to a stopped container, start it first")))
         }
-        State { paused: true, .. } => Err(Error::usage("you cannot attach to a paused container")),
+        State { paused: true, .. } => Err(Error::usage(told!("you cannot attach to a paused container"))),
         State { restarting: true, .. } => {
-            Err(Error::usage("you cannot attach to a restarting container, wait until it is running"))
+            Err(Error::usage(told!("you cannot attach to a restarting container, wait until it is running")))
         }
         State { .. } => Ok(()),
     }

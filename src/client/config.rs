@@ -1,8 +1,9 @@
 //! The user's own settings: `~/.config/ie-container/config.toml`, or below `$XDG_CONFIG_HOME`.
 
 use super::error::Error;
-use super::keys::DetachKeys;
+use super::keys::{DetachKeys, KeysError};
 use crate::protocol::escape::escape_line;
+use crate::protocol::told::{Tell, Told, told};
 use serde::Deserialize;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -32,16 +33,16 @@ fn place() -> Option<PathBuf> {
 /// A file that is wrong is an error, not a reason to go on with other keys than were asked for.
 fn configured(path: &Path) -> Result<DetachKeys, Error> {
     let shown = escape_line(&path.to_string_lossy());
-    let wrong = |why: &str| {
-        Error::usage_hint(format!("{shown}: {why}"), "it may hold: detach_keys = \"ctrl-p,ctrl-q\"")
+    let wrong = |why: Told| {
+        Error::usage_hint(told!("{shown}: {why}"), told!("it may hold: detach_keys = \"ctrl-p,ctrl-q\""))
     };
     let text = match std::fs::read_to_string(path) {
         Ok(text) => text,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(DetachKeys::default()),
-        Err(error) => return Err(wrong(&error.to_string())),
+        Err(error) => return Err(wrong(Told::text(error))),
     };
-    let config: Config = toml::from_str(&text).map_err(|error| wrong(error.message()))?;
-    config.detach_keys.unwrap_or_default().parse().map_err(|why: String| wrong(&why))
+    let config: Config = toml::from_str(&text).map_err(|error| wrong(Told::text(error.message())))?;
+    config.detach_keys.unwrap_or_default().parse().map_err(|why: KeysError| wrong(why.told()))
 }
 
 #[cfg(test)]

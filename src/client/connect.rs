@@ -4,6 +4,7 @@ use super::error::Error;
 use super::route::Route;
 use crate::protocol::nonce::GATEWAY;
 use crate::protocol::report::Refusal;
+use crate::protocol::told::{Told, told};
 use bytes::Bytes;
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full, Limited};
@@ -143,15 +144,16 @@ impl Api {
         let (answer, _) = self.send(finish(builder, body)?).await?;
         let answer = checked(answer).await?;
         if answer.status() != StatusCode::SWITCHING_PROTOCOLS {
-            return Err(Error::Answer("no stream where one was asked for".to_owned()));
+            return Err(Error::Answer(told!("no stream where one was asked for")));
         }
         let gateway = answer.headers().get(GATEWAY).cloned();
         let upgraded = hyper::upgrade::on(answer).await.map_err(|_| Error::Lost)?;
         let parts = upgraded
             .downcast::<TokioIo<UnixStream>>()
-            .map_err(|_| Error::Answer("an upgrade to something else".to_owned()))?;
-        let stream = parts.io.into_inner().into_std().map_err(|why| Error::io("use the connection", why))?;
-        stream.set_nonblocking(false).map_err(|why| Error::io("use the connection", why))?;
+            .map_err(|_| Error::Answer(told!("an upgrade to something else")))?;
+        let stream =
+            parts.io.into_inner().into_std().map_err(|why| Error::io(told!("use the connection"), why))?;
+        stream.set_nonblocking(false).map_err(|why| Error::io(told!("use the connection"), why))?;
         Ok(Hijacked { stream, leftover: parts.read_buf, gateway })
     }
 
@@ -246,7 +248,7 @@ fn request(method: Method, route: &Route, is_json: bool) -> Builder {
 }
 
 fn finish(builder: Builder, body: Payload) -> Result<Request<Payload>, Error> {
-    builder.body(body).map_err(|why| Error::usage(format!("this cannot be asked: {why}")))
+    builder.body(body).map_err(|why| Error::usage(told!("this cannot be asked: {why}")))
 }
 
 fn empty() -> Payload {
@@ -254,7 +256,7 @@ fn empty() -> Payload {
 }
 
 fn json(body: &impl Serialize) -> Result<Payload, Error> {
-    let bytes = serde_json::to_vec(body).map_err(|why| Error::usage(why.to_string()))?;
+    let bytes = serde_json::to_vec(body).map_err(|why| Error::usage(told!("{why}")))?;
     Ok(Full::from(bytes).map_err(|never| match never {}).boxed_unsync())
 }
 
@@ -269,7 +271,7 @@ async fn up_to(longest: usize, answer: Response<Incoming>) -> Result<Bytes, Erro
 }
 
 pub(crate) fn parse<'b, T: Deserialize<'b>>(bytes: &'b [u8]) -> Result<T, Error> {
-    serde_json::from_slice(bytes).map_err(|why| Error::Answer(why.to_string()))
+    serde_json::from_slice(bytes).map_err(|why| Error::Answer(told!("{why}")))
 }
 
 async fn checked(answer: Response<Incoming>) -> Result<Response<Incoming>, Error> {
@@ -283,8 +285,8 @@ async fn checked(answer: Response<Incoming>) -> Result<Response<Incoming>, Error
 
 fn refusal(status: StatusCode, body: &[u8]) -> Refusal {
     match serde_json::from_slice::<Refusal>(body) {
-        Ok(refusal) if !refusal.message.is_empty() => refusal,
-        _ => Refusal::new("gateway", format!("the gateway answered {status}")),
+        Ok(refusal) if refusal.message != Told::default() => refusal,
+        _ => Refusal::new("gateway", told!("the gateway answered {status}")),
     }
 }
 

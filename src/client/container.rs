@@ -12,6 +12,7 @@ use super::session::{Over, Session};
 use super::signals::name_of;
 use crate::protocol::escape::escape_line;
 use crate::protocol::name::ContainerRef;
+use crate::protocol::told::told;
 use hyper::Response;
 use hyper::body::Incoming;
 use jiff::Timestamp;
@@ -90,10 +91,7 @@ pub(crate) async fn exit_code(waiting: Response<Incoming>) -> Result<u8, Error> 
     let exit: Exit = parse(&collect(waiting).await?)?;
     match exit.error.filter(|error| !error.message.is_empty()) {
         Some(error) => {
-            say(&format!(
-                "ie-container: waiting for the container failed: {}\n",
-                escape_line(&error.message)
-            ));
+            tell(&told!("waiting for the container failed: {}", escape_line(&error.message)));
             Ok(OURS)
         }
         None => Ok(u8::try_from(exit.status_code & 0xff).unwrap_or(OURS)),
@@ -143,7 +141,7 @@ pub(crate) async fn accompany(
             Ok(Err(_)) => return Err(Over::Lost),
             Ok(Ok(joined)) => joined,
         };
-        tell(&format!("what {name} printed meanwhile: ie-container logs --since {since:.0} {name}"));
+        tell(&told!("what {name} printed meanwhile: ie-container logs --since {since:.0} {name}"));
         let Some(hijacked) = hijacked else { return Ok(exit_code(still_waiting).await) };
         waiting = still_waiting;
         if let Err(error) = session.go_on(hijacked) {
@@ -169,7 +167,9 @@ pub(crate) fn left(over: Over) -> Result<ExitCode, Error> {
     match over {
         Over::Died(code) => Ok(ExitCode::from(code)),
         Over::StdoutClosed => Ok(ExitCode::from(STDOUT_CLOSED)),
-        Over::Unwritable(number) => Err(Error::io("write to stdout", io::Error::from_raw_os_error(number))),
+        Over::Unwritable(number) => {
+            Err(Error::io(told!("write to stdout"), io::Error::from_raw_os_error(number)))
+        }
         Over::Lost => Err(Error::Lost),
         Over::Detached => {
             say("read escape sequence\n");

@@ -9,6 +9,7 @@ use super::connect::Api;
 use super::error::Error;
 use crate::protocol::copying::PathStat;
 use crate::protocol::path::{AskedPath, PathError};
+use crate::protocol::told::{Tell, Told};
 use crate::tarball::note::Notes;
 use crate::tarball::pack::PackError;
 use crate::tarball::read::{Event, Reader};
@@ -49,7 +50,7 @@ pub struct Cp {
 }
 
 /// Why a copy was not made.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, thiserror::Error, Told)]
 pub enum CopyError {
     #[error("copying between containers is not supported")]
     Between,
@@ -256,7 +257,7 @@ impl From<CopyError> for Error {
         match error {
             CopyError::Call(Self::Lost) => Self::CopyLost,
             CopyError::Call(error) => error,
-            other => Self::usage(other.to_string()),
+            other => Self::usage(other.told()),
         }
     }
 }
@@ -308,10 +309,10 @@ fn name(word: &OsStr) -> String {
 }
 
 /// An error's own sentence, or the kernel's in our style.
-fn sentence(error: &io::Error) -> String {
+fn sentence(error: &io::Error) -> Told {
     match rustix::io::Errno::from_io_error(error) {
         Some(errno) => reason(errno),
-        None => error.to_string(),
+        None => Told::text(error),
     }
 }
 

@@ -5,12 +5,14 @@ use super::cli::run::{CreateArgs, Pull};
 use super::connect::Api;
 use super::context::Context;
 use super::error::Error;
+use super::language;
 use super::line::{self, For};
 use super::output::{json::pretty, print, say};
 use super::pull;
 use super::route::{Route, container};
 use crate::protocol::escape::escape_line;
 use crate::protocol::name::ContainerRef;
+use crate::protocol::told::told;
 use bollard_stubs::models::ContainerCreateBody;
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -58,10 +60,9 @@ pub(crate) async fn make(api: &Api, args: &CreateArgs, detach: bool) -> Result<C
     let answer = match ask(api, args, &body).await {
         Err(error) if args.pull == Pull::Missing && is_missing_image(&error) => {
             if !args.quiet {
-                say(&format!(
-                    "Unable to find image '{}' locally\n",
-                    escape_line(&pull::tagged(args.image()))
-                ));
+                let image = escape_line(&pull::tagged(args.image()));
+                let told = language::own().tell(&told!("Unable to find image '{image}' locally"));
+                say(&format!("{told}\n"));
             }
             pull::fetch(api, args.image(), args.quiet).await?;
             ask(api, args, &body).await?
@@ -89,7 +90,7 @@ fn is_missing_image(error: &Error) -> bool {
     match error {
         Error::Refused { status: 404, refusal } => {
             refusal.code == "no-such-image"
-                || (refusal.code.is_empty() && refusal.message.starts_with("No such image"))
+                || (refusal.code.is_empty() && refusal.message.to_string().starts_with("No such image"))
         }
         _ => false,
     }
@@ -106,14 +107,14 @@ impl IdFile {
     fn reserve(path: &Path) -> Result<Self, Error> {
         if path.exists() {
             return Err(Error::usage_hint(
-                format!("the id file {} is there already", path.display()),
-                "make sure that no other container uses it, or remove it",
+                told!("the id file {} is there already", path.display()),
+                told!("make sure that no other container uses it, or remove it"),
             ));
         }
         let mut name = path.file_name().unwrap_or_default().to_owned();
         name.push(format!(".{}", std::process::id()));
         let draft = path.with_file_name(name);
-        fs::File::create_new(&draft).map_err(|why| Error::io(format!("write {}", path.display()), why))?;
+        fs::File::create_new(&draft).map_err(|why| Error::io(told!("write {}", path.display()), why))?;
         Ok(Self { path: path.to_owned(), draft })
     }
 
@@ -123,7 +124,7 @@ impl IdFile {
             .open(&self.draft)
             .and_then(|mut file| file.write_all(id.as_bytes()))
             .and_then(|()| fs::rename(&self.draft, &self.path));
-        written.map_err(|why| Error::io(format!("write {}", self.path.display()), why))
+        written.map_err(|why| Error::io(told!("write {}", self.path.display()), why))
     }
 }
 

@@ -14,6 +14,7 @@ use crate::doctor::{Engine, Finding, Host, PATIENCE, Severity, Subject, examine}
 use crate::policy::Policy;
 use crate::protocol::escape::{escape_json, escape_line};
 use crate::protocol::layout;
+use crate::protocol::told::{Told, told};
 use serde_json::Value;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
@@ -29,8 +30,8 @@ const ALL: Duration = Duration::from_secs(100);
 pub(crate) async fn run(context: &Context, args: &DoctorArgs) -> Result<ExitCode, Error> {
     if !rustix::process::geteuid().is_root() {
         return Err(Error::usage_hint(
-            "the doctor must see the host as root does",
-            "sudo ie-container admin doctor",
+            told!("the doctor must see the host as root does"),
+            Told::text("sudo ie-container admin doctor"),
         ));
     }
     if args.look {
@@ -102,7 +103,7 @@ async fn look(policy_file: &Path) -> Result<ExitCode, Error> {
         today: jiff::Zoned::now().date(),
         patience: PATIENCE,
     };
-    let line = serde_json::to_string(&examine(&subject)).map_err(|why| Error::usage(why.to_string()))?;
+    let line = serde_json::to_string(&examine(&subject)).map_err(|why| Error::usage(told!("{why}")))?;
     print(&(line + "\n")).map(|()| ExitCode::SUCCESS)
 }
 
@@ -148,7 +149,7 @@ async fn engine(socket: PathBuf) -> Engine {
 /// One object a line.
 fn json(found: &[Finding]) -> Result<String, Error> {
     let line = |finding: &Finding| serde_json::to_string(finding).map(|line| escape_json(&line) + "\n");
-    found.iter().map(line).collect::<Result<_, _>>().map_err(|why| Error::usage(why.to_string()))
+    found.iter().map(line).collect::<Result<_, _>>().map_err(|why| Error::usage(told!("{why}")))
 }
 
 /// A line for each finding; under one that is not well, why it matters and what to do.

@@ -3,10 +3,11 @@
 use super::language::Language;
 use crate::protocol::escape::escape_line;
 use crate::protocol::report::Refusal;
+use crate::protocol::told::{Tell, Told, told};
 use std::io;
 
 /// One sentence for the user; [`Error::hint`] is the next step that would help.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, thiserror::Error, Told)]
 pub enum Error {
     #[error("the gateway does not answer on {0}")]
     NoGateway(String),
@@ -30,11 +31,11 @@ pub enum Error {
     #[error("{}", .refusal.message)]
     Refused { status: u16, refusal: Box<Refusal> },
     #[error("{message}")]
-    Usage { message: String, hint: Option<String> },
+    Usage { message: Told, hint: Option<Told> },
     #[error("cannot {doing}: {why}")]
-    Io { doing: String, why: io::Error },
+    Io { doing: Told, why: io::Error },
     #[error("the gateway's answer is not understood: {0}")]
-    Answer(String),
+    Answer(Told),
     #[error("the gateway's answer cannot be read")]
     Unreadable,
     /// Whoever read our stdout has had enough; no failure.
@@ -43,21 +44,21 @@ pub enum Error {
 }
 
 impl Error {
-    pub(crate) fn usage(message: impl Into<String>) -> Self {
+    pub(crate) fn usage(message: impl Into<Told>) -> Self {
         Self::Usage { message: message.into(), hint: None }
     }
 
-    pub(crate) fn usage_hint(message: impl Into<String>, hint: impl Into<String>) -> Self {
+    pub(crate) fn usage_hint(message: impl Into<Told>, hint: impl Into<Told>) -> Self {
         Self::Usage { message: message.into(), hint: Some(hint.into()) }
     }
 
-    pub(crate) fn io(doing: impl Into<String>, why: io::Error) -> Self {
+    pub(crate) fn io(doing: impl Into<Told>, why: io::Error) -> Self {
         Self::Io { doing: doing.into(), why }
     }
 
     /// The answer for a word that can be no container's: the same as for a container that is not there.
     pub(crate) fn no_such_container(word: &str) -> Self {
-        let refusal = Refusal::new("not-found", format!("No such container: {word}"));
+        let refusal = Refusal::new("not-found", told!("No such container: {word}"));
         Self::Refused { status: 404, refusal: Box::new(refusal) }
     }
 
@@ -81,15 +82,17 @@ impl Error {
         }
     }
 
-    fn hint(&self) -> Option<&str> {
+    fn hint(&self) -> Option<Told> {
         match self {
             Self::NoGateway(_) => {
-                Some("systemctl status ie-containerd, or journalctl -u ie-containerd, says why")
+                Some(told!("systemctl status ie-containerd, or journalctl -u ie-containerd, says why"))
             }
-            Self::NotPermitted(_) => Some("ask the admin whether your account may use containers here"),
-            Self::Slow(_) => Some("try again; journalctl -u ie-containerd says what it is doing"),
-            Self::Refused { refusal, .. } => refusal.hint.as_deref(),
-            Self::Usage { hint, .. } => hint.as_deref(),
+            Self::NotPermitted(_) => {
+                Some(told!("ask the admin whether your account may use containers here"))
+            }
+            Self::Slow(_) => Some(told!("try again; journalctl -u ie-containerd says what it is doing")),
+            Self::Refused { refusal, .. } => refusal.hint.clone(),
+            Self::Usage { hint, .. } => hint.clone(),
             Self::Lost
             | Self::ContainerGoesOn(_)
             | Self::GoneMeanwhile(_)
@@ -105,37 +108,24 @@ impl Error {
 
     /// As the user reads it on stderr: a sentence, then at most one hint.
     pub(crate) fn text(&self, language: &Language) -> String {
-        let sentence = format!("ie-container: {}\n", escape_line(&self.sentence(language)));
+        let sentence = format!("ie-container: {}\n", escape_line(&language.tell(&self.told())));
         match self.hint() {
-            Some(hint) => format!("{sentence}  {}\n", escape_line(&language.tell(hint))),
+            Some(hint) => format!("{sentence}  {}\n", escape_line(&language.tell(&hint))),
             None => sentence,
-        }
-    }
-
-    /// The policy's refusals name the rule before and its place after what they say.
-    fn sentence(&self, language: &Language) -> String {
-        let whole = self.to_string();
-        let Self::Refused { refusal, .. } = self else { return language.tell(&whole).into_owned() };
-        let (before, after) = match (&refusal.rule, &refusal.source) {
-            (Some(rule), Some(source)) => (format!("{rule}: "), format!(" ({source})")),
-            _ => Default::default(),
-        };
-        match whole.strip_prefix(&before).and_then(|rest| rest.strip_suffix(&after)) {
-            Some(what) => format!("{before}{}{after}", language.tell(what)),
-            None => language.tell(&whole).into_owned(),
         }
     }
 
     /// As a script reads it: the refusal as it came, or one made of our own words.
     pub(crate) fn refusal(&self) -> Refusal {
         if let Self::Refused { refusal, .. } = self {
-            return (**refusal).clone();
+            return (**refusal).clone().in_english();
         }
-        let refusal = Refusal::new(self.code(), self.to_string());
-        match self.hint() {
+        let refusal = Refusal::new(self.code(), self.told());
+        let refusal = match self.hint() {
             Some(hint) => refusal.hint(hint),
             None => refusal,
-        }
+        };
+        refusal.in_english()
     }
 }
 
@@ -145,16 +135,17 @@ mod tests {
 
     #[test]
     fn text_is_a_sentence_and_at_most_one_hint() {
-        let refusal = Refusal::new("quota", "no room\u{1b}[2J").hint("ie-container rm old");
+        let refusal =
+            Refusal::new("quota", Told::text("no room\u{1b}[2J")).hint(Told::text("ie-container rm old"));
         let error = Error::Refused { status: 403, refusal: Box::new(refusal) };
-        let english = Language::default();
+        let english = crate::client::language::ENGLISH;
         assert_eq!(error.text(&english), "ie-container: no room\\u{1b}[2J\n  ie-container rm old\n");
         assert_eq!(Error::Lost.text(&english), "ie-container: the connection to the gateway was lost\n");
     }
 
     #[test]
     fn scripts_get_our_own_errors_in_the_same_shape() {
-        let expected = Refusal::new("usage", "no").hint("do");
-        assert_eq!(Error::usage_hint("no", "do").refusal(), expected);
+        let expected = Refusal::new("usage", Told::text("no")).hint(Told::text("do"));
+        assert_eq!(Error::usage_hint(Told::text("no"), Told::text("do")).refusal(), expected);
     }
 }

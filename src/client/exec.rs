@@ -13,6 +13,7 @@ use super::route::{ExecId, Route, container};
 use super::session::{Over, Process, Session, Wanted};
 use super::{keys, terminal};
 use crate::protocol::nonce::GATEWAY;
+use crate::protocol::told::{Told, told};
 use hyper::header::HeaderValue;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -100,17 +101,21 @@ fn told_apart(code: u8, head: &str) -> u8 {
 
 fn refuse(args: &ExecArgs) -> Result<(), Error> {
     if args.command().is_empty() {
-        return Err(Error::usage_hint("there is no command to run", "ie-container exec CONTAINER COMMAND"));
+        return Err(Error::usage_hint(
+            told!("there is no command to run"),
+            Told::text("ie-container exec CONTAINER COMMAND"),
+        ));
     }
     if args.privileged {
-        let why = "--privileged is not allowed here: commands run with your own rights and no more";
-        return Err(Error::usage(why));
+        return Err(Error::usage(told!(
+            "--privileged is not allowed here: commands run with your own rights and no more"
+        )));
     }
     if args.user.as_deref().is_some_and(|user| !is_oneself(user)) {
-        return Err(Error::usage("--user is not allowed here: every command runs as you"));
+        return Err(Error::usage(told!("--user is not allowed here: every command runs as you")));
     }
     if args.tty && args.interactive && !args.detach && !terminal::stdin_is_one() {
-        return Err(Error::usage("the input device is not a TTY"));
+        return Err(Error::usage(told!("the input device is not a TTY")));
     }
     Ok(())
 }

@@ -1,6 +1,7 @@
 //! `-f KEY=VALUE`, as the API wants them: the gateway judges them.
 
 use super::error::Error;
+use crate::protocol::told::told;
 use std::collections::BTreeMap;
 
 /// Docker's map of key to values; nothing without a filter.
@@ -9,13 +10,13 @@ pub(crate) fn json(words: &[String]) -> Result<Option<String>, Error> {
     for word in words {
         let (key, value) = word
             .split_once('=')
-            .ok_or_else(|| Error::usage(format!("the filter {word:?} is not of the form KEY=VALUE")))?;
+            .ok_or_else(|| Error::usage(told!("the filter {word:?} is not of the form KEY=VALUE")))?;
         map.entry(key.trim()).or_default().push(value.trim());
     }
     if map.is_empty() {
         return Ok(None);
     }
-    serde_json::to_string(&map).map(Some).map_err(|why| Error::usage(why.to_string()))
+    serde_json::to_string(&map).map(Some).map_err(|why| Error::usage(told!("{why}")))
 }
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! The keys that leave a container's terminal without stopping it.
 
+use crate::protocol::told::Told;
+
 /// A sequence of keys, written as Docker writes it: `ctrl-p,ctrl-q`, `a`, `DEL`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct DetachKeys(Vec<u8>);
@@ -15,16 +17,22 @@ impl Default for DetachKeys {
     }
 }
 
-impl std::str::FromStr for DetachKeys {
-    type Err = String;
+/// Why a word is no such sequence.
+#[derive(Debug, PartialEq, Eq, thiserror::Error, Told)]
+#[error(
+    "{0:?} is no sequence of keys such as ctrl-p,ctrl-q: each is one character or ctrl- with one of a-z @ [ \\ ] ^ _"
+)]
+pub(crate) struct KeysError(String);
 
-    fn from_str(spec: &str) -> Result<Self, String> {
+impl std::str::FromStr for DetachKeys {
+    type Err = KeysError;
+
+    fn from_str(spec: &str) -> Result<Self, KeysError> {
         if spec.is_empty() {
             return Ok(Self::default());
         }
-        spec.split(',').map(key).collect::<Option<Vec<u8>>>().map(Self).ok_or_else(|| {
-            format!("{spec:?} is no sequence of keys such as ctrl-p,ctrl-q: each is one character or ctrl- with one of a-z @ [ \\ ] ^ _")
-        })
+        let keys = spec.split(',').map(key).collect::<Option<Vec<u8>>>();
+        keys.map(Self).ok_or_else(|| KeysError(spec.to_owned()))
     }
 }
 

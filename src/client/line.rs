@@ -8,6 +8,7 @@ use super::output::say;
 use super::route::Route;
 use crate::protocol::amount::Span;
 use crate::protocol::report::Refusal;
+use crate::protocol::told::{Told, told};
 use serde::Deserialize;
 use std::time::Duration;
 
@@ -20,6 +21,7 @@ struct Said {
     own: bool,
     granted: Option<Vec<String>>,
     error: Option<String>,
+    told: Option<Told>,
 }
 
 /// What is waited for.
@@ -66,9 +68,9 @@ pub(crate) async fn stand(
     match longest {
         None => waiting.await,
         Some(span) => tokio::time::timeout(Duration::from_secs(span.0), waiting).await.unwrap_or_else(|_| {
-            let message = format!("no gpus came free within {span}");
-            let refusal =
-                Refusal::new("conflict", message).hint("ie-container gpus shows until when they are held");
+            let message = told!("no gpus came free within {span}");
+            let refusal = Refusal::new("conflict", message)
+                .hint(told!("ie-container gpus shows until when they are held"));
             Err(Error::Refused { status: 409, refusal: Box::new(refusal) })
         }),
     }
@@ -78,16 +80,17 @@ async fn wait(api: &Api, route: &Route, quiet: bool) -> Result<Turn, Error> {
     let mut lines = Lines::of(api.post_stream(route).await?);
     while let Some(line) = lines.next().await? {
         let said: Said = super::connect::parse(&line)?;
-        if let Some(message) = said.error {
+        if let Some(error) = said.error {
+            let message = said.told.unwrap_or(Told::Text(error));
             return Err(Error::Refused { status: 409, refusal: Box::new(Refusal::new("gpus", message)) });
         }
         if said.granted.is_some() {
             return Ok(Turn::kept_by(lines));
         }
         let news = match said.before {
-            _ if said.own => "waiting for gpus, your own containers hold as many as you may have".to_owned(),
-            Some(0) => "waiting for gpus, you are next".to_owned(),
-            Some(before) => format!("waiting for gpus, {before} before you"),
+            _ if said.own => told!("waiting for gpus, your own containers hold as many as you may have"),
+            Some(0) => told!("waiting for gpus, you are next"),
+            Some(before) => told!("waiting for gpus, {before} before you"),
             None => continue,
         };
         if !quiet {

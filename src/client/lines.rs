@@ -1,6 +1,7 @@
 //! An answer that comes line by line.
 
 use super::error::Error;
+use crate::protocol::told::told;
 use http_body_util::BodyExt;
 use hyper::Response;
 use hyper::body::Incoming;
@@ -28,7 +29,7 @@ impl Lines {
                     return Ok(Some(line.trim_ascii().to_vec()));
                 }
             } else if self.unread.len() > LONGEST {
-                return Err(Error::Answer("a line without an end".to_owned()));
+                return Err(Error::Answer(told!("a line without an end")));
             } else {
                 match self.body.frame().await {
                     Some(frame) => {

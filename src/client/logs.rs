@@ -9,6 +9,7 @@ use super::output::age::moment;
 use super::route::Route;
 use super::stamps::Stamps;
 use super::stream::{End, Output, Sinks};
+use crate::protocol::told::told;
 use http_body_util::BodyExt;
 use hyper::Response;
 use hyper::body::Incoming;
@@ -19,7 +20,7 @@ pub(crate) async fn run(context: &Context, args: &LogsArgs) -> Result<ExitCode, 
     let (since, until) = (time("--since", args.since.as_deref())?, time("--until", args.until.as_deref())?);
     let tail = args.tail.as_deref().filter(|tail| *tail != "all");
     if tail.is_some_and(|tail| tail.parse::<u64>().is_err()) {
-        return Err(Error::usage("--tail is a number of lines, or all"));
+        return Err(Error::usage(told!("--tail is a number of lines, or all")));
     }
     let api = &context.api;
     let (id, found) = inspected(api, &args.container).await?;
@@ -32,7 +33,7 @@ pub(crate) async fn run(context: &Context, args: &LogsArgs) -> Result<ExitCode, 
         .given("until", until.as_deref());
     let begun = route.clone().given("tail", tail).given("since", since.as_deref());
     let mut stamps = args.follow.then(|| Stamps::new(args.timestamps));
-    let mut sinks = Sinks::open().map_err(|why| Error::io("write to stdout", why))?;
+    let mut sinks = Sinks::open().map_err(|why| Error::io(told!("write to stdout"), why))?;
     let mut answer = api.get_stream(&begun).await?;
     loop {
         let mut output = Output::of(found.config.tty);
@@ -71,7 +72,7 @@ async fn shown(
 fn time(flag: &str, word: Option<&str>) -> Result<Option<String>, Error> {
     let Some(word) = word else { return Ok(None) };
     let wrong = || {
-        Error::usage(format!(
+        Error::usage(told!(
             "{flag} {word} is neither a time such as 2026-11-20T21:00:00 nor a span such as 10m"
         ))
     };
@@ -81,8 +82,8 @@ fn time(flag: &str, word: Option<&str>) -> Result<Option<String>, Error> {
 fn failed(end: End) -> Error {
     match end {
         End::StdoutClosed => Error::StdoutClosed,
-        End::Unwritable(why) => Error::io("write to stdout", why),
-        End::Broken(why) => Error::Answer(why.to_string()),
+        End::Unwritable(why) => Error::io(told!("write to stdout"), why),
+        End::Broken(why) => Error::Answer(told!("{why}")),
         End::Closed | End::Detached => Error::Lost,
     }
 }

@@ -19,11 +19,12 @@ mod filters;
 #[cfg(any(test, feature = "fuzz"))]
 pub(crate) mod fuzz;
 mod gpus;
+pub mod help;
 mod images;
 mod init;
 mod inspect;
 mod keys;
-mod language;
+pub mod language;
 mod line;
 mod lines;
 mod logs;
@@ -51,6 +52,7 @@ mod verbs;
 mod version;
 
 use crate::protocol::layout::{ADMIN_SOCKET, USER_SOCKET};
+use crate::protocol::told::told;
 use clap::{CommandFactory, FromArgMatches};
 use cli::{Cli, Verb};
 use connect::Api;
@@ -70,11 +72,16 @@ pub fn command() -> clap::Command {
     Cli::command()
 }
 
+/// The same in a language.
+pub fn command_in(language: language::Language) -> clap::Command {
+    help::in_language(command(), language)
+}
+
 /// Runs the program.
 pub fn main() -> ExitCode {
     let argv = cli::shortened(std::env::args_os().collect());
-    let cli = match Cli::command().try_get_matches_from(&argv).and_then(|found| Cli::from_arg_matches(&found))
-    {
+    let command = command_in(language::own());
+    let cli = match command.try_get_matches_from(&argv).and_then(|found| Cli::from_arg_matches(&found)) {
         Ok(cli) => cli,
         Err(wrong) => return misunderstood(&wrong, &argv),
     };
@@ -86,7 +93,7 @@ pub fn main() -> ExitCode {
                 () = presence::lost() => Ok(ExitCode::from(HUNG_UP)),
             }
         }),
-        Err(why) => Err(Error::io("start", why)),
+        Err(why) => Err(Error::io(told!("start"), why)),
     };
     match done.map_err(|error| as_root(error, &cli.verb)) {
         Ok(code) => code,
@@ -105,8 +112,8 @@ fn as_root(error: Error, verb: &Verb) -> Error {
             let words: Vec<String> =
                 std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned()).collect();
             Error::usage_hint(
-                "only root may use `ie-container admin`",
-                format!("type: sudo ie-container {}", words.join(" ")),
+                told!("only root may use `ie-container admin`"),
+                told!("type: sudo ie-container {}", words.join(" ")),
             )
         }
         _ => error,
@@ -128,7 +135,7 @@ async fn dispatch(context: &Context, verb: &Verb) -> Result<ExitCode, Error> {
         && format != "json"
         && !verb.shows_something()
     {
-        return Err(Error::usage("this verb knows no --format but json, for its errors"));
+        return Err(Error::usage(told!("this verb knows no --format but json, for its errors")));
     }
     match verb {
         Verb::Ps(args) => ps::run(context, args).await,
@@ -192,17 +199,21 @@ fn misunderstood(wrong: &clap::Error, argv: &[OsString]) -> ExitCode {
     let verb = Cli::command().find_subcommand(verb).map(|_| verb).unwrap_or("");
     let as_json =
         argv.windows(2).any(|pair| matches!(pair, [flag, json] if flag == "--format" && json == "json"));
-    complain(&usage(&wrong.to_string(), verb), as_json || argv.iter().any(|word| word == "--format=json"));
+    complain(&usage(wrong, verb), as_json || argv.iter().any(|word| word == "--format=json"));
     ExitCode::from(if matches!(verb, "run" | "exec") { OURS } else { FAILED })
 }
 
 /// clap's paragraphs as one sentence and one hint.
-fn usage(said: &str, verb: &str) -> Error {
+fn usage(wrong: &clap::Error, verb: &str) -> Error {
+    let said = wrong.to_string();
     let mut paragraphs = said.split("\n\n");
     let first = paragraphs.next().unwrap_or_default();
     let sentence = first.trim_start_matches("error: ").split_whitespace().collect::<Vec<_>>().join(" ");
     let tip = paragraphs.find_map(|paragraph| paragraph.trim().strip_prefix("tip: "));
-    let help = format!("see: ie-container {verb}{}--help", if verb.is_empty() { "" } else { " " });
-    let hint = tip.and_then(|tip| tip.lines().next()).map_or(help, str::to_owned);
-    Error::usage_hint(sentence, hint)
+    let help = match verb {
+        "" => told!("see: ie-container --help"),
+        verb => told!("see: ie-container {verb} --help"),
+    };
+    let hint = tip.and_then(|tip| tip.lines().next()).map_or(help, |tip| help::tip(wrong, tip));
+    Error::usage_hint(help::sentence(wrong, sentence), hint)
 }

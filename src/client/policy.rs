@@ -7,6 +7,7 @@ use super::output::table::align;
 use super::output::{print, say};
 use crate::policy::{Policy, Value, Who};
 use crate::protocol::escape::{escape_json, escape_line};
+use crate::protocol::told::told;
 use nix::unistd::{Gid, Group, User, getgrouplist};
 use serde_json::json;
 use std::ffi::CString;
@@ -39,7 +40,7 @@ pub(crate) fn explain(context: &Context, args: &ExplainArgs) -> Result<ExitCode,
 /// Read plainly: a draft need not be root's yet. Nothing where it is no policy, which has been said then.
 fn read(file: &Path) -> Result<Option<Policy>, Error> {
     let shown = shown(file);
-    let text = std::fs::read_to_string(file).map_err(|why| Error::io(format!("read {shown}"), why))?;
+    let text = std::fs::read_to_string(file).map_err(|why| Error::io(told!("read {shown}"), why))?;
     match Policy::parse(&shown, &text) {
         Ok(policy) => Ok(Some(policy)),
         Err(problems) => {
@@ -57,11 +58,11 @@ fn shown(file: &Path) -> String {
 
 /// Those of the policy's groups that this account is in, as the gateway would find them at its next connection.
 fn groups_of(login: &str, policy: &Policy) -> Result<Vec<String>, Error> {
-    let failed = |why: nix::Error| Error::io("ask the name service", why.into());
+    let failed = |why: nix::Error| Error::io(told!("ask the name service"), why.into());
     let unknown = || {
         Error::usage_hint(
-            format!("there is no user {login} on this machine"),
-            "--groups NAME,… says which groups to count instead",
+            told!("there is no user {login} on this machine"),
+            told!("--groups NAME,… says which groups to count instead"),
         )
     };
     let word = CString::new(login).map_err(|_| unknown())?;

@@ -6,6 +6,7 @@ use super::error::Error;
 use super::output::print;
 use super::route::{Route, container};
 use crate::protocol::escape::escape_line;
+use crate::protocol::told::told;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::process::ExitCode;
@@ -103,7 +104,7 @@ pub(crate) async fn run(context: &Context, args: &PortArgs) -> Result<ExitCode, 
     match &args.port {
         None => print(&all(&ports))?,
         Some(word) => {
-            let none = || Error::usage(format!("no public port {word:?} published for {}", args.container));
+            let none = || Error::usage(told!("no public port {word:?} published for {}", args.container));
             print(&one(&ports, word).ok_or_else(none)?)?;
         }
     }

@@ -10,6 +10,7 @@ use super::progress::{Event, Progress};
 use super::route::Route;
 use crate::protocol::escape::escape_line;
 use crate::protocol::report::Refusal;
+use crate::protocol::told::Told;
 use serde::Deserialize;
 use std::process::ExitCode;
 
@@ -28,6 +29,7 @@ struct Said {
     #[serde(rename = "progressDetail")]
     detail: Option<Detail>,
     error: String,
+    told: Option<Told>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -46,7 +48,7 @@ pub(crate) async fn fetch(api: &Api, image: &str, quiet: bool) -> Result<(), Err
     while let Some(line) = lines.next().await? {
         let Ok(said) = serde_json::from_slice::<Said>(&line) else { continue };
         if !said.error.is_empty() {
-            let refusal = Refusal::new("pull", said.error);
+            let refusal = Refusal::new("pull", said.told.unwrap_or(Told::Text(said.error)));
             return Err(Error::Refused { status: 500, refusal: Box::new(refusal) });
         }
         let detail = said.detail.unwrap_or_default();

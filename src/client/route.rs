@@ -3,6 +3,7 @@
 use super::error::Error;
 use crate::protocol::name::ContainerRef;
 use crate::protocol::path::AskedPath;
+use crate::protocol::told::told;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode, utf8_percent_encode};
 
 /// All but what RFC 3986 calls unreserved.
@@ -105,7 +106,7 @@ impl TryFrom<String> for ExecId {
         if !word.is_empty() && word.bytes().all(|b| b.is_ascii_hexdigit()) {
             Ok(Self(word))
         } else {
-            Err(Error::Answer("an exec without an id".to_owned()))
+            Err(Error::Answer(told!("an exec without an id")))
         }
     }
 }

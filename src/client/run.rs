@@ -14,16 +14,17 @@ use super::route::Route;
 use super::session::{Over, Process, Session, Wanted};
 use super::{create, terminal};
 use crate::protocol::name::ContainerRef;
+use crate::protocol::told::told;
 use std::process::ExitCode;
 
 pub(crate) async fn run(context: &Context, args: &RunArgs) -> Result<ExitCode, Error> {
     let (api, wish) = (&context.api, &args.create);
     let streams = Streams::of(wish, args.detach);
     if args.detach && !wish.attach.is_empty() {
-        return Err(Error::usage("conflicting options: -a and -d"));
+        return Err(Error::usage(told!("conflicting options: -a and -d")));
     }
     if wish.tty && streams.stdin && !terminal::stdin_is_one() {
-        return Err(Error::usage("the input device is not a TTY"));
+        return Err(Error::usage(told!("the input device is not a TTY")));
     }
     if wish.dry_run {
         return create::dry_run(api, wish, args.detach).await;
@@ -137,7 +138,8 @@ pub(crate) fn short(id: &ContainerRef) -> String {
 /// Why a command did not start, as shells count it.
 fn code_of_start(error: &Error) -> u8 {
     let Error::Refused { refusal, .. } = error else { return OURS };
-    let says = |words: &[&str]| words.iter().any(|word| refusal.message.contains(word));
+    let message = refusal.message.to_string();
+    let says = |words: &[&str]| words.iter().any(|word| message.contains(word));
     match refusal.code.as_str() {
         "command-not-found" => NOT_FOUND,
         "command-not-invokable" => NOT_INVOKABLE,
@@ -151,11 +153,15 @@ fn code_of_start(error: &Error) -> u8 {
 mod tests {
     use super::*;
     use crate::protocol::report::Refusal;
+    use crate::protocol::told::Told;
 
     #[test]
     fn a_failed_start_ends_as_in_docker() {
         let code = |code: &str, message: &str| {
-            code_of_start(&Error::Refused { status: 400, refusal: Box::new(Refusal::new(code, message)) })
+            code_of_start(&Error::Refused {
+                status: 400,
+                refusal: Box::new(Refusal::new(code, Told::text(message))),
+            })
         };
         assert_eq!(code("", "exec: \"x\": executable file not found in $PATH"), 127);
         assert_eq!(code("", "exec: \"/etc\": permission denied"), 126);

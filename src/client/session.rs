@@ -8,6 +8,7 @@ use super::signals::{Event, Signals};
 use super::stream::{self, End, Head, Input};
 use super::terminal::{self, Raw};
 use crate::protocol::name::ContainerRef;
+use crate::protocol::told::told;
 use std::time::Duration;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
@@ -65,7 +66,7 @@ pub(crate) struct Session {
 
 impl Session {
     pub(crate) fn begin(process: Process, hijacked: Hijacked, wanted: Wanted) -> Result<Self, Error> {
-        let failed = |why| Error::io("use the terminal", why);
+        let failed = |why| Error::io(told!("use the terminal"), why);
         let tty = wanted.tty;
         let signals = Signals::catch(wanted.proxy, tty).map_err(failed)?;
         let own_terminal = tty && wanted.stdin && terminal::stdin_is_one();
@@ -104,7 +105,7 @@ impl Session {
 
     /// After the connection was lost, with a new one.
     pub(crate) fn go_on(&mut self, hijacked: Hijacked) -> Result<(), Error> {
-        let failed = |why| Error::io("use the terminal", why);
+        let failed = |why| Error::io(told!("use the terminal"), why);
         if let Some(input) = &self.input {
             input.turn_to(hijacked.stream.try_clone().map_err(failed)?);
         }

@@ -10,19 +10,20 @@ use super::line::{self, For};
 use super::operands::{done, each};
 use super::route::{Route, container};
 use super::session::{Process, Session, Wanted};
+use crate::protocol::told::told;
 use std::process::ExitCode;
 
 pub(crate) async fn run(context: &Context, args: &StartArgs) -> Result<ExitCode, Error> {
     let api = &context.api;
     let _turn = match (args.wait, args.containers.as_slice()) {
         (Some(longest), [one]) => Some(line::stand(api, For::Container(one), longest, false).await?),
-        (Some(_), _) => return Err(Error::usage("--wait is for one container at a time")),
+        (Some(_), _) => return Err(Error::usage(told!("--wait is for one container at a time"))),
         (None, _) => None,
     };
     match args.containers.as_slice() {
         [one] if args.attach || args.interactive => attached(context, args, one).await,
         _ if args.attach || args.interactive => {
-            Err(Error::usage("you cannot start and attach multiple containers at once"))
+            Err(Error::usage(told!("you cannot start and attach multiple containers at once")))
         }
         all => {
             each(context, all, async |word| {

@@ -8,6 +8,7 @@ use super::context::Context;
 use super::error::Error;
 use super::operands::{done, each};
 use super::route::{Route, container};
+use crate::protocol::told::Told;
 use std::process::ExitCode;
 
 pub(crate) async fn stop(context: &Context, args: &StopArgs) -> Result<ExitCode, Error> {
@@ -72,7 +73,7 @@ pub(crate) async fn wait(context: &Context, args: &WaitArgs) -> Result<ExitCode,
             }
         };
         match exit.error.filter(|error| !error.message.is_empty()) {
-            Some(error) => Err(Error::usage(error.message)),
+            Some(error) => Err(Error::usage(Told::Text(error.message))),
             None => done(&exit.status_code.to_string()),
         }
     })

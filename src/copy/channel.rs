@@ -4,14 +4,16 @@ use super::Stopped;
 use crate::protocol::copying::Ended;
 use crate::protocol::layout;
 use crate::protocol::nonce::Nonce;
-use rustix::io::retry_on_intr;
+use crate::protocol::told::told;
+use rustix::io::{Errno, retry_on_intr};
 use rustix::net::{self, AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
 use rustix::stdio;
 use std::path::Path;
 
 /// Connects, says the nonce, and is on stdin and stdout from then on.
 pub(super) fn take(nonce: &Nonce) -> Result<(), Stopped> {
-    let away = |errno| Stopped::new(Ended::NoChannel, format!("the gateway's channel is not there: {errno}"));
+    let away =
+        |errno: Errno| Stopped::new(Ended::NoChannel, told!("the gateway's channel is not there: {errno}"));
     let socket = net::socket_with(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)
         .map_err(away)?;
     let path = Path::new(layout::CHANNEL_IN_CONTAINER).join(layout::CHANNEL_SOCKET);

@@ -3,6 +3,7 @@
 use super::Stopped;
 use crate::protocol::copying::Ended;
 use crate::protocol::nonce::Nonce;
+use crate::protocol::told::told;
 use rustix::process::{Pid, Signal, getpid, kill_process};
 use std::fs;
 use std::thread::sleep;
@@ -33,7 +34,7 @@ pub(super) fn run(nonce: &Nonce) -> Result<(), Stopped> {
         signal(&left, Signal::KILL);
         sleep(Duration::from_millis(5));
     }
-    Err(Stopped::new(Ended::Failed, "some processes would not end"))
+    Err(Stopped::new(Ended::Failed, told!("some processes would not end")))
 }
 
 /// One that is gone, or is somebody else's, is passed over.
@@ -46,7 +47,7 @@ fn signal(pids: &[Pid], signal: Signal) {
 /// The processes with this nonce in the environment they were started with, but not this one and no dead ones.
 fn marked(nonce: &Nonce) -> Result<Vec<Pid>, Stopped> {
     let table = fs::read_dir("/proc")
-        .map_err(|error| Stopped::new(Ended::Failed, format!("/proc cannot be read: {error}")))?;
+        .map_err(|error| Stopped::new(Ended::Failed, told!("/proc cannot be read: {error}")))?;
     let numbers = table.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok());
     let wanted = nonce.variable();
     let bears = |pid: &Pid| {

@@ -20,6 +20,7 @@ mod within;
 use crate::protocol::copying::Ended;
 use crate::protocol::nonce::Nonce;
 use crate::protocol::path::AskedPath;
+use crate::protocol::told::{Tell, Told, told};
 use rustix::io::Errno;
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt;
@@ -44,20 +45,21 @@ pub const FORMS: [(&str, &str); 5] = [
 #[derive(Debug)]
 struct Stopped {
     ended: Ended,
-    why: String,
+    why: Told,
 }
 
 impl Stopped {
-    fn new(ended: Ended, why: impl std::fmt::Display) -> Self {
-        Self { ended, why: why.to_string() }
+    fn new(ended: Ended, why: impl Tell) -> Self {
+        Self { ended, why: why.told() }
     }
 
     /// What the kernel said decides the code.
-    fn from_kernel(errno: Option<Errno>, otherwise: Ended, why: impl std::fmt::Display) -> Self {
+    fn from_kernel(errno: Option<Errno>, otherwise: Ended, why: impl Tell) -> Self {
         if let Some(Errno::NOSYS | Errno::PERM) = errno
             && let Err(lacking) = trial::of_calls()
         {
-            return Self::new(Ended::Failed, format!("{why}; {lacking}"));
+            let why = why.told();
+            return Self::new(Ended::Failed, told!("{why}; {lacking}"));
         }
         let ended = match errno {
             Some(Errno::NOENT) => Ended::Missing,
@@ -82,6 +84,12 @@ pub fn main() -> ExitCode {
     let words: Vec<&[u8]> = words.iter().map(|word| word.as_bytes()).collect();
     let ended = run(&words).map_or_else(
         |stopped| {
+            // What it was made of, for the gateway, and as its last word the sentence.
+            if let Some(made) = Some(&stopped.why).filter(|why| why.is_made())
+                && let Ok(made) = serde_json::to_string(made)
+            {
+                say(&made);
+            }
             say(&stopped.why);
             stopped.ended
         },
@@ -104,10 +112,10 @@ fn run(words: &[&[u8]]) -> Result<(), Stopped> {
         }
         _ => Err(Stopped::new(
             Ended::Usage,
-            format!(
+            Told::Text(format!(
                 "usage: ie-copy {}; with --through NONCE, over the gateway's channel",
                 FORMS.map(|(form, _)| form).join(" | ")
-            ),
+            )),
         )),
     }
 }
@@ -118,7 +126,7 @@ fn asked(word: &[u8]) -> Result<AskedPath, Stopped> {
 
 fn nonce(word: &[u8]) -> Result<Nonce, Stopped> {
     let nonce = std::str::from_utf8(word).ok().and_then(Nonce::parse);
-    nonce.ok_or_else(|| Stopped::new(Ended::Usage, "a nonce is 32 lower-case hexadecimal digits"))
+    nonce.ok_or_else(|| Stopped::new(Ended::Usage, Told::text("a nonce is 32 lower-case hexadecimal digits")))
 }
 
 /// One line on stderr; there is nobody to tell when that is closed.
@@ -135,7 +143,7 @@ fn give(mut bytes: &[u8]) -> Result<bool, Stopped> {
             Err(Errno::INTR) => {}
             Err(Errno::PIPE) => return Ok(false),
             Err(errno) => {
-                return Err(Stopped::new(Ended::Failed, format!("cannot write to stdout: {errno}")));
+                return Err(Stopped::new(Ended::Failed, told!("cannot write to stdout: {errno}")));
             }
         }
     }

@@ -3,6 +3,7 @@
 use super::{Stopped, give};
 use crate::protocol::copying::{Ended, PathStat, go_mode};
 use crate::protocol::path::AskedPath;
+use crate::protocol::told::{Told, told};
 use crate::tarball::{reason, shown};
 use rustix::fs::{self, AtFlags, Stat};
 use rustix::io::Errno;
@@ -11,7 +12,8 @@ use std::path::{Component, Path, PathBuf};
 
 pub(super) fn run(asked: &AskedPath) -> Result<(), Stopped> {
     let stat = of(asked)?;
-    let mut line = serde_json::to_vec(&stat).map_err(|error| Stopped::new(Ended::Failed, error))?;
+    let mut line =
+        serde_json::to_vec(&stat).map_err(|error| Stopped::new(Ended::Failed, Told::text(error)))?;
     line.push(b'\n');
     give(&line).map(drop)
 }
@@ -34,7 +36,7 @@ fn of(asked: &AskedPath) -> Result<PathStat, Stopped> {
 }
 
 fn failed(errno: Errno, path: &Path) -> Stopped {
-    let why = format!("{}: {}", reason(errno), shown(path.as_os_str().as_bytes()));
+    let why = told!("{}: {}", reason(errno), shown(path.as_os_str().as_bytes()));
     Stopped::from_kernel(Some(errno), Ended::Failed, why)
 }
 

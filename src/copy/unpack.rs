@@ -3,6 +3,7 @@
 use super::Stopped;
 use crate::protocol::copying::Ended;
 use crate::protocol::path::AskedPath;
+use crate::protocol::told::told;
 use crate::tarball::name::{Absolute, Root};
 use crate::tarball::unpack::{Links, Replace, Rules, UnpackError, Unpacker};
 use crate::tarball::{CHUNK, reason, shown};
@@ -16,7 +17,7 @@ pub(super) fn run(asked: &AskedPath, same_kind: bool) -> Result<(), Stopped> {
     let path = asked.as_path();
     let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let directory = fs::openat(fs::CWD, path, flags, Mode::empty()).map_err(|errno| {
-        let reason = format!("{}: {}", reason(errno), shown(path.as_os_str().as_bytes()));
+        let reason = told!("{}: {}", reason(errno), shown(path.as_os_str().as_bytes()));
         Stopped::from_kernel(Some(errno), Ended::Failed, reason)
     })?;
     let replace = if same_kind { Replace::SameKind } else { Replace::AnyKind };
@@ -42,7 +43,7 @@ fn read(piece: &mut Vec<u8>) -> Result<bool, Stopped> {
             Ok(got) => return Ok(got > 0),
             Err(Errno::INTR) => {}
             Err(errno) => {
-                return Err(Stopped::new(Ended::Failed, format!("cannot read from stdin: {errno}")));
+                return Err(Stopped::new(Ended::Failed, told!("cannot read from stdin: {errno}")));
             }
         }
     }

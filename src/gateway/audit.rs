@@ -34,7 +34,7 @@ pub(super) fn refused(peer: &Peer, verb: &str, container: &str, error: &Error) {
     let refusal = error.refusal();
     // What was asked for is the caller's to make long.
     let cut = |text: &str| text.chars().take(LONGEST).collect::<String>();
-    let (container, reason) = (cut(container), cut(&refusal.message));
+    let (container, reason) = (cut(container), cut(&refusal.message.to_string()));
     tracing::info!(
         uid = peer.uid(),
         login = peer.login(),

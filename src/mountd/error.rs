@@ -2,13 +2,14 @@
 
 use crate::protocol::escape::escape_line;
 use crate::protocol::stage::{Answer, Reason};
+use crate::protocol::told::{Tell, Told};
 use rustix::io::Errno;
 use std::path::{Path, PathBuf};
 
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, thiserror::Error, Told)]
 pub(super) enum Error {
     #[error("{0}")]
-    BadRequest(String),
+    BadRequest(Told),
     #[error("uid {0} may not have directories staged here")]
     Uid(u32),
     #[error("gid {0} is the host's own and never enters a container")]
@@ -115,7 +116,7 @@ impl Error {
     }
 
     pub(super) fn answer(&self) -> Answer {
-        Answer::Refused { reason: self.reason(), message: self.to_string() }
+        Answer::Refused { reason: self.reason(), message: self.told() }
     }
 }
 

@@ -4,6 +4,7 @@ use super::error::Error;
 use crate::policy::{HostGroups, Policy, Remap, RootKind, StageRoot, UidRange};
 use crate::protocol::escape::escape_line;
 use crate::protocol::stage::{Access, Map, Stage};
+use crate::protocol::told::told;
 use std::collections::BTreeSet;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path, PathBuf};
@@ -143,7 +144,7 @@ impl Admitted {
 
 fn plain_gids(gids: &[u32], never: &HostGroups) -> Result<Vec<u32>, Error> {
     if gids.is_empty() || gids.len() > MOST_GIDS {
-        return Err(Error::BadRequest(format!("a stage has 1 to {MOST_GIDS} gids, not {}", gids.len())));
+        return Err(Error::BadRequest(told!("a stage has 1 to {MOST_GIDS} gids, not {}", gids.len())));
     }
     if let Some(bad) = gids.iter().find(|gid| never.contains(**gid)) {
         return Err(Error::HostGroup(*bad));
@@ -160,7 +161,7 @@ fn plain_path(path: &Path) -> Result<PathBuf, Error> {
     if plain && exact {
         Ok(path.to_owned())
     } else {
-        Err(Error::BadRequest(format!(
+        Err(Error::BadRequest(told!(
             "{} is not a plain path below a root",
             escape_line(&path.to_string_lossy())
         )))

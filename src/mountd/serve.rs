@@ -5,6 +5,7 @@ use super::say;
 use super::verbs::Mountd;
 use crate::protocol::escape::escape_line;
 use crate::protocol::stage::{Answer, LONGEST, Request};
+use crate::protocol::told::told;
 use rustix::net::sockopt::socket_peercred;
 use std::io::{self, Read, Write};
 use std::os::unix::net::{UnixListener, UnixStream};
@@ -57,7 +58,7 @@ fn converse(mountd: &Mountd, stream: &UnixStream) -> io::Result<()> {
         let answer = match message {
             Message::Whole(bytes) => answer(mountd, &bytes),
             Message::TooLong(length) => {
-                let told = format!("a message of {length} bytes is longer than {LONGEST}");
+                let told = told!("a message of {length} bytes is longer than {LONGEST}");
                 send(stream, &Error::BadRequest(told).answer())?;
                 return Ok(());
             }
@@ -71,7 +72,7 @@ fn answer(mountd: &Mountd, bytes: &[u8]) -> Answer {
     match serde_json::from_slice::<Request>(bytes) {
         Ok(request) => mountd.answer(&request),
         Err(error) => {
-            let told = format!("the request does not parse: {}", escape_line(&error.to_string()));
+            let told = told!("the request does not parse: {}", escape_line(&error.to_string()));
             Error::BadRequest(told).answer()
         }
     }

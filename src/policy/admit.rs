@@ -7,6 +7,7 @@ use super::limits::Limits;
 use super::total::{Share, Total};
 use super::usage::{Usage, Used};
 use crate::protocol::report::Refusal;
+use crate::protocol::told::{Told, told};
 
 impl Limits {
     /// Whether one more container may be made, and on which terms.
@@ -59,8 +60,8 @@ impl Limits {
             let holders: Vec<_> = own().map(|container| container.name.clone()).chain(left).collect();
             let stopped = own().find(|container| !container.running);
             let hint = match (stopped, own().next()) {
-                (Some(stopped), _) => Some(format!("`ie-container rm {}`", stopped.name)),
-                (None, Some(_)) => Some("`ie-container ps -a` shows yours, stop and remove one".to_owned()),
+                (Some(stopped), _) => Some(Told::Text(format!("`ie-container rm {}`", stopped.name))),
+                (None, Some(_)) => Some(told!("`ie-container ps -a` shows yours, stop and remove one")),
                 (None, None) => None,
             };
             let used = format!("{} by {}", used.containers.len(), holders.join(", "));

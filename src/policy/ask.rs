@@ -2,6 +2,7 @@
 
 use crate::protocol::amount::{Bytes, Cpus};
 use crate::protocol::stage::Access;
+use crate::protocol::told::Told;
 use std::fmt;
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -60,7 +61,7 @@ pub enum Protocol {
 }
 
 /// Why a word is no protocol.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Told)]
 #[error("a port is published over tcp or udp, not {0:?}")]
 pub struct ProtocolError(String);
 

@@ -6,6 +6,7 @@ use super::paths::plain;
 use super::table::Table;
 use crate::protocol::amount::Span;
 use crate::protocol::card::CardId;
+use crate::protocol::told::{Tell, Told};
 use std::path::{Path, PathBuf};
 
 /// What the file says of GPUs; without the section, NVML is asked.
@@ -106,8 +107,8 @@ fn driver(node: &Node<'_, '_>) -> Option<Driver> {
     }
 }
 
-fn program(path: &Path) -> Result<PathBuf, String> {
-    plain(path).map_err(|fault| fault.to_string())
+fn program(path: &Path) -> Result<PathBuf, Told> {
+    plain(path).map_err(|fault| fault.told())
 }
 
 #[cfg(test)]

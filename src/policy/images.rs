@@ -6,6 +6,7 @@ use super::reference::{Reference, expand};
 use super::refuse::{FORBIDDEN, refusal};
 use crate::protocol::escape::escape_line;
 use crate::protocol::report::Refusal;
+use crate::protocol::told::told;
 use std::fmt;
 use std::str::FromStr;
 
@@ -83,13 +84,13 @@ impl Limits {
         }
         let shown = escape_line(&image.shown);
         let what = match list.value.is_empty() {
-            true => format!("{shown} is not allowed, no image is"),
-            false => format!("{shown} is not among the allowed images"),
+            true => told!("{shown} is not allowed, no image is"),
+            false => told!("{shown} is not among the allowed images"),
         };
-        let mut no = refusal(FORBIDDEN, "images", &list.source, &what);
+        let mut no = refusal(FORBIDDEN, "images", &list.source, what);
         no.asked = Some(shown);
         no.limit = Some(list.value.iter().map(Pattern::to_string).collect::<Vec<_>>().join(", "));
-        Err(no.hint("`ie-container quota` shows the images you may use"))
+        Err(no.hint(told!("`ie-container quota` shows the images you may use")))
     }
 }
 

@@ -4,6 +4,7 @@
 //! file that is gone was taken away, and then nothing starts.
 
 use super::{Policy, Problems};
+use crate::protocol::told::{Tell, Told, told};
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, Zoned};
 use std::fmt;
@@ -43,19 +44,27 @@ impl Broken {
     }
 }
 
+impl Tell for Broken {
+    fn told(&self) -> Told {
+        let first = self.problems.iter().next().map(ToString::to_string).unwrap_or_default();
+        let wrong = match self.problems.iter().count().saturating_sub(1) {
+            0 => Told::Text(first),
+            more => told!("{first}, and {more} more"),
+        };
+        match self.since.as_ref().map(|time| time.strftime("%Y-%m-%d %H:%M").to_string()) {
+            Some(since) => told!(
+                "the policy file is not taken, the policy of {since} holds, also for whoever was taken out of it since: {wrong}"
+            ),
+            None => told!(
+                "the policy file is not taken, the policy holds, also for whoever was taken out of it since: {wrong}"
+            ),
+        }
+    }
+}
+
 impl fmt::Display for Broken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let since = self.since.as_ref().map(|time| time.strftime(" of %Y-%m-%d %H:%M").to_string());
-        let since = since.unwrap_or_default();
-        let first = self.problems.iter().next().map(ToString::to_string).unwrap_or_default();
-        write!(
-            f,
-            "the policy file is not taken, the policy{since} holds, also for whoever was taken out of it since: {first}"
-        )?;
-        match self.problems.iter().count().saturating_sub(1) {
-            0 => Ok(()),
-            more => write!(f, ", and {more} more"),
-        }
+        self.told().fmt(f)
     }
 }
 

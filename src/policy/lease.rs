@@ -6,6 +6,7 @@ use super::refuse::{QUOTA, refusal};
 use super::source::Source;
 use crate::protocol::amount::Span;
 use crate::protocol::report::{QuotaLine, Refusal};
+use crate::protocol::told::told;
 
 /// What a user has had of the week, in seconds on one card.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -24,17 +25,16 @@ impl Limits {
     pub fn lease(&self, asked: Option<Span>, cards: usize, week: WeekUsed) -> Result<Span, Refusal> {
         let span = match (asked, self.gpu_time.value) {
             (Some(asked), _) if asked.0 == 0 => {
-                let what = "a lease of no time is none";
-                return Err(
-                    refusal(QUOTA, "gpu_time", &self.gpu_time.source, what).hint("ask for `--time 1h`")
-                );
+                let what = told!("a lease of no time is none");
+                return Err(refusal(QUOTA, "gpu_time", &self.gpu_time.source, what)
+                    .hint(told!("ask for `--time 1h`")));
             }
             (Some(asked), Cap::Most(most)) if asked > most => {
-                let what = format!("asked {asked}, a lease lasts {most} at most");
-                let mut no = refusal(QUOTA, "gpu_time", &self.gpu_time.source, &what);
+                let what = told!("asked {asked}, a lease lasts {most} at most");
+                let mut no = refusal(QUOTA, "gpu_time", &self.gpu_time.source, what);
                 no.asked = Some(asked.to_string());
                 no.limit = Some(most.to_string());
-                return Err(no.hint(format!("ask for at most `--time {most}`")));
+                return Err(no.hint(told!("ask for at most `--time {most}`")));
             }
             (Some(asked), _) => asked,
             (None, Cap::Most(most)) => self.fitting(most, cards, week),
@@ -50,20 +50,20 @@ impl Limits {
     /// `gpu_time` for less than a minute or for an end too far away, `gpu_hours.week` where the week has less left.
     pub fn extend(&self, left: Span, more: Span, cards: usize, week: WeekUsed) -> Result<(), Refusal> {
         if more < LEAST_MORE {
-            let what = format!("asked {more} more, a lease is extended by {LEAST_MORE} at least");
-            return Err(refusal(QUOTA, "gpu_time", &Source::BuiltIn, &what).hint("ask for 1h"));
+            let what = told!("asked {more} more, a lease is extended by {LEAST_MORE} at least");
+            return Err(refusal(QUOTA, "gpu_time", &Source::BuiltIn, what).hint(told!("ask for 1h")));
         }
         let after = Span(left.0.saturating_add(more.0));
         if let Cap::Most(most) = self.gpu_time.value
             && after > most
         {
             let what =
-                format!("asked {more} more with {left} left, a lease ends {most} from now at the latest");
-            let mut no = refusal(QUOTA, "gpu_time", &self.gpu_time.source, &what);
+                told!("asked {more} more with {left} left, a lease ends {most} from now at the latest");
+            let mut no = refusal(QUOTA, "gpu_time", &self.gpu_time.source, what);
             no.asked = Some(more.to_string());
             no.limit = Some(most.to_string());
             let room = Span(most.0.saturating_sub(left.0));
-            return Err(no.hint(format!("ask for at most {room} more, or later")));
+            return Err(no.hint(told!("ask for at most {room} more, or later")));
         }
         self.within_week(more, cards, week)
     }
@@ -106,20 +106,20 @@ impl Limits {
     fn within_week(&self, span: Span, cards: usize, week: WeekUsed) -> Result<(), Refusal> {
         let asked = span.0.saturating_mul(u64::try_from(cards).unwrap_or(u64::MAX));
         let Some(left) = self.left_of_week(week).filter(|left| asked > *left) else { return Ok(()) };
-        let what = format!(
+        let what = told!(
             "asked {} hours ({span} on {cards}), {} of {} left this week",
             tenths(asked),
             tenths_left(left),
             self.gpu_hours.value
         );
-        let mut no = refusal(QUOTA, "gpu_hours.week", &self.gpu_hours.source, &what);
+        let mut no = refusal(QUOTA, "gpu_hours.week", &self.gpu_hours.source, what);
         no.asked = Some(tenths(asked));
         no.used = Some(tenths(week.used.saturating_add(week.promised)));
         no.limit = Some(self.gpu_hours.value.to_string());
         let each = Span(left / u64::try_from(cards).unwrap_or(1).max(1) / 60 * 60);
         Err(match each.0 {
-            0 => no.hint("the week begins anew on Monday"),
-            _ => no.hint(format!("ask for at most `--time {each}`")),
+            0 => no.hint(told!("the week begins anew on Monday")),
+            _ => no.hint(told!("ask for at most `--time {each}`")),
         })
     }
 }

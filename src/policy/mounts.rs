@@ -12,6 +12,7 @@ use crate::protocol::escape::escape_line;
 use crate::protocol::layout;
 use crate::protocol::report::Refusal;
 use crate::protocol::stage::Access;
+use crate::protocol::told::{Tell, Told, told};
 use std::collections::BTreeSet;
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -74,12 +75,12 @@ pub const KEPT_PLACES: [&str; 10] = [
 const NAMES_GPUS: [&str; 2] = ["/var/run/nvidia-container-devices", "/run/nvidia-container-devices"];
 
 /// The path as a place in a container, or why it is none.
-pub(super) fn target(path: &Path) -> Result<PathBuf, String> {
-    let path = plain(path).map_err(|fault| fault.to_string())?;
+pub(super) fn target(path: &Path) -> Result<PathBuf, Told> {
+    let path = plain(path).map_err(|fault| fault.told())?;
     let kept = KEPT_PLACES.iter().any(|kept| overlap(&path, Path::new(kept)));
     let named = NAMES_GPUS.iter().any(|names| path.starts_with(names));
     if is_root(&path) || kept || named {
-        return Err("is not a place to mount at".to_owned());
+        return Err(told!("is not a place to mount at"));
     }
     Ok(path)
 }
@@ -89,23 +90,23 @@ pub(super) fn target(path: &Path) -> Result<PathBuf, String> {
 /// # Errors
 /// `mounts.target`, for a place that the kernel, the engine or the gateway needs.
 pub fn volume_of_image(path: &Path) -> Result<PathBuf, Refusal> {
-    target(path).map_err(|fault| at_image_volume(path, &fault))
+    target(path).map_err(|fault| at_image_volume(path, fault))
 }
 
-fn at_image_volume(path: &Path, what: &str) -> Refusal {
+fn at_image_volume(path: &Path, what: Told) -> Refusal {
     let shown = escape_line(&path.to_string_lossy());
-    refusal(FORBIDDEN, "mounts.target", &Source::BuiltIn, &format!("the image's VOLUME {shown} {what}"))
-        .hint("use another image, or build it anew without the VOLUME")
+    refusal(FORBIDDEN, "mounts.target", &Source::BuiltIn, told!("the image's VOLUME {shown} {what}"))
+        .hint(told!("use another image, or build it anew without the VOLUME"))
 }
 
 /// What a site may not offer: the kernel's trees, sockets, and the gateway's own state.
 const NEVER_OFFERED: [&str; 6] = ["/proc", "/sys", "/dev", "/run", "/var/run", layout::STATE_DIR];
 
 /// The path as a directory of the host that stages are made from, or why it is none.
-pub(super) fn offered(path: &Path) -> Result<PathBuf, String> {
-    let path = plain(path).map_err(|fault| fault.to_string())?;
+pub(super) fn offered(path: &Path) -> Result<PathBuf, Told> {
+    let path = plain(path).map_err(|fault| fault.told())?;
     if is_root(&path) || NEVER_OFFERED.iter().any(|never| overlap(&path, Path::new(never))) {
-        return Err("is not a directory to hand out".to_owned());
+        return Err(told!("is not a directory to hand out"));
     }
     Ok(path)
 }
@@ -151,24 +152,24 @@ struct Within<'a> {
 }
 
 fn too_many(asked: usize) -> Refusal {
-    let what = format!("asked {asked}, one container may have {MOST}");
-    refusal(FORBIDDEN, "mounts", &Source::BuiltIn, &what).hint("mount a directory above them instead")
+    let what = told!("asked {asked}, one container may have {MOST}");
+    refusal(FORBIDDEN, "mounts", &Source::BuiltIn, what).hint(told!("mount a directory above them instead"))
 }
 
 /// A place in the container that no other mount touches.
 fn free<'t>(asked: &Path, mut taken: impl Iterator<Item = &'t PathBuf>) -> Result<PathBuf, Refusal> {
-    let at = |what: &str| {
+    let at = |what: Told| {
         let shown = escape_line(&asked.to_string_lossy());
-        refusal(FORBIDDEN, "mounts.target", &Source::BuiltIn, &format!("{shown} {what}"))
+        refusal(FORBIDDEN, "mounts.target", &Source::BuiltIn, told!("{shown} {what}"))
     };
-    let place = target(asked).map_err(|fault| at(&fault).hint("choose another path in the container"))?;
+    let place =
+        target(asked).map_err(|fault| at(fault).hint(told!("choose another path in the container")))?;
     match taken.find(|other| overlap(other, &place)) {
         None => Ok(place),
-        Some(other) if *other == place => {
-            Err(at("is mounted already").hint("leave it out, or choose another path in the container"))
-        }
-        Some(other) => Err(at(&format!("lies above or below {}, which is mounted too", other.display()))
-            .hint("choose a path of its own in the container")),
+        Some(other) if *other == place => Err(at(told!("is mounted already"))
+            .hint(told!("leave it out, or choose another path in the container"))),
+        Some(other) => Err(at(told!("lies above or below {}, which is mounted too", other.display()))
+            .hint(told!("choose a path of its own in the container"))),
     }
 }
 
@@ -211,8 +212,8 @@ impl Limits {
                 // What was asked for stands in the place of the image's.
                 Some(same) if *same == place => {}
                 Some(other) => {
-                    let what = format!("lies above or below {}, which is mounted too", other.display());
-                    return Err(at_image_volume(&place, &what));
+                    let what = told!("lies above or below {}, which is mounted too", other.display());
+                    return Err(at_image_volume(&place, what));
                 }
                 None => taken.push(place),
             }
@@ -236,17 +237,17 @@ impl Limits {
 
     /// The caller's home and the root it lies below. A root itself is nobody's home.
     fn home_place(&self) -> Result<(&HomeRoot, PathBuf), Refusal> {
-        let no = |what: &str| {
+        let no = |what: Told| {
             let shown = escape_line(&self.home_path.to_string_lossy());
-            let what = format!("your home {shown} {what}");
-            refusal(FORBIDDEN, "gateway.homes", &self.homes.source, &what)
-                .hint("an admin can add its parent to `homes`, or say `home = \"none\"`")
+            let what = told!("your home {shown} {what}");
+            refusal(FORBIDDEN, "gateway.homes", &self.homes.source, what)
+                .hint(told!("an admin can add its parent to `homes`, or say `home = \"none\"`"))
         };
-        let home = plain(&self.home_path).map_err(|fault| no(&fault.to_string()))?;
-        target(&home).map_err(|fault| no(&fault))?;
+        let home = plain(&self.home_path).map_err(|fault| no(fault.told()))?;
+        target(&home).map_err(no)?;
         let under = self.homes.value.iter().filter(|root| root.path != home && home.starts_with(&root.path));
         let root = under.max_by_key(|root| root.path.components().count());
-        root.map(|root| (root, home)).ok_or_else(|| no("lies below none of the directories for homes"))
+        root.map(|root| (root, home)).ok_or_else(|| no(told!("lies below none of the directories for homes")))
     }
 
     fn grant_always(&self, before: &[MountGrant], offer: &Offer, at: &Path) -> Result<MountGrant, Refusal> {
@@ -255,9 +256,9 @@ impl Limits {
             MountGrant { root, relative: PathBuf::new(), target: at.to_owned(), access: offer.access };
         match before.iter().any(|other| overlap(&other.target, &grant.target)) {
             true => {
-                let what = format!("two mounts at or below {} for everyone", at.display());
-                Err(refusal(FORBIDDEN, "mounts", &self.mounts.source, &what)
-                    .hint("an admin can give one of them another `target`"))
+                let what = told!("two mounts at or below {} for everyone", at.display());
+                Err(refusal(FORBIDDEN, "mounts", &self.mounts.source, what)
+                    .hint(told!("an admin can give one of them another `target`")))
             }
             false => Ok(grant),
         }
@@ -280,33 +281,32 @@ impl Limits {
         let place = self.place(ask)?;
         if ask.access == Access::ReadWrite && place.most == Access::ReadOnly {
             let shown = escape_line(&ask.source.to_string_lossy());
-            let mut no =
-                refusal(FORBIDDEN, place.rule, place.source, &format!("{shown} is offered read-only"));
+            let mut no = refusal(FORBIDDEN, place.rule, place.source, told!("{shown} is offered read-only"));
             (no.asked, no.limit) = (Some("rw".to_owned()), Some("ro".to_owned()));
-            return Err(no.hint("add `:ro` to the mount"));
+            return Err(no.hint(told!("add `:ro` to the mount")));
         }
         Ok(place)
     }
 
     /// Where the asked directory lies: the caller's home, or else the nearest directory offered.
     fn place(&self, ask: &MountAsk) -> Result<Within<'_>, Refusal> {
-        let no = |rule, source, what: &str| {
+        let no = |rule, source, what: Told| {
             let shown = escape_line(&ask.source.to_string_lossy());
-            let mut no = refusal(FORBIDDEN, rule, source, &format!("{shown} {what}"));
+            let mut no = refusal(FORBIDDEN, rule, source, told!("{shown} {what}"));
             no.asked = Some(shown);
-            no.hint("`ie-container quota` shows the directories you may mount")
+            no.hint(told!("`ie-container quota` shows the directories you may mount"))
         };
         let list = &self.mounts;
-        let path = plain(&ask.source).map_err(|fault| no("mounts", &list.source, &fault.to_string()))?;
+        let path = plain(&ask.source).map_err(|fault| no("mounts", &list.source, fault.told()))?;
         if let Some((root, relative)) = self.in_home(&path) {
             let source = &self.home.source;
-            let none = || no("home", source, "lies in your home, which is not mounted here");
+            let none = || no("home", source, told!("lies in your home, which is not mounted here"));
             let most = self.home.value.ok_or_else(none)?;
             return Ok(Within { root, relative, most, rule: "home", source });
         }
         let around = list.value.iter().filter(|offer| path.starts_with(&offer.source));
         let Some(offer) = around.max_by_key(|offer| offer.source.components().count()) else {
-            return Err(no("mounts", &list.source, "is not among the directories you may mount"));
+            return Err(no("mounts", &list.source, told!("is not among the directories you may mount")));
         };
         let relative = below(&path, &offer.source).unwrap_or(Path::new("")).to_owned();
         let (root, most) = (offer.source.as_path(), offer.access);

@@ -6,6 +6,7 @@ use super::source::{Source, Sourced};
 use super::table::{At, Document, Table};
 use crate::protocol::amount::{Bytes, Cpus, Span};
 use crate::protocol::stage::Access;
+use crate::protocol::told::Told;
 use jiff::civil::Date;
 use std::fmt::Display;
 use std::path::{Path, PathBuf};
@@ -137,7 +138,7 @@ impl<'d, 't> Node<'d, 't> {
     }
 
     /// A path that `check` takes.
-    pub(super) fn path(&self, check: impl FnOnce(&Path) -> Result<PathBuf, String>) -> Option<PathBuf> {
+    pub(super) fn path(&self, check: impl FnOnce(&Path) -> Result<PathBuf, Told>) -> Option<PathBuf> {
         let text = self.text()?;
         check(Path::new(text)).map_or_else(|fault| self.wrong(format!("{text:?} {fault}")), Some)
     }

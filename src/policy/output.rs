@@ -7,6 +7,7 @@ use super::total::{Share, Total};
 use super::usage::Usage;
 use crate::protocol::amount::{Cpus, Span};
 use crate::protocol::report::Refusal;
+use crate::protocol::told::told;
 
 /// So long a time's worth may be spent at once.
 pub const BURST: Span = Span(120);
@@ -31,8 +32,7 @@ impl Limits {
     pub fn output_left(&self, used: &Usage) -> Result<(), Refusal> {
         match self.total.output.value {
             Cap::Most(most) if used.output > most => {
-                let left = format!(", nothing starts for {}", until_paid(used.output, most));
-                Err(self.printed_too_much(used, &left))
+                Err(self.printed_too_much(used, Some(until_paid(used.output, most))))
             }
             _ => Ok(()),
         }
@@ -40,19 +40,27 @@ impl Limits {
 
     /// Why what prints is stopped. It holds at the moment of the stop: what is read later says nothing of when.
     pub fn output_over(&self, used: &Usage) -> Refusal {
-        self.printed_too_much(used, "")
+        self.printed_too_much(used, None)
     }
 
-    fn printed_too_much(&self, used: &Usage, then: &str) -> Refusal {
+    fn printed_too_much(&self, used: &Usage, nothing_for: Option<Span>) -> Refusal {
         let line = self.printed(used).line();
-        let what = format!(
-            "your containers print so much that it takes {} of a processor, {} may be{then}",
-            line.used, line.limit
-        );
-        let mut no = refusal(QUOTA, "total.output", &self.total.output.source, &what);
+        let what = match nothing_for {
+            Some(span) => told!(
+                "your containers print so much that it takes {} of a processor, {} may be, nothing starts for {span}",
+                line.used,
+                line.limit
+            ),
+            None => told!(
+                "your containers print so much that it takes {} of a processor, {} may be",
+                line.used,
+                line.limit
+            ),
+        };
+        let mut no = refusal(QUOTA, "total.output", &self.total.output.source, what);
         no.used = Some(line.used);
         no.limit = Some(line.limit);
-        no.hint("let them print less, or write into files: those cost nobody else anything")
+        no.hint(told!("let them print less, or write into files: those cost nobody else anything"))
     }
 }
 

@@ -1,9 +1,10 @@
 //! Paths taken as text: absolute, plain, and never above what they claim to lie below.
 
+use crate::protocol::told::Told;
 use std::path::{Component, Path, PathBuf};
 
 /// Why a path is not taken; the sentence goes on after the path.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error, Told)]
 pub enum PathFault {
     #[error("is not an absolute path")]
     Relative,

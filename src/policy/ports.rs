@@ -7,6 +7,7 @@ use super::source::Source;
 use super::total::{Share, Total};
 use super::usage::Usage;
 use crate::protocol::report::Refusal;
+use crate::protocol::told::{Told, told};
 use std::collections::BTreeSet;
 use std::fmt;
 use std::net::IpAddr;
@@ -69,17 +70,17 @@ struct Picking<'a> {
 
 impl Picking<'_> {
     fn named(&mut self, ask: &PortAsk, port: u16) -> Result<u16, Refusal> {
-        let no = |code, what: String| {
-            let mut no = refusal(code, "ports.range", self.source, &what);
+        let no = |code, what: Told| {
+            let mut no = refusal(code, "ports.range", self.source, what);
             no.asked = Some(port.to_string());
             no.limit = Some(self.range.to_string());
-            no.hint(format!("`-p {}` takes a free port of {}", ask.container, self.range))
+            no.hint(told!("`-p {}` takes a free port of {}", ask.container, self.range))
         };
         if !self.range.contains(port) {
-            return Err(no(FORBIDDEN, format!("host port {port} is not in {}", self.range)));
+            return Err(no(FORBIDDEN, told!("host port {port} is not in {}", self.range)));
         }
         if self.taken.contains(&port) || !self.chosen.insert((port, ask.protocol)) {
-            return Err(no(CONFLICT, format!("host port {port} is in use")));
+            return Err(no(CONFLICT, told!("host port {port} is in use")));
         }
         Ok(port)
     }
@@ -89,9 +90,9 @@ impl Picking<'_> {
         let free =
             (self.range.first..=self.range.last).find(|port| !self.taken.contains(port) && !chosen(*port));
         let Some(port) = free else {
-            let what = format!("no host port of {} is free", self.range);
-            let no = refusal(CONFLICT, "ports.range", self.source, &what);
-            return Err(no.hint("`ie-container ps -a` shows the ports you hold"));
+            let what = told!("no host port of {} is free", self.range);
+            let no = refusal(CONFLICT, "ports.range", self.source, what);
+            return Err(no.hint(told!("`ie-container ps -a` shows the ports you hold")));
         };
         self.chosen.insert((port, ask.protocol));
         Ok(port)
@@ -105,8 +106,8 @@ impl Limits {
             return Ok(Vec::new());
         }
         let Some(range) = self.ports.range.value else {
-            let no = refusal(FORBIDDEN, "ports", &self.ports.range.source, "no port may be published");
-            return Err(no.hint("leave `-p` out, your own containers reach each other by name"));
+            let no = refusal(FORBIDDEN, "ports", &self.ports.range.source, told!("no port may be published"));
+            return Err(no.hint(told!("leave `-p` out, your own containers reach each other by name")));
         };
         let asked = u64::try_from(asks.len()).unwrap_or(u64::MAX);
         self.published(used).take(asked, None)?;
@@ -127,15 +128,16 @@ impl Limits {
     fn port_grant(&self, ask: &PortAsk, host: u16) -> Result<PortGrant, Refusal> {
         let own = &self.ports.address;
         if let Some(other) = ask.address.filter(|asked| *asked != own.value) {
-            let what = format!("asked {other}, ports are published on {}", own.value);
-            let mut no = refusal(FORBIDDEN, "ports.address", &own.source, &what);
+            let what = told!("asked {other}, ports are published on {}", own.value);
+            let mut no = refusal(FORBIDDEN, "ports.address", &own.source, what);
             no.asked = Some(other.to_string());
             no.limit = Some(own.value.to_string());
-            return Err(no.hint(format!("`-p {host}:{}` without an address", ask.container)));
+            return Err(no.hint(told!("`-p {host}:{}` without an address", ask.container)));
         }
         if ask.container == 0 {
-            let no = refusal(FORBIDDEN, "ports", &self.ports.range.source, "a container has no port 0");
-            return Err(no.hint("give the port that the program in the container listens on"));
+            let no =
+                refusal(FORBIDDEN, "ports", &self.ports.range.source, told!("a container has no port 0"));
+            return Err(no.hint(told!("give the port that the program in the container listens on")));
         }
         Ok(PortGrant { container: ask.container, protocol: ask.protocol, host, address: own.value })
     }
@@ -146,15 +148,15 @@ impl Limits {
         let within = range.value.is_some_and(|range| range.contains(port));
         if !within {
             let what = match range.value {
-                Some(range) => format!("host port {port} is not in {range}"),
-                None => "no port may be published".to_owned(),
+                Some(range) => told!("host port {port} is not in {range}"),
+                None => told!("no port may be published"),
             };
-            return Err(refusal(FORBIDDEN, "ports.range", &range.source, &what));
+            return Err(refusal(FORBIDDEN, "ports.range", &range.source, what));
         }
         let address = &self.ports.address;
         if address.value != at {
-            let what = format!("host port {port} is on {at}, ports are published on {}", address.value);
-            return Err(refusal(FORBIDDEN, "ports.address", &address.source, &what));
+            let what = told!("host port {port} is on {at}, ports are published on {}", address.value);
+            return Err(refusal(FORBIDDEN, "ports.address", &address.source, what));
         }
         Ok(())
     }

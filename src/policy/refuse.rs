@@ -2,6 +2,7 @@
 
 use super::source::Source;
 use crate::protocol::report::Refusal;
+use crate::protocol::told::{Told, told};
 
 /// An amount is used up or too large.
 pub(super) const QUOTA: &str = "quota";
@@ -11,8 +12,9 @@ pub(super) const FORBIDDEN: &str = "forbidden";
 pub(super) const CONFLICT: &str = "conflict";
 
 /// A refusal by `rule`; `what` says it in one lower-case sentence.
-pub(super) fn refusal(code: &str, rule: &str, source: &Source, what: &str) -> Refusal {
-    let mut no = Refusal::new(code, format!("{rule}: {what} ({source})")).rule(rule);
+pub(super) fn refusal(code: &str, rule: &str, source: &Source, what: impl Into<Told>) -> Refusal {
+    let what = what.into();
+    let mut no = Refusal::new(code, told!("{rule}: {what} ({source})")).rule(rule);
     no.source = Some(source.to_string());
     no
 }

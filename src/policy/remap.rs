@@ -9,6 +9,7 @@ use super::gateway::{Gateway, UidRange, Userns};
 use super::subordinate::{Line, OddLine, Owner, lines};
 use super::trusted::{Untrusted, open_trusted};
 use crate::protocol::stage::Shift;
+use crate::protocol::told::Told;
 use std::path::Path;
 
 /// Below are the host's own accounts, and the kernel's stand-in for an id without a mapping.
@@ -69,7 +70,7 @@ pub struct Remap {
 }
 
 /// Why the ranges cannot be used.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, thiserror::Error, Told)]
 pub enum RemapError {
     #[error(transparent)]
     Untrusted(#[from] Untrusted),

@@ -7,6 +7,7 @@ use super::refuse::{QUOTA, refusal};
 use super::source::{Source, Sourced};
 use crate::protocol::amount::{Bytes, Cpus};
 use crate::protocol::report::Refusal;
+use crate::protocol::told::told;
 
 /// The amounts of one container, each above zero.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,10 +46,10 @@ fn startable(asked: Cpus) -> Result<Cpus, Refusal> {
     if asked >= LEAST_CPUS {
         return Ok(asked);
     }
-    let what = format!("asked {asked}, one container has {LEAST_CPUS} at least");
-    let mut no = refusal(QUOTA, "cpus", &Source::BuiltIn, &what);
+    let what = told!("asked {asked}, one container has {LEAST_CPUS} at least");
+    let mut no = refusal(QUOTA, "cpus", &Source::BuiltIn, what);
     no.asked = Some(asked.to_string());
-    Err(no.hint("with less it may never come to start"))
+    Err(no.hint(told!("with less it may never come to start")))
 }
 
 /// A default above the maximum is cut to it, nobody asked for it; an ask above the maximum is refused, not trimmed.
@@ -70,9 +71,9 @@ fn pick<T: Amount>(
     if asked <= most {
         return Ok(asked);
     }
-    let what = format!("asked {asked}, one container may have {most}");
-    let mut no = refusal(QUOTA, rule, &max.source, &what);
+    let what = told!("asked {asked}, one container may have {most}");
+    let mut no = refusal(QUOTA, rule, &max.source, what);
     no.asked = Some(asked.to_string());
     no.limit = Some(most.to_string());
-    Err(no.hint(format!("ask for at most `{flag} {most}`")))
+    Err(no.hint(told!("ask for at most `{flag} {most}`")))
 }

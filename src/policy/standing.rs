@@ -5,6 +5,7 @@ use super::limits::Limits;
 use super::usage::Used;
 use crate::protocol::amount::Bytes;
 use crate::protocol::report::Refusal;
+use crate::protocol::told::told;
 use std::net::IpAddr;
 
 /// What a container that exists was granted, besides what running containers share.
@@ -37,7 +38,7 @@ impl Limits {
             .and_then(|()| standing.ports.iter().try_for_each(|(port, at)| self.still_published(*port, *at)))
             .and_then(|()| standing.mounts.iter().try_for_each(|mount| self.offered_today(mount)))
             .map_err(|no| {
-                no.hint(format!(
+                no.hint(told!(
                     "the policy has changed since {0} was made: `ie-container rm {0}` and run it anew",
                     container.name
                 ))

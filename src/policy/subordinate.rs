@@ -3,8 +3,10 @@
 //!
 //! newuidmap, for one, takes octal numbers and a fourth field. The line is refused whoever's it is.
 
+use crate::protocol::told::Told;
+
 /// A line that others may read otherwise.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, thiserror::Error, Told)]
 #[error(
     "line {number} of {file}, {line:?}, is not NAME:FIRST:COUNT in plain decimals, and others may read ids of the engine's \
      out of it: write it so, or take it out"

@@ -1,11 +1,12 @@
 //! Networks and volumes: how many of each a caller may have by name.
 
 use super::cap::Cap;
-use super::left::{hinted, left_ones, left_over};
+use super::left::{Left, hinted, left_ones, left_over};
 use super::limits::Limits;
 use super::refuse::{QUOTA, refusal};
 use super::source::Sourced;
 use crate::protocol::report::{QuotaLine, Refusal};
+use crate::protocol::told::{Told, told};
 
 /// What is counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,6 +20,13 @@ impl Thing {
         match self {
             Self::Network => "networks",
             Self::Volume => "volumes",
+        }
+    }
+
+    fn left(self) -> Left {
+        match self {
+            Self::Network => Left::Networks,
+            Self::Volume => Left::Volumes,
         }
     }
 
@@ -42,14 +50,14 @@ impl Limits {
             Cap::Most(most) if used >= most => most,
             Cap::Most(_) | Cap::Unlimited => return Ok(()),
         };
-        let mut no = refusal(QUOTA, thing.rule(), &limit.source, &format!("asked 1, 0 of {most} free"));
+        let mut no = refusal(QUOTA, thing.rule(), &limit.source, told!("asked {}, {} of {most} free", 1, 0));
         no.asked = Some("1".to_owned());
         let logins = || left.iter().map(String::as_str);
         let holders: Vec<_> = names.iter().cloned().chain(left_ones(logins())).collect();
         no.used = Some(format!("{used} by {}", holders.join(", ")));
         no.limit = Some(most.to_string());
-        let own = names.iter().min().map(|first| format!("{} {first}", thing.frees()));
-        no.hint = hinted(own, left_over(thing.rule(), logins()));
+        let own = names.iter().min().map(|first| Told::Text(format!("{} {first}", thing.frees())));
+        no.hint = hinted(own, left_over(thing.left(), logins()));
         Err(no)
     }
 
@@ -89,16 +97,16 @@ mod tests {
         let names = |count: usize| (0..count).map(|n| format!("n{n}")).collect::<Vec<_>>();
         assert!(limits.one_more_thing(Thing::Network, &names(1), &[]).is_ok());
         let no = limits.one_more_thing(Thing::Network, &names(2), &[]).unwrap_err();
-        assert_eq!(no.message, "networks: asked 1, 0 of 2 free (p.toml:4, [defaults])");
+        assert_eq!(no.message.to_string(), "networks: asked 1, 0 of 2 free (p.toml:4, [defaults])");
         assert_eq!(
-            (no.used.as_deref(), no.hint.as_deref()),
+            (no.used.as_deref(), no.hint.map(|hint| hint.to_string()).as_deref()),
             (Some("2 by n0, n1"), Some("docker network rm n0"))
         );
         assert!(limits.one_more_thing(Thing::Volume, &names(1000), &[]).is_ok());
         assert_eq!(limits.things_line(Thing::Network, 1).left, "1");
         let no = limits.one_more_thing(Thing::Network, &names(1), &["bob".to_owned()]).unwrap_err();
         assert_eq!(no.used.as_deref(), Some("2 by n0, 1 that bob left"));
-        let hint = no.hint.unwrap();
+        let hint = no.hint.unwrap().to_string();
         assert!(
             hint.starts_with("docker network rm n0; 1 network of bob, who had your uid before"),
             "{hint}"

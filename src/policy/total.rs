@@ -1,7 +1,7 @@
 //! What all of a user's containers may have together.
 
 use super::cap::{Amount, Cap, shown, sum};
-use super::left::{hinted, left_ones, left_over};
+use super::left::{Left, hinted, left_ones, left_over};
 use super::limits::Limits;
 use super::refuse::{QUOTA, refusal};
 use super::size::Size;
@@ -9,6 +9,7 @@ use super::source::Sourced;
 use super::usage::{Usage, Used};
 use crate::protocol::amount::{Bytes, Cpus};
 use crate::protocol::report::{QuotaLine, Refusal};
+use crate::protocol::told::{Told, told};
 
 /// What one container, or something else, takes of a limit.
 pub(super) struct Share<'a, T> {
@@ -42,8 +43,8 @@ impl<'a, T: Amount> Total<'a, T> {
             return Ok(());
         }
         let (limit, left) = (self.limit.value, self.limit.value.left(used));
-        let what = format!("asked {asked}, {left} of {limit} free");
-        let mut no = refusal(QUOTA, self.rule, &self.limit.source, &what);
+        let what = told!("asked {}, {} of {limit} free", asked, left);
+        let mut no = refusal(QUOTA, self.rule, &self.limit.source, what);
         no.asked = Some(asked.to_string());
         no.used = Some(self.holders());
         no.limit = Some(limit.to_string());
@@ -51,9 +52,9 @@ impl<'a, T: Amount> Total<'a, T> {
     }
 
     /// A hint, and what counts beside the caller's own.
-    pub(super) fn with_left(&self, hint: Option<String>) -> String {
-        hinted(hint, left_over("containers", self.left_by()))
-            .unwrap_or_else(|| "`ie-container quota` shows what you may have".to_owned())
+    pub(super) fn with_left(&self, hint: Option<Told>) -> Told {
+        hinted(hint, left_over(Left::Containers, self.left_by()))
+            .unwrap_or_else(|| told!("`ie-container quota` shows what you may have"))
     }
 
     /// Whether what is used is within the limit.
@@ -101,20 +102,19 @@ impl<'a, T: Amount> Total<'a, T> {
         self.used.iter().filter(|share| share.left_by.is_none() && share.amount.raw() > 0)
     }
 
-    fn way_out(&self, after: u128, left: Cap<T>, flag: Option<&str>) -> Option<String> {
+    fn way_out(&self, after: u128, left: Cap<T>, flag: Option<&str>) -> Option<Told> {
         let over = match self.limit.value {
             Cap::Unlimited => 0,
             Cap::Most(most) => after.saturating_sub(u128::from(most.raw())),
         };
-        let free = self.worth_freeing(over).map(|name| format!("`ie-container {} {name}`", self.frees));
+        let free =
+            self.worth_freeing(over).map(|name| Told::Text(format!("`ie-container {} {name}`", self.frees)));
         let less = match (left, flag) {
-            (Cap::Most(left), Some(flag)) if left.raw() > 0 => {
-                Some(format!("ask for at most `{flag} {left}`"))
-            }
+            (Cap::Most(left), Some(flag)) if left.raw() > 0 => Some(told!("ask for at most `{flag} {left}`")),
             _ => None,
         };
         match (free, less) {
-            (Some(free), Some(less)) => Some(format!("{free}, or {less}")),
+            (Some(free), Some(less)) => Some(told!("{free}, or {less}")),
             (only, None) | (None, only) => only,
         }
     }

@@ -1,6 +1,7 @@
 //! Opening a file that root alone can change: what is checked is the open file, and every directory on the way to it.
 
 use super::paths::{PathFault, is_root, plain};
+use crate::protocol::told::{Phrase, Told, phrase};
 use rustix::fs::{FileType, Mode, OFlags, Stat, fstat, openat};
 use rustix::io::Errno;
 use std::fs::File;
@@ -12,7 +13,7 @@ use std::path::{Component, Path, PathBuf};
 const LONGEST: u64 = 1 << 20;
 
 /// Why a file is not believed.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, thiserror::Error, Told)]
 pub enum Untrusted {
     #[error("{path} {fault}", path = path.display())]
     Path { path: PathBuf, fault: PathFault },
@@ -21,7 +22,7 @@ pub enum Untrusted {
     #[error("{path} is a symbolic link, name the file itself", path = path.display())]
     Link { path: PathBuf },
     #[error("{path} is not a {wanted}", path = path.display())]
-    Kind { path: PathBuf, wanted: &'static str },
+    Kind { path: PathBuf, wanted: Phrase },
     #[error("{path} belongs to uid {owner}, it must belong to root", path = path.display())]
     Owner { path: PathBuf, owner: u32 },
     #[error("{path} can be written to by others than root (mode {mode:04o}): chmod go-w {path}", path = path.display())]
@@ -72,11 +73,11 @@ fn walk(path: &Path, end: FileType) -> Result<File, Untrusted> {
     Ok(File::from(parent))
 }
 
-fn named(kind: FileType) -> &'static str {
+fn named(kind: FileType) -> Phrase {
     match kind {
-        FileType::Directory => "directory",
-        FileType::Fifo => "named pipe",
-        _ => "regular file",
+        FileType::Directory => phrase!("directory"),
+        FileType::Fifo => phrase!("named pipe"),
+        _ => phrase!("regular file"),
     }
 }
 

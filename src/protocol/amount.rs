@@ -1,17 +1,18 @@
 //! Amounts as people write them: memory, CPUs, spans of time.
 
+use crate::protocol::told::{Phrase, Told, phrase};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// Why a word is not an amount.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Told)]
 #[error("{word:?} is not {wanted}")]
 pub struct AmountError {
     word: String,
-    wanted: &'static str,
+    wanted: Phrase,
 }
 
-fn wrong(word: &str, wanted: &'static str) -> AmountError {
+fn wrong(word: &str, wanted: Phrase) -> AmountError {
     AmountError { word: word.to_owned(), wanted }
 }
 
@@ -20,7 +21,7 @@ fn wrong(word: &str, wanted: &'static str) -> AmountError {
 #[serde(try_from = "String", into = "String")]
 pub struct Bytes(pub u64);
 
-const BYTES: &str = "an amount of memory such as 512m or 4g";
+const BYTES: Phrase = phrase!("an amount of memory such as 512m or 4g");
 
 impl std::str::FromStr for Bytes {
     type Err = AmountError;
@@ -101,7 +102,7 @@ impl std::str::FromStr for Cpus {
     fn from_str(word: &str) -> Result<Self, AmountError> {
         decimal(word.trim(), Self::ONE)
             .map(Cpus)
-            .ok_or_else(|| wrong(word, "a number of cpus such as 2 or 0.5"))
+            .ok_or_else(|| wrong(word, phrase!("a number of cpus such as 2 or 0.5")))
     }
 }
 
@@ -121,7 +122,7 @@ impl fmt::Display for Cpus {
 #[serde(try_from = "String", into = "String")]
 pub struct Span(pub u64);
 
-const SPAN: &str = "a span of time such as 30m, 24h or 7d";
+const SPAN: Phrase = phrase!("a span of time such as 30m, 24h or 7d");
 
 impl std::str::FromStr for Span {
     type Err = AmountError;

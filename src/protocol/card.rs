@@ -1,5 +1,6 @@
 //! GPUs by the only name that stays: their UUID.
 
+use crate::protocol::told::Told;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -9,7 +10,7 @@ use std::fmt;
 pub struct CardId(String);
 
 /// Why a word is no card's.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Told)]
 #[error("{0:?} is not a GPU's UUID such as GPU-8f3c1b2a-…, ie-container gpus lists them")]
 pub struct CardError(String);
 

@@ -21,6 +21,7 @@ pub const UNREAD: &str = "x-ie-container-unread";
 /// What became of a tar sent on the raw connection; one JSON value.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
+#[allow(clippy::large_enum_variant, reason = "there is one at the end of a copy")]
 pub enum Outcome {
     Unpacked,
     /// Why it was not unpacked, or not all of it.

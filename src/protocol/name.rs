@@ -1,10 +1,11 @@
 //! The words people use for containers, checked once at the edge.
 
+use crate::protocol::told::Told;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// Why a word is not a container's name.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Told)]
 pub enum NameError {
     #[error("a container's name has 1 to 63 characters, this one has {0}")]
     Length(usize),
@@ -74,7 +75,7 @@ impl fmt::Display for ContainerName {
 pub struct ThingName(String);
 
 /// Why a word is not a network's or a volume's name.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Told)]
 #[error(
     "{0:?} is no name: letters, digits, '_', '.' and '-', at most 100, a letter or digit first, and not like an id"
 )]

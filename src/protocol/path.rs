@@ -1,11 +1,12 @@
 //! Paths as Docker's API and `docker cp` read them: by their letters, and with a meaning in a `/` or `/.` at the end.
 
+use crate::protocol::told::Told;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 /// Why a word is not a path.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error, Told)]
 pub enum PathError {
     #[error("a path cannot be empty")]
     Empty,

@@ -1,40 +1,98 @@
 //! The bodies of `/ie/v1` and of every error answer.
 
+use super::told::Told;
 use serde::{Deserialize, Serialize};
 
 /// What is answered when something is not done: Docker's `{"message": …}` and our fields beside it.
 ///
 /// `message` is one sentence, lower case; `hint` is the next command or step that would help.
+/// On the wire both are English, and `told` beside them has what they were made of, for our own client.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "Wire", into = "Wire")]
 pub struct Refusal {
-    pub message: String,
+    pub message: Told,
     /// What kind of refusal, for scripts: `quota`, `forbidden`, `not-found`, `conflict`, `engine`, …
-    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub code: String,
     /// The rule that says no: `total.memory`, `images`, `HostConfig.Privileged`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rule: Option<String>,
     /// Where the rule is set: `policy.toml:14, [groups.os2026]`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub asked: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub used: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit: Option<String>,
+    pub hint: Option<Told>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Wire {
+    message: String,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    code: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub hint: Option<String>,
+    rule: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    source: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    asked: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    used: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    limit: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    hint: Option<String>,
+    #[serde(default, skip_serializing_if = "Made::is_empty")]
+    told: Made,
+}
+
+/// What can be told in other words than English.
+#[derive(Default, Serialize, Deserialize)]
+struct Made {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    message: Option<Told>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    hint: Option<Told>,
+}
+
+impl Made {
+    fn is_empty(&self) -> bool {
+        self.message.is_none() && self.hint.is_none()
+    }
+}
+
+impl From<Refusal> for Wire {
+    fn from(refusal: Refusal) -> Self {
+        let Refusal { message, code, rule, source, asked, used, limit, hint } = refusal;
+        let english = (message.to_string(), hint.as_ref().map(Told::to_string));
+        let told = Made { message: Some(message).filter(Told::is_made), hint: hint.filter(Told::is_made) };
+        Self { message: english.0, code, rule, source, asked, used, limit, hint: english.1, told }
+    }
+}
+
+impl From<Wire> for Refusal {
+    fn from(wire: Wire) -> Self {
+        let Wire { message, code, rule, source, asked, used, limit, hint, told } = wire;
+        let message = told.message.unwrap_or(Told::Text(message));
+        let hint = hint.map(|hint| told.hint.unwrap_or(Told::Text(hint)));
+        Self { message, code, rule, source, asked, used, limit, hint }
+    }
 }
 
 impl Refusal {
-    pub fn new(code: &str, message: impl Into<String>) -> Self {
+    pub fn new(code: &str, message: impl Into<Told>) -> Self {
         Self { message: message.into(), code: code.to_owned(), ..Self::default() }
     }
 
     #[must_use]
-    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+    pub fn hint(mut self, hint: impl Into<Told>) -> Self {
         self.hint = Some(hint.into());
+        self
+    }
+
+    /// For scripts, which get the same words in every language.
+    #[must_use]
+    pub fn in_english(mut self) -> Self {
+        self.message = Told::text(self.message);
+        self.hint = self.hint.map(Told::text);
         self
     }
 
@@ -78,6 +136,9 @@ pub struct Quota {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InForce {
     pub broken: Option<String>,
+    /// The same, for our own client.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub told: Option<Told>,
 }
 
 /// `POST /ie/v1/admin/reload`: what the reload did.

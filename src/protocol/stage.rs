@@ -1,5 +1,6 @@
 //! The messages between the gateway and ie-mountd: one JSON object a message, length first.
 
+use super::told::Told;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
@@ -113,7 +114,7 @@ pub enum Answer {
     /// How many stages were taken away.
     Unstaged { count: usize },
     /// Not done; `message` is one sentence for the user.
-    Refused { reason: Reason, message: String },
+    Refused { reason: Reason, message: Told },
 }
 
 /// Why a stage was refused, for the gateway to choose a status by.

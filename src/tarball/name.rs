@@ -1,9 +1,10 @@
 //! Names in archives: relative paths below a directory, and nothing else.
 
 use super::LONGEST_NAME;
+use crate::protocol::told::Told;
 
 /// Why a name is not one below a directory.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error, Told)]
 pub enum NameFault {
     #[error("the name is empty")]
     Empty,

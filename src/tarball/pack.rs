@@ -4,6 +4,7 @@ use super::entry::{Entry, Kind, Owner, PERMISSIONS, Time};
 use super::name::join;
 use super::reason::{reason, shown};
 use super::{LONGEST_NAME, at_most, wide, write};
+use crate::protocol::told::{Phrase, Told, phrase};
 use rustix::fs::{self, AtFlags, FileType, Mode, OFlags, Stat};
 use rustix::io::{Errno, retry_on_intr};
 use std::collections::HashMap;
@@ -21,13 +22,13 @@ const BULK: u64 = 64 * 1024;
 const SENT_AT_ONCE: usize = 4 << 20;
 
 /// Why a packing stopped. What was given away before is no whole archive.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, thiserror::Error, Told)]
 pub enum PackError {
     #[error("{}: {}", reason(*.errno), shown(.path))]
     Io { path: Vec<u8>, errno: Errno },
     /// It was asked for itself.
     #[error("{what} is not copied: {}", shown(.path))]
-    Special { what: &'static str, path: Vec<u8> },
+    Special { what: Phrase, path: Vec<u8> },
     #[error("the name is longer than 4095 bytes: {}", shown(.0.get(..80).unwrap_or_default()))]
     LongName(Vec<u8>),
 }
@@ -43,10 +44,10 @@ impl PackError {
 }
 
 /// Something that a packing went on past.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Told)]
 pub enum Note {
     #[error("skipped {what}: {}", shown(.name))]
-    Skipped { what: &'static str, name: Vec<u8> },
+    Skipped { what: Phrase, name: Vec<u8> },
     #[error("file shrank by {by} bytes while it was read, padded with zeroes: {}", shown(.name))]
     Shrank { name: Vec<u8>, by: u64 },
 }
@@ -216,7 +217,7 @@ impl Packer {
     fn member(&mut self, parent: BorrowedFd<'_>, last: &[u8], device: Option<u64>) -> Result<(), PackError> {
         match self.found(parent, last, device) {
             Err(PackError::Io { errno: Errno::NOENT, .. }) if device.is_some() => {
-                self.pass("a file that is gone");
+                self.pass(phrase!("a file that is gone"));
                 Ok(())
             }
             found => found,
@@ -235,10 +236,10 @@ impl Packer {
                 let target = fs::readlinkat(parent, last, Vec::new()).map_err(|errno| self.failed(errno))?;
                 self.header(Kind::Symlink, &stat, target.into_bytes(), 0)
             }
-            FileType::Fifo => self.special("a fifo", device),
-            FileType::Socket => self.special("a socket", device),
-            FileType::CharacterDevice | FileType::BlockDevice => self.special("a device", device),
-            FileType::Unknown => self.special("a file of unknown kind", device),
+            FileType::Fifo => self.special(phrase!("a fifo"), device),
+            FileType::Socket => self.special(phrase!("a socket"), device),
+            FileType::CharacterDevice | FileType::BlockDevice => self.special(phrase!("a device"), device),
+            FileType::Unknown => self.special(phrase!("a file of unknown kind"), device),
         }
     }
 
@@ -248,7 +249,7 @@ impl Packer {
         let file = fs::openat(parent, last, flags, Mode::empty()).map_err(|errno| self.failed(errno))?;
         let stat = fs::fstat(&file).map_err(|errno| self.failed(errno))?;
         if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
-            self.pass("a file that changed while it was read");
+            self.pass(phrase!("a file that changed while it was read"));
             return Ok(());
         }
         if stat.st_nlink > 1 {
@@ -288,7 +289,7 @@ impl Packer {
         self.name.truncate(path);
         result?;
         if device != Some(stat.st_dev) && is_pseudo(&directory) {
-            self.pass("the contents of a pseudo file system");
+            self.pass(phrase!("the contents of a pseudo file system"));
             return Ok(());
         }
         let names = names(&directory).map_err(|errno| self.failed(errno))?;
@@ -340,7 +341,7 @@ impl Packer {
     }
 
     /// What is no file, directory or link: within a directory it is gone on past.
-    fn special(&mut self, what: &'static str, device: Option<u64>) -> Result<(), PackError> {
+    fn special(&mut self, what: Phrase, device: Option<u64>) -> Result<(), PackError> {
         match device {
             None => Err(PackError::Special { what, path: self.path() }),
             Some(_) => {
@@ -350,7 +351,7 @@ impl Packer {
         }
     }
 
-    fn pass(&mut self, what: &'static str) {
+    fn pass(&mut self, what: Phrase) {
         let note = Note::Skipped { what, name: self.path() };
         tell(&mut self.pending, &note);
         self.notes.push(note);

@@ -5,16 +5,17 @@ use super::header::{self, Block};
 use super::pax::Pax;
 use super::reason::shown;
 use super::{BLOCK, LONGEST_NAME, at_most, padding, wide};
+use crate::protocol::told::{Phrase, Told, phrase};
 use tar::{EntryType, Header};
 
 /// The most an extended header may hold: what Go's reader, and so the engine, accepts.
 const LONGEST_SPECIAL: u64 = 1 << 20;
 
 /// What a device node is called.
-const DEVICE: &str = "a device";
+const DEVICE: Phrase = phrase!("a device");
 
 /// Why bytes are not an archive, or not one that is read here.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Told)]
 pub enum Malformed {
     #[error("the archive is compressed ({0}), only plain tar is read")]
     Compressed(&'static str),
@@ -54,7 +55,7 @@ pub enum Event<'a> {
     /// A device, a fifo or the like: what it is and its name. It has no contents. A device has numbers, unless its
     /// header is of a form that has none.
     Special {
-        what: &'static str,
+        what: Phrase,
         name: Vec<u8>,
         node: Option<Node>,
     },
@@ -306,7 +307,7 @@ fn exactly(header: &Header, name: &[u8], order: Option<&[u8]>) -> Result<(), Mal
 }
 
 /// A member's kind by its type; on the inner error side what it is instead.
-fn kind_of(kind: EntryType, name: &[u8]) -> Result<Result<Kind, &'static str>, Malformed> {
+fn kind_of(kind: EntryType, name: &[u8]) -> Result<Result<Kind, Phrase>, Malformed> {
     Ok(match kind {
         // Archives from before directories had a type end their names in a slash.
         EntryType::Regular | EntryType::Continuous if name.ends_with(b"/") => Ok(Kind::Directory),
@@ -315,7 +316,7 @@ fn kind_of(kind: EntryType, name: &[u8]) -> Result<Result<Kind, &'static str>, M
         EntryType::Symlink => Ok(Kind::Symlink),
         EntryType::Char | EntryType::Block => Err(DEVICE),
         EntryType::Directory => Ok(Kind::Directory),
-        EntryType::Fifo => Err("a fifo"),
+        EntryType::Fifo => Err(phrase!("a fifo")),
         kind => return Err(Malformed::Type { name: shown(name), kind: char::from(kind.as_byte()) }),
     })
 }

@@ -9,6 +9,7 @@ use super::pass::{Pass, Turn};
 use super::read::{Event, Malformed, Reader};
 use super::reason::{reason, shown};
 use super::{at_most, wide};
+use crate::protocol::told::{Phrase, Told};
 use rustix::io::Errno;
 use std::os::fd::{BorrowedFd, OwnedFd};
 
@@ -28,7 +29,7 @@ pub struct Rules {
 }
 
 /// Why an unpacking stopped. Members before it are there, whole; the one it stopped at is not there.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Told)]
 pub enum UnpackError {
     #[error(transparent)]
     Malformed(#[from] Malformed),
@@ -37,7 +38,7 @@ pub enum UnpackError {
     #[error("{0}: not what was asked for")]
     NotAsked(String),
     #[error("{name}: {what} is not copied, only files, directories and links are")]
-    Special { name: String, what: &'static str },
+    Special { name: String, what: Phrase },
     #[error("{0}: the name leads out of the destination, or through a link")]
     Outside(String),
     #[error("{0}: a hard link to a file that did not come with the archive")]

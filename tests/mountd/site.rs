@@ -198,7 +198,7 @@ impl Site {
         match self.ask(&Request::Stage(wish)) {
             Answer::Refused { reason, message } => {
                 assert!(!self.stages().join(token.as_str()).exists(), "a refused stage left something");
-                (reason, message)
+                (reason, message.to_string())
             }
             other => panic!("{other:?}"),
         }

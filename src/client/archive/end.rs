@@ -3,6 +3,7 @@
 use super::remote::Remote;
 use crate::protocol::name::{ContainerRef, NameError};
 use crate::protocol::path::{AskedPath, PathError};
+use crate::protocol::told::Told;
 use crate::tarball::shown;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
@@ -17,7 +18,7 @@ pub enum End {
 }
 
 /// Why a word is not an end.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, thiserror::Error, Told)]
 pub enum EndError {
     #[error("{0}: {1}")]
     Container(String, NameError),

@@ -5,6 +5,7 @@ use super::super::error::Error;
 use super::calls::agreed;
 use super::remote::Remote;
 use crate::protocol::copying::Outcome;
+use crate::protocol::told::told;
 use std::io::{Read, Write};
 use std::net::Shutdown;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -27,7 +28,7 @@ impl Upload {
 
     /// Where the archive goes. What is written there blocks: it is for a thread of its own.
     pub(crate) fn sink(&self) -> Result<Sink, Error> {
-        let stream = self.stream.try_clone().map_err(|why| Error::io("use the connection", why))?;
+        let stream = self.stream.try_clone().map_err(|why| Error::io(told!("use the connection"), why))?;
         Ok(Sink { stream, ended: false })
     }
 

@@ -2,6 +2,7 @@
 
 use super::super::error::Error;
 use super::super::terminal;
+use crate::protocol::told::told;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
@@ -22,7 +23,8 @@ pub(crate) struct Caller {
 impl Caller {
     /// The caller of this process.
     pub(crate) fn here(env_files: &[PathBuf]) -> Result<Self, Error> {
-        let cwd = std::env::current_dir().map_err(|why| Error::io("find the current directory", why))?;
+        let cwd =
+            std::env::current_dir().map_err(|why| Error::io(told!("find the current directory"), why))?;
         let home = std::env::home_dir().filter(|home| home.is_absolute() && home != Path::new("/"));
         let home = home.map(|home| {
             let real = home.canonicalize().unwrap_or_else(|_| home.clone());
@@ -42,7 +44,7 @@ impl Caller {
 
 fn read_files(paths: &[PathBuf]) -> Result<Vec<String>, Error> {
     let read = |path: &PathBuf| {
-        std::fs::read_to_string(path).map_err(|why| Error::io(format!("read {}", path.display()), why))
+        std::fs::read_to_string(path).map_err(|why| Error::io(told!("read {}", path.display()), why))
     };
     paths.iter().map(read).collect()
 }

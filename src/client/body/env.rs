@@ -2,6 +2,7 @@
 
 use super::caller::Caller;
 use crate::client::error::Error;
+use crate::protocol::told::told;
 use std::collections::HashMap;
 
 /// The files' variables, then those of the flags. `NAME` alone takes the caller's value and is dropped without one.
@@ -22,14 +23,14 @@ pub(crate) fn variables(typed: &[String], caller: &Caller) -> Result<Vec<String>
 fn in_file(line: &str, caller: &Caller) -> Result<Option<String>, Error> {
     let name = line.split_once('=').map_or(line, |(name, _)| name);
     if name.contains(char::is_whitespace) {
-        return Err(Error::usage(format!("the variable {name:?} of the env file has a space in its name")));
+        return Err(Error::usage(told!("the variable {name:?} of the env file has a space in its name")));
     }
     variable(line, caller)
 }
 
 fn variable(word: &str, caller: &Caller) -> Result<Option<String>, Error> {
     match word.split_once('=') {
-        Some(("", _)) => Err(Error::usage(format!("the variable {word:?} has no name"))),
+        Some(("", _)) => Err(Error::usage(told!("the variable {word:?} has no name"))),
         Some(_) => Ok(Some(word.to_owned())),
         None => Ok(caller.env.get(word).map(|value| format!("{word}={value}"))),
     }
@@ -38,7 +39,7 @@ fn variable(word: &str, caller: &Caller) -> Result<Option<String>, Error> {
 /// `NAME=VALUE`; `NAME` alone has an empty value.
 pub(super) fn labels(typed: &[String]) -> Result<HashMap<String, String>, Error> {
     let label = |word: &String| match word.split_once('=').unwrap_or((word, "")) {
-        ("", _) => Err(Error::usage(format!("the label {word:?} has no name"))),
+        ("", _) => Err(Error::usage(told!("the label {word:?} has no name"))),
         (name, value) => Ok((name.to_owned(), value.to_owned())),
     };
     typed.iter().map(label).collect()

@@ -4,6 +4,7 @@ use super::caller::Caller;
 use super::{given, resources};
 use crate::client::error::Error;
 use crate::protocol::amount::Bytes;
+use crate::protocol::told::{Told, told};
 use bollard_stubs::models::{Mount, MountTmpfsOptions, MountType};
 use std::collections::HashMap;
 use std::path::{Component, Path, PathBuf};
@@ -20,7 +21,7 @@ fn bind(word: &str, caller: &Caller) -> Result<Mount, Error> {
         [target] if target.starts_with('/') => return Ok(volume_mount(None, target, false)),
         [source, target] => (source, target, false),
         [source, target, mode] => (source, target, read_only(word, mode)?),
-        _ => return Err(Error::usage(format!("-v {word} is not understood, say -v SOURCE:TARGET[:ro]"))),
+        _ => return Err(Error::usage(told!("-v {word} is not understood, say -v SOURCE:TARGET[:ro]"))),
     };
     // As Docker tells a path from a volume's name.
     if !source.starts_with(['/', '.', '~']) {
@@ -33,7 +34,7 @@ fn read_only(word: &str, mode: &str) -> Result<bool, Error> {
     match mode {
         "ro" => Ok(true),
         "rw" => Ok(false),
-        _ => Err(Error::usage(format!("{mode:?} in -v {word} is not understood, only ro and rw are"))),
+        _ => Err(Error::usage(told!("{mode:?} in -v {word} is not understood, only ro and rw are"))),
     }
 }
 
@@ -79,7 +80,7 @@ pub(super) fn mounts(words: &[String], caller: &Caller) -> Result<Vec<Mount>, Er
 }
 
 fn mount(word: &str, caller: &Caller) -> Result<Mount, Error> {
-    let wrong = |what: &str| Error::usage(format!("--mount {word} is not understood: {what}"));
+    let wrong = |what: Told| Error::usage(told!("--mount {word} is not understood: {what}"));
     let (mut kind, mut source, mut target, mut read_only) = ("volume", None, None, false);
     let mut tmpfs = MountTmpfsOptions::default();
     for pair in word.split(',') {
@@ -89,22 +90,24 @@ fn mount(word: &str, caller: &Caller) -> Result<Mount, Error> {
             "source" | "src" => source = Some(value),
             "target" | "dst" | "destination" => target = Some(value),
             "readonly" | "ro" => {
-                read_only = truth(pair).ok_or_else(|| wrong(&format!("{key} is true or false")))?;
+                read_only = truth(pair).ok_or_else(|| wrong(told!("{key} is true or false")))?;
             }
             "tmpfs-size" => {
-                let size: Bytes = value.parse().map_err(|_| wrong("tmpfs-size is an amount of memory"))?;
+                let size: Bytes =
+                    value.parse().map_err(|_| wrong(told!("tmpfs-size is an amount of memory")))?;
                 tmpfs.size_bytes = resources::bytes(Some(size))?;
             }
             "tmpfs-mode" => {
-                tmpfs.mode = Some(i64::from_str_radix(value, 8).map_err(|_| wrong("tmpfs-mode is octal"))?);
+                tmpfs.mode =
+                    Some(i64::from_str_radix(value, 8).map_err(|_| wrong(told!("tmpfs-mode is octal")))?);
             }
-            _ => return Err(wrong(&format!("there is no {key:?}"))),
+            _ => return Err(wrong(told!("there is no {key:?}"))),
         }
     }
-    let target = target.ok_or_else(|| wrong("there is no target"))?;
+    let target = target.ok_or_else(|| wrong(told!("there is no target")))?;
     match (kind, source) {
         ("bind", Some(source)) => Ok(bind_mount(source, target, read_only, caller)),
-        ("bind", None) => Err(wrong("there is no source")),
+        ("bind", None) => Err(wrong(told!("there is no source"))),
         ("tmpfs", None) => Ok(Mount {
             typ: Some(MountType::TMPFS),
             target: Some(target.to_owned()),
@@ -112,9 +115,9 @@ fn mount(word: &str, caller: &Caller) -> Result<Mount, Error> {
             tmpfs_options: given::some(tmpfs),
             ..Mount::default()
         }),
-        ("tmpfs", Some(_)) => Err(wrong("a tmpfs has no source")),
+        ("tmpfs", Some(_)) => Err(wrong(told!("a tmpfs has no source"))),
         ("volume", name) => Ok(volume_mount(name, target, read_only)),
-        _ => Err(wrong("its type is neither bind, volume nor tmpfs")),
+        _ => Err(wrong(told!("its type is neither bind, volume nor tmpfs"))),
     }
 }
 

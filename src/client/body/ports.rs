@@ -1,6 +1,7 @@
 //! `-p`: which ports of the host lead into the container.
 
 use crate::client::error::Error;
+use crate::protocol::told::told;
 use bollard_stubs::models::{PortBinding, PortMap};
 use std::net::IpAddr;
 
@@ -17,8 +18,8 @@ pub(super) fn published(words: &[String]) -> Result<PortMap, Error> {
 
 fn wrong(word: &str) -> Error {
     Error::usage_hint(
-        format!("-p {word} is not understood"),
-        "8080:80, 127.0.0.1:8080:80, 8000-8005:80-85/udp, or 80 for any port of the host",
+        told!("-p {word} is not understood"),
+        told!("8080:80, 127.0.0.1:8080:80, 8000-8005:80-85/udp, or 80 for any port of the host"),
     )
 }
 

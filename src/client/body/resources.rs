@@ -2,6 +2,7 @@
 
 use crate::client::error::Error;
 use crate::protocol::amount::{Bytes, Cpus};
+use crate::protocol::told::told;
 use bollard_stubs::models::{DeviceRequest, ResourcesUlimits};
 
 pub(super) fn bytes(amount: Option<Bytes>) -> Result<Option<i64>, Error> {
@@ -13,12 +14,12 @@ pub(super) fn cpus(amount: Option<Cpus>) -> Result<Option<i64>, Error> {
 }
 
 fn number(amount: u64) -> Result<i64, Error> {
-    i64::try_from(amount).map_err(|_| Error::usage("this amount is more than there can be"))
+    i64::try_from(amount).map_err(|_| Error::usage(told!("this amount is more than there can be")))
 }
 
 /// Every `--ulimit NAME=SOFT[:HARD]`.
 pub(super) fn ulimits(words: &[String]) -> Result<Vec<ResourcesUlimits>, Error> {
-    let wrong = |word| Error::usage(format!("--ulimit {word} is not understood, say NAME=SOFT[:HARD]"));
+    let wrong = |word: &str| Error::usage(told!("--ulimit {word} is not understood, say NAME=SOFT[:HARD]"));
     words.iter().map(|word| ulimit(word).ok_or_else(|| wrong(word))).collect()
 }
 
@@ -40,7 +41,7 @@ pub(super) fn gpus(word: Option<&str>) -> Result<Option<Vec<DeviceRequest>>, Err
         _ => match word.strip_prefix("count=").unwrap_or(word).parse::<u32>() {
             Ok(count) => (Some(i64::from(count)), None),
             Err(_) => {
-                return Err(Error::usage(format!(
+                return Err(Error::usage(told!(
                     "--gpus {word} is not understood, say a number, all or device=UUID"
                 )));
             }
@@ -59,7 +60,7 @@ pub(super) fn refuse_restart(policy: Option<&str>) -> Result<(), Error> {
     match policy {
         None | Some("" | "no") => Ok(()),
         Some(policy) => {
-            Err(Error::usage(format!("--restart {policy} is not allowed here: what has ended stays ended")))
+            Err(Error::usage(told!("--restart {policy} is not allowed here: what has ended stays ended")))
         }
     }
 }

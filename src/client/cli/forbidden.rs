@@ -1,6 +1,7 @@
 //! Docker's flags that no container here can have, so that they are answered with a reason and not as unknown.
 
 use crate::client::error::Error;
+use crate::protocol::told::{Phrase, phrase, told};
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches, parser::ValueSource};
 
 /// Does the flag take a value?
@@ -15,26 +16,26 @@ struct Flag {
     name: &'static str,
     short: Option<char>,
     takes: Takes,
-    reason: &'static str,
+    reason: Phrase,
 }
 
-const fn flag(name: &'static str, takes: Takes, reason: &'static str) -> Flag {
+const fn flag(name: &'static str, takes: Takes, reason: Phrase) -> Flag {
     Flag { name, short: None, takes, reason }
 }
 
-const fn short(name: &'static str, short: char, takes: Takes, reason: &'static str) -> Flag {
+const fn short(name: &'static str, short: char, takes: Takes, reason: Phrase) -> Flag {
     Flag { name, short: Some(short), takes, reason }
 }
 
-const POWERS: &str = "containers run with your own rights and no more";
-const USER: &str = "every container runs as you";
-const SHARED: &str = "containers share no namespaces with the host or each other";
-const DEVICES: &str = "devices are handed out with --gpus only";
-const NETWORK: &str = "your containers have a network of their own, managed by the gateway";
-const OTHERS: &str = "a container reaches your other containers by their names";
-const ENGINE: &str = "this belongs to the engine, which all users of this machine share";
-const LIMITS: &str = "limits are set with --memory, --cpus, --pids-limit and --shm-size";
-const MOUNTS: &str = "only your own directories can be mounted, with -v or --mount";
+const POWERS: Phrase = phrase!("containers run with your own rights and no more");
+const USER: Phrase = phrase!("every container runs as you");
+const SHARED: Phrase = phrase!("containers share no namespaces with the host or each other");
+const DEVICES: Phrase = phrase!("devices are handed out with --gpus only");
+const NETWORK: Phrase = phrase!("your containers have a network of their own, managed by the gateway");
+const OTHERS: Phrase = phrase!("a container reaches your other containers by their names");
+const ENGINE: Phrase = phrase!("this belongs to the engine, which all users of this machine share");
+const LIMITS: Phrase = phrase!("limits are set with --memory, --cpus, --pids-limit and --shm-size");
+const MOUNTS: Phrase = phrase!("only your own directories can be mounted, with -v or --mount");
 
 const FLAGS: [Flag; 52] = [
     flag("privileged", Nothing, POWERS),
@@ -64,7 +65,7 @@ const FLAGS: [Flag; 52] = [
     flag("link-local-ip", Value, NETWORK),
     flag("mac-address", Value, NETWORK),
     flag("network-alias", Value, NETWORK),
-    short("publish-all", 'P', Nothing, "say which ports with -p"),
+    short("publish-all", 'P', Nothing, phrase!("say which ports with -p")),
     flag("link", Value, OTHERS),
     flag("volumes-from", Value, MOUNTS),
     flag("volume-driver", Value, MOUNTS),
@@ -99,13 +100,13 @@ pub(crate) fn is_oneself(word: &str) -> bool {
 
 /// The first such flag on the line, and why it is refused.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Forbidden(Option<(&'static str, &'static str)>);
+pub(crate) struct Forbidden(Option<(&'static str, Phrase)>);
 
 impl Forbidden {
     pub(crate) fn refuse(&self) -> Result<(), Error> {
         match self.0 {
             None => Ok(()),
-            Some((name, reason)) => Err(Error::usage(format!("--{name} is not allowed here: {reason}"))),
+            Some((name, reason)) => Err(Error::usage(told!("--{name} is not allowed here: {reason}"))),
         }
     }
 }

@@ -6,6 +6,10 @@ pub(crate) mod process;
 pub(crate) mod run;
 pub(crate) mod site;
 
+use crate::client::keys::KeysError;
+use crate::protocol::amount::AmountError;
+use crate::protocol::name::NameError;
+use crate::protocol::told::{Tell, Told};
 use clap::{Parser, Subcommand};
 use std::path::PathBuf;
 
@@ -86,6 +90,14 @@ pub(crate) fn shortened(argv: Vec<std::ffi::OsString>) -> Vec<std::ffi::OsString
     let program = argv.first().cloned();
     let short: Vec<_> = short.iter().map(std::ffi::OsString::from).collect();
     program.into_iter().chain(short).chain(argv.into_iter().skip(3)).collect()
+}
+
+/// What is wrong with a value, where it is one of our errors that says so.
+pub(crate) fn told_of(why: &(dyn std::error::Error + 'static)) -> Option<Told> {
+    let amount = why.downcast_ref::<AmountError>().map(Tell::told);
+    let name = || why.downcast_ref::<NameError>().map(Tell::told);
+    let keys = || why.downcast_ref::<KeysError>().map(Tell::told);
+    amount.or_else(name).or_else(keys)
 }
 
 #[cfg(test)]

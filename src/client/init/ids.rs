@@ -5,6 +5,7 @@ use super::write::create;
 use crate::client::error::Error;
 use crate::policy::{Policy, Remap, UidRange, Userns, free_ids};
 use crate::protocol::layout::{ENGINE_SOCKET, ENGINE_USER, GATEWAY_USER};
+use crate::protocol::told::told;
 use crate::setup::range::{Change, Ids, beginning, changes};
 use nix::unistd::User;
 use std::path::Path;
@@ -19,8 +20,8 @@ pub(super) fn ensure_accounts() -> Result<(), Error> {
     }
     done("systemd-sysusers", &[]).map_err(|why| {
         Error::usage_hint(
-            format!("there is no user {GATEWAY_USER} or {ENGINE_USER}, and systemd-sysusers does not make them: {why}"),
-            "useradd --system makes each; then ie-container admin init again",
+            told!("there is no user {GATEWAY_USER} or {ENGINE_USER}, and systemd-sysusers does not make them: {why}"),
+            told!("useradd --system makes each; then ie-container admin init again"),
         )
     })
 }
@@ -46,7 +47,7 @@ pub(super) fn ensure_range(policy: &Policy, least: u32) -> Result<String, Error>
         }
     };
     // The policy's own reading has the last word.
-    let remap = Remap::of_user(user, uids).map_err(|why| Error::usage(why.to_string()))?;
+    let remap = Remap::of_user(user, uids).map_err(|why| Error::usage(told!("{why}")))?;
     let (first, last) = (remap.uids.first(), remap.uids.first().saturating_add(remap.uids.count() - 1));
     let whose = format!("{first}-{last} for {user}");
     Ok(match is_new {
@@ -65,8 +66,8 @@ pub(super) fn ensure_range(policy: &Policy, least: u32) -> Result<String, Error>
 fn put(user: &str, uids: UidRange, wanted: u32) -> Result<(), Error> {
     let failed = |why: String| {
         Error::usage_hint(
-            format!("the ids of {user}'s containers are not written: {why}"),
-            format!(
+            told!("the ids of {user}'s containers are not written: {why}"),
+            told!(
                 "give it ids that nobody else has, {user}:FIRST:{wanted} in /etc/subuid and /etc/subgid, or free those \
                  behind its own: with another FIRST the engine begins anew; then ie-container admin init again"
             ),

@@ -15,6 +15,7 @@ use crate::doctor::Host;
 use crate::policy::{Policy, Problems};
 use crate::protocol::escape::escape_line;
 use crate::protocol::layout::{ENGINE_SOCKET, POLICY, RUNTIME};
+use crate::protocol::told::{Told, told};
 use crate::setup::runtime::{Programs, written};
 use crate::setup::{Draft, Names, Seen};
 use serde_json::Value;
@@ -33,7 +34,10 @@ const GPUS: &str = "/etc/systemd/system/ie-containerd.service.d/gpus.conf";
 
 pub(crate) async fn run(context: &Context, args: &InitArgs) -> Result<ExitCode, Error> {
     if !rustix::process::geteuid().is_root() {
-        return Err(Error::usage_hint("init sets this host up, as root", "sudo ie-container admin init"));
+        return Err(Error::usage_hint(
+            told!("init sets this host up, as root"),
+            Told::text("sudo ie-container admin init"),
+        ));
     }
     let prefix = prefix()?;
     let host = Host::new(Path::new("/"));
@@ -47,8 +51,8 @@ pub(crate) async fn run(context: &Context, args: &InitArgs) -> Result<ExitCode, 
     }
     let engine = engine.ok_or_else(|| {
         Error::usage_hint(
-            "there is no dockerd on this host",
-            "apt install docker.io, then ie-container admin init",
+            told!("there is no dockerd on this host"),
+            told!("apt install docker.io, then ie-container admin init"),
         )
     })?;
     let programs = programs(&host, prefix, engine);
@@ -74,13 +78,13 @@ other rules, as root:                     edit /etc/ie-container/policy.toml, th
 
 /// As in `/usr`: above the directory that this program lies in.
 fn prefix() -> Result<PathBuf, Error> {
-    let program = std::env::current_exe().map_err(|why| Error::io("find this program", why))?;
+    let program = std::env::current_exe().map_err(|why| Error::io(told!("find this program"), why))?;
     let prefix = program.parent().and_then(Path::parent).unwrap_or(Path::new("/usr"));
     match prefix.join("sbin/ie-mountd").exists() {
         true => Ok(prefix.to_owned()),
         false => Err(Error::usage_hint(
-            format!("there is no ie-mountd in {}: this is the client alone", prefix.join("sbin").display()),
-            "install ie-containerd, then ie-container admin init",
+            told!("there is no ie-mountd in {}: this is the client alone", prefix.join("sbin").display()),
+            told!("install ie-containerd, then ie-container admin init"),
         )),
     }
 }
@@ -108,7 +112,7 @@ fn write_policy(draft: &Draft) -> Result<(Policy, bool), Error> {
     let kept = match std::fs::read_to_string(file) {
         Ok(text) => Some(text),
         Err(why) if why.kind() == std::io::ErrorKind::NotFound => None,
-        Err(why) => return Err(Error::io(format!("read {POLICY}"), why)),
+        Err(why) => return Err(Error::io(told!("read {POLICY}"), why)),
     };
     if kept.is_none() {
         draft
@@ -136,17 +140,17 @@ fn write_policy(draft: &Draft) -> Result<(Policy, bool), Error> {
 fn refused(wrong: &Problems) -> Error {
     let all: Vec<String> = wrong.iter().map(ToString::to_string).collect();
     Error::usage_hint(
-        format!("the policy is not taken: {}", all.join("; ")),
-        format!("mend {POLICY}, or move it away for a new one; then ie-container admin init"),
+        told!("the policy is not taken: {}", all.join("; ")),
+        told!("mend {POLICY}, or move it away for a new one; then ie-container admin init"),
     )
 }
 
 fn write_runtime(policy: &Policy, programs: &Programs) -> Result<(), Error> {
     let file = Path::new(RUNTIME);
     let before = std::fs::read_to_string(file).ok();
-    let hint = format!("mend {RUNTIME}, or move it away for a new one; then ie-container admin init");
+    let hint = told!("mend {RUNTIME}, or move it away for a new one; then ie-container admin init");
     let now = written(before.as_deref(), policy, programs)
-        .map_err(|why| Error::usage_hint(format!("{RUNTIME} is not understood: {why}"), hint))?;
+        .map_err(|why| Error::usage_hint(told!("{RUNTIME} is not understood: {why}"), hint))?;
     match &before {
         Some(before) if *before == now.text => told("runtime", &format!("{RUNTIME} is kept as it is")),
         Some(_) => {
@@ -167,7 +171,7 @@ fn write_gpus(prefix: &Path) -> Result<bool, Error> {
         return Ok(false);
     }
     let text =
-        std::fs::read_to_string(&from).map_err(|why| Error::io(format!("read {}", from.display()), why))?;
+        std::fs::read_to_string(&from).map_err(|why| Error::io(told!("read {}", from.display()), why))?;
     create(Path::new(GPUS), &text)?;
     told("gpus", &format!("written to {GPUS}: the gateway asks the driver's library"))?;
     Ok(true)

@@ -2,6 +2,7 @@
 
 use super::probe::done;
 use crate::client::error::Error;
+use crate::protocol::told::told;
 use std::path::Path;
 
 /// The engine of ours, where the policy names it.
@@ -40,8 +41,10 @@ pub(super) fn put_in_force(wanted: Wanted) -> Result<String, Error> {
     let starts = wanted.start && systemd_runs();
     let failed = |why: String| {
         Error::usage_hint(
-            format!("the units do not start: {why}"),
-            "journalctl -e -u 'ie-*' says why; what is written stays, so then: ie-container admin init",
+            told!("the units do not start: {why}"),
+            told!(
+                "journalctl -e -u 'ie-*' says why; what is written stays, so then: ie-container admin init"
+            ),
         )
     };
     if systemd_runs() {

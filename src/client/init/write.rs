@@ -1,6 +1,7 @@
 //! Files of root's, written whole or not at all.
 
 use crate::client::error::Error;
+use crate::protocol::told::told;
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 use std::fs::{File, Permissions};
 use std::io::Write;
@@ -31,7 +32,7 @@ fn put(path: &Path, text: &str, flags: RenameFlags) -> Result<(), Error> {
     })();
     written.map_err(|why: std::io::Error| {
         let _ = std::fs::remove_file(&fresh);
-        Error::io(format!("write {}", path.display()), why)
+        Error::io(told!("write {}", path.display()), why)
     })
 }
 

@@ -1,109 +1,112 @@
-//! The catalogue: that it is whole, that it is of this program, and how it is looked up.
+//! What is told in which language.
 
 use super::*;
-use std::fs;
+use crate::client::error::Error;
+use crate::policy::{Policy, Who};
+use crate::protocol::told::{Told, told};
 use std::path::Path;
 
-fn catalogue() -> BTreeMap<String, String> {
-    toml::from_str(JAPANESE).unwrap()
-}
-
-/// The places that are filled in, in order.
-fn places(told: &str) -> Vec<usize> {
-    let mut numbers: Vec<usize> =
-        told.split('{').skip(1).filter_map(|rest| rest.split_once('}')?.0.parse().ok()).collect();
-    numbers.sort_unstable();
-    numbers
-}
-
-/// The sources but these, lines that go on joined, with a zero character for each place in a sentence.
-fn sources(under: &Path, all: &mut String) {
-    for entry in fs::read_dir(under).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() && !path.ends_with("client/language") {
-            sources(&path, all);
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            let text = fs::read_to_string(&path).unwrap().replace("\\\"", "\"");
-            let lines: Vec<&str> = text.split("\\\n").map(str::trim_start).collect();
-            all.push_str(&without_names(&lines.concat()));
-        }
-    }
-}
-
-fn without_names(text: &str) -> String {
-    let is_name = |inside: &&str| !inside.contains(|c: char| c.is_whitespace() || c == '"' || c == '{');
-    let mut pieces = text.split('{');
-    let mut out = pieces.next().unwrap_or_default().to_owned();
-    for piece in pieces {
-        match piece.split_once('}').filter(|(inside, _)| is_name(inside)) {
-            Some((_, after)) => out.extend(["\0", after]),
-            None => out.extend(["{", piece]),
-        }
-    }
-    out
+fn japanese(message: &Told) -> String {
+    Language(JAPANESE).tell(message)
 }
 
 #[test]
-fn each_place_is_filled_once() {
-    for (english, japanese) in catalogue() {
-        let count = english.matches("{}").count();
-        assert_eq!(places(&japanese), (1..=count).collect::<Vec<_>>(), "{english}");
-        assert!(!japanese.is_empty() && japanese != english, "{english}");
-    }
-}
-
-/// A sentence that was changed in the program, and not here, would be told in English and nobody would know.
-#[test]
-fn each_sentence_is_one_that_is_said() {
-    let mut all = String::new();
-    sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut all);
-    let is_said = |words: &str| all.contains(words.trim());
-    let joined =
-        |piece: &str| piece.match_indices(' ').any(|(at, _)| is_said(&piece[..at]) && is_said(&piece[at..]));
-    let mut unsaid = Vec::new();
-    for english in catalogue().keys() {
-        for piece in english.split("{}") {
-            if !is_said(piece) && !joined(piece) {
-                unsaid.push((english.clone(), piece.to_owned()));
-            }
-        }
-    }
-    assert!(unsaid.is_empty(), "{unsaid:#?}");
+fn the_catalogue_is_sorted_as_it_is_searched() {
+    assert!(JAPANESE.is_sorted() && JAPANESE.len() > 500);
+    assert!(JAPANESE.iter().all(|(english, _)| Language(JAPANESE).words(english).is_some()));
+    assert_eq!(ENGLISH.words("no such container"), None);
 }
 
 #[test]
 fn what_stands_in_a_sentence_is_told_too() {
-    let japanese = Language::of(JAPANESE);
-    for (english, told) in [
-        ("no such container: web", "そのようなコンテナはありません: web"),
+    let word = "web";
+    let held = told!("held by {who}", who = "train of ann until 2026-11-20 21:00");
+    let asked = told!("asked {count}, too few of the {there} are free", count = 2, there = 4);
+    let wrong = "9x".parse::<crate::protocol::amount::Bytes>().unwrap_err();
+    let privileged = told!("a privileged container is root on the host");
+    for (message, english, told) in [
         (
+            told!("no such container: {0}", word),
+            "no such container: web",
+            "そのようなコンテナはありません: web",
+        ),
+        (
+            told!(
+                "{field} is not allowed here: {reason}",
+                field = "HostConfig.Privileged",
+                reason = privileged
+            ),
             "HostConfig.Privileged is not allowed here: a privileged container is root on the host",
             "HostConfig.Privileged はここでは許可されていません: 特権コンテナはホストの root と同じです",
         ),
-        ("asked 8g, 2g of 16g free", "要求 8g、空き 2g (上限 16g)"),
         (
+            told!("asked {}, {} of {limit} free", "8g", "2g", limit = "16g"),
+            "asked 8g, 2g of 16g free",
+            "要求 8g、空き 2g (上限 16g)",
+        ),
+        (
+            told!("gpus: {asked}; {held}"),
             "gpus: asked 2, too few of the 4 are free; held by train of ann until 2026-11-20 21:00",
             "gpus: 要求 2、4 枚のうち空きが足りません。使用中: train of ann until 2026-11-20 21:00",
         ),
         (
+            told!("{wrong}"),
             "\"9x\" is not an amount of memory such as 512m or 4g",
             "\"9x\" はメモリの量 (512m、4g など)ではありません",
         ),
-        ("this template has a {{ without its }}", "テンプレートの {{ に対応する }} がありません"),
-        ("a sentence that nobody knows", "a sentence that nobody knows"),
-        ("", ""),
+        (
+            told!("this template has a {{{{ without its }}}}"),
+            "this template has a {{ without its }}",
+            "テンプレートの {{ に対応する }} がありません",
+        ),
+        (
+            Told::text("a sentence that nobody knows"),
+            "a sentence that nobody knows",
+            "a sentence that nobody knows",
+        ),
+        // Finished English is not read, whoever wrote it.
+        (Told::text("no such container: web"), "no such container: web", "no such container: web"),
+        (Told::default(), "", ""),
+        // What a user called something is not read as a place.
+        (
+            told!("no such container: {0}", "{0}{1}"),
+            "no such container: {0}{1}",
+            "そのようなコンテナはありません: {0}{1}",
+        ),
     ] {
-        assert_eq!(japanese.tell(english), told);
-        assert_eq!(Language::default().tell(english), english);
+        assert_eq!(japanese(&message), told);
+        assert_eq!((ENGLISH.tell(&message).as_str(), message.to_string().as_str()), (english, english));
     }
-    // What a user called something is not read as a place.
-    assert_eq!(japanese.tell("no such container: {1}{2}"), "そのようなコンテナはありません: {1}{2}");
+}
+
+#[test]
+fn a_refusal_of_the_policys_names_rule_and_place_as_they_are() {
+    let policy = Policy::parse("p.toml", "[gateway]\nuids = '1-9'\n[defaults]\nnetworks = 1").unwrap();
+    let who = Who {
+        login: "ann",
+        groups: &[],
+        home: Path::new("/home/ann"),
+        today: jiff::civil::date(2026, 11, 20),
+    };
+    let no = policy
+        .limits(&who)
+        .one_more_thing(crate::policy::Thing::Network, &["a".to_owned()], &[])
+        .unwrap_err();
+    // As it crosses the socket.
+    let no = serde_json::from_str(&serde_json::to_string(&no).unwrap()).unwrap();
+    let error = Error::Refused { status: 403, refusal: Box::new(no) };
+    assert_eq!(
+        error.text(&Language(JAPANESE)),
+        "ie-container: networks: 要求 1、空き 0 (上限 1) (p.toml:4, [defaults])\n  docker network rm a\n"
+    );
+    assert_eq!(error.refusal().message, "networks: asked 1, 0 of 1 free (p.toml:4, [defaults])");
+    assert!(!serde_json::to_string(&error.refusal()).unwrap().contains("told"));
 }
 
 #[test]
 fn the_locale_says_which() {
     let locale = |set: &[(&str, &str)]| {
-        is_japanese(|name| Some(set.iter().find(|(set, _)| *set == name)?.1.to_owned()))
+        of_locale(|name| Some(set.iter().find(|(set, _)| *set == name)?.1.to_owned())) == Language(JAPANESE)
     };
     assert!(locale(&[("LANG", "ja_JP.UTF-8")]) && locale(&[("LANG", "ja_JP.utf8")]));
     assert!(locale(&[("LC_ALL", ""), ("LC_MESSAGES", "ja_JP.UTF-8"), ("LANG", "C")]));

@@ -9,6 +9,7 @@ pub(crate) mod template;
 use super::error::Error;
 use super::language;
 use crate::protocol::escape::{escape_json, escape_line};
+use crate::protocol::told::told;
 use serde_json::{Map, Value};
 use std::io::{self, ErrorKind, Write};
 use template::{Source, Template};
@@ -129,7 +130,7 @@ pub(crate) fn print(text: &str) -> Result<(), Error> {
     let mut out = io::stdout().lock();
     out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(|why| match why.kind() {
         ErrorKind::BrokenPipe => Error::StdoutClosed,
-        _ => Error::io("write to stdout", why),
+        _ => Error::io(told!("write to stdout"), why),
     })
 }
 
@@ -144,7 +145,7 @@ pub(crate) fn complain(error: &Error, as_json: bool) {
         let refusal = serde_json::to_string(&error.refusal()).unwrap_or_default();
         say(&(escape_json(&refusal) + "\n"));
     } else {
-        say(&error.text(language::own()));
+        say(&error.text(&language::own()));
     }
 }
 

@@ -10,6 +10,7 @@ use crate::gateway::lifecycle::remover::Remover;
 use crate::gateway::upkeep::reload::Reloader;
 use crate::protocol::name::ContainerRef;
 use crate::protocol::report::{InForce, Refusal, Reloaded};
+use crate::protocol::told::{Tell, Told, told};
 use axum::Json;
 use axum::extract::{Query, State};
 use axum::http::StatusCode;
@@ -54,8 +55,8 @@ async fn anyones(engine: &Engine, admin: &Admin, word: &ContainerRef) -> Result<
         Some(owned) => Ok(owned.clone()),
         None => pick_by_id(all, word.as_str()).map_err(|error| match error {
             FindError::NoContainer(word) => {
-                Refusal::new("no-such-container", format!("no such container: {word}"))
-                    .hint("these verbs take ids: ie-container admin ps -a lists everybody's")
+                Refusal::new("no-such-container", told!("no such container: {word}"))
+                    .hint(told!("these verbs take ids: ie-container admin ps -a lists everybody's"))
                     .into()
             }
             error => error.into(),
@@ -95,7 +96,8 @@ pub(in crate::gateway) async fn policy(
     _: Admin,
     State(in_force): State<Arc<in_force::InForce>>,
 ) -> Json<InForce> {
-    Json(InForce { broken: in_force.broken().map(|broken| broken.to_string()) })
+    let told = in_force.broken().map(|broken| broken.told());
+    Json(InForce { broken: told.as_ref().map(Told::to_string), told })
 }
 
 /// The whole new policy, or the old one and everything that is wrong with the new.
@@ -105,8 +107,8 @@ pub(in crate::gateway) async fn reload(
 ) -> Result<Json<Reloaded>, Error> {
     let reloaded = reloader.reload().await;
     let warnings = reloaded.map_err(|problems| {
-        Refusal::new("policy", format!("the old policy stays in force: {problems}"))
-            .hint("ie-container admin policy check says everything that is wrong with a file")
+        Refusal::new("policy", told!("the old policy stays in force: {problems}"))
+            .hint(told!("ie-container admin policy check says everything that is wrong with a file"))
     })?;
     Ok(Json(Reloaded { warnings }))
 }

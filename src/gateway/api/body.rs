@@ -5,6 +5,7 @@
 use crate::gateway::bounds::permits::Permits;
 use crate::gateway::caller::Caller;
 use crate::gateway::error::Error;
+use crate::protocol::told::told;
 use axum::body::Body;
 use axum::extract::{FromRef, FromRequest, FromRequestParts, Request};
 use bytes::Bytes;
@@ -60,7 +61,7 @@ where
         let (mut parts, body) = request.into_parts();
         let caller = Caller::from_request_parts(&mut parts, state).await?;
         let permits = Arc::<Bodies>::from_ref(state).0.of(caller.uid());
-        let late = |_| Error::Bad(format!("the body did not come within {PATIENCE:?}"));
+        let late = |_| Error::Bad(told!("the body did not come within {PATIENCE:?}"));
         tokio::time::timeout(PATIENCE, read(body, permits)).await.map_err(late)?
     }
 }
@@ -73,14 +74,14 @@ pub(in crate::gateway) fn json_body(body: &Bytes) -> Result<Value, Error> {
     // Each value takes many times the memory of its letter, so they are counted first; in texts too, which is no harm.
     let values = body.iter().filter(|byte| matches!(byte, b',' | b'[' | b'{')).count();
     if values > MOST_VALUES {
-        return Err(Error::Bad(format!("the body has more than {MOST_VALUES} values")));
+        return Err(Error::Bad(told!("the body has more than {MOST_VALUES} values")));
     }
-    serde_json::from_slice(body).map_err(|error| Error::Bad(format!("the body is not JSON: {error}")))
+    serde_json::from_slice(body).map_err(|error| Error::Bad(told!("the body is not JSON: {error}")))
 }
 
 /// The sentence for a body of so many bytes, or more.
 fn too_large(length: impl std::fmt::Display) -> Error {
-    Error::Bad(format!("the body has {length} bytes, the most is {LARGEST}"))
+    Error::Bad(told!("the body has {length} bytes, the most is {LARGEST}"))
 }
 
 async fn read(mut body: Body, permits: Arc<Semaphore>) -> Result<BufferedBody, Error> {
@@ -90,7 +91,7 @@ async fn read(mut body: Body, permits: Arc<Semaphore>) -> Result<BufferedBody, E
     }
     let (mut bytes, mut permit) = (Vec::new(), None);
     while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|error| Error::Bad(format!("the body broke off: {error}")))?;
+        let frame = frame.map_err(|error| Error::Bad(told!("the body broke off: {error}")))?;
         let Ok(data) = frame.into_data() else { continue };
         let length = bytes.len() + data.len();
         if length > LARGEST {
@@ -98,7 +99,7 @@ async fn read(mut body: Body, permits: Arc<Semaphore>) -> Result<BufferedBody, E
         }
         if length > SMALL && permit.is_none() {
             let taken = permits.clone().acquire_owned().await;
-            permit = Some(taken.map_err(|error| Error::Internal(error.to_string()))?);
+            permit = Some(taken.map_err(|error| Error::Internal(told!("{error}")))?);
         }
         bytes.extend_from_slice(&data);
     }

@@ -6,6 +6,7 @@ use crate::gateway::caller::Caller;
 use crate::gateway::caller::peer::Peer;
 use crate::gateway::engine::{Engine, Owned, PREFIX, Target, read_lines, short_network, short_volume};
 use crate::gateway::error::Error;
+use crate::protocol::told::told;
 use axum::body::Body;
 use axum::extract::{Query, State};
 use axum::http::HeaderValue;
@@ -42,7 +43,7 @@ pub(in crate::gateway) async fn stream(
     let mut target = Target::new("/events").with("filters", r#"{"type":["container","network","volume"]}"#);
     for (key, value) in [("since", &query.since), ("until", &query.until)] {
         if !super::containers::is_time(value) {
-            return Err(Error::Bad(format!("{key} is seconds since 1970, or an RFC 3339 date")));
+            return Err(Error::Bad(told!("{key} is seconds since 1970, or an RFC 3339 date")));
         }
         if !value.is_empty() {
             target = target.with(key, value);

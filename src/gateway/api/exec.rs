@@ -12,6 +12,7 @@ use crate::gateway::error::Error;
 use crate::gateway::sessions::cleanup::{ExecCleanup, ExecCleanups};
 use crate::gateway::task::to_the_end;
 use crate::gateway::wish::parse_exec;
+use crate::protocol::told::told;
 use axum::Json;
 use axum::extract::{Path, Query, Request, State};
 use axum::http::StatusCode;
@@ -98,11 +99,11 @@ pub(in crate::gateway) async fn start(
     caller.account()?;
     let (head, body) = request.into_parts();
     let bytes =
-        Limited::new(body, 4096).collect().await.map_err(|error| Error::Bad(error.to_string()))?.to_bytes();
+        Limited::new(body, 4096).collect().await.map_err(|error| Error::Bad(told!("{error}")))?.to_bytes();
     let body: StartBody = if bytes.is_empty() {
         StartBody::default()
     } else {
-        serde_json::from_slice(&bytes).map_err(|error| Error::Bad(error.to_string()))?
+        serde_json::from_slice(&bytes).map_err(|error| Error::Bad(told!("{error}")))?
     };
     let (exec, container, _) = own(&engine, &caller, &id).await?;
     let notices = (body.tty && !body.detach).then(|| terminals.attach(container.id()));

@@ -2,6 +2,7 @@
 //! already the caller's; no word of them reaches an engine.
 
 use crate::gateway::error::Error;
+use crate::protocol::told::told;
 use regex::bytes::{RegexSet, RegexSetBuilder};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -15,7 +16,7 @@ pub(in crate::gateway) fn parse(text: &str, keys: &[&str]) -> Result<Words, Erro
         return Ok(Words::new());
     }
     let raw: BTreeMap<String, Value> =
-        serde_json::from_str(text).map_err(|error| Error::Bad(format!("filters: {error}")))?;
+        serde_json::from_str(text).map_err(|error| Error::Bad(told!("{}: {error}", "filters")))?;
     let mut words = Words::new();
     for (key, values) in raw {
         let values: Vec<String> = match values {
@@ -23,10 +24,10 @@ pub(in crate::gateway) fn parse(text: &str, keys: &[&str]) -> Result<Words, Erro
             Value::Object(values) => {
                 values.into_iter().filter(|(_, on)| on == true).map(|(word, _)| word).collect()
             }
-            _ => return Err(Error::Bad(format!("filters: {key:?} has no list of values"))),
+            _ => return Err(Error::Bad(told!("filters: {key:?} has no list of values"))),
         };
         if !keys.contains(&key.as_str()) {
-            return Err(Error::Bad(format!("invalid filter {key:?}, the filters are {}", keys.join(" "))));
+            return Err(Error::Bad(told!("invalid filter {key:?}, the filters are {}", keys.join(" "))));
         }
         words.insert(key, values);
     }
@@ -38,12 +39,12 @@ pub(in crate::gateway) fn truth(key: &str, values: &[String]) -> Result<Option<b
     let word = match values {
         [] => return Ok(None),
         [word] => word.as_str(),
-        _ => return Err(Error::Bad(format!("invalid filter {key}, it is given more than once"))),
+        _ => return Err(Error::Bad(told!("invalid filter {key}, it is given more than once"))),
     };
     match word {
         "1" | "t" | "T" | "true" | "TRUE" | "True" => Ok(Some(true)),
         "0" | "f" | "F" | "false" | "FALSE" | "False" => Ok(Some(false)),
-        _ => Err(Error::Bad(format!("invalid filter {key}={word:?}, it is true or false"))),
+        _ => Err(Error::Bad(told!("invalid filter {key}={word:?}, it is true or false"))),
     }
 }
 
@@ -60,12 +61,12 @@ impl Names {
     pub(in crate::gateway) fn take(words: &mut Words) -> Result<Option<Self>, Error> {
         let Some(patterns) = words.remove("name") else { return Ok(None) };
         if patterns.len() > Self::MOST {
-            return Err(Error::Bad(format!("filters: {} names, the most is {}", patterns.len(), Self::MOST)));
+            return Err(Error::Bad(told!("filters: {} names, the most is {}", patterns.len(), Self::MOST)));
         }
         let mut builder = RegexSetBuilder::new(&patterns);
         let compiled = builder.unicode(false).size_limit(Self::MOST_MEMORY).build();
         let wrong =
-            |_| Error::Bad(format!("invalid filter name, no regular expression: {}", patterns.join(" ")));
+            |_| Error::Bad(told!("invalid filter name, no regular expression: {}", patterns.join(" ")));
         compiled.map(|names| Some(Self(names))).map_err(wrong)
     }
 

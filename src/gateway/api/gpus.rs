@@ -12,6 +12,7 @@ use crate::protocol::amount::Span;
 use crate::protocol::card::CardId;
 use crate::protocol::name::ContainerRef;
 use crate::protocol::report::Refusal;
+use crate::protocol::told::told;
 use axum::Json;
 use axum::body::Body;
 use axum::extract::{Query, State};
@@ -88,7 +89,7 @@ impl WaitQuery {
     async fn wish(self, engine: &Engine, caller: &Caller) -> Result<CardWish, Error> {
         if !self.container.is_empty() {
             let word =
-                ContainerRef::try_from(self.container).map_err(|error| Error::Bad(error.to_string()))?;
+                ContainerRef::try_from(self.container).map_err(|error| Error::Bad(told!("{error}")))?;
             let cards = engine.owned(caller, &word).await?.labels().cards.clone();
             return Ok(CardWish::These(cards));
         }
@@ -97,7 +98,7 @@ impl WaitQuery {
             Some(count) => Ok(CardWish::Count(count)),
             None => {
                 let cards = self.cards.split(',').map(str::parse).collect::<Result<Vec<CardId>, _>>();
-                cards.map(CardWish::These).map_err(|error| Error::Bad(error.to_string()))
+                cards.map(CardWish::These).map_err(|error| Error::Bad(told!("{error}")))
             }
         }
     }
@@ -116,14 +117,14 @@ pub(in crate::gateway) async fn wait(
     let limits = caller.limits()?;
     let wish = query.wish(&engine, &caller).await?;
     if matches!(&wish, CardWish::Count(0)) || matches!(&wish, CardWish::These(cards) if cards.is_empty()) {
-        return Err(Error::Bad("there are no gpus to wait for".into()));
+        return Err(Error::Bad(told!("there are no gpus to wait for")));
     }
     let wanted = gpus.wanted(&wish, &limits);
     if limits.most_gpus().is_some_and(|most| u64::try_from(wanted.count()).unwrap_or(u64::MAX) > most) {
-        let message = format!("total.gpus: asked {}, and that many are never granted to you", wanted.count());
+        let message = told!("total.gpus: asked {}, and that many are never granted to you", wanted.count());
         return Err(Refusal::new("quota", message)
             .rule("total.gpus")
-            .hint("ie-container quota shows your limits")
+            .hint(told!("ie-container quota shows your limits"))
             .into());
     }
     gpus.possible(&wanted)?;
@@ -131,7 +132,7 @@ pub(in crate::gateway) async fn wait(
     limits.lease(None, wanted.count(), gpus.week(caller.uid(), Timestamp::now()))?;
     let asker = Asker { uid: caller.uid(), login: caller.account()?.login() };
     let ticket = gpus.desk.join(asker, wanted, limits.most_gpus()).map_err(|message| {
-        Error::from(Refusal::new("quota", message).rule("gpus").hint("let the first of them begin"))
+        Error::from(Refusal::new("quota", message).rule("gpus").hint(told!("let the first of them begin")))
     })?;
     let waiting = Waiting { changes: gpus.changes(), gpus: gpus.clone(), ticket, told: None, caller };
     gpus.moved();
@@ -183,8 +184,8 @@ impl Waiting {
             }
             Standing::Gone if matches!(before, Some(Standing::Given(_))) => None,
             Standing::Gone => {
-                let why = "these gpus are not to be had any more, ie-container gpus shows why";
-                Some((json!({ "Error": why }), true))
+                let why = told!("these gpus are not to be had any more, ie-container gpus shows why");
+                Some((json!({ "Error": why.to_string(), "Told": why }), true))
             }
         }
     }

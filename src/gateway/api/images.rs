@@ -6,6 +6,7 @@ use crate::gateway::engine::Engine;
 use crate::gateway::error::Error;
 use crate::gateway::images::{full, look_up, strings};
 use crate::policy::{ImageAsk, Limits};
+use crate::protocol::told::phrase;
 use axum::Json;
 use axum::extract::{Path, Query, State};
 use serde::Deserialize;
@@ -20,7 +21,7 @@ pub(in crate::gateway) async fn inspect(
     let Some(word) = rest.strip_suffix("/json") else {
         return Err(Error::NotServed(
             format!("GET /images/{rest}"),
-            "images belong to everybody here: they are listed, inspected and pulled",
+            phrase!("images belong to everybody here: they are listed, inspected and pulled"),
         ));
     };
     let mut image = look_up(&engine, &caller, word).await?.1;

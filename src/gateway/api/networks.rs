@@ -11,6 +11,7 @@ use crate::gateway::locks::lock::Locks;
 use crate::gateway::task::to_the_end;
 use crate::gateway::wish::{NetworkWish, connect_wish, disconnect_wish, network_wish};
 use crate::policy::Thing;
+use crate::protocol::told::told;
 use axum::Json;
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
@@ -116,7 +117,7 @@ async fn make(
     let names: Vec<String> =
         own.filter(|network| network.is_named()).map(|network| network.shown().to_owned()).collect();
     if names.iter().any(|name| name == wish.name.as_str()) {
-        return Err(Error::Conflict(format!("network with name {} already exists", wish.name)));
+        return Err(Error::Conflict(told!("network with name {} already exists", wish.name)));
     }
     if all.is_left(wish.name.as_str()) {
         return Err(Error::left_name(wish.name.as_str()));
@@ -134,7 +135,10 @@ pub(in crate::gateway) async fn remove(
 ) -> Result<StatusCode, Error> {
     let network = engine.network_of(&caller, &word).await?;
     if !network.is_named() {
-        return Err(Error::not_allowed("removing it", "your own network goes with your last container"));
+        return Err(Error::not_allowed(
+            "removing it",
+            told!("your own network goes with your last container"),
+        ));
     }
     audit::allowed(&caller, "network-rm", network.shown());
     engine.call(Method::DELETE, network.target("")).await?;

@@ -7,6 +7,7 @@ use crate::gateway::engine::{Engine, Target, explain, read_lines};
 use crate::gateway::error::Error;
 use crate::gateway::images::{full, own_platform};
 use crate::policy::ImageAsk;
+use crate::protocol::told::told;
 use axum::extract::{Query, State};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
@@ -53,12 +54,10 @@ impl Drop for Pulling {
 impl Pulls {
     fn enter(&self, uid: u32) -> Result<Pulling, Error> {
         let place = self.places.clone().try_acquire_owned().map_err(|_| {
-            Error::Conflict(format!(
-                "{MOST_PULLS} pulls are under way, the most at once; try again in a while"
-            ))
+            Error::Conflict(told!("{MOST_PULLS} pulls are under way, the most at once; try again in a while"))
         })?;
         if !self.busy.lock().unwrap_or_else(PoisonError::into_inner).insert(uid) {
-            return Err(Error::Conflict("another pull of yours is under way; wait for it to end".into()));
+            return Err(Error::Conflict(told!("another pull of yours is under way; wait for it to end")));
         }
         Ok(Pulling { uid, busy: self.busy.clone(), _place: place })
     }
@@ -85,7 +84,7 @@ pub(in crate::gateway) async fn pull(
     own_platform(&query.platform)?;
     let others = [&query.from_src, &query.repo, &query.message];
     if others.iter().any(|word| !word.is_empty()) || query.from_image.is_empty() {
-        return Err(Error::not_allowed("import", "images are pulled by name only"));
+        return Err(Error::not_allowed("import", told!("images are pulled by name only")));
     }
     let word = match query.tag.as_str() {
         "" => query.from_image.clone(),
@@ -118,10 +117,15 @@ fn explained(line: Bytes) -> Bytes {
     let Some(error) = said.get("error").and_then(Value::as_str) else { return line };
     let told = explain(error);
     if let Some(detail) = said.pointer_mut("/errorDetail/message") {
-        *detail = told.as_str().into();
+        *detail = told.to_string().into();
     }
     if let Some(error) = said.get_mut("error") {
-        *error = told.into();
+        *error = told.to_string().into();
+    }
+    if let (Some(fields), Ok(told), true) =
+        (said.as_object_mut(), serde_json::to_value(&told), told.is_made())
+    {
+        fields.insert("told".to_owned(), told);
     }
     Bytes::from(said.to_string() + "\r\n")
 }
@@ -137,7 +141,11 @@ mod tests {
         let said = r#"{"errorDetail":{"message":"dial tcp: lookup r: no such host"},"error":"dial tcp: lookup r: no such host"}"#;
         let told: Value = serde_json::from_slice(&explained(Bytes::from(said))).unwrap();
         let words = "the name of the registry cannot be resolved on this host";
-        assert_eq!(told, serde_json::json!({"errorDetail": {"message": words}, "error": words}));
+        let made = serde_json::json!({"template": words});
+        assert_eq!(
+            told,
+            serde_json::json!({"errorDetail": {"message": words}, "error": words, "told": made})
+        );
     }
 
     #[test]

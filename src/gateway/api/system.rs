@@ -6,6 +6,7 @@ use crate::gateway::caller::{Caller, Identity};
 use crate::gateway::engine::{Engine, Target};
 use crate::gateway::error::Error;
 use crate::protocol::escape::escape_line;
+use crate::protocol::told::told;
 use axum::extract::{Path, State};
 use axum::http::HeaderMap;
 use axum::http::header::{CACHE_CONTROL, HeaderName, HeaderValue};
@@ -30,7 +31,7 @@ pub(in crate::gateway) async fn ping(
     }
     let version = engine.api_version().await?;
     let mut headers = HeaderMap::new();
-    let value = HeaderValue::from_str(&version).map_err(|error| Error::Internal(error.to_string()))?;
+    let value = HeaderValue::from_str(&version).map_err(|error| Error::Internal(told!("{error}")))?;
     headers.insert(HeaderName::from_static("api-version"), value);
     headers.insert(HeaderName::from_static("ostype"), HeaderValue::from_static("linux"));
     headers.insert(HeaderName::from_static("docker-experimental"), HeaderValue::from_static("false"));

@@ -2,6 +2,7 @@
 
 use crate::gateway::engine::{Engine, EngineError, parse_version};
 use crate::gateway::error::Error;
+use crate::protocol::told::{Told, told};
 use axum::extract::{FromRef, FromRequestParts, Request};
 use axum::http::Uri;
 use axum::http::request::Parts;
@@ -17,16 +18,16 @@ pub(in crate::gateway) async fn unversioned(
     // Those who read it later would put other characters in the place of what is no text, and mean another file.
     let query = request.uri().query().unwrap_or_default();
     if percent_decode_str(query).decode_utf8().is_err() {
-        return Err(Box::new(Error::Bad("the query is no UTF-8 text".into()).into_response()));
+        return Err(Box::new(Error::Bad(told!("the query is no UTF-8 text")).into_response()));
     }
     let path = request.uri().path();
     let Some((version, rest)) = path.strip_prefix("/v").and_then(|path| path.split_once('/')) else {
         return Ok(request);
     };
     let Some(asked) = parse_version(version) else { return Ok(request) };
-    let refused = |message: String| Err(Box::new(Error::Bad(message).into_response()));
+    let refused = |message: Told| Err(Box::new(Error::Bad(message).into_response()));
     if asked < OLDEST {
-        return refused(format!(
+        return refused(told!(
             "client version {version} is too old. Minimum supported API version is 1.24, please upgrade your client to a newer version"
         ));
     }
@@ -34,7 +35,7 @@ pub(in crate::gateway) async fn unversioned(
     if let Ok(newest) = engine.api_version().await
         && parse_version(&newest).is_some_and(|newest| asked > newest)
     {
-        return refused(format!(
+        return refused(told!(
             "client version {version} is too new. Maximum supported API version is {newest}"
         ));
     }
@@ -46,7 +47,7 @@ pub(in crate::gateway) async fn unversioned(
             request.extensions_mut().insert(Version(asked));
             Ok(request)
         }
-        Err(error) => refused(error.to_string()),
+        Err(error) => refused(Told::text(error)),
     }
 }
 

@@ -10,7 +10,9 @@ pub(super) mod permits;
 pub(super) mod rate;
 pub(super) mod youth;
 
+use crate::protocol::told::Told;
+
 /// Work that ended without an answer: it panicked, or the gateway ends.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, thiserror::Error, Told)]
 #[error("{0}")]
 pub(super) struct Lost(pub(super) String);

@@ -2,13 +2,14 @@
 
 use crate::gateway::bounds::permits::Permits;
 use crate::policy::{HOST_GROUPS, HostGroups};
+use crate::protocol::told::Told;
 use nix::unistd::{Gid, Group, Uid, User, getegid, getgrouplist};
 use std::ffi::CString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// Why the name service gave no account.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Told)]
 pub(in crate::gateway) enum LookupError {
     #[error("the name service does not answer")]
     TimedOut,

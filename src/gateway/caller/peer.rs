@@ -2,13 +2,14 @@
 
 use super::account::{Account, LookUps, LookupError};
 use crate::gateway::bounds::connections::ConnectionPermit;
+use crate::protocol::told::{Phrase, Told, phrase};
 use crate::sandbox::{Lacking, Need};
 use rustix::net::sockopt::socket_peercred;
 use std::sync::Arc;
 use tokio::net::UnixStream;
 
 /// Why a connection is served by nothing but this sentence.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Told)]
 pub(in crate::gateway) enum Refused {
     #[error("the kernel does not say who is calling")]
     Unknown,
@@ -23,17 +24,21 @@ pub(in crate::gateway) enum Refused {
 }
 
 impl Refused {
-    pub(in crate::gateway) fn hint(&self) -> &'static str {
+    pub(in crate::gateway) fn hint(&self) -> Phrase {
         match self {
-            Self::Unknown => "connect again",
+            Self::Unknown => phrase!("connect again"),
             Self::Root => {
-                "run this as an ordinary user, or use `ie-container admin` for everybody's containers"
+                phrase!(
+                    "run this as an ordinary user, or use `ie-container admin` for everybody's containers"
+                )
             }
-            Self::OutOfRange(_) => "ask the admin; `gateway.uids` in the policy says who may connect",
+            Self::OutOfRange(_) => {
+                phrase!("ask the admin; `gateway.uids` in the policy says who may connect")
+            }
             Self::TooMany(..) => {
-                "end other clients of yours first; `gateway.connections` in the policy is the limit"
+                phrase!("end other clients of yours first; `gateway.connections` in the policy is the limit")
             }
-            Self::NotRoot => "use the user socket, or sudo",
+            Self::NotRoot => phrase!("use the user socket, or sudo"),
         }
     }
 }

@@ -31,6 +31,7 @@ use super::upkeep::release::Release;
 use crate::protocol::escape::escape_line;
 use crate::protocol::name::ContainerRef;
 use crate::protocol::report::Refusal;
+use crate::protocol::told::told;
 use axum::body::Body;
 use axum::extract::Request;
 use axum::http::header::HeaderValue;
@@ -66,9 +67,9 @@ impl CopyPath {
     async fn find(copier: &Copier, caller: &Caller, word: &ContainerRef, path: &str) -> Result<Self, Error> {
         let container = copier.engine.owned(caller, word).await?;
         if path.is_empty() || path.len() > 4096 || path.contains('\0') {
-            return Err(Error::Bad(
-                "path is missing, longer than 4096 bytes, or holds a NUL character".into(),
-            ));
+            return Err(Error::Bad(told!(
+                "path is missing, longer than 4096 bytes, or holds a NUL character"
+            )));
         }
         let path = if path.starts_with('/') { path.to_owned() } else { format!("/{path}") };
         refuse_host_paths(&container, &path)?;
@@ -83,8 +84,8 @@ fn refuse_host_paths(container: &Owned, path: &str) -> Result<(), Error> {
         let Ok(rest) = plain.strip_prefix(&stage.target) else { continue };
         let host = stage.host_path().join(rest);
         let (name, host) = (container.name(), escape_line(&host.to_string_lossy()));
-        return Err(Refusal::new("host-path", format!("{name}:{} is {host} on the host", escape_line(path)))
-            .hint(format!("copy to or from {host} directly, it is the same directory"))
+        return Err(Refusal::new("host-path", told!("{name}:{} is {host} on the host", escape_line(path)))
+            .hint(told!("copy to or from {host} directly, it is the same directory"))
             .into());
     }
     Ok(())
@@ -171,7 +172,7 @@ impl Copier {
     ) -> Result<Response, Error> {
         // What comes with the request itself would be waited for, with the container locked.
         if tar::is_raw(&request) && !hyper::body::Body::is_end_stream(request.body()) {
-            return Err(Error::Bad("a raw tar follows the agreement, the request has no body".into()));
+            return Err(Error::Bad(told!("a raw tar follows the agreement, the request has no body")));
         }
         let at = CopyPath::find(self, &caller, word, path).await?;
         audit::allowed(&caller, "cp-in", at.container.id().as_str());

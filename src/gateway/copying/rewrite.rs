@@ -7,6 +7,7 @@
 //! bounded: one header, and the hashes of the names of links and files that the archive made, up to a limit.
 
 use crate::protocol::path::AskedPath;
+use crate::protocol::told::{Phrase, Told};
 use crate::tarball::entry::{Entry, Kind, Owner, PERMISSIONS};
 use crate::tarball::name::{Absolute, NameFault, clean};
 use crate::tarball::read::{Event, Malformed, Reader, compression};
@@ -15,7 +16,7 @@ use std::collections::HashSet;
 use std::hash::{BuildHasher, RandomState};
 
 /// Why an archive is not passed on. What was passed on before is whole members only, but for the last one.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Told)]
 pub enum ArchiveError {
     #[error(transparent)]
     Malformed(#[from] Malformed),
@@ -28,7 +29,7 @@ pub enum ArchiveError {
     #[error("{0}: the archive's root can only be a directory")]
     Root(String),
     #[error("{name}: {what} is not copied, only files, directories and links are")]
-    Special { name: String, what: &'static str },
+    Special { name: String, what: Phrase },
     #[error("{0}: not what was asked for")]
     Beside(String),
     #[error("{0}: the name leads through a link that came with the archive")]

@@ -15,6 +15,7 @@ use crate::protocol::escape::escape_line;
 use crate::protocol::layout::COPY_IN_CONTAINER;
 use crate::protocol::path::AskedPath;
 use crate::protocol::stage::Token;
+use crate::protocol::told::{Told, told};
 use crate::tarball::entry::Owner;
 use axum::body::Body;
 use axum::http::HeaderValue;
@@ -97,7 +98,7 @@ impl Helper {
         let words = [words, &["--through", coming.nonce.as_str()]].concat();
         let mut helper = Self::exec(copier, caller, at, &words, false).await?;
         let stream = tokio::select! {
-            stream = &mut coming.stream => stream.map_err(|_| Error::Internal("nobody expects the helper".into()))?,
+            stream = &mut coming.stream => stream.map_err(|_| Error::Internal(told!("nobody expects the helper")))?,
             () = tokio::time::sleep(channel::ARRIVES) => {
                 // It has read and written nothing, and finds nobody any more.
                 tracing::warn!("a copy goes through the engine: the helper did not reach the channel");
@@ -116,7 +117,7 @@ impl Helper {
                 // All that it had to say is in its connection, which nobody has heard yet.
                 helper.silent = true;
                 let heard = tokio::time::timeout(channel::PATIENCE, &mut coming.stream).await;
-                heard.ok().and_then(Result::ok).ok_or_else(|| Error::Internal("the copy helper did nothing".into()))?
+                heard.ok().and_then(Result::ok).ok_or_else(|| Error::Internal(told!("the copy helper did nothing")))?
             }
         };
         let (read, write) = stream.into_split();
@@ -165,7 +166,7 @@ impl Helper {
             pieces: VecDeque::new(),
             words: Vec::new(),
         };
-        helper.sort(first).map_err(|error| Error::Internal(error.to_string()))?;
+        helper.sort(first).map_err(|error| Error::Internal(told!("{error}")))?;
         Ok(helper)
     }
 
@@ -262,13 +263,25 @@ impl Helper {
             return Ok(());
         }
         let words = String::from_utf8_lossy(&self.words);
-        let line = words.lines().rfind(|line| !line.trim().is_empty()).unwrap_or("the copy broke off");
-        Err(Error::Copy(ended, escape_line(line)))
+        let mut lines = words.lines().rev().filter(|line| !line.trim().is_empty());
+        let why = match (lines.next(), lines.next()) {
+            (None, _) => told!("the copy broke off"),
+            (Some(line), made) => {
+                made.and_then(|made| made_of(line, made)).unwrap_or_else(|| Told::text(line))
+            }
+        };
+        Err(Error::Copy(ended, why.with_texts(&escape_line)))
     }
 }
 
+/// What a sentence was made of, if it says the same: what runs in a container may write anything.
+fn made_of(line: &str, made: &str) -> Option<Told> {
+    let made: Told = serde_json::from_str(made).ok()?;
+    (made == line).then_some(made)
+}
+
 fn inside(error: io::Error) -> Error {
-    Error::Internal(format!("the copy broke off: {error}"))
+    Error::Internal(told!("the copy broke off: {error}"))
 }
 
 pub(super) async fn stat(copier: &Arc<Copier>, caller: &Caller, at: &CopyPath) -> Result<HeaderValue, Error> {
@@ -281,9 +294,9 @@ pub(super) async fn stat(copier: &Arc<Copier>, caller: &Caller, at: &CopyPath) -
 
 /// A stat's line, read and written anew: the helper runs where the user can reach it.
 fn header(line: &[u8]) -> Result<HeaderValue, Error> {
-    let stat: PathStat = serde_json::from_slice(line).map_err(|error| Error::Internal(error.to_string()))?;
+    let stat: PathStat = serde_json::from_slice(line).map_err(|error| Error::Internal(told!("{error}")))?;
     let header = stat.to_header().and_then(|header| HeaderValue::from_str(&header).ok());
-    header.ok_or_else(|| Error::Internal("a path's stat cannot be written".into()))
+    header.ok_or_else(|| Error::Internal(told!("a path's stat cannot be written")))
 }
 
 pub(super) async fn get(
@@ -300,7 +313,7 @@ pub(super) async fn get(
     let line = helper.line().await.map_err(inside)?;
     if line.is_empty() {
         helper.end(&copier).await?;
-        return Err(Error::Internal("the copy helper said nothing".into()));
+        return Err(Error::Internal(told!("the copy helper said nothing")));
     }
     let stat = header(&line)?;
     let tar = futures_util::stream::unfold(Some((helper, rewriter)), move |state| {
@@ -319,7 +332,7 @@ pub(super) async fn get(
 }
 
 fn rewriter(caller: &Caller, at: &CopyPath) -> Result<Rewriter, Error> {
-    let path = AskedPath::new(at.path.as_bytes()).map_err(|error| Error::Bad(error.to_string()))?;
+    let path = AskedPath::new(at.path.as_bytes()).map_err(|error| Error::Bad(told!("{error}")))?;
     let owner = Owner { uid: caller.uid(), gid: caller.gid() };
     Ok(Rewriter::outward_of(&path, owner, Limits::default()))
 }
@@ -356,11 +369,26 @@ pub(super) async fn put(
         words.push("--no-overwrite-dir-nondir");
     }
     let mut helper = Helper::start(copier, caller, at, &words, true).await?;
-    let stdin = helper.write.take().ok_or_else(|| Error::Internal("a helper has no stdin".into()))?;
+    let stdin = helper.write.take().ok_or_else(|| Error::Internal(told!("a helper has no stdin")))?;
     let ended = async {
         while helper.next().await?.is_some() {}
         io::Result::Ok(())
     };
     tar.carry(stdin, ended).await.map_err(inside)?;
     helper.end(copier).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_sentence_was_made_of_is_believed_where_it_says_the_same() {
+        let made = r#"{"template":"no such container: {0}","with":{"0":"web"}}"#;
+        assert!(made_of("no such container: web", made).is_some_and(|told| told.is_made()));
+        for other in ["no such container: db", "", made] {
+            assert!(made_of(other, made).is_none(), "{other}");
+        }
+        assert!(made_of("x", "no JSON").is_none());
+    }
 }

@@ -27,6 +27,7 @@ use crate::gateway::task::to_the_end;
 use crate::protocol::copying::{Ended, PathStat};
 use crate::protocol::name::ContainerRef;
 use crate::protocol::report::Refusal;
+use crate::protocol::told::{Phrase, Tell, Told, phrase, told};
 use crate::tarball::entry::Owner;
 use axum::body::{Body, BodyDataStream};
 use axum::http::HeaderValue;
@@ -77,8 +78,8 @@ fn refuse_volumes(at: &CopyPath) -> Result<(), Error> {
         return Ok(());
     }
     let name = at.container.name();
-    Err(Refusal::new("conflict", format!("{name} has volumes, and is only copied to and from while it runs"))
-        .hint(format!("ie-container start {name}"))
+    Err(Refusal::new("conflict", told!("{name} has volumes, and is only copied to and from while it runs"))
+        .hint(Told::Text(format!("ie-container start {name}")))
         .into())
 }
 
@@ -88,12 +89,12 @@ fn refuse_hosts(caller: &Caller, at: &CopyPath) -> Result<(), Error> {
         return Ok(());
     }
     let name = at.container.name();
-    let message = format!("{name} mounts what is not idmapped, and is only copied to and from while it runs");
-    Err(Refusal::new("conflict", message).hint(format!("ie-container start {name}")).into())
+    let message = told!("{name} mounts what is not idmapped, and is only copied to and from while it runs");
+    Err(Refusal::new("conflict", message).hint(Told::Text(format!("ie-container start {name}"))).into())
 }
 
 fn being_started(at: &CopyPath) -> Error {
-    Error::Conflict(format!("{} is being started; try again when it runs", at.container.name()))
+    Error::Conflict(told!("{} is being started; try again when it runs", at.container.name()))
 }
 
 impl Copy {
@@ -128,7 +129,7 @@ impl Copy {
         let id = at.container.id().clone();
         // It may have been started, renamed or removed while we waited.
         let word = ContainerRef::try_from(id.as_str().to_owned())
-            .map_err(|error| Error::Internal(error.to_string()))?;
+            .map_err(|error| Error::Internal(told!("{error}")))?;
         let container = copier.engine.owned(caller, &word).await?;
         let at = CopyPath { container, ..at };
         if at.container.running() {
@@ -232,7 +233,7 @@ impl Copy {
 
 fn missing(at: &CopyPath) -> Error {
     let path = crate::protocol::escape::escape_line(&at.path);
-    Error::Copy(Ended::Missing, format!("no such file or directory: {}:{path}", at.container.name()))
+    Error::Copy(Ended::Missing, told!("no such file or directory: {}:{path}", at.container.name()))
 }
 
 fn owner(caller: &Caller) -> Owner {
@@ -244,14 +245,14 @@ fn header<T>(answer: &Response<T>) -> Result<HeaderValue, Error> {
     let stat = answer.headers().get(super::STAT).and_then(|value| PathStat::from_header(value.as_bytes()));
     let header =
         stat.and_then(|stat| stat.to_header()).and_then(|header| HeaderValue::from_str(&header).ok());
-    header.ok_or_else(|| Error::Internal("the engine says nothing of the path".into()))
+    header.ok_or_else(|| Error::Internal(told!("the engine says nothing of the path")))
 }
 
 type Fault = Arc<Mutex<Option<Error>>>;
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
-const TOO_SLOW: &str =
-    "the copy stood still or took too long; with a container that runs it may take its time";
+const TOO_SLOW: Phrase =
+    phrase!("the copy stood still or took too long; with a container that runs it may take its time");
 
 /// Carries a copy on at its own pace, so that a caller who stops reading ends it instead of holding it.
 ///
@@ -293,7 +294,7 @@ fn pumped<H: Send + 'static>(
             Some(Some(Ok(chunk))) => Some((Ok(chunk), Some(receiver))),
             Some(Some(Err(error))) => Some((Err(error), None)),
             Some(None) => None,
-            None => Some((Err(TOO_SLOW.into()), None)),
+            None => Some((Err(TOO_SLOW.english().into()), None)),
         }
     })
 }
@@ -330,31 +331,31 @@ struct Rewritten<H> {
 impl<H> Rewritten<H> {
     /// The next of it, and whether that was the last.
     async fn next(&mut self) -> Result<(Bytes, bool), Error> {
-        let failed = |why: String| Error::Copy(Ended::Failed, why);
+        let failed = |why: Told| Error::Copy(Ended::Failed, why);
         let patience = self.pace.patience();
         // What is there already is given by a timeout of nothing too.
         if patience.is_zero() {
-            return Err(failed(TOO_SLOW.to_owned()));
+            return Err(failed(TOO_SLOW.told()));
         }
         let next = tokio::select! {
             biased;
-            () = self.cut.notified() => return Err(failed("the container is being removed".to_owned())),
+            () = self.cut.notified() => return Err(failed(told!("the container is being removed"))),
             next = tokio::time::timeout(patience, self.tar.next()) => next,
         };
         let mut out = Vec::new();
-        let (done, ended) = match next.map_err(|_| failed(TOO_SLOW.to_owned()))? {
+        let (done, ended) = match next.map_err(|_| failed(TOO_SLOW.told()))? {
             Some(Ok(chunk)) => {
                 self.pace.count(chunk.len());
                 (self.rewriter.push(&chunk, &mut out), false)
             }
             None => (self.rewriter.finish(&mut out), true),
-            Some(Err(error)) => return Err(failed(format!("the copy broke off: {error}"))),
+            Some(Err(error)) => return Err(failed(told!("the copy broke off: {error}"))),
         };
-        done.map_err(|error| Error::Copy(Ended::Archive, error.to_string()))?;
+        done.map_err(|error| Error::Copy(Ended::Archive, error.told()))?;
         if let Some(room) = &mut self.room {
             tokio::select! {
                 biased;
-                () = self.cut.notified() => return Err(failed("the container is being removed".to_owned())),
+                () = self.cut.notified() => return Err(failed(told!("the container is being removed"))),
                 reached = room.reach(self.rewriter.announced()) => reached?,
             }
             room.give(out.len());

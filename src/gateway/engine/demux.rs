@@ -1,5 +1,6 @@
 //! Takes the engine's multiplexed streams apart: an eight-byte header, then so many bytes of one stream.
 
+use crate::protocol::told::Told;
 use bytes::{Buf, Bytes};
 
 /// Which of an exec's streams bytes belong to.
@@ -13,7 +14,7 @@ pub(crate) enum Stream {
 }
 
 /// Why bytes are not multiplexed streams.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error, Told)]
 pub(crate) enum DemuxError {
     #[error("the engine's stream has a frame of type {0}")]
     Type(u8),

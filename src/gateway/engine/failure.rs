@@ -2,11 +2,12 @@
 
 use super::known::known;
 use crate::protocol::report::Refusal;
+use crate::protocol::told::{Tell, Told, told};
 use hyper::StatusCode;
 use std::path::PathBuf;
 
 /// Why the engine did not do it.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, thiserror::Error, Told)]
 pub(in crate::gateway) enum EngineError {
     #[error("the container engine does not answer on {}", .0.display())]
     Away(PathBuf, #[source] std::io::Error),
@@ -25,7 +26,7 @@ pub(in crate::gateway) enum EngineError {
     )]
     Abandoned(usize, usize),
     /// The engine's own sentence, or ours where it is understood.
-    #[error("{}", told(*.status, .message))]
+    #[error("{}", said(*.status, .message))]
     Said { status: StatusCode, message: String },
 }
 
@@ -58,23 +59,21 @@ impl EngineError {
         }
     }
 
-    pub(in crate::gateway) fn refusal(&self, message: String) -> Refusal {
+    pub(in crate::gateway) fn refusal(&self, message: Told) -> Refusal {
         match self {
-            Self::Away(..) => Refusal::new("engine", message).hint(
-                "ask the admin: `systemctl status docker` says why; running containers may go on without it",
-            ),
+            Self::Away(..) => Refusal::new("engine", message).hint(told!("ask the admin: `systemctl status docker` says why; running containers may go on without it")),
             Self::Broken(_) | Self::Odd(_) | Self::Late => {
-                Refusal::new("engine", message).hint("try again, or ask the admin")
+                Refusal::new("engine", message).hint(told!("try again, or ask the admin"))
             }
             Self::Crowded(_) => Refusal::new("engine", message)
-                .hint("one of them is being started or copied with: wait until that is over, or remove it with rm -f"),
+                .hint(told!("one of them is being started or copied with: wait until that is over, or remove it with rm -f")),
             Self::Abandoned(..) => Refusal::new("quota", message)
                 .rule("attach")
-                .hint("each goes when its container stops: stop or restart those that you have attached to most"),
+                .hint(told!("each goes when its container stops: stop or restart those that you have attached to most")),
             Self::Said { status, message: said } => match (known(said), code(said)) {
                 (Some(known), _) => Refusal::new(known.code, message).hint(known.hint),
                 (None, OTHER) if status.is_server_error() => Refusal::new(OTHER, message)
-                    .hint("ask your administrator what they mean: the engine's log has more"),
+                    .hint(told!("ask your administrator what they mean: the engine's log has more")),
                 (None, code) => Refusal::new(code, message),
             },
         }
@@ -82,19 +81,19 @@ impl EngineError {
 }
 
 /// What is told of an engine's sentence. One that blames the caller is plain enough; one about itself is for whoever runs it.
-fn told(status: StatusCode, said: &str) -> String {
+fn said(status: StatusCode, said: &str) -> Told {
     match known(said) {
-        Some(known) => known.sentence.to_owned(),
+        Some(known) => known.sentence.told(),
         None if status.is_server_error() && code(said) == OTHER => {
-            format!("the container engine did not do it; these are its own words: {}", plain(said))
+            told!("the container engine did not do it; these are its own words: {}", plain(said))
         }
-        None => plain(said),
+        None => Told::Text(plain(said)),
     }
 }
 
 /// The same for what an engine says in the midst of an answer.
-pub(in crate::gateway) fn explain(said: &str) -> String {
-    told(StatusCode::INTERNAL_SERVER_ERROR, said)
+pub(in crate::gateway) fn explain(error: &str) -> Told {
+    said(StatusCode::INTERNAL_SERVER_ERROR, error)
 }
 
 const OTHER: &str = "engine";
@@ -179,8 +178,8 @@ mod tests {
     fn an_engine_s_own_words_stand_below_a_sentence_of_ours() {
         let of = |status, said: &str| {
             let error = EngineError::Said { status, message: said.to_owned() };
-            let refusal = error.refusal(error.to_string());
-            (refusal.code, refusal.message, refusal.hint.is_some())
+            let refusal = error.refusal(error.told());
+            (refusal.code, refusal.message.to_string(), refusal.hint.is_some())
         };
         let unknown = "the container engine did not do it; these are its own words: shim without a gear";
         let broke = StatusCode::INTERNAL_SERVER_ERROR;

@@ -1,9 +1,10 @@
 //! Why nothing of the caller's was found: what is somebody else's is not there either.
 
 use super::EngineError;
+use crate::protocol::told::Told;
 
 /// The answer to a word that names nothing, or more than one thing, of the caller's.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, thiserror::Error, Told)]
 pub(in crate::gateway) enum FindError {
     #[error(transparent)]
     Engine(#[from] EngineError),
@@ -15,8 +16,8 @@ pub(in crate::gateway) enum FindError {
     NoVolume(String),
     /// The beginning of several ids.
     #[error("{0}")]
-    Ambiguous(String),
+    Ambiguous(Told),
     /// It is there, and does not run, which is what was wanted of it.
     #[error("{0}")]
-    NotRunning(String),
+    NotRunning(Told),
 }

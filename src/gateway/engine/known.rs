@@ -3,14 +3,16 @@
 //! An engine speaks to whoever runs it. The first line of the table all of whose words are said holds; so what names a
 //! cause stands before what only names a consequence.
 
+use crate::protocol::told::{Phrase, phrase};
+
 /// A failure that is understood.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Known {
     /// All of them are in what was said, in small letters.
     words: &'static [&'static str],
     pub(super) code: &'static str,
-    pub(super) sentence: &'static str,
-    pub(super) hint: &'static str,
+    pub(super) sentence: Phrase,
+    pub(super) hint: Phrase,
 }
 
 pub(super) fn known(said: &str) -> Option<&'static Known> {
@@ -21,133 +23,153 @@ pub(super) fn known(said: &str) -> Option<&'static Known> {
 const fn known_as(
     words: &'static [&'static str],
     code: &'static str,
-    sentence: &'static str,
-    hint: &'static str,
+    sentence: Phrase,
+    hint: Phrase,
 ) -> Known {
     Known { words, code, sentence, hint }
 }
 
 /// A failure of the host's that its administrator mends.
-const fn host(words: &'static [&'static str], sentence: &'static str, hint: &'static str) -> Known {
+const fn host(words: &'static [&'static str], sentence: Phrase, hint: Phrase) -> Known {
     known_as(words, "engine", sentence, hint)
 }
 
-const FIREWALL: (&str, &str) = (
-    "the engine's firewall rules are gone, so it can publish no port and make no network",
-    "tell your administrator: the firewall was flushed, and `systemctl restart` of the engine makes the rules again",
+const FIREWALL: (Phrase, Phrase) = (
+    phrase!("the engine's firewall rules are gone, so it can publish no port and make no network"),
+    phrase!(
+        "tell your administrator: the firewall was flushed, and `systemctl restart` of the engine makes the rules again"
+    ),
 );
-const NETWORK: (&str, &str) = (
-    "the engine has lost a network of the container's when it was started",
-    "tell your administrator: `systemctl restart` of the engine makes the network again",
+const NETWORK: (Phrase, Phrase) = (
+    phrase!("the engine has lost a network of the container's when it was started"),
+    phrase!("tell your administrator: `systemctl restart` of the engine makes the network again"),
 );
-const CARD: (&str, &str) = (
-    "a device that the container needs is not there any more",
-    "tell your administrator; `ie-container gpus` shows the cards that are there",
+const CARD: (Phrase, Phrase) = (
+    phrase!("a device that the container needs is not there any more"),
+    phrase!("tell your administrator; `ie-container gpus` shows the cards that are there"),
 );
-const DRIVER: (&str, &str) = (
-    "the engine cannot hand out GPUs just now",
-    "tell your administrator: the NVIDIA driver or its container toolkit is missing or was changed, `nvidia-smi` says more",
+const DRIVER: (Phrase, Phrase) = (
+    phrase!("the engine cannot hand out GPUs just now"),
+    phrase!(
+        "tell your administrator: the NVIDIA driver or its container toolkit is missing or was changed, `nvidia-smi` says more"
+    ),
 );
-const RESOLVE: (&str, &str) = (
-    "the name of the registry cannot be resolved on this host",
-    "look whether the image's name is right; if it is, tell your administrator that the host's name service does not know it",
+const RESOLVE: (Phrase, Phrase) = (
+    phrase!("the name of the registry cannot be resolved on this host"),
+    phrase!(
+        "look whether the image's name is right; if it is, tell your administrator that the host's name service does not know it"
+    ),
 );
-const UNREACHED: (&str, &str) = (
-    "the registry does not answer",
-    "try again later; if it stays so, tell your administrator that the engine does not reach it",
+const UNREACHED: (Phrase, Phrase) = (
+    phrase!("the registry does not answer"),
+    phrase!("try again later; if it stays so, tell your administrator that the engine does not reach it"),
 );
-const UNMAPPED: (&str, &str) = (
-    "the image, or the container, has a user or group whose id lies outside of the range that containers have here",
-    "use an image with smaller ids, or ask your administrator for a larger range in /etc/subuid and /etc/subgid",
+const UNMAPPED: (Phrase, Phrase) = (
+    phrase!(
+        "the image, or the container, has a user or group whose id lies outside of the range that containers have here"
+    ),
+    phrase!(
+        "use an image with smaller ids, or ask your administrator for a larger range in /etc/subuid and /etc/subgid"
+    ),
 );
-const PORT: (&str, &str) = (
-    "a port that is to be published is in use on this host",
-    "choose another one, or leave the choice to the engine with `-P`",
+const PORT: (Phrase, Phrase) = (
+    phrase!("a port that is to be published is in use on this host"),
+    phrase!("choose another one, or leave the choice to the engine with `-P`"),
 );
-const RUNTIME: (&str, &str) = (
-    "the engine's runtime ended before it could say why",
-    "try again; if it stays so, tell your administrator to look into the engine's log",
+const RUNTIME: (Phrase, Phrase) = (
+    phrase!("the engine's runtime ended before it could say why"),
+    phrase!("try again; if it stays so, tell your administrator to look into the engine's log"),
 );
-const AWAY: (&str, &str) = (
-    "the engine does not reach its containerd, or gets no answer in time",
-    "try again in a moment; if it stays so, tell your administrator to look into the engine's log",
+const AWAY: (Phrase, Phrase) = (
+    phrase!("the engine does not reach its containerd, or gets no answer in time"),
+    phrase!("try again in a moment; if it stays so, tell your administrator to look into the engine's log"),
 );
-const PROCESSES: (&str, &str) = (
-    "there is no room for another process",
-    "end processes of yours, or ask for more with `--pids-limit`; else tell your administrator that the host is full",
+const PROCESSES: (Phrase, Phrase) = (
+    phrase!("there is no room for another process"),
+    phrase!(
+        "end processes of yours, or ask for more with `--pids-limit`; else tell your administrator that the host is full"
+    ),
 );
-const ADDRESSES: (&str, &str) = (
-    "no addresses are left for another network, or in this one",
-    "remove networks and containers that you do not need; else tell your administrator",
+const ADDRESSES: (Phrase, Phrase) = (
+    phrase!("no addresses are left for another network, or in this one"),
+    phrase!("remove networks and containers that you do not need; else tell your administrator"),
 );
-const KERNEL: (&str, &str) = (
-    "the host's kernel lacks a module that containers need",
-    "tell your administrator: after an update of the kernel the host has to be restarted",
+const KERNEL: (Phrase, Phrase) = (
+    phrase!("the host's kernel lacks a module that containers need"),
+    phrase!("tell your administrator: after an update of the kernel the host has to be restarted"),
 );
-const DISK: (&str, &str) = (
-    "the engine's disk does not work as it should",
-    "tell your administrator: the kernel's log says what is wrong with it",
+const DISK: (Phrase, Phrase) = (
+    phrase!("the engine's disk does not work as it should"),
+    phrase!("tell your administrator: the kernel's log says what is wrong with it"),
 );
 
 const KNOWN: &[Known] = &[
     // It names a missing program, and not one of the container's.
     host(
         &["apparmor_parser"],
-        "the engine cannot load the AppArmor profile of containers",
-        "tell your administrator: the package apparmor is missing, or its parser does not run",
+        phrase!("the engine cannot load the AppArmor profile of containers"),
+        phrase!("tell your administrator: the package apparmor is missing, or its parser does not run"),
     ),
     host(
         &["apparmor", "/attr/"],
-        "the AppArmor profile of containers is not loaded",
-        "tell your administrator: `systemctl restart` of the engine loads it again",
+        phrase!("the AppArmor profile of containers is not loaded"),
+        phrase!("tell your administrator: `systemctl restart` of the engine loads it again"),
     ),
     host(
         &["memlock"],
-        "the engine may lock too little memory to set up a container's devices",
-        "tell your administrator: its unit needs LimitMEMLOCK=infinity",
+        phrase!("the engine may lock too little memory to set up a container's devices"),
+        phrase!("tell your administrator: its unit needs LimitMEMLOCK=infinity"),
     ),
     host(
         &["setting rlimit type 8"],
-        "the engine may lock too little memory for what the container asks",
-        "ask for less with `--ulimit memlock`, or tell your administrator that its unit needs LimitMEMLOCK=infinity",
+        phrase!("the engine may lock too little memory for what the container asks"),
+        phrase!(
+            "ask for less with `--ulimit memlock`, or tell your administrator that its unit needs LimitMEMLOCK=infinity"
+        ),
     ),
     host(
         &["setting rlimit"],
-        "the engine has less of a limit than the container asks for",
-        "ask for less with `--ulimit`, or tell your administrator to raise the limits of its unit",
+        phrase!("the engine has less of a limit than the container asks for"),
+        phrase!("ask for less with `--ulimit`, or tell your administrator to raise the limits of its unit"),
     ),
     // Three that the kernel calls a full disk.
     host(
         &["session key"],
-        "the kernel keeps no more keyrings for containers",
-        "tell your administrator: kernel.keys.maxkeys and kernel.keys.maxbytes are too small for so many containers",
+        phrase!("the kernel keeps no more keyrings for containers"),
+        phrase!(
+            "tell your administrator: kernel.keys.maxkeys and kernel.keys.maxbytes are too small for so many containers"
+        ),
     ),
     host(
         &["unshare", "no space left on device"],
-        "the kernel makes no more namespaces for containers",
-        "tell your administrator: the sysctls user.max_*_namespaces are too small for so many containers",
+        phrase!("the kernel makes no more namespaces for containers"),
+        phrase!(
+            "tell your administrator: the sysctls user.max_*_namespaces are too small for so many containers"
+        ),
     ),
     host(
         &["clone", "no space left on device"],
-        "the kernel makes no more namespaces for containers",
-        "tell your administrator: the sysctls user.max_*_namespaces are too small for so many containers",
+        phrase!("the kernel makes no more namespaces for containers"),
+        phrase!(
+            "tell your administrator: the sysctls user.max_*_namespaces are too small for so many containers"
+        ),
     ),
     host(
         &["inotify", "no space left on device"],
-        "the kernel keeps no more watchers of files",
-        "tell your administrator: fs.inotify.max_user_watches is too small",
+        phrase!("the kernel keeps no more watchers of files"),
+        phrase!("tell your administrator: fs.inotify.max_user_watches is too small"),
     ),
     known_as(
         &["no space left on device"],
         "disk-full",
-        "no space left on the engine's disk",
-        "`ie-container ps -a` shows containers of yours to remove; else tell the admin",
+        phrase!("no space left on the engine's disk"),
+        phrase!("`ie-container ps -a` shows containers of yours to remove; else tell the admin"),
     ),
     known_as(
         &["disk quota exceeded"],
         "disk-full",
-        "no space left on the engine's disk",
-        "`ie-container ps -a` shows containers of yours to remove; else tell the admin",
+        phrase!("no space left on the engine's disk"),
+        phrase!("`ie-container ps -a` shows containers of yours to remove; else tell the admin"),
     ),
     host(&["iptables", "no chain/target/match"], FIREWALL.0, FIREWALL.1),
     host(&["iptables", "chain", "does not exist"], FIREWALL.0, FIREWALL.1),
@@ -156,11 +178,11 @@ const KNOWN: &[Known] = &[
     host(&["failed to create endpoint", "network", "does not exist"], NETWORK.0, NETWORK.1),
     known_as(&["port is already allocated"], "conflict", PORT.0, PORT.1),
     known_as(&["address already in use"], "conflict", PORT.0, PORT.1),
-    host(&["iptables failed"], "the engine cannot change the host's firewall", FIREWALL.1),
+    host(&["iptables failed"], phrase!("the engine cannot change the host's firewall"), FIREWALL.1),
     host(
         &["exchange full"],
-        "the network has as many containers as a bridge can hold",
-        "remove containers that you do not need",
+        phrase!("the network has as many containers as a bridge can hold"),
+        phrase!("remove containers that you do not need"),
     ),
     host(&["non-overlapping ipv4 address pool"], ADDRESSES.0, ADDRESSES.1),
     host(&["address pools have been fully subnetted"], ADDRESSES.0, ADDRESSES.1),
@@ -187,69 +209,77 @@ const KNOWN: &[Known] = &[
     host(&["lookup ", "i/o timeout"], RESOLVE.0, RESOLVE.1),
     host(
         &["x509: "],
-        "the certificate of the registry is not trusted here",
-        "tell your administrator: the engine needs the registry's authority in /etc/docker/certs.d, and the right time",
+        phrase!("the certificate of the registry is not trusted here"),
+        phrase!(
+            "tell your administrator: the engine needs the registry's authority in /etc/docker/certs.d, and the right time"
+        ),
     ),
     host(
         &["toomanyrequests"],
-        "the registry serves no more to this host for now",
-        "try again later, or use an image that is here: `ie-container images`",
+        phrase!("the registry serves no more to this host for now"),
+        phrase!("try again later, or use an image that is here: `ie-container images`"),
     ),
     host(&["dial tcp"], UNREACHED.0, UNREACHED.1),
     host(&["request canceled while waiting for connection"], UNREACHED.0, UNREACHED.1),
     host(&["client.timeout exceeded"], UNREACHED.0, UNREACHED.1),
     host(
         &["container init was oom-killed"],
-        "the container has too little memory to start",
-        "give it more with `--memory`",
+        phrase!("the container has too little memory to start"),
+        phrase!("give it more with `--memory`"),
     ),
     host(
         &["unable to set memory limit"],
-        "the container has too little memory to start",
-        "give it more with `--memory`",
+        phrase!("the container has too little memory to start"),
+        phrase!("give it more with `--memory`"),
     ),
     host(&["failed to create new os thread"], PROCESSES.0, PROCESSES.1),
     host(&["resource temporarily unavailable"], PROCESSES.0, PROCESSES.1),
     host(
         &["cannot allocate memory"],
-        "the host has no memory left to start a container",
-        "try again when there is less to do; else tell your administrator",
+        phrase!("the host has no memory left to start a container"),
+        phrase!("try again when there is less to do; else tell your administrator"),
     ),
     host(
         &["too many open files"],
-        "the engine has as many files open as it may",
-        "tell your administrator: its unit needs a larger LimitNOFILE, or fs.inotify.max_user_instances is too small",
+        phrase!("the engine has as many files open as it may"),
+        phrase!(
+            "tell your administrator: its unit needs a larger LimitNOFILE, or fs.inotify.max_user_instances is too small"
+        ),
     ),
     host(
         &["cgroup", "unit"],
-        "systemd made no control group for the container",
-        "try again; if it stays so, tell your administrator: `systemctl status` and the log of systemd say more",
+        phrase!("systemd made no control group for the container"),
+        phrase!(
+            "try again; if it stays so, tell your administrator: `systemctl status` and the log of systemd say more"
+        ),
     ),
     host(
         &["cgroup mountpoint does not exist"],
-        "the host's control groups are not mounted",
-        "tell your administrator: the engine cannot limit containers without them",
+        phrase!("the host's control groups are not mounted"),
+        phrase!("tell your administrator: the engine cannot limit containers without them"),
     ),
     host(
         &["error adding seccomp"],
-        "the engine's seccomp profile does not fit its runtime",
-        "tell your administrator: runc and libseccomp are of another time than the engine",
+        phrase!("the engine's seccomp profile does not fit its runtime"),
+        phrase!("tell your administrator: runc and libseccomp are of another time than the engine"),
     ),
     host(
         &["unshare", "operation not permitted"],
-        "the kernel lets the engine make no namespaces",
-        "tell your administrator: a sysctl or a sandbox around the engine forbids it",
+        phrase!("the kernel lets the engine make no namespaces"),
+        phrase!("tell your administrator: a sysctl or a sandbox around the engine forbids it"),
     ),
     host(
         &["value too large for defined data type"],
-        "the working directory, or a path that a mount needs, does not exist in the home, and the engine may not make it \
-         there",
-        "make it first",
+        phrase!(
+            "the working directory, or a path that a mount needs, does not exist in the home, and the engine may not make it \
+         there"
+        ),
+        phrase!("make it first"),
     ),
     host(
         &["bind source path does not exist"],
-        "the engine does not see the staged directories: nothing was started",
-        "tell your administrator: `ie-container admin doctor` says why",
+        phrase!("the engine does not see the staged directories: nothing was started"),
+        phrase!("tell your administrator: `ie-container admin doctor` says why"),
     ),
     host(&["input/output error"], DISK.0, DISK.1),
     host(&["structure needs cleaning"], DISK.0, DISK.1),

@@ -5,12 +5,13 @@ use super::label::{LOGIN, UID};
 use super::{Engine, EngineError, Target, read};
 use crate::gateway::caller::peer::Peer;
 use crate::policy::{Gateway, Pool};
+use crate::protocol::told::Told;
 use hyper::Method;
 use serde_json::{Value, json};
 use std::net::Ipv4Addr;
 
 /// Why a user has no network.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, thiserror::Error, Told)]
 pub(in crate::gateway) enum NetworkError {
     #[error(transparent)]
     Engine(#[from] EngineError),

@@ -15,6 +15,7 @@ use crate::gateway::caller::peer::Peer;
 use crate::policy::Used;
 use crate::protocol::name::{ContainerName, ContainerRef};
 use crate::protocol::stage::Token;
+use crate::protocol::told::told;
 use hyper::body::Incoming;
 use hyper::{Method, Response};
 use serde_json::Value;
@@ -164,9 +165,7 @@ impl Owned {
             return Ok(());
         }
         let name = self.name();
-        Err(FindError::NotRunning(format!(
-            "{name} is not running; start it first (ie-container start {name})"
-        )))
+        Err(FindError::NotRunning(told!("{name} is not running; start it first (ie-container start {name})")))
     }
 
     pub(in crate::gateway) fn labels(&self) -> &Labels {
@@ -282,7 +281,7 @@ pub(in crate::gateway) fn pick_by_id(own: Vec<Owned>, word: &str) -> Result<Owne
     match (matching.next(), matching.next()) {
         (Some(one), None) => Ok(one),
         (None, _) => Err(FindError::NoContainer(word.to_owned())),
-        (Some(_), Some(_)) => Err(FindError::Ambiguous(format!("several containers' ids begin with {word}"))),
+        (Some(_), Some(_)) => Err(FindError::Ambiguous(told!("several containers' ids begin with {word}"))),
     }
 }
 

@@ -8,6 +8,7 @@
 
 use super::{ContainerId, Engine, EngineError, Found, Owned};
 use crate::policy::PortGrant;
+use crate::protocol::told::Told;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -16,7 +17,7 @@ use std::time::{Duration, Instant};
 const UNKNOWN: Duration = Duration::from_secs(60);
 
 /// A host port is somebody's.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error, Told)]
 pub(in crate::gateway) enum PortTaken {
     #[error("host port {host} is in use")]
     InUse { host: u16, container: u16 },
@@ -25,7 +26,7 @@ pub(in crate::gateway) enum PortTaken {
 }
 
 /// A container does not get its ports again.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, thiserror::Error, Told)]
 pub(in crate::gateway) enum PortError {
     #[error(transparent)]
     Engine(#[from] EngineError),
@@ -219,7 +220,10 @@ mod tests {
         for other in others {
             let no = look(&desk, &held).await.claim(&[plain(40001), other]).unwrap_err();
             let no = crate::gateway::error::Error::from(no).refusal();
-            assert_eq!((no.code.as_str(), no.message.as_str()), ("conflict", "host port 40000 is in use"));
+            assert_eq!(
+                (no.code.as_str(), no.message.to_string().as_str()),
+                ("conflict", "host port 40000 is in use")
+            );
         }
         let both = [plain(40001), grant(40001, Protocol::Udp, [127, 0, 0, 1])];
         assert!(look(&desk, &held).await.claim(&both).is_ok());
@@ -264,7 +268,7 @@ mod tests {
             let no = look.may_take(late).unwrap_err();
             let no = crate::gateway::error::Error::from(no).refusal();
             assert!(
-                no.message.starts_with(&format!("host port {port} is held by another container")),
+                no.message.to_string().starts_with(&format!("host port {port} is held by another container")),
                 "{no:?}"
             );
         }

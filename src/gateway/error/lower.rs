@@ -8,16 +8,17 @@ use crate::gateway::host::channel::NoRandomness;
 use crate::gateway::host::wall::WallDown;
 use crate::gateway::wish::WishError;
 use crate::protocol::report::Refusal;
+use crate::protocol::told::told;
 
 impl From<Lost> for Error {
     fn from(lost: Lost) -> Self {
-        Self::Internal(lost.to_string())
+        Self::Internal(told!("{lost}"))
     }
 }
 
 impl From<NoRandomness> for Error {
     fn from(none: NoRandomness) -> Self {
-        Self::Internal(none.to_string())
+        Self::Internal(told!("{none}"))
     }
 }
 
@@ -25,9 +26,9 @@ impl From<WishError> for Error {
     fn from(error: WishError) -> Self {
         match error {
             WishError::Bad(why) => Self::Bad(why),
-            WishError::NotAllowed { field, reason } => Self::not_allowed(&field, &reason),
+            WishError::NotAllowed { field, reason } => Self::not_allowed(&field, reason),
             WishError::NoContainer(word) => Self::NoContainer(word),
-            WishError::NoRandomness(_) => Self::Internal(error.to_string()),
+            WishError::NoRandomness(_) => Self::Internal(told!("{error}")),
         }
     }
 }
@@ -49,13 +50,13 @@ impl From<NetworkError> for Error {
     fn from(error: NetworkError) -> Self {
         match error {
             NetworkError::Engine(error) => Self::Engine(error),
-            NetworkError::PoolEmpty(..) => Refusal::new("quota", error.to_string())
+            NetworkError::PoolEmpty(..) => Refusal::new("quota", told!("{error}"))
                 .rule("gateway.networks")
-                .hint("use --network none, or ask the admin for a larger pool")
+                .hint(told!("use --network none, or ask the admin for a larger pool"))
                 .into(),
-            NetworkError::NotYours(_) => Refusal::new("conflict", error.to_string())
+            NetworkError::NotYours(_) => Refusal::new("conflict", told!("{error}"))
                 .rule("network")
-                .hint("ask your administrator to remove its containers, or use --network none")
+                .hint(told!("ask your administrator to remove its containers, or use --network none"))
                 .into(),
         }
     }
@@ -63,9 +64,9 @@ impl From<NetworkError> for Error {
 
 impl From<WallDown> for Error {
     fn from(down: WallDown) -> Self {
-        Refusal::new("forbidden", down.to_string())
+        Refusal::new("forbidden", told!("{down}"))
             .rule("network")
-            .hint("use --network none, or ask the admin to look at systemctl status ie-wall")
+            .hint(told!("use --network none, or ask the admin to look at systemctl status ie-wall"))
             .into()
     }
 }
@@ -73,12 +74,12 @@ impl From<WallDown> for Error {
 impl From<PortTaken> for Error {
     fn from(taken: PortTaken) -> Self {
         let hint = match taken {
-            PortTaken::InUse { container, .. } => format!("`-p {container}` takes a free one"),
+            PortTaken::InUse { container, .. } => told!("`-p {container}` takes a free one"),
             PortTaken::MadeBefore(_) => {
-                "remove this one and run it anew: `-p` without a host port takes a free one".to_owned()
+                told!("remove this one and run it anew: `-p` without a host port takes a free one")
             }
         };
-        Refusal::new("conflict", taken.to_string()).rule("ports").hint(hint).into()
+        Refusal::new("conflict", told!("{taken}")).rule("ports").hint(hint).into()
     }
 }
 

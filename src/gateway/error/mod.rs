@@ -9,6 +9,7 @@ use crate::gateway::host::staging::StageError;
 use crate::protocol::copying::Ended;
 use crate::protocol::escape::{escape, escape_line};
 use crate::protocol::report::Refusal;
+use crate::protocol::told::{Phrase, Tell, Told, told};
 use axum::Json;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
@@ -18,20 +19,20 @@ use std::io::ErrorKind;
 const LONGEST: usize = 16 << 10;
 
 /// The reason a request was not carried out.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, thiserror::Error, Told)]
 pub(super) enum Error {
     /// The connection's caller is served nothing.
     #[error(transparent)]
     Peer(#[from] Refused),
     /// Method and path are not in the route table.
     #[error("{0} is not served here: {1}")]
-    NotServed(String, &'static str),
+    NotServed(String, Phrase),
     /// The policy, or a wall that no policy moves, says no.
     #[error("{}", .0.message)]
     Refused(Box<Refusal>),
     /// The request does not parse.
     #[error("{0}")]
-    Bad(String),
+    Bad(Told),
     /// No container of the caller's answers to this word: somebody else's container gives the same.
     #[error("no such container: {0}")]
     NoContainer(String),
@@ -49,10 +50,10 @@ pub(super) enum Error {
     NoPlugin(String),
     /// The state of things forbids it just now.
     #[error("{0}")]
-    Conflict(String),
+    Conflict(Told),
     /// A copy that was not made, or not whole.
     #[error("{1}")]
-    Copy(Ended, String),
+    Copy(Ended, Told),
     #[error(transparent)]
     Account(#[from] LookupError),
     #[error(transparent)]
@@ -63,7 +64,7 @@ pub(super) enum Error {
     #[error("the gateway cannot write {0} to its state directory: {1}")]
     State(&'static str, std::io::Error),
     #[error("{0}")]
-    Internal(String),
+    Internal(Told),
 }
 
 /// Whether there is no room, rather than something wrong.
@@ -79,15 +80,16 @@ impl From<Refusal> for Error {
 
 impl Error {
     /// A refusal of something no policy can allow: the field and the reason.
-    pub(super) fn not_allowed(field: &str, reason: &str) -> Self {
-        Refusal::new("forbidden", format!("{field} is not allowed here: {reason}")).rule(field).into()
+    pub(super) fn not_allowed(field: &str, reason: impl Into<Told>) -> Self {
+        let reason = reason.into();
+        Refusal::new("forbidden", told!("{field} is not allowed here: {reason}")).rule(field).into()
     }
 
     /// The name is that of something of an account that had the uid before.
     pub(super) fn left_name(name: &str) -> Self {
-        let what = format!("the name {name} is in use by what an account has left that had your uid before");
+        let what = told!("the name {name} is in use by what an account has left that had your uid before");
         Refusal::new("conflict", what)
-            .hint("choose another, or ask your administrator to remove what was left")
+            .hint(told!("choose another, or ask your administrator to remove what was left"))
             .into()
     }
 
@@ -127,34 +129,34 @@ impl Error {
     /// Callers' words, the engine's and those of the parsers stand in it. It goes to a log and to whatever client there
     /// is, so nothing in it acts on a terminal.
     pub(super) fn refusal(&self) -> Refusal {
-        let told = self.told();
+        let told = self.answer();
         let cut = |text: &str| text.chars().take(LONGEST).collect::<String>();
         let line = |line: Option<String>| line.as_deref().map(|line| escape_line(&cut(line)));
         Refusal {
-            message: escape(&cut(&told.message)),
+            message: told.message.with_texts(&|text| escape(&cut(text))),
             rule: line(told.rule),
             source: line(told.source),
             asked: line(told.asked),
             used: line(told.used),
             limit: line(told.limit),
-            hint: line(told.hint),
+            hint: told.hint.map(|hint| hint.with_texts(&|text| escape_line(&cut(text)))),
             ..told
         }
     }
 
-    fn told(&self) -> Refusal {
-        let message = self.to_string();
+    fn answer(&self) -> Refusal {
+        let message = self.told();
         match self {
             Self::Peer(refused) => Refusal::new("peer", message).hint(refused.hint()),
             Self::NotServed(..) => Refusal::new("not-served", message),
             Self::Refused(refusal) => (**refusal).clone(),
             Self::Bad(_) => Refusal::new("bad-request", message),
             Self::NoContainer(_) => {
-                Refusal::new("no-such-container", message).hint("ie-container ps -a lists yours")
+                Refusal::new("no-such-container", message).hint(told!("ie-container ps -a lists yours"))
             }
             Self::NoExec(_) => Refusal::new("no-such-exec", message),
             Self::NoImage(image) => {
-                Refusal::new("no-such-image", message).hint(format!("ie-container pull {image}"))
+                Refusal::new("no-such-image", message).hint(Told::Text(format!("ie-container pull {image}")))
             }
             Self::NoNetwork(_) => Refusal::new("no-such-network", message),
             Self::NoVolume(_) => Refusal::new("no-such-volume", message),
@@ -162,15 +164,15 @@ impl Error {
             Self::Conflict(_) => Refusal::new("conflict", message),
             Self::Copy(..) => Refusal::new("copy", message),
             Self::Account(_) => Refusal::new("account", message)
-                .hint("ps, logs, stop and rm still work; try again later, or ask the admin"),
+                .hint(told!("ps, logs, stop and rm still work; try again later, or ask the admin")),
             Self::Stage(error) => error.refusal(message),
             Self::Engine(error) => error.refusal(message),
             Self::State(_, error) if is_full(error) => Refusal::new("state", message)
-                .hint("tell your administrator that it is full; what runs goes on, and this works as soon as there is room"),
+                .hint(told!("tell your administrator that it is full; what runs goes on, and this works as soon as there is room")),
             Self::State(..) => Refusal::new("state", message)
-                .hint("tell your administrator: `ie-container admin doctor` looks at that directory"),
+                .hint(told!("tell your administrator: `ie-container admin doctor` looks at that directory")),
             Self::Internal(_) => {
-                Refusal::new("internal", message).hint("the gateway's log says more: ask the admin")
+                Refusal::new("internal", message).hint(told!("the gateway's log says more: ask the admin"))
             }
         }
     }
@@ -190,9 +192,12 @@ mod tests {
     fn nothing_in_a_refusal_acts_on_a_terminal() {
         let bad = "\u{1b}[2Ja\u{9b}b\u{202e}c";
         let engine = EngineError::Said { status: StatusCode::CONFLICT, message: bad.to_owned() };
-        for error in
-            [Error::Bad(bad.into()), Error::not_allowed(bad, bad), engine.into(), Error::NoImage(bad.into())]
-        {
+        for error in [
+            Error::Bad(Told::text(bad)),
+            Error::not_allowed(bad, Told::text(bad)),
+            engine.into(),
+            Error::NoImage(bad.into()),
+        ] {
             let refusal = serde_json::to_string(&error.refusal()).unwrap();
             assert!(refusal.contains("a\\\\u{9b}b\\\\u{202e}c"), "{refusal}");
             assert!(!refusal.contains(['\u{9b}', '\u{202e}']) && !refusal.contains("\\u001b"), "{refusal}");

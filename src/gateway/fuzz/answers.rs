@@ -3,6 +3,7 @@
 use super::ann;
 use crate::gateway::api::answer;
 use crate::gateway::engine::{self, EngineError, Found, Owned, PREFIX};
+use crate::protocol::told::Tell;
 use hyper::StatusCode;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -88,6 +89,6 @@ pub(crate) fn engine_error(data: &[u8]) {
     let told = error.to_string();
     // Lower case may take more bytes than upper case, and one of the known sentences more than its cause.
     assert!(told.len() <= message.len() + 200, "{told:?} is longer than {message:?}");
-    let refusal = error.refusal(told.clone());
-    assert_eq!(refusal.message, told);
+    let refusal = error.refusal(error.told());
+    assert_eq!(refusal.message.to_string(), told);
 }

@@ -2,6 +2,7 @@
 
 use super::card::{Card, Holder};
 use crate::protocol::card::CardId;
+use crate::protocol::told::{Told, told};
 use jiff::Timestamp;
 use std::collections::HashMap;
 
@@ -18,7 +19,7 @@ pub(in crate::gateway) enum Wanted {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::gateway) enum Denied {
     /// The machine has no such card, or not so many that work: waiting does not help.
-    Never(String),
+    Never(Told),
     /// They are held: by these.
     Taken(Vec<Holder>),
 }
@@ -62,14 +63,14 @@ impl Wanted {
         match self {
             Self::Some(count) if *count > working().count() => {
                 let there = working().count();
-                Err(Denied::Never(format!("asked for {count} gpus, this machine has {there} to grant")))
+                Err(Denied::Never(told!("asked for {count} gpus, this machine has {there} to grant")))
             }
             Self::Some(_) => Ok(()),
             Self::These(wanted) => {
                 wanted.iter().try_for_each(|wanted| match cards.iter().find(|card| card.id == *wanted) {
-                    None => Err(Denied::Never(format!("this machine has no gpu {wanted}"))),
+                    None => Err(Denied::Never(told!("this machine has no gpu {wanted}"))),
                     Some(Card { fault: Some(fault), .. }) => {
-                        Err(Denied::Never(format!("gpu {wanted} is out of order: {fault}")))
+                        Err(Denied::Never(told!("gpu {wanted} is out of order: {fault}")))
                     }
                     Some(_) => Ok(()),
                 })
@@ -176,7 +177,7 @@ pub(super) mod tests {
         let Denied::Taken(taken) = ask(&cards, Wanted::These(vec![id(1)])) else { panic!() };
         assert_eq!(taken.iter().map(|holder| holder.uid).collect::<Vec<_>>(), [9]);
         let never = |denied| match denied {
-            Denied::Never(why) => why,
+            Denied::Never(why) => why.to_string(),
             Denied::Taken(_) => panic!(),
         };
         assert_eq!(never(ask(&cards, Wanted::Some(3))), "asked for 3 gpus, this machine has 2 to grant");

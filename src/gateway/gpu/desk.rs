@@ -10,6 +10,7 @@ use super::hours::Spell;
 use super::queue::Line;
 use crate::gateway::engine::ContainerId;
 use crate::protocol::card::CardId;
+use crate::protocol::told::{Told, told};
 use jiff::{SignedDuration, Timestamp};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -168,11 +169,11 @@ impl Desk {
         asker: Asker<'_>,
         wanted: Wanted,
         most: Option<u64>,
-    ) -> Result<u64, String> {
+    ) -> Result<u64, Told> {
         let mut state = lock(&self.0);
         let waiting = state.line.waiting_of(asker.uid);
         if waiting >= MOST_TICKETS {
-            return Err(format!("{waiting} of yours wait for gpus already, the most is {MOST_TICKETS}"));
+            return Err(told!("{waiting} of yours wait for gpus already, the most is {MOST_TICKETS}"));
         }
         Ok(state.line.join(asker.uid, asker.login, wanted, most))
     }

@@ -5,6 +5,7 @@
 
 use super::allocate::{Denied, Wanted};
 use super::card::Card;
+use crate::protocol::told::Told;
 use jiff::Timestamp;
 
 /// Somebody in the line.
@@ -128,7 +129,7 @@ impl Line {
     }
 
     /// Those that can never be served, since a card went: with the reason.
-    pub(in crate::gateway) fn hopeless(&self, cards: &[Card]) -> Vec<(u64, String)> {
+    pub(in crate::gateway) fn hopeless(&self, cards: &[Card]) -> Vec<(u64, Told)> {
         let why = |ticket: &Ticket| match ticket.wanted.possible(cards) {
             Err(Denied::Never(why)) => Some((ticket.number, why)),
             _ => None,

@@ -18,6 +18,7 @@ use crate::policy::{Limits, Used, WeekUsed};
 use crate::protocol::amount::Span;
 use crate::protocol::card::CardId;
 use crate::protocol::name::ContainerName;
+use crate::protocol::told::told;
 use jiff::Timestamp;
 use std::collections::HashSet;
 use std::io;
@@ -181,7 +182,7 @@ impl Gpus {
         Ok(fits.map_err(|no| match kept.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>() {
             // The policy's own hint fits: what runs is to be stopped.
             kept if kept.is_empty() => no,
-            kept => no.hint(format!(
+            kept => no.hint(told!(
                 "{} keeps gpus for a minute without using them: start it, remove it, or wait",
                 kept.join(", ")
             )),
@@ -314,8 +315,8 @@ impl Gpus {
         limits: &Limits,
         now: Timestamp,
     ) -> Result<Timestamp, Error> {
-        let missing = || Error::Conflict(format!("{} holds no gpus just now", container.name()));
-        let over = || Error::Conflict(format!("the lease of {} has ended", container.name()));
+        let missing = || Error::Conflict(told!("{} holds no gpus just now", container.name()));
+        let over = || Error::Conflict(told!("the lease of {} has ended", container.name()));
         let _deciding = self.decide();
         let lease = self.leases.get(container.id()).ok_or_else(missing)?;
         if lease.until <= now {

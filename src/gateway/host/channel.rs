@@ -25,6 +25,7 @@ use crate::gateway::state_file;
 use crate::protocol::layout;
 use crate::protocol::nonce::Nonce;
 use crate::protocol::stage::Token;
+use crate::protocol::told::Told;
 use std::collections::{HashMap, HashSet};
 use std::fs::{self, Permissions};
 use std::io;
@@ -222,7 +223,7 @@ async fn hear(mut stream: UnixStream, token: &Token, rooms: &Rooms) -> Option<()
 }
 
 /// The kernel gave no random bytes: nothing is named that nobody may guess.
-#[derive(Debug, Clone, Copy, thiserror::Error)]
+#[derive(Debug, Clone, Copy, thiserror::Error, Told)]
 #[error("no random bytes: {0}")]
 pub(in crate::gateway) struct NoRandomness(rustix::io::Errno);
 

@@ -2,6 +2,7 @@
 
 use crate::protocol::report::Refusal;
 use crate::protocol::stage::{Access, Answer, LONGEST, Reason, Request, Stage, Token};
+use crate::protocol::told::{Told, told};
 use axum::http::StatusCode;
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
@@ -11,10 +12,10 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
 
 /// Why a directory could not be staged.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, thiserror::Error, Told)]
 pub(in crate::gateway) enum StageError {
     #[error("{1}")]
-    Refused(Reason, String),
+    Refused(Reason, Told),
     #[error("the mount helper does not answer on {}: {error}", socket.display())]
     Away { socket: PathBuf, error: std::io::Error },
     #[error("the mount helper gave an answer that makes no sense: {0}")]
@@ -32,15 +33,16 @@ impl StageError {
         }
     }
 
-    pub(in crate::gateway) fn refusal(&self, message: String) -> Refusal {
+    pub(in crate::gateway) fn refusal(&self, message: Told) -> Refusal {
         let refusal = Refusal::new("stage", message);
         match self {
             Self::Refused(Reason::NoIdmap, _) => refusal
                 .rule("gateway.homes")
-                .hint("ask the admin: `idmap = \"off\"` for that root in the policy allows it"),
+                .hint(told!("ask the admin: `idmap = \"off\"` for that root in the policy allows it")),
             Self::Refused(..) => refusal,
-            Self::Away { .. } | Self::Odd(_) => refusal
-                .hint("ask the admin: `systemctl status ie-mountd` says why; nothing is bound without it"),
+            Self::Away { .. } | Self::Odd(_) => refusal.hint(told!(
+                "ask the admin: `systemctl status ie-mountd` says why; nothing is bound without it"
+            )),
         }
     }
 }

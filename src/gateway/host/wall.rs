@@ -18,11 +18,12 @@
 
 use super::trouble::Trouble;
 use crate::policy::{Untrusted, open_trusted_pipe};
+use crate::protocol::told::Told;
 use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
 /// Nothing stands between the networks of different users.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error, Told)]
 #[error("the wall between users' networks is not up, so nothing with a network starts")]
 pub(in crate::gateway) struct WallDown;
 

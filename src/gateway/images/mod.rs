@@ -13,6 +13,8 @@ use crate::gateway::caller::Caller;
 use crate::gateway::engine::{Engine, EngineError, ImageId};
 use crate::gateway::error::Error;
 use crate::policy::ImageAsk;
+use crate::protocol::report::Refusal;
+use crate::protocol::told::{Told, told};
 use serde_json::Value;
 use std::path::PathBuf;
 
@@ -41,15 +43,20 @@ const LONGEST_WORD: usize = 512;
 /// Images that the gateway makes itself: by these names nobody pulls or runs anything, whatever the policy allows.
 const RESERVED: &str = "localhost/ie-container/";
 
+fn not_allowed(image: &str, why: Told) -> Error {
+    let message = told!("the image {image} is not allowed here: {why}");
+    Refusal::new("forbidden", message).rule(format!("the image {image}")).into()
+}
+
 /// A full reference: the short forms are expanded as Docker does.
 pub(super) fn full(word: &str) -> Result<String, Error> {
     // In the answer and in the log no more of it than any reference has.
     let shown: String = word.chars().take(LONGEST_WORD).collect();
-    let bad = || Error::Bad(format!("{shown:?} is not an image's reference such as ubuntu:24.04"));
+    let bad = || Error::Bad(told!("{shown:?} is not an image's reference such as ubuntu:24.04"));
     let reference = reference::full(word).filter(|_| word.len() <= LONGEST_WORD).ok_or_else(bad)?;
     if reference.starts_with(RESERVED) {
-        let why = format!("names that begin with {RESERVED} are kept for the gateway's own images");
-        return Err(Error::not_allowed(&format!("the image {shown}"), &why));
+        let why = told!("names that begin with {RESERVED} are kept for the gateway's own images");
+        return Err(not_allowed(&shown, why));
     }
     Ok(reference)
 }
@@ -97,10 +104,10 @@ pub(super) async fn admit(engine: &Engine, caller: &Caller, word: &str) -> Resul
     let volumes = image.pointer("/Config/Volumes").and_then(Value::as_object);
     let volumes: Vec<PathBuf> = volumes.into_iter().flat_map(|all| all.keys().map(PathBuf::from)).collect();
     if volumes.len() > MOST_VOLUMES {
-        return Err(Error::not_allowed(&format!("the image {word}"), "it declares more than 16 volumes"));
+        return Err(not_allowed(word, told!("it declares more than 16 volumes")));
     }
     if let Some(why) = too_heavy(image.get("Config").unwrap_or(&Value::Null)) {
-        return Err(Error::not_allowed(&format!("the image {word}"), &why));
+        return Err(not_allowed(word, why));
     }
     let labels = image.pointer("/Config/Labels").and_then(Value::as_object);
     let labels = labels.map(|labels| labels.keys().cloned().collect()).unwrap_or_default();
@@ -113,16 +120,18 @@ pub(super) async fn admit(engine: &Engine, caller: &Caller, word: &str) -> Resul
 
 /// What an image says stands in every list and every event of the engine's that has a container of it, everybody's among
 /// them: so there is an end to it, as the engine writes it down.
-fn too_heavy(config: &Value) -> Option<String> {
+fn too_heavy(config: &Value) -> Option<Told> {
     let count = |key: &str| config.get(key).and_then(Value::as_object).map_or(0, serde_json::Map::len);
-    for (key, what, most) in [("Labels", "labels", MOST_LABELS), ("ExposedPorts", "ports", MOST_PORTS)] {
-        if count(key) > most {
-            return Some(format!("it has {} {what}, the most is {most}", count(key)));
-        }
+    let (labels, ports) = (count("Labels"), count("ExposedPorts"));
+    if labels > MOST_LABELS {
+        return Some(told!("it has {labels} labels, the most is {MOST_LABELS}"));
+    }
+    if ports > MOST_PORTS {
+        return Some(told!("it has {ports} ports, the most is {MOST_PORTS}"));
     }
     let bytes = config.to_string().len();
     (bytes > MOST_BYTES)
-        .then(|| format!("its labels, variables and commands take {bytes} bytes, the most is {MOST_BYTES}"))
+        .then(|| told!("its labels, variables and commands take {bytes} bytes, the most is {MOST_BYTES}"))
 }
 
 /// The image that a container was made of, as the policy judges it: by the name it was granted under, which stays when
@@ -182,7 +191,7 @@ pub(super) fn own_platform(word: &str) -> Result<(), Error> {
     match word.strip_prefix("linux/").unwrap_or(word) {
         "" => Ok(()),
         named if named == machine || named == "linux" => Ok(()),
-        _ => Err(Error::not_allowed("platform", &format!("images run as they are, on linux/{machine}"))),
+        _ => Err(Error::not_allowed("platform", told!("images run as they are, on linux/{machine}"))),
     }
 }
 

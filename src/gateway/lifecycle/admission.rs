@@ -15,6 +15,7 @@ use crate::policy::{Allowance, Ask, Usage};
 use crate::protocol::name::ContainerName;
 use crate::protocol::report::Refusal;
 use crate::protocol::stage::Access;
+use crate::protocol::told::told;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -85,13 +86,13 @@ fn volumes_fit(caller: &Caller, space: Space, volumes: &[VolumeAsk]) -> Result<(
     let remapped = caller.policy().remap().is_some();
     let written = volumes.iter().find(|volume| volume.access == Access::ReadWrite);
     let Some(volume) = written.filter(|_| remapped && space == Space::Host) else { return Ok(()) };
-    let message = format!(
+    let message = told!(
         "{} is a volume, and what is mounted beside it is not idmapped here: it could not be written",
         volume.target
     );
     Err(Refusal::new("forbidden", message)
         .rule("gateway.userns")
-        .hint("mount the volume read-only, or use it in a container of its own")
+        .hint(told!("mount the volume read-only, or use it in a container of its own"))
         .into())
 }
 
@@ -111,11 +112,11 @@ fn free_name(usage: &Usage, wished: Option<&ContainerName>) -> Result<ContainerN
         Some(name) if having(name.as_str()).is_some_and(|used| used.left_by.is_some()) => {
             Err(Error::left_name(name.as_str()))
         }
-        Some(name) if taken(name.as_str()) => Err(Error::Conflict(format!(
+        Some(name) if taken(name.as_str()) => Err(Error::Conflict(told!(
             "the name {name} is in use by one of your containers; remove it (ie-container rm {name}) or choose another"
         ))),
         Some(name) => Ok(name.clone()),
-        None => naming::fresh(taken, random).ok_or_else(|| Error::Internal("no free name was found".into())),
+        None => naming::fresh(taken, random).ok_or_else(|| Error::Internal(told!("no free name was found"))),
     }
 }
 

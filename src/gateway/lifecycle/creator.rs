@@ -24,6 +24,7 @@ use crate::policy::Allowance;
 use crate::protocol::amount::Span;
 use crate::protocol::name::ContainerName;
 use crate::protocol::stage::Token;
+use crate::protocol::told::told;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -168,7 +169,7 @@ impl Creator {
         let limits = caller.limits()?;
         let Some(wish) = &wish.gpus else {
             return match time {
-                Some(_) => Err(Error::Bad("a time is for gpus, and none are asked for".into())),
+                Some(_) => Err(Error::Bad(told!("a time is for gpus, and none are asked for"))),
                 None => Ok(None),
             };
         };

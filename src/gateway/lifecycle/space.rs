@@ -15,6 +15,7 @@ use crate::gateway::engine::{Engine, Owned, Space};
 use crate::gateway::error::Error;
 use crate::policy::{IdRange, Policy, StageRoot};
 use crate::protocol::report::Refusal;
+use crate::protocol::told::told;
 use std::path::Path;
 
 /// For a container that mounts directories of these roots.
@@ -58,8 +59,8 @@ pub(in crate::gateway) async fn same_as_made(
         return Ok(now);
     }
     let name = container.name();
-    let message = format!("{name} was made for another user namespace than its like are in now");
-    let hint = format!("remove it (ie-container rm {name}) and make it anew");
+    let message = told!("{name} was made for another user namespace than its like are in now");
+    let hint = told!("remove it (ie-container rm {name}) and make it anew");
     Err(Refusal::new("conflict", message).rule("gateway.userns").hint(hint).into())
 }
 
@@ -69,9 +70,10 @@ fn in_range(what: &str, id: u32, range: IdRange) -> Result<(), Error> {
     }
     let count = range.count();
     let message =
-        format!("your {what} {id} is none that a container here can have: there are {count}, from 0 on");
-    let hint =
-        "ask the admin for a longer range in /etc/subuid and /etc/subgid, or to take you out of that group";
+        told!("your {what} {id} is none that a container here can have: there are {count}, from 0 on");
+    let hint = told!(
+        "ask the admin for a longer range in /etc/subuid and /etc/subgid, or to take you out of that group"
+    );
     Err(Refusal::new("forbidden", message).rule("gateway.remap_user").hint(hint).into())
 }
 
@@ -81,10 +83,11 @@ fn disagree(engines: Space, policys: Space) -> Error {
         Space::Own(shift) => format!("in one of their own, from uid {} and gid {} on", shift.uid, shift.gid),
     };
     tracing::error!("the engine has containers {}, the policy {}", told(engines), told(policys));
-    let message =
-        "the engine and the policy differ about the user namespace of containers, so none is made or started";
+    let message = told!(
+        "the engine and the policy differ about the user namespace of containers, so none is made or started"
+    );
     Refusal::new("forbidden", message)
         .rule("gateway.userns")
-        .hint("ask the admin: `ie-container admin doctor` says what the engine has")
+        .hint(told!("ask the admin: `ie-container admin doctor` says what the engine has"))
         .into()
 }

@@ -8,12 +8,13 @@ use crate::policy::{Limits, MountGrant};
 use crate::protocol::escape::escape_line;
 use crate::protocol::report::Refusal;
 use crate::protocol::stage::{Map, Token};
+use crate::protocol::told::told;
 
 /// One that nobody can know beforehand.
 pub(super) fn token() -> Result<Token, Error> {
     let mut bytes = [0u8; 16];
     rustix::rand::getrandom(&mut bytes, rustix::rand::GetRandomFlags::empty())
-        .map_err(|error| Error::Internal(format!("no randomness: {error}")))?;
+        .map_err(|error| Error::Internal(told!("no randomness: {error}")))?;
     Ok(Token::from_bytes(bytes))
 }
 
@@ -60,10 +61,10 @@ fn blamed(limits: &Limits, stage: &StageLabel, error: StageError) -> Error {
     match (error, site) {
         (StageError::Refused(_, why), Some(source)) => {
             let shown = escape_line(&stage.root.to_string_lossy());
-            let what = format!("the administrator's policy has {shown} in each container: {why}");
-            let mut refusal = Refusal::new("site", format!("mounts: {what} ({source})")).rule("mounts");
+            let what = told!("the administrator's policy has {shown} in each container: {why}");
+            let mut refusal = Refusal::new("site", told!("{}: {what} ({source})", "mounts")).rule("mounts");
             refusal.source = Some(source.to_string());
-            refusal.hint("tell your administrator: nothing starts until it is mended").into()
+            refusal.hint(told!("tell your administrator: nothing starts until it is mended")).into()
         }
         (error, _) => error.into(),
     }

@@ -24,6 +24,7 @@ use crate::gateway::upkeep::output::Output;
 use crate::gateway::{audit, failpoint};
 use crate::policy::Standing;
 use crate::protocol::report::Refusal;
+use crate::protocol::told::told;
 use axum::http::StatusCode;
 use hyper::Method;
 use jiff::Timestamp;
@@ -98,9 +99,9 @@ impl Starter {
         seconds: Option<u32>,
     ) -> Result<StatusCode, Error> {
         if container.labels().auto_remove {
-            let message = format!("{} was made with --rm: it goes when it stops", container.name());
+            let message = told!("{} was made with --rm: it goes when it stops", container.name());
             return Err(Refusal::new("conflict", message)
-                .hint("run it anew, without --rm to restart it later")
+                .hint(told!("run it anew, without --rm to restart it later"))
                 .into());
         }
         self.may_start(&caller, &container).await?;
@@ -223,7 +224,7 @@ impl Starter {
 /// A start can take minutes, and who gave it up does not expect it afterwards.
 fn still_waits(waits: &Weak<()>) -> Result<(), Error> {
     match waits.strong_count() {
-        0 => Err(Error::Conflict("the start was given up".into())),
+        0 => Err(Error::Conflict(told!("the start was given up"))),
         _ => Ok(()),
     }
 }

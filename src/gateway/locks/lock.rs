@@ -3,6 +3,7 @@
 use super::removals::{Removals, being_removed};
 use crate::gateway::engine::{Engine, Owned, Turn};
 use crate::gateway::error::Error;
+use crate::protocol::told::told;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::OwnedMutexGuard;
@@ -29,7 +30,7 @@ impl Locks {
     /// Where another verb, or a copy, has had it for too long.
     pub(in crate::gateway) async fn lock(&self, container: &Owned) -> Result<OwnedMutexGuard<()>, Error> {
         tokio::time::timeout(PATIENCE, self.engine.lock(container.id())).await.map_err(|_| {
-            Error::Conflict(format!(
+            Error::Conflict(told!(
                 "{} is busy, a copy or another verb is under way; try again later",
                 container.name()
             ))
@@ -104,9 +105,9 @@ impl Locks {
     /// Where a create or start of the same user's has not ended for too long.
     pub(in crate::gateway) async fn turn(&self, uid: u32) -> Result<Turn<'_>, Error> {
         self.engine.turn_within(uid, BEHIND).await.ok_or_else(|| {
-            Error::Conflict(
-                "a create or start of yours has not ended for two minutes; try again later".into(),
-            )
+            Error::Conflict(told!(
+                "a create or start of yours has not ended for two minutes; try again later"
+            ))
         })
     }
 }

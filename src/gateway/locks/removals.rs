@@ -8,6 +8,7 @@
 
 use crate::gateway::engine::{ContainerId, Owned};
 use crate::gateway::error::Error;
+use crate::protocol::told::told;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use tokio::sync::{Notify, watch};
@@ -34,7 +35,7 @@ pub(in crate::gateway) struct Wanted<'a> {
 
 /// What is told to whom was given up.
 pub(in crate::gateway) fn being_removed() -> Error {
-    Error::Conflict("the container is being removed".into())
+    Error::Conflict(told!("the container is being removed"))
 }
 
 impl Removals {

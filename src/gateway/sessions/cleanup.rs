@@ -18,6 +18,7 @@ use crate::gateway::wish::ExecWish;
 use crate::protocol::layout::COPY_IN_CONTAINER;
 use crate::protocol::nonce::{GATEWAY, Nonce};
 use crate::protocol::report::Refusal;
+use crate::protocol::told::told;
 use axum::body::Body;
 use axum::http::header::{HeaderName, HeaderValue};
 use futures_util::{StreamExt, stream};
@@ -50,7 +51,7 @@ pub(in crate::gateway) struct Waiting {
 impl ExecCleanups {
     pub(in crate::gateway) fn new(engine: Arc<Engine>) -> Result<Self, Error> {
         let name = HeaderValue::from_str(channel::nonce()?.as_str());
-        let name = name.map_err(|error| Error::Internal(error.to_string()))?;
+        let name = name.map_err(|error| Error::Internal(told!("{error}")))?;
         Ok(Self { engine, name, waiting: Mutex::default(), tied: Mutex::default() })
     }
 
@@ -64,10 +65,10 @@ impl ExecCleanups {
         let own = self.waiting().values().filter(|one| one.uid == uid).count();
         if own >= MOST_WAITING {
             let message =
-                format!("{own} exec instances of yours wait to be started, the most is {MOST_WAITING}");
+                told!("{own} exec instances of yours wait to be started, the most is {MOST_WAITING}");
             return Err(Refusal::new("quota", message)
                 .rule("exec")
-                .hint("start them, or stop their containers: they end with them")
+                .hint(told!("start them, or stop their containers: they end with them"))
                 .into());
         }
         Ok(channel::nonce()?)

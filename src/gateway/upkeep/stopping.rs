@@ -61,7 +61,7 @@ pub(in crate::gateway) async fn stop(by: Arc<Stops>, whom: Whom, refusal: Refusa
     }
     tracing::warn!(uid, login, container = id.as_str(), "stopped, {}", refusal.message);
     by.terminals.say(id, &format!("{}: {name} is stopped", refusal.message));
-    by.reasons.put(id, refusal.message.clone());
+    by.reasons.put(id, refusal.message.to_string());
     drop(container);
     match by.engine.stop(id, None, Some(GRACE)).await {
         Err(error) if !error.is_not_found() => {

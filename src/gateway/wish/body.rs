@@ -16,6 +16,7 @@ use crate::gateway::caller::peer::Peer;
 use crate::policy::{MountAsk, PortAsk};
 use crate::protocol::amount::{Bytes, Cpus};
 use crate::protocol::name::ContainerName;
+use crate::protocol::told::told;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -107,7 +108,7 @@ pub(in crate::gateway) fn parse(name: Option<&str>, body: Value, peer: &Peer) ->
     user(fields.take("User")?, peer)?;
     let image: String = fields.take("Image")?;
     if image.is_empty() {
-        return Err(WishError::Bad("Image is missing".into()));
+        return Err(WishError::Bad(told!("Image is missing")));
     }
     let tty = fields.take("Tty")?;
     let settings = Settings {
@@ -154,7 +155,7 @@ pub(in crate::gateway) fn parse(name: Option<&str>, body: Value, peer: &Peer) ->
 
 pub(in crate::gateway) fn container_name(word: &str) -> Result<ContainerName, WishError> {
     let bare = word.strip_prefix('/').unwrap_or(word);
-    bare.parse().map_err(|error| WishError::Bad(format!("{word:?}: {error}")))
+    bare.parse().map_err(|error| WishError::Bad(told!("{word:?}: {error}")))
 }
 
 /// Every process is its owner's, whatever the word; another user's is refused rather than ignored.
@@ -163,7 +164,7 @@ pub(super) fn user(word: String, peer: &Peer) -> Result<(), WishError> {
     if word.is_empty() || own.contains(&word) || peer.login() == Some(word.as_str()) {
         return Ok(());
     }
-    Err(WishError::not_allowed("User", "every process in a container runs as its owner"))
+    Err(WishError::not_allowed("User", told!("every process in a container runs as its owner")))
 }
 
 /// What the engine tells of a container in every list, to everybody who asks for theirs: in JSON, where a control character
@@ -178,7 +179,7 @@ fn in_json(value: &impl Serialize) -> usize {
 fn told(settings: &Settings) -> Result<(), WishError> {
     let bytes = in_json(&settings.entrypoint) + in_json(&settings.command);
     if bytes > MOST_TOLD {
-        return Err(WishError::Bad(format!(
+        return Err(WishError::Bad(told!(
             "Entrypoint and Cmd take {bytes} bytes in JSON, the most is {MOST_TOLD}; a longer script is better read from a file"
         )));
     }
@@ -188,14 +189,14 @@ fn told(settings: &Settings) -> Result<(), WishError> {
 pub(super) fn labels(labels: BTreeMap<String, String>) -> Result<BTreeMap<String, String>, WishError> {
     let bytes = in_json(&labels);
     if labels.len() > 256 || bytes > MOST_TOLD {
-        return Err(WishError::Bad(format!(
+        return Err(WishError::Bad(told!(
             "Labels: {} labels of {bytes} bytes, the most is 256 of {MOST_TOLD}",
             labels.len()
         )));
     }
     if let Some(key) = labels.keys().find(|key| key.to_ascii_lowercase().starts_with(PREFIX)) {
         let field = format!("the label {}", crate::protocol::escape::escape_line(key));
-        return Err(WishError::not_allowed(&field, "labels under io.ie-container. are the gateway's"));
+        return Err(WishError::not_allowed(&field, told!("labels under io.ie-container. are the gateway's")));
     }
     Ok(labels)
 }
@@ -218,7 +219,7 @@ fn exposed(exposed: BTreeMap<String, Value>) -> Result<Vec<String>, WishError> {
     for (port, detail) in &exposed {
         ports::container_port(port)?;
         if !zero::is_zero(detail) {
-            return Err(WishError::Bad(format!("ExposedPorts: {port:?} takes no settings")));
+            return Err(WishError::Bad(told!("ExposedPorts: {port:?} takes no settings")));
         }
     }
     Ok(exposed.into_keys().collect())
@@ -238,7 +239,7 @@ const LONGEST_STOP: i64 = 600;
 fn stop_timeout(seconds: Option<i64>) -> Result<Option<i64>, WishError> {
     match seconds {
         Some(seconds) if !(0..=LONGEST_STOP).contains(&seconds) => {
-            Err(WishError::Bad(format!("StopTimeout is 0 to {LONGEST_STOP} seconds")))
+            Err(WishError::Bad(told!("StopTimeout is 0 to {LONGEST_STOP} seconds")))
         }
         seconds => Ok(seconds),
     }

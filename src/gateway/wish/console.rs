@@ -1,6 +1,7 @@
 //! `ConsoleSize`: how large a terminal is from its first moment on, before whoever sits at it can say so by resize.
 
 use super::refused::WishError;
+use crate::protocol::told::told;
 use serde::Serialize;
 
 /// Rows and columns of a terminal, neither of them none.
@@ -17,7 +18,7 @@ pub(super) fn console(
     let (rows, columns) = asked.unwrap_or_default();
     let (Ok(rows), Ok(columns)) = (u16::try_from(rows), u16::try_from(columns)) else {
         let most = u16::MAX;
-        return Err(WishError::Bad(format!(
+        return Err(WishError::Bad(told!(
             "{field}: asked {rows} rows and {columns} columns, a terminal has up to {most} of each"
         )));
     };

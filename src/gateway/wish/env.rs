@@ -2,6 +2,7 @@
 
 use super::refused::WishError;
 use crate::protocol::nonce;
+use crate::protocol::told::told;
 
 const MOST_VARIABLES: usize = 256;
 const MOST_BYTES: usize = 64 << 10;
@@ -19,7 +20,7 @@ pub(super) fn variables(env: Vec<String>) -> Result<Vec<String>, WishError> {
 pub(super) fn of_exec(env: Vec<String>) -> Result<Vec<String>, WishError> {
     checked(env, |name, variable| {
         if name.is_empty() || variable.contains('\0') {
-            return Err(WishError::Bad(format!("Env: {variable:?} is not NAME=VALUE")));
+            return Err(WishError::Bad(told!("Env: {variable:?} is not NAME=VALUE")));
         }
         Ok(())
     })
@@ -31,7 +32,7 @@ fn checked(
 ) -> Result<Vec<String>, WishError> {
     let bytes: usize = env.iter().map(String::len).sum();
     if env.len() > MOST_VARIABLES || bytes > MOST_BYTES {
-        return Err(WishError::Bad(format!(
+        return Err(WishError::Bad(told!(
             "Env has {} variables of {bytes} bytes, the most is {MOST_VARIABLES} variables and {MOST_BYTES} bytes",
             env.len()
         )));
@@ -55,13 +56,16 @@ fn check(name: &str, variable: &str) -> Result<(), WishError> {
         || !name.bytes().all(|b| b.is_ascii_alphanumeric() || b"_.-".contains(&b))
         || variable.contains('\0')
     {
-        return Err(WishError::Bad(format!(
+        return Err(WishError::Bad(told!(
             "Env: {name:?} is not a variable's name of letters, digits, '_', '.' and '-'"
         )));
     }
     // The NVIDIA hook runs on the host and reads its orders from these.
     if name.starts_with("NVIDIA_") && name != VISIBLE_DEVICES && name != "NVIDIA_DRIVER_CAPABILITIES" {
-        return Err(WishError::not_allowed(&format!("Env {name}"), "the driver's hook takes orders from it"));
+        return Err(WishError::not_allowed(
+            &format!("Env {name}"),
+            told!("the driver's hook takes orders from it"),
+        ));
     }
     Ok(())
 }

@@ -7,6 +7,7 @@ use super::fields::Fields;
 use super::refused::WishError;
 use super::words::{Words, command, inner_path};
 use crate::gateway::caller::peer::Peer;
+use crate::protocol::told::told;
 use serde_json::Value;
 
 pub(super) const SERVED: &[&str] = &[
@@ -51,7 +52,7 @@ pub(in crate::gateway) fn parse_exec(word: &str, body: Value, peer: &Peer) -> Re
     }
     let wish = ExecWish {
         command: command("Cmd", fields.take::<Option<Words>>("Cmd")?)?
-            .ok_or_else(|| WishError::Bad("no exec command specified".into()))?,
+            .ok_or_else(|| WishError::Bad(told!("no exec command specified")))?,
         env: env::of_exec(fields.take("Env")?)?,
         working_dir: Some(working_dir).filter(|dir| !dir.is_empty()),
         tty,
@@ -68,7 +69,7 @@ fn container(named: &str, word: &str) -> Result<(), WishError> {
     if named.is_empty() || named == word {
         return Ok(());
     }
-    Err(WishError::not_allowed("Container", "the path alone says which container is meant"))
+    Err(WishError::not_allowed("Container", told!("the path alone says which container is meant")))
 }
 
 /// `ctrl-p,ctrl-q` and the like: short words of letters and the signs Docker knows.
@@ -80,7 +81,7 @@ pub(in crate::gateway) fn detach_keys(keys: String) -> Result<Option<String>, Wi
     match keys {
         keys if keys.is_empty() => Ok(None),
         keys if keys.len() <= 64 && keys.split(',').all(good) => Ok(Some(keys)),
-        keys => Err(WishError::Bad(format!("{keys:?} are not detach keys such as ctrl-p,ctrl-q"))),
+        keys => Err(WishError::Bad(told!("{keys:?} are not detach keys such as ctrl-p,ctrl-q"))),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::refused::WishError;
 use super::zero::{is_documented_default, is_zero, reason};
+use crate::protocol::told::told;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
@@ -24,7 +25,7 @@ impl Fields {
         match value {
             Value::Null => Ok(Self { section, map: Map::new(), served }),
             Value::Object(map) => Ok(Self { section, map, served }),
-            _ => Err(WishError::Bad(format!("{} is not an object", section.trim_end_matches('.')))),
+            _ => Err(WishError::Bad(told!("{} is not an object", section.trim_end_matches('.')))),
         }
     }
 
@@ -34,7 +35,7 @@ impl Fields {
         match self.map.remove(key) {
             None | Some(Value::Null) => Ok(T::default()),
             Some(value) => serde_json::from_value(value)
-                .map_err(|error| WishError::Bad(format!("{}{key}: {error}", self.section))),
+                .map_err(|error| WishError::Bad(told!("{}{key}: {error}", self.section))),
         }
     }
 

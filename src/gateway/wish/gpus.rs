@@ -3,6 +3,7 @@
 use super::refused::WishError;
 use super::words::at_most;
 use crate::protocol::card::CardId;
+use crate::protocol::told::told;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
@@ -37,7 +38,7 @@ pub(super) fn wish(requests: Option<Vec<DeviceRequest>>) -> Result<Option<CardWi
     let mut requests = requests.unwrap_or_default().into_iter();
     let Some(request) = requests.next() else { return Ok(None) };
     if requests.next().is_some() {
-        return Err(WishError::not_allowed(FIELD, "ask for gpus once"));
+        return Err(WishError::not_allowed(FIELD, told!("ask for gpus once")));
     }
     let driver = request.driver.unwrap_or_default();
     let words: Vec<String> = request.capabilities.unwrap_or_default().into_iter().flatten().collect();
@@ -48,7 +49,7 @@ pub(super) fn wish(requests: Option<Vec<DeviceRequest>>) -> Result<Option<CardWi
     {
         return Err(WishError::not_allowed(
             FIELD,
-            "gpus are the only devices there are, ask for them with --gpus",
+            told!("gpus are the only devices there are, ask for them with --gpus"),
         ));
     }
     let devices = request.device_ids.unwrap_or_default();
@@ -61,15 +62,15 @@ pub(super) fn wish(requests: Option<Vec<DeviceRequest>>) -> Result<Option<CardWi
             .ok()
             .filter(|count| *count <= 64)
             .map(|count| Some(CardWish::Count(count)))
-            .ok_or_else(|| WishError::Bad(format!("{FIELD}: {count} is not a number of gpus"))),
-        (_, false) => Err(WishError::Bad(format!("{FIELD}: say how many gpus or which, not both"))),
+            .ok_or_else(|| WishError::Bad(told!("{FIELD}: {count} is not a number of gpus"))),
+        (_, false) => Err(WishError::Bad(told!("{FIELD}: say how many gpus or which, not both"))),
     }
 }
 
 fn cards(words: Vec<String>) -> Result<CardWish, WishError> {
     let mut cards: Vec<CardId> = words
         .iter()
-        .map(|word| word.parse().map_err(|error| WishError::Bad(format!("{FIELD}: {error}"))))
+        .map(|word| word.parse().map_err(|error| WishError::Bad(told!("{FIELD}: {error}"))))
         .collect::<Result<_, _>>()?;
     cards.sort();
     cards.dedup();

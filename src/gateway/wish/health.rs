@@ -2,6 +2,7 @@
 
 use super::refused::WishError;
 use super::words::{Words, command};
+use crate::protocol::told::told;
 use serde::{Deserialize, Deserializer, Serialize};
 
 /// A health check the caller asks for; an image's own is off. Times are nanoseconds, as in Docker's API.
@@ -33,7 +34,7 @@ pub(super) fn health(health: Health) -> Result<Option<Health>, WishError> {
         return Ok(None);
     }
     if health.interval != 0 && health.interval < SHORTEST_INTERVAL {
-        return Err(WishError::Bad("Healthcheck.Interval is 5s or more".into()));
+        return Err(WishError::Bad(told!("Healthcheck.Interval is 5s or more")));
     }
     let sane = [health.timeout, health.start_period, health.retries].into_iter().all(|number| number >= 0);
     let words = match health.test.split_first() {
@@ -43,9 +44,9 @@ pub(super) fn health(health: Health) -> Result<Option<Health>, WishError> {
     };
     // Docker 20.10 itself falls over a CMD without a word after it.
     if !sane || words.first().is_none_or(String::is_empty) {
-        let shape =
-            "Healthcheck: Test is CMD and a command, or CMD-SHELL and one line, and no number is negative";
-        return Err(WishError::Bad(shape.into()));
+        return Err(WishError::Bad(told!(
+            "Healthcheck: Test is CMD and a command, or CMD-SHELL and one line, and no number is negative"
+        )));
     }
     command("Healthcheck.Test", Some(Words::List(health.test.clone())))?;
     Ok(Some(health))

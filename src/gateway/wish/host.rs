@@ -9,6 +9,7 @@ use super::{gpus, mounts, ports};
 use crate::policy::PortAsk;
 use crate::protocol::amount::{Bytes, Cpus};
 use crate::protocol::name::ContainerRef;
+use crate::protocol::told::told;
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -115,7 +116,7 @@ fn links(words: Vec<String>) -> Result<Vec<Link>, WishError> {
     let link = |word: &String| {
         let (container, name) = word.split_once(':').unwrap_or((word, word));
         alias("HostConfig.Links", name)?;
-        let wrong = || WishError::Bad(format!("HostConfig.Links: {word:?} is not CONTAINER:ALIAS"));
+        let wrong = || WishError::Bad(told!("HostConfig.Links: {word:?} is not CONTAINER:ALIAS"));
         let bare = container.strip_prefix('/').unwrap_or(container);
         Ok(Link {
             container: ContainerRef::try_from(bare.to_owned()).map_err(|_| wrong())?,
@@ -129,7 +130,7 @@ fn positive(field: &str, number: i64) -> Result<Option<u64>, WishError> {
     match u64::try_from(number) {
         Ok(0) => Ok(None),
         Ok(number) => Ok(Some(number)),
-        Err(_) => Err(WishError::not_allowed(field, "a limit is a positive number")),
+        Err(_) => Err(WishError::not_allowed(field, told!("a limit is a positive number"))),
     }
 }
 
@@ -143,7 +144,7 @@ fn swap(memory: i64, swap: i64) -> Result<(), WishError> {
     if swap == 0 || swap == memory {
         return Ok(());
     }
-    Err(WishError::not_allowed("HostConfig.MemorySwap", "containers get no swap"))
+    Err(WishError::not_allowed("HostConfig.MemorySwap", told!("containers get no swap")))
 }
 
 fn restart(policy: Restart) -> Result<(), WishError> {
@@ -191,7 +192,7 @@ fn ulimits(asked: Vec<Ulimit>) -> Result<Vec<Ulimit>, WishError> {
     for ulimit in &asked {
         let most = ULIMITS.iter().find(|(name, _)| *name == ulimit.name).map(|(_, most)| *most);
         let Some(most) = most else {
-            return Err(WishError::Bad(format!(
+            return Err(WishError::Bad(told!(
                 "HostConfig.Ulimits: {:?} is not a limit that can be set",
                 ulimit.name
             )));
@@ -200,7 +201,7 @@ fn ulimits(asked: Vec<Ulimit>) -> Result<Vec<Ulimit>, WishError> {
             || ulimit.hard > most
             || ulimit.hard < 0 && most < i64::MAX
         {
-            return Err(WishError::Bad(format!(
+            return Err(WishError::Bad(told!(
                 "HostConfig.Ulimits: {} goes up to {most}, soft up to hard",
                 ulimit.name
             )));

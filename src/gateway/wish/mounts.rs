@@ -8,6 +8,7 @@ use crate::policy::MountAsk;
 use crate::protocol::amount::Bytes;
 use crate::protocol::name::ThingName;
 use crate::protocol::stage::Access;
+use crate::protocol::told::told;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::{Component, Path, PathBuf};
@@ -50,7 +51,7 @@ impl All {
         at_most("Volumes", targets.len(), MOST)?;
         for (target, options) in targets {
             if !is_zero(&options) {
-                return Err(WishError::not_allowed("Volumes", "a volume has no options"));
+                return Err(WishError::not_allowed("Volumes", told!("a volume has no options")));
             }
             let volume = at(None, &target, Access::ReadWrite)?;
             if !self.is_taken(&volume.target) {
@@ -109,7 +110,7 @@ pub(super) fn all(
             "tmpfs" => all.memory.push(in_memory(&mut fields, &target)?),
             "volume" => all.volumes.push(volume(&mut fields, &target)?),
             _ => {
-                return Err(WishError::Bad(format!(
+                return Err(WishError::Bad(told!(
                     "HostConfig.Mounts[].Type {kind:?} is neither bind, volume nor tmpfs"
                 )));
             }
@@ -125,7 +126,7 @@ fn from_bind(bind: &str) -> Result<Asked, WishError> {
     let (source, target, options) = match parts.as_slice() {
         [source, target] => (source, target, ""),
         [source, target, options] => (source, target, *options),
-        _ => return Err(WishError::Bad(format!("HostConfig.Binds: {bind:?} is not SOURCE:TARGET[:ro]"))),
+        _ => return Err(WishError::Bad(told!("HostConfig.Binds: {bind:?} is not SOURCE:TARGET[:ro]"))),
     };
     let mut access = Access::ReadWrite;
     for option in options.split(',').filter(|option| !option.is_empty()) {
@@ -137,7 +138,7 @@ fn from_bind(bind: &str) -> Result<Asked, WishError> {
             _ => {
                 return Err(WishError::not_allowed(
                     &format!("HostConfig.Binds option {option}"),
-                    "only ro and rw are served",
+                    told!("only ro and rw are served"),
                 ));
             }
         }
@@ -150,7 +151,7 @@ fn from_bind(bind: &str) -> Result<Asked, WishError> {
 
 fn named(name: &str, target: &str, access: Access) -> Result<VolumeAsk, WishError> {
     let name = name.parse().map_err(|error| {
-        WishError::Bad(format!("{error}; name a volume of yours, or a directory by its full path"))
+        WishError::Bad(told!("{error}; name a volume of yours, or a directory by its full path"))
     })?;
     at(Some(name), target, access)
 }
@@ -173,7 +174,7 @@ fn volume(fields: &mut Fields, target: &str) -> Result<VolumeAsk, WishError> {
     if !matches!(driver.take::<String>("Name")?.as_str(), "" | "local") {
         return Err(WishError::not_allowed(
             "HostConfig.Mounts[].VolumeOptions.DriverConfig",
-            "volumes are on the engine's own disk",
+            told!("volumes are on the engine's own disk"),
         ));
     }
     driver.rest_is_zero()?;
@@ -191,7 +192,7 @@ fn bind(fields: &mut Fields, target: &str) -> Result<MountAsk, WishError> {
     if !matches!(propagation.as_str(), "" | "rprivate" | "private") {
         return Err(WishError::not_allowed(
             "HostConfig.Mounts[].BindOptions.Propagation",
-            "mounts stay inside the container",
+            told!("mounts stay inside the container"),
         ));
     }
     // A missing source is an error here, and a stage never carries inner mounts along.
@@ -215,7 +216,7 @@ fn plain_path(word: &str) -> Result<PathBuf, WishError> {
         || word.contains('\0')
         || path.components().any(|part| part == Component::ParentDir);
     if odd {
-        return Err(WishError::Bad(format!("{word:?} is not an absolute path without '..'")));
+        return Err(WishError::Bad(told!("{word:?} is not an absolute path without '..'")));
     }
     Ok(path.components().collect())
 }
@@ -224,7 +225,7 @@ fn in_memory(fields: &mut Fields, target: &str) -> Result<Tmpfs, WishError> {
     inner_path("HostConfig.Mounts[].Target", target)?;
     fields.raw("Consistency");
     if !fields.take::<String>("Source")?.is_empty() || fields.take::<bool>("ReadOnly")? {
-        return Err(WishError::Bad("a tmpfs has no source and can be written".into()));
+        return Err(WishError::Bad(told!("a tmpfs has no source and can be written")));
     }
     let mut options =
         Fields::of("HostConfig.Mounts[].TmpfsOptions", fields.raw("TmpfsOptions"), TMPFS_SERVED)?;
@@ -241,7 +242,7 @@ fn from_options(target: &str, options: &str) -> Result<Tmpfs, WishError> {
     let mut tmpfs = Tmpfs { target: plain(target)?, size: None, mode: 0o1777, exec: false };
     for option in options.split(',').filter(|option| !option.is_empty()) {
         let bad = || {
-            WishError::Bad(format!(
+            WishError::Bad(told!(
                 "HostConfig.Tmpfs option {option:?} is not served, size=, mode=, exec and noexec are"
             ))
         };

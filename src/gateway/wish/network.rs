@@ -6,6 +6,7 @@ use super::things::endpoint_aliases;
 use super::zero;
 use crate::gateway::caller::peer::Peer;
 use crate::protocol::name::ThingName;
+use crate::protocol::told::{Phrase, phrase, told};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
@@ -24,19 +25,19 @@ pub(in crate::gateway) enum NetworkWord {
 }
 
 pub(super) fn network(mode: &str, peer: &Peer) -> Result<NetworkWord, WishError> {
-    let refused = |why| Err(WishError::not_allowed("HostConfig.NetworkMode", why));
+    let refused = |why: Phrase| Err(WishError::not_allowed("HostConfig.NetworkMode", why));
     match mode {
         "none" => Ok(NetworkWord::Nothing),
-        "host" => refused("the host's network is not a container's"),
+        "host" => refused(phrase!("the host's network is not a container's")),
         own if is_own_word(own) || own == format!("ie-{}", peer.uid()) => Ok(NetworkWord::Own),
         joined if joined.contains(':') => {
-            refused("a container has a network of its own, not another container's")
+            refused(phrase!("a container has a network of its own, not another container's"))
         }
         name => name
             .parse::<ThingName>()
             .map(|name| NetworkWord::Named(name.to_string()))
             .or_else(|_| is_id(name).then(|| NetworkWord::Named(name.to_owned())).ok_or(()))
-            .or_else(|()| refused("that is no name of a network")),
+            .or_else(|()| refused(phrase!("that is no name of a network"))),
     }
 }
 
@@ -57,7 +58,9 @@ pub(super) fn aliases(value: Value, mode: &str) -> Result<Vec<String>, WishError
         if network != mode && !(is_own_word(&network) && is_own_word(mode)) {
             return Err(WishError::not_allowed(
                 "NetworkingConfig.EndpointsConfig",
-                "a container begins in the network of its NetworkMode, and is connected to others afterwards",
+                told!(
+                    "a container begins in the network of its NetworkMode, and is connected to others afterwards"
+                ),
             ));
         }
         all.extend(endpoint_aliases(endpoint)?);

@@ -3,6 +3,7 @@
 use super::refused::WishError;
 use super::words::at_most;
 use crate::policy::{PortAsk, Protocol};
+use crate::protocol::told::told;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
@@ -19,12 +20,12 @@ pub(super) fn container_port(word: &str) -> Result<(u16, Protocol), WishError> {
     let protocol = match protocol {
         "tcp" => Protocol::Tcp,
         "udp" => Protocol::Udp,
-        _ => return Err(WishError::Bad(format!("port {word:?} is neither tcp nor udp"))),
+        _ => return Err(WishError::Bad(told!("port {word:?} is neither tcp nor udp"))),
     };
     let digits = number.bytes().all(|b| b.is_ascii_digit());
     match number.parse() {
         Ok(number) if number > 0 && digits => Ok((number, protocol)),
-        _ => Err(WishError::Bad(format!("{word:?} is not a port"))),
+        _ => Err(WishError::Bad(told!("{word:?} is not a port"))),
     }
 }
 
@@ -39,15 +40,11 @@ pub(super) fn asks(bindings: BTreeMap<String, Option<Vec<Binding>>>) -> Result<V
         for binding in bindings {
             let host = match binding.host_port.as_str() {
                 "" | "0" => None,
-                word => {
-                    Some(word.parse().map_err(|_| WishError::Bad(format!("{word:?} is not a host port")))?)
-                }
+                word => Some(word.parse().map_err(|_| WishError::Bad(told!("{word:?} is not a host port")))?),
             };
             let address = match binding.host_ip.as_str() {
                 "" => None,
-                word => {
-                    Some(word.parse().map_err(|_| WishError::Bad(format!("{word:?} is not an address")))?)
-                }
+                word => Some(word.parse().map_err(|_| WishError::Bad(told!("{word:?} is not an address")))?),
             };
             asks.push(PortAsk { container, protocol, host, address });
         }

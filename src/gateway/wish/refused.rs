@@ -1,14 +1,16 @@
 //! Why a body is no wish.
 
+use crate::protocol::told::Told;
+
 /// What is wrong with what was asked.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, thiserror::Error, Told)]
 pub(in crate::gateway) enum WishError {
     /// It does not parse.
     #[error("{0}")]
-    Bad(String),
+    Bad(Told),
     /// No policy can allow it: the field, and the reason.
     #[error("{field} is not allowed here: {reason}")]
-    NotAllowed { field: String, reason: String },
+    NotAllowed { field: String, reason: Told },
     /// A word that could name no container.
     #[error("no such container: {0}")]
     NoContainer(String),
@@ -18,7 +20,7 @@ pub(in crate::gateway) enum WishError {
 }
 
 impl WishError {
-    pub(super) fn not_allowed(field: &str, reason: &str) -> Self {
-        Self::NotAllowed { field: field.to_owned(), reason: reason.to_owned() }
+    pub(super) fn not_allowed(field: &str, reason: impl Into<Told>) -> Self {
+        Self::NotAllowed { field: field.to_owned(), reason: reason.into() }
     }
 }

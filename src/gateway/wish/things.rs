@@ -7,6 +7,7 @@ use super::words::{alias, at_most};
 use super::zero;
 use crate::protocol::escape::escape_line;
 use crate::protocol::name::{ContainerRef, ThingName};
+use crate::protocol::told::told;
 use serde_json::Value;
 use std::collections::BTreeMap;
 
@@ -22,7 +23,7 @@ pub(super) const ENDPOINT_SERVED: &[&str] = &["Aliases"];
 const RESERVED: [&str; 6] = ["own", "bridge", "default", "host", "none", "ingress"];
 
 fn name(word: &str) -> Result<ThingName, WishError> {
-    word.parse().map_err(|error| WishError::Bad(format!("Name: {error}")))
+    word.parse().map_err(|error| WishError::Bad(told!("{}: {error}", "Name")))
 }
 
 /// A network of the caller's: a bridge out of the policy's pool, and nothing of the caller's choice but names.
@@ -31,16 +32,16 @@ pub(in crate::gateway) fn network_wish(body: Value) -> Result<NetworkWish, WishE
     let word: String = fields.take("Name")?;
     let driver: String = fields.take("Driver")?;
     if !matches!(driver.as_str(), "" | "default" | "bridge") {
-        return Err(WishError::not_allowed("Driver", "networks are bridges of the engine's own"));
+        return Err(WishError::not_allowed("Driver", told!("networks are bridges of the engine's own")));
     }
     let mut ipam = Fields::of("IPAM", fields.raw("IPAM"), IPAM_SERVED)?;
     let driver: String = ipam.take("Driver")?;
     if !matches!(driver.as_str(), "" | "default") {
-        return Err(WishError::not_allowed("IPAM.Driver", "addresses come out of the policy's pool"));
+        return Err(WishError::not_allowed("IPAM.Driver", told!("addresses come out of the policy's pool")));
     }
     ipam.rest_is_zero()?;
     if fields.take::<Option<bool>>("EnableIPv4")? == Some(false) {
-        return Err(WishError::not_allowed("EnableIPv4", "networks have IPv4 addresses"));
+        return Err(WishError::not_allowed("EnableIPv4", told!("networks have IPv4 addresses")));
     }
     // Clients ask for it always; and for swarms, which there are none of.
     let _: (bool, bool) = (fields.take("CheckDuplicate")?, fields.take("Attachable")?);
@@ -51,10 +52,7 @@ pub(in crate::gateway) fn network_wish(body: Value) -> Result<NetworkWish, WishE
     };
     fields.rest_is_zero()?;
     if RESERVED.contains(&wish.name.as_str()) {
-        return Err(WishError::Bad(format!(
-            "operation is not permitted on predefined {} network",
-            wish.name
-        )));
+        return Err(WishError::Bad(told!("operation is not permitted on predefined {} network", wish.name)));
     }
     Ok(wish)
 }
@@ -81,7 +79,7 @@ pub(in crate::gateway) fn volume_wish(body: Value) -> Result<VolumeWish, WishErr
     let mut fields = Fields::of("", body, VOLUME_SERVED)?;
     let driver: String = fields.take("Driver")?;
     if !matches!(driver.as_str(), "" | "local") {
-        return Err(WishError::not_allowed("Driver", "volumes are on the engine's own disk"));
+        return Err(WishError::not_allowed("Driver", told!("volumes are on the engine's own disk")));
     }
     let word: String = fields.take("Name")?;
     let mut labels = labels(fields.take("Labels")?)?;

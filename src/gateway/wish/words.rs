@@ -1,12 +1,13 @@
 //! Words of a caller's that go into a body of ours, each checked for what it may be.
 
 use super::refused::WishError;
+use crate::protocol::told::told;
 use serde::Deserialize;
 
 /// Holds a list to a length: each entry becomes work, as root, at every start.
 pub(super) fn at_most(field: &str, count: usize, most: usize) -> Result<(), WishError> {
     if count > most {
-        return Err(WishError::Bad(format!("{field} has {count} entries, the most is {most}")));
+        return Err(WishError::Bad(told!("{field} has {count} entries, the most is {most}")));
     }
     Ok(())
 }
@@ -37,13 +38,13 @@ pub(super) fn command(field: &str, words: Option<Words>) -> Result<Option<Vec<St
     let Some(words) = words.map(Words::into_list).filter(|words| !words.is_empty()) else { return Ok(None) };
     let bytes: usize = words.iter().map(String::len).sum();
     if bytes > MOST_BYTES || words.len() > MOST_WORDS {
-        return Err(WishError::Bad(format!(
+        return Err(WishError::Bad(told!(
             "{field} has {} words of {bytes} bytes, the most is {MOST_WORDS} words and {MOST_BYTES} bytes",
             words.len()
         )));
     }
     if words.iter().any(|word| word.contains('\0')) {
-        return Err(WishError::Bad(format!("{field} holds a NUL character")));
+        return Err(WishError::Bad(told!("{field} holds a NUL character")));
     }
     Ok(Some(words))
 }
@@ -52,11 +53,11 @@ pub(super) fn command(field: &str, words: Option<Words>) -> Result<Option<Vec<St
 pub(super) fn inner_path(field: &str, path: &str) -> Result<(), WishError> {
     let normal = path.starts_with('/') && !path.split('/').any(|part| part == "..") && !path.contains('\0');
     if !normal || path.len() > 4096 {
-        return Err(WishError::Bad(format!("{field}: {path:?} is not an absolute path without '..'")));
+        return Err(WishError::Bad(told!("{field}: {path:?} is not an absolute path without '..'")));
     }
     let first = path.split('/').find(|part| !part.is_empty() && *part != ".").unwrap_or_default();
     if matches!(first, "proc" | "sys" | "dev") {
-        return Err(WishError::not_allowed(field, "/proc, /sys and /dev are the kernel's"));
+        return Err(WishError::not_allowed(field, told!("/proc, /sys and /dev are the kernel's")));
     }
     Ok(())
 }
@@ -65,7 +66,7 @@ pub(super) fn inner_path(field: &str, path: &str) -> Result<(), WishError> {
 pub(super) fn hostname(field: &str, name: &str) -> Result<(), WishError> {
     let good = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'.';
     if name.len() > 63 || !name.bytes().all(good) || name.starts_with(['-', '.']) {
-        return Err(WishError::Bad(format!(
+        return Err(WishError::Bad(told!(
             "{field}: {name:?} is not a host name of up to 63 letters, digits, '-' and '.'"
         )));
     }
@@ -79,7 +80,7 @@ pub(in crate::gateway) fn signal(field: &str, word: &str) -> Result<(), WishErro
     let name = bare.starts_with(|c: char| c.is_ascii_alphabetic())
         && bare.len() <= 12
         && bare.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'+' || b == b'-');
-    if number || name { Ok(()) } else { Err(WishError::Bad(format!("{field}: {word:?} is not a signal"))) }
+    if number || name { Ok(()) } else { Err(WishError::Bad(told!("{field}: {word:?} is not a signal"))) }
 }
 /// A name that a container is found by in a network: like a host's, and underscores, which the engine's resolver takes.
 pub(super) fn alias(field: &str, word: &str) -> Result<(), WishError> {
@@ -88,7 +89,7 @@ pub(super) fn alias(field: &str, word: &str) -> Result<(), WishError> {
     if first && rest && word.len() <= 128 {
         return Ok(());
     }
-    Err(WishError::Bad(format!("{field}: {word:?} is not a name of letters, digits, '_', '.' and '-'")))
+    Err(WishError::Bad(told!("{field}: {word:?} is not a name of letters, digits, '_', '.' and '-'")))
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! The zero-value rule: what a field that is not served may hold.
 
+use crate::protocol::told::{Phrase, phrase};
 use serde_json::Value;
 
 /// Docker's clients send every field; one that asks for nothing is null, false, 0, "", [], {} or an object of such.
@@ -25,35 +26,37 @@ pub(super) fn is_documented_default(path: &str, value: &Value) -> bool {
 }
 
 /// Why a field is not served, where more can be said than that.
-pub(super) fn reason(path: &str) -> &'static str {
+pub(super) fn reason(path: &str) -> Phrase {
     match path {
-        "HostConfig.Privileged" => "a privileged container is root on the host",
-        "HostConfig.CapAdd" => "containers run without capabilities",
-        "HostConfig.Devices" | "HostConfig.DeviceCgroupRules" => "containers get no devices of the host's",
+        "HostConfig.Privileged" => phrase!("a privileged container is root on the host"),
+        "HostConfig.CapAdd" => phrase!("containers run without capabilities"),
+        "HostConfig.Devices" | "HostConfig.DeviceCgroupRules" => {
+            phrase!("containers get no devices of the host's")
+        }
         "HostConfig.PidMode"
         | "HostConfig.IpcMode"
         | "HostConfig.UTSMode"
         | "HostConfig.UsernsMode"
-        | "HostConfig.CgroupnsMode" => "each container has namespaces of its own",
-        "HostConfig.SecurityOpt" => "the walls around a container are the same for everyone",
-        "HostConfig.VolumesFrom" => "name the volumes of the other container with -v",
-        "HostConfig.VolumeDriver" => "volumes are on the engine's own disk",
-        "HostConfig.GroupAdd" => "a container has its owner's groups",
-        "HostConfig.Runtime" => "the runtime is the gateway's choice",
-        "HostConfig.LogConfig" => "logs are kept by the engine, with a limit on their size",
-        "HostConfig.PublishAllPorts" => "publish the ports you need with -p",
-        "HostConfig.RestartPolicy" => "the engine starts no container behind the gateway's back",
+        | "HostConfig.CgroupnsMode" => phrase!("each container has namespaces of its own"),
+        "HostConfig.SecurityOpt" => phrase!("the walls around a container are the same for everyone"),
+        "HostConfig.VolumesFrom" => phrase!("name the volumes of the other container with -v"),
+        "HostConfig.VolumeDriver" => phrase!("volumes are on the engine's own disk"),
+        "HostConfig.GroupAdd" => phrase!("a container has its owner's groups"),
+        "HostConfig.Runtime" => phrase!("the runtime is the gateway's choice"),
+        "HostConfig.LogConfig" => phrase!("logs are kept by the engine, with a limit on their size"),
+        "HostConfig.PublishAllPorts" => phrase!("publish the ports you need with -p"),
+        "HostConfig.RestartPolicy" => phrase!("the engine starts no container behind the gateway's back"),
         "HostConfig.Dns" | "HostConfig.DnsSearch" | "HostConfig.DnsOptions" | "HostConfig.ExtraHosts" => {
-            "names are looked up as on the host"
+            phrase!("names are looked up as on the host")
         }
         "HostConfig.CpuShares" | "HostConfig.CpuQuota" | "HostConfig.CpuPeriod" | "HostConfig.CpusetCpus" => {
-            "ask for cpus with --cpus"
+            phrase!("ask for cpus with --cpus")
         }
         "HostConfig.StorageOpt"
         | "HostConfig.Sysctls"
         | "HostConfig.CgroupParent"
-        | "HostConfig.OomScoreAdj" => "it is the host's to set",
-        _ => "it is not served",
+        | "HostConfig.OomScoreAdj" => phrase!("it is the host's to set"),
+        _ => phrase!("it is not served"),
     }
 }
 
@@ -121,7 +124,7 @@ mod tests {
             &["StorageOpt", "Sysctls", "CgroupParent", "OomScoreAdj"],
             &["Anything"],
         ];
-        let of = |field: &str| reason(&format!("HostConfig.{field}"));
+        let of = |field: &str| reason(&format!("HostConfig.{field}")).english();
         let told: std::collections::BTreeSet<&str> = groups.iter().map(|group| of(group[0])).collect();
         assert_eq!(told.len(), groups.len());
         for group in groups {

@@ -118,5 +118,5 @@ fn how_many_there_may_be_is_told() {
 }
 
 fn told_span(decision: Result<Span, Refusal>) -> String {
-    decision.map_or_else(|no| no.message, |span| span.to_string())
+    decision.map_or_else(|no| no.message.to_string(), |span| span.to_string())
 }

@@ -72,5 +72,5 @@ fn mount(source: &str, target: &str, access: Access) -> MountAsk {
 
 /// "yes", or the sentence of the refusal.
 fn told<T>(decision: Result<T, Refusal>) -> String {
-    decision.map_or_else(|no| no.message, |_| "yes".to_owned())
+    decision.map_or_else(|no| no.message.to_string(), |_| "yes".to_owned())
 }

@@ -22,7 +22,7 @@ fn got(limits: &Limits, asks: &[MountAsk]) -> Vec<String> {
     };
     match limits.admit(&Usage::default(), &Ask { mounts: asks.to_vec(), ..ubuntu() }) {
         Ok(allowance) => allowance.mounts().iter().map(shown).collect(),
-        Err(no) => vec![no.message],
+        Err(no) => vec![no.message.to_string()],
     }
 }
 
@@ -192,13 +192,25 @@ fn no_mount_lies_in_another() {
         );
         assert_eq!(adds(&ann, "/data", target, ReadOnly), said);
         let memory = ann.admit(&Usage::default(), &Ask { memory_mounts: vec![target.into()], ..ubuntu() });
-        assert_eq!(memory.unwrap_err().message, said);
+        assert_eq!(memory.unwrap_err().message.to_string(), said);
     }
     let both =
         Ask { mounts: vec![mount("/data", "/m", ReadOnly)], memory_mounts: vec!["/m/x".into()], ..ubuntu() };
-    assert!(ann.admit(&Usage::default(), &both).unwrap_err().message.contains("lies above or below /m"));
+    assert!(
+        ann.admit(&Usage::default(), &both)
+            .unwrap_err()
+            .message
+            .to_string()
+            .contains("lies above or below /m")
+    );
     let many = Ask { memory_mounts: vec!["/t".into(); 33], ..ubuntu() };
-    assert!(ann.admit(&Usage::default(), &many).unwrap_err().message.contains("one container may have 32"));
+    assert!(
+        ann.admit(&Usage::default(), &many)
+            .unwrap_err()
+            .message
+            .to_string()
+            .contains("one container may have 32")
+    );
     let alone = Ask { memory_mounts: vec!["/tmp".into(), "/run".into()], ..ubuntu() };
     assert!(ann.admit(&Usage::default(), &alone).is_ok());
 }
@@ -208,7 +220,7 @@ fn an_images_volumes_are_judged_as_if_they_were_asked_for() {
     let ann = limits(OFFERS, &[]);
     let told = |place: &str| {
         let ask = Ask { memory_mounts: vec!["/m".into()], image_volumes: vec![place.into()], ..ubuntu() };
-        ann.admit(&Usage::default(), &ask).err().map(|no| no.message).unwrap_or_default()
+        ann.admit(&Usage::default(), &ask).err().map(|no| no.message.to_string()).unwrap_or_default()
     };
     for good in ["/v", "/v/", "/m", "/home/ann", "/opt/lic"] {
         assert_eq!(told(good), "", "{good}");

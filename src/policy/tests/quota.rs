@@ -68,6 +68,10 @@ fn a_host_has_no_more_processors_than_it_has() {
     // What is within the host stays as it is set, and says who set it.
     let limits = of(&tables("max = { cpus = 3 }\neach = { cpus = 1 }"));
     let refused = limits.admit(&Usage::default(), &ask("5")).unwrap_err();
-    assert!(refused.message.contains("one container may have 3 (policy.toml:"), "{}", refused.message);
+    assert!(
+        refused.message.to_string().contains("one container may have 3 (policy.toml:"),
+        "{}",
+        refused.message
+    );
     assert_eq!(limits.quota("ann", 1001, &Usage::default()).each[0].1, "1");
 }

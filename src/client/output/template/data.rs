@@ -214,14 +214,18 @@ fn address(value: &Value) -> Option<usize> {
     }
 }
 
-/// The error for a field that is not there, with the nearest that is after a newline.
+/// What stands between a name that is not there and what is: the one that may be meant, after a mark, or all.
+pub(super) const HINT: char = '\n';
+pub(super) const NEAREST: char = '~';
+
+/// The error for a field that is not there, with what is after a newline.
 fn unknown(fields: &Map, name: &str) -> TemplateError {
     let near = |field: &str| strsim::jaro_winkler(&field.to_lowercase(), &name.to_lowercase());
     let nearest = fields.keys().max_by(|a, b| near(a).total_cmp(&near(b)));
     let hint = match nearest {
-        Some(nearest) if near(nearest) > 0.6 => format!("\ndid you mean .{nearest}"),
-        Some(_) => format!("\nthere are .{}", fields.keys().map(|key| &**key).collect::<Vec<_>>().join(" .")),
+        Some(nearest) if near(nearest) > 0.6 => format!("{NEAREST}{nearest}"),
+        Some(_) => fields.keys().map(|key| &**key).collect::<Vec<_>>().join(" ."),
         None => String::new(),
     };
-    TemplateError::MissingKey { key: format!("there is no field .{name} here{hint}") }
+    TemplateError::MissingKey { key: format!("{name}{HINT}{hint}") }
 }

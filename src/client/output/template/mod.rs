@@ -10,7 +10,8 @@ mod text;
 mod tree;
 
 use crate::client::error::Error;
-use data::Data;
+use crate::protocol::told::{Told, told};
+use data::{Data, HINT, NEAREST};
 use gotmpl::TemplateError;
 use serde_json::Value;
 use std::sync::Arc;
@@ -21,8 +22,7 @@ const LONGEST: usize = 16 << 10;
 /// gotmpl goes one call deeper with each `else if` and does not count these, as it does whatever else nests.
 const MOST_ELSES: usize = 200;
 
-const HELP: &str =
-    "templates are Go's, as docker takes them: {{.Field}}, {{json .}}, {{range .List}}{{.}}{{end}}";
+const HELP: &str = "{{.Field}}, {{json .}}, {{range .List}}{{.}}{{end}}";
 
 /// A parsed template.
 #[derive(Debug, Clone)]
@@ -48,7 +48,7 @@ impl Template {
 
     fn of(text: &str, breaks: Breaks) -> Result<Self, Error> {
         if text.len() > LONGEST || text.matches("else").count() > MOST_ELSES {
-            return Err(Error::usage(format!(
+            return Err(Error::usage(told!(
                 "a template has {LONGEST} bytes and {MOST_ELSES} times else at the most"
             )));
         }
@@ -91,17 +91,27 @@ impl Template {
 /// An error of the template's, as one of our sentences.
 fn told(wrong: TemplateError) -> Error {
     match wrong {
-        TemplateError::MissingKey { key } => match key.split_once('\n') {
-            Some((message, hint)) => Error::usage_hint(message, hint),
-            None => Error::usage(key),
+        TemplateError::MissingKey { key } => match key.split_once(HINT) {
+            Some((name, fields)) => {
+                let message = told!("there is no field .{name} here");
+                match fields.strip_prefix(NEAREST) {
+                    _ if fields.is_empty() => Error::usage(message),
+                    Some(nearest) => Error::usage_hint(message, told!("did you mean .{nearest}")),
+                    None => Error::usage_hint(message, told!("there are .{fields}")),
+                }
+            }
+            None => Error::usage(Told::Text(key)),
         },
         TemplateError::Lex { message, .. } if message == "unclosed action" => {
-            Error::usage("this template has a {{ without its }}")
+            Error::usage(told!("this template has a {{{{ without its }}}}"))
         }
         other => {
             let reason = other.to_string();
             let reason = reason.trim_start_matches("template: ").trim_start_matches("execution error: ");
-            Error::usage_hint(format!("the template is not understood: {}", text::raw(reason)), HELP)
+            Error::usage_hint(
+                told!("the template is not understood: {}", text::raw(reason)),
+                told!("templates are Go's, as docker takes them: {HELP}"),
+            )
         }
     }
 }
@@ -169,7 +179,7 @@ mod tests {
         {
             let refusal = filled(bad).unwrap_err().refusal();
             assert!(
-                refusal.message.starts_with("the template is not understood: "),
+                refusal.message.to_string().starts_with("the template is not understood: "),
                 "{bad}: {}",
                 refusal.message
             );

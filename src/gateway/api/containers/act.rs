@@ -13,6 +13,7 @@ use crate::gateway::locks::lock::Locks;
 use crate::gateway::task::to_the_end;
 use crate::gateway::wish::{container_name, signal};
 use crate::gateway::{audit, failpoint};
+use crate::protocol::told::told;
 use axum::Json;
 use axum::extract::{Query, State};
 use axum::http::StatusCode;
@@ -34,7 +35,7 @@ pub(in crate::gateway) struct StopQuery {
 pub(super) fn grace(t: Option<i64>) -> Result<Option<u32>, Error> {
     let seconds = |t: i64| match u32::try_from(t) {
         Ok(seconds @ 0..=600) => Ok(seconds),
-        _ => Err(Error::Bad(format!("a container has 0 to 600 seconds to stop, not {t}"))),
+        _ => Err(Error::Bad(told!("a container has 0 to 600 seconds to stop, not {t}"))),
     };
     t.map(seconds).transpose()
 }
@@ -103,7 +104,7 @@ pub(in crate::gateway) async fn rename(
             return Err(Error::left_name(name.as_str()));
         }
         if all.own.iter().any(|owned| *owned.name() == name) {
-            return Err(Error::Conflict(format!("the name {name} is in use by one of your containers")));
+            return Err(Error::Conflict(told!("the name {name} is in use by one of your containers")));
         }
         audit::allowed(&caller, "rename", container.id().as_str());
         turn.rename(&container, &name).await?;
@@ -132,12 +133,12 @@ pub(in crate::gateway) async fn remove(
     Query(query): Query<RemoveQuery>,
 ) -> Result<StatusCode, Error> {
     if query.link.0 {
-        return Err(Error::not_allowed("link", "containers have no links here"));
+        return Err(Error::not_allowed("link", told!("containers have no links here")));
     }
     let container = engine.owned(&caller, &word).await?;
     if container.running() && !query.force.0 && engine.runs(&container).await? {
         let name = container.name();
-        return Err(Error::Conflict(format!(
+        return Err(Error::Conflict(told!(
             "{name} is running; stop it first (ie-container stop {name}) or use rm -f"
         )));
     }

@@ -5,6 +5,7 @@ use crate::gateway::engine::{Owned, pick, pick_by_id, short_network, short_volum
 use crate::gateway::error::Error;
 use crate::gateway::images;
 use crate::protocol::name::ContainerRef;
+use crate::protocol::told::told;
 use serde_json::Value;
 use std::collections::BTreeMap;
 
@@ -89,14 +90,14 @@ fn check(key: &str, values: &[String]) -> Result<(), Error> {
         "status" => &["created", "restarting", "running", "removing", "paused", "exited", "dead"],
         "health" => &["starting", "healthy", "unhealthy", "none"],
         "exited" if values.iter().any(|value| value.parse::<i32>().is_err()) => {
-            return Err(Error::Bad("the filter exited takes an exit code".into()));
+            return Err(Error::Bad(told!("the filter exited takes an exit code")));
         }
         _ => return Ok(()),
     };
     match values.iter().find(|value| !known.contains(&value.as_str())) {
         None => Ok(()),
         Some(value) => {
-            Err(Error::Bad(format!("invalid filter {key}={value:?}, it is one of {}", known.join(" "))))
+            Err(Error::Bad(told!("invalid filter {key}={value:?}, it is one of {}", known.join(" "))))
         }
     }
 }

@@ -7,6 +7,7 @@ use crate::gateway::caller::Caller;
 use crate::gateway::engine::{Engine, Owned, read_lines};
 use crate::gateway::error::Error;
 use crate::gateway::locks::lock::Locks;
+use crate::protocol::told::told;
 use axum::body::Body;
 use axum::extract::{Query, State};
 use axum::http::header::{CONTENT_TYPE, HeaderValue};
@@ -46,13 +47,13 @@ pub(in crate::gateway) async fn logs(
     Query(query): Query<LogsQuery>,
 ) -> Result<Response, Error> {
     if !is_time(&query.since) || !is_time(&query.until) {
-        return Err(Error::Bad("since and until are seconds since 1970, or RFC 3339 dates".into()));
+        return Err(Error::Bad(told!("since and until are seconds since 1970, or RFC 3339 dates")));
     }
     if !matches!(query.tail.as_str(), "" | "all") && query.tail.parse::<u64>().is_err() {
-        return Err(Error::Bad(format!("tail is a number of lines or all, not {:?}", query.tail)));
+        return Err(Error::Bad(told!("tail is a number of lines or all, not {:?}", query.tail)));
     }
     if query.details.0 {
-        return Err(Error::not_allowed("details", "logs carry no labels"));
+        return Err(Error::not_allowed("details", told!("logs carry no labels")));
     }
     let container = engine.owned(&caller, &word).await?;
     let mut target = container.target("/logs");
@@ -88,7 +89,7 @@ pub(in crate::gateway) async fn wait(
     let condition = match query.condition.as_str() {
         "" => "not-running",
         known @ ("not-running" | "next-exit" | "removed") => known,
-        _ => return Err(Error::Bad("condition is not-running, next-exit or removed".into())),
+        _ => return Err(Error::Bad(told!("condition is not-running, next-exit or removed"))),
     };
     let container = engine.owned(&caller, &word).await?;
     let target = container.target("/wait").with("condition", condition);

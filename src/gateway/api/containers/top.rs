@@ -13,6 +13,7 @@ use crate::gateway::caller::Caller;
 use crate::gateway::engine::{Engine, EngineError};
 use crate::gateway::error::Error;
 use crate::gateway::task::to_the_end;
+use crate::protocol::told::told;
 use axum::Json;
 use axum::extract::{Query, State};
 use serde::Deserialize;
@@ -81,10 +82,9 @@ pub(in crate::gateway) async fn top(
     Query(query): Query<TopQuery>,
 ) -> Result<Json<Value>, Error> {
     let Some(words) = served(&query.ps_args) else {
-        return Err(Error::Bad(
+        return Err(Error::Bad(told!(
             "of ps's words -ef, aux and the like are served, and -o with columns of which pid is the first: -o pid,user,args"
-                .into(),
-        ));
+        )));
     };
     let container = engine.owned(&caller, &word).await?;
     container.must_run()?;
@@ -96,7 +96,7 @@ pub(in crate::gateway) async fn top(
     let permits = tops.0.of(caller.uid());
     let permit = tokio::time::timeout(PATIENCE, permits.acquire_owned()).await;
     let permit = permit.map_err(|_| {
-        Error::Conflict(format!("{TOPS} lists of processes of yours are under way; try again in a while"))
+        Error::Conflict(told!("{TOPS} lists of processes of yours are under way; try again in a while"))
     })?;
     let remap = caller.policy().remap();
     let processes = to_the_end(async move {
@@ -106,7 +106,7 @@ pub(in crate::gateway) async fn top(
     match processes.await? {
         // The engine quotes what `ps` wrote, which may be of anybody's process.
         Err(EngineError::Said { status, .. }) if status.is_server_error() => {
-            Err(Error::Internal("the engine cannot list the processes of this container".into()))
+            Err(Error::Internal(told!("the engine cannot list the processes of this container")))
         }
         processes => {
             let mut top = processes?;

@@ -3,7 +3,7 @@
 use super::*;
 
 fn told(said: &str) -> &'static str {
-    known(said).unwrap_or_else(|| panic!("not known: {said}")).sentence
+    known(said).unwrap_or_else(|| panic!("not known: {said}")).sentence.english()
 }
 
 /// What is said of one cause from 20.10 to 29.
@@ -77,7 +77,7 @@ const SAID: &[(&str, &[&str])] = &[
         ],
     ),
     (
-        FIREWALL.0,
+        FIREWALL.0.english(),
         &[
             "driver failed programming external connectivity on endpoint ie-1000-web (0f0f):  (iptables failed: iptables \
              --wait -t nat -A DOCKER -p tcp -d 127.0.0.1 --dport 8080 -j DNAT --to-destination 172.18.0.2:80 ! -i \
@@ -95,7 +95,7 @@ const SAID: &[(&str, &[&str])] = &[
         ],
     ),
     (
-        NETWORK.0,
+        NETWORK.0.english(),
         &[
             "failed to create endpoint ie-1000-box on network ie-1000: network \
              ada83141ff6f73e6b002ad5e2bc904ae4e62000961f667d35f1a4553c4f333a4 does not exist",
@@ -104,7 +104,7 @@ const SAID: &[(&str, &[&str])] = &[
         ],
     ),
     (
-        PORT.0,
+        PORT.0.english(),
         &[
             "driver failed programming external connectivity on endpoint web (0f): Bind for 0.0.0.0:8080 failed: port is \
              already allocated",
@@ -115,7 +115,7 @@ const SAID: &[(&str, &[&str])] = &[
         ],
     ),
     (
-        ADDRESSES.0,
+        ADDRESSES.0.english(),
         &[
             "could not find an available, non-overlapping IPv4 address pool among the defaults to assign to the network",
             "all predefined address pools have been fully subnetted",
@@ -125,7 +125,7 @@ const SAID: &[(&str, &[&str])] = &[
         ],
     ),
     (
-        KERNEL.0,
+        KERNEL.0.english(),
         &[
             "failed to create endpoint web on network ie1000: failed to add the host (veth1) <=> sandbox (veth2) pair \
              interfaces: operation not supported",
@@ -133,7 +133,7 @@ const SAID: &[(&str, &[&str])] = &[
         ],
     ),
     (
-        UNMAPPED.0,
+        UNMAPPED.0.english(),
         &[
             "failed to register layer: Container ID 100000 cannot be mapped to a host ID",
             "OCI runtime create failed: runc create failed: unable to start container process: error during container \
@@ -143,7 +143,7 @@ const SAID: &[(&str, &[&str])] = &[
         ],
     ),
     (
-        CARD.0,
+        CARD.0.english(),
         &[
             "error gathering device information while adding custom device \"/dev/nvidia0\": no such file or directory",
             "failed to create shim task: OCI runtime create failed: runc create failed: unable to start container \
@@ -153,7 +153,7 @@ const SAID: &[(&str, &[&str])] = &[
         ],
     ),
     (
-        DRIVER.0,
+        DRIVER.0.english(),
         &[
             "could not select device driver \"\" with capabilities: [[gpu]]",
             "OCI runtime create failed: runc create failed: unable to start container process: error running prestart \
@@ -162,7 +162,7 @@ const SAID: &[(&str, &[&str])] = &[
         ],
     ),
     (
-        RESOLVE.0,
+        RESOLVE.0.english(),
         &[
             "Get \"https://registry-1.docker.io/v2/\": dial tcp: lookup registry-1.docker.io on 10.0.0.1:53: no such host",
             "Get https://registry.example/v2/: dial tcp: lookup registry.example on [::1]:53: read udp: i/o timeout",
@@ -173,7 +173,7 @@ const SAID: &[(&str, &[&str])] = &[
         ],
     ),
     (
-        UNREACHED.0,
+        UNREACHED.0.english(),
         &[
             "Get \"https://registry.example/v2/\": dial tcp 10.0.0.9:443: connect: connection refused",
             "Get \"https://registry-1.docker.io/v2/\": net/http: request canceled while waiting for connection \
@@ -189,7 +189,7 @@ const SAID: &[(&str, &[&str])] = &[
         ],
     ),
     (
-        PROCESSES.0,
+        PROCESSES.0.english(),
         &[
             "OCI runtime exec failed: exec failed: unable to start container process: read init-p: connection reset by \
              peer: runtime: failed to create new OS thread (have 2 already; errno=11): unknown",
@@ -197,7 +197,7 @@ const SAID: &[(&str, &[&str])] = &[
         ],
     ),
     (
-        RUNTIME.0,
+        RUNTIME.0.english(),
         &[
             "failed to create shim task: OCI runtime create failed: unable to retrieve OCI runtime error (open \
              /run/containerd/io.containerd.runtime.v2.task/moby/0f/log.json: no such file or directory): signal: killed: \
@@ -206,7 +206,7 @@ const SAID: &[(&str, &[&str])] = &[
         ],
     ),
     (
-        AWAY.0,
+        AWAY.0.english(),
         &[
             "connection error: desc = \"transport: Error while dialing: dial unix /run/containerd/containerd.sock: connect: \
              connection refused\": unavailable",
@@ -232,9 +232,9 @@ fn no_sentence_of_ours_needs_to_be_explained() {
         for jargon in
             ["OCI", "rlimit", "executable file not found", "no such file", "permission denied", "endpoint"]
         {
-            assert!(!known.sentence.contains(jargon), "{}", known.sentence);
+            assert!(!known.sentence.english().contains(jargon), "{}", known.sentence);
         }
-        assert!(!known.hint.is_empty());
+        assert!(!known.hint.english().is_empty());
     }
 }
 

@@ -9,6 +9,7 @@
 
 use crate::gateway::engine::ImageId;
 use crate::gateway::state_file;
+use crate::protocol::told::{Told, told};
 use serde::{Deserialize, Serialize};
 use std::collections::HashSet;
 use std::fs;
@@ -50,10 +51,10 @@ impl Attempts {
     }
 
     /// Why it is not looked through any more.
-    pub(super) fn refused(&self, image: &ImageId) -> Option<String> {
+    pub(super) fn refused(&self, image: &ImageId) -> Option<Told> {
         let (deaths, file) = (self.deaths(image), self.file(image));
         (deaths >= MOST_DEATHS).then(|| {
-            format!(
+            told!(
                 "a look through the image was cut short {deaths} times by the gateway's end; an admin can have it tried again by removing {}",
                 file.display()
             )
@@ -164,7 +165,7 @@ mod tests {
         assert!(!attempts.is_suspect(&beside));
         let attempts = died(dir.path(), &[&bad]);
         let file = dir.path().join(bad.digits());
-        let said = attempts.refused(&bad).unwrap();
+        let said = attempts.refused(&bad).unwrap().to_string();
         assert!(said.contains("2 times") && said.ends_with(file.to_str().unwrap()), "{said}");
         // Of that image alone, by each gateway that follows, until somebody takes it away.
         assert!(!attempts.is_suspect(&beside));

@@ -6,6 +6,7 @@
 //! layer refuses the image, whatever another layer hides.
 
 use super::links::Collector;
+use crate::protocol::told::{Phrase, Tell, Told, told};
 use crate::tarball::entry::{Entry, Kind, Node};
 use crate::tarball::name::{Absolute, clean};
 use crate::tarball::read::{Event, Reader};
@@ -31,24 +32,24 @@ pub(super) struct Whole {
 
 impl Whole {
     /// Why it is not read any further.
-    pub(super) fn refused(&self) -> Option<String> {
+    pub(super) fn refused(&self) -> Option<Told> {
         self.too_large().or_else(|| self.opened())
     }
 
-    fn too_large(&self) -> Option<String> {
+    fn too_large(&self) -> Option<Told> {
         if self.links.is_full() {
-            let why =
-                "the image has more links, and directories with links in them, than can be looked through";
-            return Some(why.to_owned());
+            return Some(told!(
+                "the image has more links, and directories with links in them, than can be looked through"
+            ));
         }
         (self.members > MEMBERS)
-            .then(|| format!("the image has more than {MEMBERS} files, the most that are looked through"))
+            .then(|| told!("the image has more than {MEMBERS} files, the most that are looked through"))
     }
 
     /// Whoever unpacks a hard link gives what it leads to the link's own owner and mode.
-    fn opened(&self) -> Option<String> {
+    fn opened(&self) -> Option<Told> {
         let (console, link) = self.console.as_ref().zip(self.to_console.as_ref())?;
-        Some(format!(
+        Some(told!(
             "the image holds a device node, /{console} (char 5:1), and a hard link, /{link}, that could open it to others"
         ))
     }
@@ -58,7 +59,7 @@ impl Whole {
 pub(super) struct Layer<'a> {
     reader: Reader,
     whole: &'a mut Whole,
-    wrong: Option<String>,
+    wrong: Option<Told>,
 }
 
 impl<'a> Layer<'a> {
@@ -74,23 +75,23 @@ impl<'a> Layer<'a> {
                 Ok(Some(Event::Entry(entry))) => self.entry(&entry),
                 Ok(Some(Event::Special { name, node, what })) => self.special(&name, node, what),
                 Ok(Some(Event::Note { .. } | Event::Data(_) | Event::Close | Event::End)) => Ok(()),
-                Err(error) => Err(format!("the image cannot be looked through: {error}")),
+                Err(error) => Err(told!("the image cannot be looked through: {error}")),
             };
             self.wrong = judged.err().or_else(|| self.whole.refused());
         }
     }
 
     /// What is wrong with it, now that it has ended.
-    pub(super) fn end(self) -> Option<String> {
-        let end = |error| format!("the image cannot be looked through: {error}");
+    pub(super) fn end(self) -> Option<Told> {
+        let end = |error| told!("the image cannot be looked through: {error}");
         self.wrong.or_else(|| self.reader.finish().err().map(end))
     }
 
-    fn entry(&mut self, entry: &Entry) -> Result<(), String> {
+    fn entry(&mut self, entry: &Entry) -> Result<(), Told> {
         self.whole.members += 1;
         let name = openable(&entry.name)?;
         if name.is_empty() && entry.kind != Kind::Directory {
-            return Err(odd(&entry.name, "the image's root can only be a directory"));
+            return Err(odd(&entry.name, told!("the image's root can only be a directory")));
         }
         // By whatever directories, and whatever becomes of `..`: a link's last name is not followed, so it is this one.
         if entry.kind == Kind::HardLink
@@ -104,17 +105,17 @@ impl<'a> Layer<'a> {
         Ok(())
     }
 
-    fn special(&mut self, raw: &[u8], node: Option<Node>, what: &str) -> Result<(), String> {
+    fn special(&mut self, raw: &[u8], node: Option<Node>, what: Phrase) -> Result<(), Told> {
         self.whole.members += 1;
         let name = openable(raw)?;
         match node {
-            None if what == "a fifo" => Ok(()),
+            None if what.english() == "a fifo" => Ok(()),
             Some(node) if is_dockers_own(node) => Ok(()),
             Some(node) if is_closed_console(node, &name) => {
                 self.whole.console = Some(shown(&name));
                 Ok(())
             }
-            node => Err(format!(
+            node => Err(told!(
                 "the image holds a device node, /{}{}, which whoever runs it could open from outside the container",
                 shown(&name),
                 node.map(told).unwrap_or_default()
@@ -142,25 +143,24 @@ fn told(node: Node) -> String {
     format!(" ({kind} {}:{}, mode {:o})", node.major, node.minor, node.mode)
 }
 
-fn odd(name: &[u8], what: &str) -> String {
+fn odd(name: &[u8], what: Told) -> Told {
     let name = name.get(..LONGEST_PART).unwrap_or(name);
-    format!("the image cannot be looked through: {}: {what}", shown(name))
+    told!("the image cannot be looked through: {}: {what}", shown(name))
 }
 
 /// A member's clean name, which can be opened whatever it lies in.
-fn openable(raw: &[u8]) -> Result<Vec<u8>, String> {
-    let name = clean(raw, Absolute::Stripped).map_err(|fault| odd(raw, &fault.to_string()))?;
-    let long = |what: &str, has, most| odd(raw, &format!("{what} of {has}, the most is {most}"));
+fn openable(raw: &[u8]) -> Result<Vec<u8>, Told> {
+    let name = clean(raw, Absolute::Stripped).map_err(|fault| odd(raw, fault.told()))?;
     let longest = name.split(|byte| *byte == b'/').map(<[u8]>::len).max().unwrap_or_default();
     let parts = name.split(|byte| *byte == b'/').count();
     if longest > LONGEST_PART {
-        return Err(long("a name with a length", longest, LONGEST_PART));
+        return Err(odd(raw, told!("a name with a length of {longest}, the most is {LONGEST_PART}")));
     }
     if name.len() > LONGEST_PATH {
-        return Err(long("a path with a length", name.len(), LONGEST_PATH));
+        return Err(odd(raw, told!("a path with a length of {}, the most is {LONGEST_PATH}", name.len())));
     }
     if parts > MOST_PARTS {
-        return Err(long("a path with a number of names", parts, MOST_PARTS));
+        return Err(odd(raw, told!("a path with a number of names of {parts}, the most is {MOST_PARTS}")));
     }
     Ok(name)
 }

@@ -8,6 +8,7 @@
 //! links are kept, and the deepest go first; then deeper targets are refused. Each link that went leaves a mark, and
 //! one for each directory above it. An image with more than 900,000 marks is refused.
 
+use crate::protocol::told::{Told, told};
 use serde::{Deserialize, Serialize};
 use std::collections::hash_map::RandomState;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
@@ -35,7 +36,7 @@ pub(super) struct Links {
 
 impl Links {
     /// Whether a mount at this place lands there, in a sentence if not.
-    pub(super) fn lands(&self, target: &Path) -> Result<(), String> {
+    pub(super) fn lands(&self, target: &Path) -> Result<(), Told> {
         let mut path = String::new();
         let names = target.components().filter_map(|part| match part {
             Component::Normal(name) => Some(name.to_string_lossy()),
@@ -44,7 +45,7 @@ impl Links {
         for (before, name) in names.enumerate() {
             if self.depth.is_some_and(|depth| before >= depth) {
                 let depth = self.depth.unwrap_or_default();
-                return Err(format!(
+                return Err(told!(
                     "the image has too many links to say whether {} leads through one: it is known of places at most {depth} deep",
                     target.display()
                 ));
@@ -54,10 +55,10 @@ impl Links {
             }
             path.push_str(&name);
             if let Some(to) = self.known.get(&path) {
-                return Err(format!("/{path} is a link to {to} in this image"));
+                return Err(told!("/{path} is a link to {to} in this image"));
             }
             if self.astray.contains(name.as_ref()) {
-                return Err(format!("this image has a link {name} that may be at /{path}"));
+                return Err(told!("this image has a link {name} that may be at /{path}"));
             }
         }
         Ok(())
@@ -176,7 +177,7 @@ mod tests {
     }
 
     fn said(links: &Links, target: &str) -> String {
-        links.lands(Path::new(target)).err().unwrap_or_default()
+        links.lands(Path::new(target)).err().map(|why| why.to_string()).unwrap_or_default()
     }
 
     #[test]

@@ -31,6 +31,7 @@ use crate::gateway::error::Error;
 use crate::gateway::failpoint;
 use crate::protocol::escape::escape_line;
 use crate::protocol::report::Refusal;
+use crate::protocol::told::{Phrase, Told, phrase, told};
 use attempts::Attempts;
 use queue::{LookQueue, Who};
 use seen::Seen;
@@ -39,16 +40,16 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// Why an image is not started.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, thiserror::Error, Told)]
 pub(in crate::gateway) enum LookError {
     #[error(transparent)]
     Engine(#[from] EngineError),
     /// What was found, or that it could not be seen whole.
     #[error("{0}")]
-    Refused(String),
+    Refused(Told),
     /// The engine would follow the link, as root.
     #[error("{} is not a place to mount at: {why}", .place.display())]
-    Leads { place: PathBuf, why: String },
+    Leads { place: PathBuf, why: Told },
     #[error("the image could not be looked through now: {0}")]
     Failed(String),
     /// What was looked at before the container was made, its words, is not what it was made of.
@@ -143,18 +144,22 @@ async fn look(looks: Arc<Looks>, image: ImageId, layers: Vec<String>, who: Who) 
 
 impl From<LookError> for Error {
     fn from(error: LookError) -> Self {
-        let forbidden = |rule: &'static str, hint: &str| {
-            Refusal::new("forbidden", error.to_string()).rule(rule).hint(hint).into()
+        let forbidden = |rule: &'static str, hint: Phrase| {
+            Refusal::new("forbidden", told!("{error}")).rule(rule).hint(hint).into()
         };
         match error {
             LookError::Engine(error) => Self::Engine(error),
-            LookError::Failed(_) => Refusal::new("engine", error.to_string()).hint("try again").into(),
-            LookError::Refused(_) => forbidden("image", "use another image, or build it anew without that"),
-            LookError::Leads { ref place, .. } if mount_points::is_always_there(place) => {
-                forbidden("image", "use another image, or build it anew without the link")
+            LookError::Failed(_) => Refusal::new("engine", told!("{error}")).hint(told!("try again")).into(),
+            LookError::Refused(_) => {
+                forbidden("image", phrase!("use another image, or build it anew without that"))
             }
-            LookError::Leads { .. } => forbidden("mounts.target", "name a place without links in it"),
-            LookError::Moved => forbidden("image", "remove it, and run the image again"),
+            LookError::Leads { ref place, .. } if mount_points::is_always_there(place) => {
+                forbidden("image", phrase!("use another image, or build it anew without the link"))
+            }
+            LookError::Leads { .. } => {
+                forbidden("mounts.target", phrase!("name a place without links in it"))
+            }
+            LookError::Moved => forbidden("image", phrase!("remove it, and run the image again")),
         }
     }
 }

@@ -7,6 +7,7 @@
 use super::layer::{Layer, Whole};
 use super::seen::Seen;
 use super::unpack::unpacked;
+use crate::protocol::told::{Told, told};
 use crate::tarball::entry::Kind;
 use crate::tarball::read::{Event, Reader};
 use crate::tarball::{CHUNK, at_most, wide};
@@ -18,7 +19,7 @@ use std::io::{self, Read};
 const MOST_BYTES: u64 = 256 << 30;
 
 /// Why nothing can be said: it is not the image's fault.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, thiserror::Error, Told)]
 #[error("{0}")]
 pub(super) struct Broken(String);
 
@@ -123,21 +124,20 @@ pub(super) fn read(source: impl Read, layers: &[String]) -> Result<Seen, Broken>
         }
     }
     if let Some(layer) = missing.first() {
-        let why =
-            format!("the image cannot be looked through: the engine does not give out its layer {layer}");
+        let why = told!("the image cannot be looked through: the engine does not give out its layer {layer}");
         return refused(&whole, why);
     }
     Ok(Seen::clean(layers, whole.members, whole.links.finish()))
 }
 
-fn too_long(bytes: u64) -> Option<String> {
+fn too_long(bytes: u64) -> Option<Told> {
     let gib = MOST_BYTES >> 30;
     (bytes > MOST_BYTES)
-        .then(|| format!("the image's layers take more than {gib} GiB, the most that is looked through"))
+        .then(|| told!("the image's layers take more than {gib} GiB, the most that is looked through"))
 }
 
 /// Reads one file as a layer: what it would be called, and what is wrong with it as one.
-fn read_layer(file: &mut impl Read, whole: &mut Whole, bytes: &mut u64) -> (String, Option<String>) {
+fn read_layer(file: &mut impl Read, whole: &mut Whole, bytes: &mut u64) -> (String, Option<Told>) {
     let (mut hash, mut layer) = (Sha256::new(), Layer::new(whole));
     let mut part = vec![0; CHUNK];
     let mut unpacked = unpacked(file);
@@ -151,7 +151,7 @@ fn read_layer(file: &mut impl Read, whole: &mut Whole, bytes: &mut u64) -> (Stri
                 *bytes += wide(count);
             }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => break Some(format!("the image cannot be looked through: {error}")),
+            Err(error) => break Some(told!("the image cannot be looked through: {error}")),
         }
         if *bytes > MOST_BYTES {
             break too_long(*bytes);

@@ -2,6 +2,7 @@
 
 use super::LookError;
 use super::links::Links;
+use crate::protocol::told::Told;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
@@ -16,7 +17,7 @@ pub(super) struct Seen {
     layers: Vec<String>,
     members: u64,
     /// Why nothing of it is started, in a sentence.
-    refused: Option<String>,
+    refused: Option<Told>,
     links: Links,
 }
 
@@ -25,7 +26,7 @@ impl Seen {
         Self { version: VERSION, layers: layers.to_vec(), members, refused: None, links }
     }
 
-    pub(super) fn refused(layers: &[String], members: u64, why: String) -> Self {
+    pub(super) fn refused(layers: &[String], members: u64, why: Told) -> Self {
         Self { refused: Some(why), ..Self::clean(layers, members, Links::default()) }
     }
 

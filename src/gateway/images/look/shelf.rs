@@ -67,6 +67,7 @@ fn image_of(path: &Path) -> Option<ImageId> {
 mod tests {
     use super::*;
     use crate::gateway::images::look::links::Links;
+    use crate::protocol::told::Told;
 
     #[test]
     fn what_was_found_is_kept_whole_and_by_the_way_it_was_found() {
@@ -75,7 +76,7 @@ mod tests {
         let image =
             |digit: char| ImageId::parse(&format!("sha256:{}", digit.to_string().repeat(64))).unwrap();
         let (clean, refused) =
-            (Seen::clean(&[], 3, Links::default()), Seen::refused(&[], 3, "no".to_owned()));
+            (Seen::clean(&[], 3, Links::default()), Seen::refused(&[], 3, Told::text("no")));
         shelf.write(&image('a'), &clean).unwrap();
         shelf.write(&image('b'), &refused).unwrap();
         let shelf = Shelf::open(&dir.path().join("images"));

@@ -4,6 +4,7 @@ use super::queue::Who;
 use super::seen::Seen;
 use super::{Looks, saved};
 use crate::gateway::engine::{EngineError, ImageId};
+use crate::protocol::told::told;
 use bytes::{Buf, Bytes};
 use http_body_util::BodyExt;
 use std::io::{self, Read};
@@ -61,7 +62,7 @@ pub(super) async fn look(
         paused += pausing.elapsed();
         if began.elapsed().saturating_sub(paused) > PATIENCE {
             let minutes = PATIENCE.as_secs() / 60;
-            let why = format!("the image took more than {minutes} minutes to look through");
+            let why = told!("the image took more than {minutes} minutes to look through");
             return Ok(Seen::refused(&layers, 0, why));
         }
         let piece = tokio::time::timeout(SILENCE, body.frame()).await.map_err(|_| EngineError::Late)?;
