@@ -162,6 +162,9 @@ bench: build
 bench-scale: build
 	benches/scale
 
+# Those that the client speaks beside English.
+LANGUAGES := $(basename $(notdir $(wildcard po/*.po)))
+
 UNITS := ie-containerd.service ie-containerd.socket ie-mountd.service ie-wall.service ie-wall.timer \
     ie-engine.service ie-engine-containerd.service ie-engine.slice
 
@@ -174,6 +177,9 @@ install:
 	ln -sf /usr/bin/containerd-shim-runc-v2 $(DESTDIR)$(PREFIX)/libexec/ie-container/engine/containerd-shim-runc-v2
 	for section in 1 5 8; do \
 	    install -D -m 0644 -t $(DESTDIR)$(PREFIX)/share/man/man$$section man/*.$$section || exit 1; \
+	done
+	for language in $(LANGUAGES); do \
+	    install -D -m 0644 -t $(DESTDIR)$(PREFIX)/share/man/$$language/man1 man/$$language/*.1 || exit 1; \
 	done
 	install -D -m 0644 -t $(DESTDIR)$(PREFIX)/lib/sysusers.d packaging/sysusers.d/ie-container.conf
 	install -D -m 0644 -t $(DESTDIR)$(PREFIX)/lib/tmpfiles.d packaging/tmpfiles.d/ie-container.conf
@@ -200,6 +206,8 @@ uninstall:
 	rm -f $(DESTDIR)$(PREFIX)/libexec/ie-container/engine/runc
 	rm -f $(DESTDIR)$(PREFIX)/libexec/ie-container/engine/containerd-shim-runc-v2
 	rm -f $(DESTDIR)$(PREFIX)/share/man/man1/ie-container.1 $(DESTDIR)$(PREFIX)/share/man/man1/ie-container-*.1
+	rm -f $(foreach language,$(LANGUAGES),$(DESTDIR)$(PREFIX)/share/man/$(language)/man1/ie-container.1) \
+	    $(foreach language,$(LANGUAGES),$(DESTDIR)$(PREFIX)/share/man/$(language)/man1/ie-container-*.1)
 	rm -f $(DESTDIR)$(PREFIX)/share/man/man5/ie-container-policy.toml.5
 	rm -f $(foreach program,ie-containerd ie-mountd ie-runc ie-copy,$(DESTDIR)$(PREFIX)/share/man/man8/$(program).8)
 	rm -f $(DESTDIR)$(PREFIX)/lib/sysusers.d/ie-container.conf $(DESTDIR)$(PREFIX)/lib/tmpfiles.d/ie-container.conf

@@ -5,6 +5,7 @@
 #[path = "../examples/man/pages/mod.rs"]
 mod pages;
 
+use ie_container::client::language::OTHERS;
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -15,8 +16,9 @@ fn made() -> BTreeMap<String, String> {
 #[test]
 fn the_pages_in_man_are_up_to_date() {
     let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("man");
-    let entries = std::fs::read_dir(&dir).unwrap().map(|entry| entry.unwrap().path());
-    let name = |path: &Path| path.file_name().unwrap().to_str().unwrap().to_owned();
+    let entries = pages::places()
+        .flat_map(|place| std::fs::read_dir(dir.join(place)).unwrap().map(|entry| entry.unwrap().path()));
+    let name = |path: &Path| path.strip_prefix(&dir).unwrap().to_str().unwrap().to_owned();
     let there: BTreeMap<_, _> = entries
         .filter(|path| pages::is_page(path))
         .map(|path| (name(&path), std::fs::read_to_string(&path).unwrap()))
@@ -25,6 +27,20 @@ fn the_pages_in_man_are_up_to_date() {
     let differ = |name: &&String| there.get(*name) != made.get(*name);
     let stale: std::collections::BTreeSet<_> = there.keys().chain(made.keys()).filter(differ).collect();
     assert!(stale.is_empty(), "run `make man`: {stale:?} are not what the programs say");
+}
+
+/// Each page of the client's is there in each language, and nothing of it is ours and English.
+#[test]
+fn the_clients_pages_are_in_each_language() {
+    let (made, texts) = (made(), pages::texts().unwrap());
+    assert!(texts.len() > 15, "only {} texts were found", texts.len());
+    for (name, language) in OTHERS {
+        for page in made.keys().filter(|page| page.ends_with(".1") && !page.contains('/')) {
+            assert!(made.contains_key(&format!("{name}/{page}")), "{page} is not there in {name}");
+        }
+        let wordless: Vec<&String> = texts.iter().filter(|text| language.words(text).is_none()).collect();
+        assert!(wordless.is_empty(), "po/{name}.po has no words for {wordless:#?}");
+    }
 }
 
 /// Each program, each file that an administrator edits, and each verb has a page of its own.

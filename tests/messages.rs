@@ -5,6 +5,10 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot read the sources has failed")]
 
+#[path = "../examples/man/pages/mod.rs"]
+#[allow(dead_code, reason = "of the pages only what they say is looked at")]
+mod pages;
+
 use ie_container::client::help::texts;
 use ie_container::client::language::{ENGLISH, Language, OTHERS};
 use ie_container::client::{command, command_in};
@@ -67,6 +71,7 @@ fn no_catalogue_has_words_for_what_nobody_says() {
     }
     assert!(said.len() > 600, "only {} templates were found", said.len());
     said.extend(texts(command()));
+    said.extend(pages::texts().unwrap());
     for (name, language) in OTHERS {
         let stale: Vec<&str> = language.sentences().filter(|english| !said.contains(*english)).collect();
         assert!(stale.is_empty(), "po/{name}.po has words for what nobody says: {stale:#?}");

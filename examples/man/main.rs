@@ -10,14 +10,15 @@ fn main() -> io::Result<()> {
         return Err(io::Error::other("usage: man DIR"));
     };
     let dir = Path::new(&dir);
-    std::fs::create_dir_all(dir)?;
     let pages = pages::all()?;
-    for entry in std::fs::read_dir(dir)? {
-        let path = entry?.path();
-        let known = |name: &str| pages.iter().any(|(page, _)| page == name);
-        // The page of a verb that is gone.
-        if pages::is_page(&path) && !path.file_name().and_then(|name| name.to_str()).is_some_and(known) {
-            std::fs::remove_file(&path)?;
+    for place in pages::places() {
+        std::fs::create_dir_all(dir.join(place))?;
+        for entry in std::fs::read_dir(dir.join(place))? {
+            let path = entry?.path();
+            // The page of a verb that is gone.
+            if pages::is_page(&path) && !pages.iter().any(|(page, _)| dir.join(page) == path) {
+                std::fs::remove_file(&path)?;
+            }
         }
     }
     pages.iter().try_for_each(|(name, text)| std::fs::write(dir.join(name), text))

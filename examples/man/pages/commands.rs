@@ -1,18 +1,27 @@
 //! The pages of programs whose command line is clap's.
 
-use super::page::{Page, whole};
+use super::page::{Page, Words, whole};
 use clap::Command;
 use clap_mangen::Man;
+use ie_container::client::language::ENGLISH;
 use ie_container::protocol::layout;
 use std::io;
 
 pub(super) fn all() -> io::Result<Vec<(String, String)>> {
     let mut pages = Vec::new();
-    let client = ie_container::client::command().flatten_help(false);
-    with_those_below(&mut pages, client, "ie-container", &[])?;
-    let daemon = page_of(ie_container::gateway::command(), "ie-containerd", "8", gateway)?;
-    let helper = page_of(ie_container::mountd::command(), "ie-mountd", "8", mountd)?;
+    let words = Words::of(ENGLISH);
+    with_those_below(&mut pages, ie_container::client::command(), "ie-container", &[], &words)?;
+    let daemon = page_of(ie_container::gateway::command(), "ie-containerd", "8", &words, gateway)?;
+    let helper = page_of(ie_container::mountd::command(), "ie-mountd", "8", &words, mountd)?;
     pages.extend([("ie-containerd.8".to_owned(), daemon), ("ie-mountd.8".to_owned(), helper)]);
+    Ok(pages)
+}
+
+/// The client's, in another language.
+pub(super) fn told_in(words: &Words) -> io::Result<Vec<(String, String)>> {
+    let mut pages = Vec::new();
+    let client = ie_container::client::command_in(words.language);
+    with_those_below(&mut pages, client, "ie-container", &[], words)?;
     Ok(pages)
 }
 
@@ -22,6 +31,7 @@ fn with_those_below(
     mut command: Command,
     name: &str,
     above: &[String],
+    words: &Words,
 ) -> io::Result<()> {
     command.build();
     let shown = command.get_subcommands().filter(|below| !below.is_hide_set() && below.get_name() != "help");
@@ -30,13 +40,19 @@ fn with_those_below(
         let below = below.iter().map(|(name, _)| format!("{name}(1)"));
         client(page, name, above.iter().cloned().chain(below).collect());
     };
-    pages.push((format!("{name}.1"), page_of(command.clone(), name, "1", own)?));
+    pages.push((format!("{name}.1"), page_of(command.clone(), name, "1", words, own)?));
     let above: Vec<_> = above.iter().cloned().chain([format!("{name}(1)")]).collect();
-    below.iter().try_for_each(|(name, command)| with_those_below(pages, command.clone(), name, &above))
+    below.iter().try_for_each(|(name, command)| with_those_below(pages, command.clone(), name, &above, words))
 }
 
 /// What clap knows of a command, and then what `more` has to say.
-fn page_of(command: Command, name: &str, section: &str, more: impl Fn(&mut Page)) -> io::Result<String> {
+fn page_of(
+    command: Command,
+    name: &str,
+    section: &str,
+    words: &Words,
+    more: impl Fn(&mut Page),
+) -> io::Result<String> {
     // clap takes only names that live as long as the program; this one does.
     let command = command.name(&*name.to_owned().leak()).disable_help_subcommand(true);
     let has_more = command.get_subcommands().any(|below| !below.is_hide_set());
@@ -50,20 +66,30 @@ fn page_of(command: Command, name: &str, section: &str, more: impl Fn(&mut Page)
     if has_more {
         man.render_subcommands_section(&mut text)?;
     }
-    let mut rest = Page::part();
+    let text = headed(&String::from_utf8(text).map_err(io::Error::other)?, words);
+    let mut rest = Page::part(words.clone());
     if let Some(examples) = examples {
         after_help(&mut rest, &examples);
     }
     more(&mut rest);
-    text.extend(rest.render().bytes());
-    let text = String::from_utf8(text).map_err(io::Error::other)?;
-    Ok(whole(name, section, &text))
+    Ok(whole(name, section, &(text + &rest.render())))
+}
+
+/// clap's own headings are English.
+fn headed(text: &str, words: &Words) -> String {
+    let line = |line: &str| match line.strip_prefix(".SH ") {
+        Some(heading) if ["NAME", "SYNOPSIS", "DESCRIPTION"].contains(&heading) => {
+            format!(".SH {}\n", words.tell(heading))
+        }
+        _ => format!("{line}\n"),
+    };
+    text.lines().map(line).collect()
 }
 
 /// `Examples:` is a heading, and what stands below it are lines.
 fn after_help(page: &mut Page, text: &str) {
     let (heading, lines) = text.split_once(":\n").unwrap_or(("NOTES", text));
-    page.heading(&heading.to_uppercase());
+    page.heading_as_it_is(&heading.to_uppercase());
     page.lines(&lines.lines().map(|line| line.trim_start().to_owned() + "\n").collect::<String>());
 }
 
@@ -84,7 +110,10 @@ fn client(page: &mut Page, name: &str, mut others: Vec<String>) {
         page.heading("ENVIRONMENT");
         page.item("IE_CONTAINER_SOCKET", "The gateway's socket, where `--socket` does not name it.");
         page.item("IE_CONTAINER_ADMIN_SOCKET", "The same for `admin`.");
-        page.item("LC_ALL, LC_MESSAGES, LANG", "Messages are in Japanese in a Japanese locale of UTF-8.");
+        page.item(
+            "LC_ALL, LC_MESSAGES, LANG",
+            "Messages and `--help` are in Japanese in a Japanese locale of UTF-8.",
+        );
         page.files(&[
             (layout::USER_SOCKET, "The gateway's socket. It speaks Docker's API, too."),
             (layout::ADMIN_SOCKET, "The one for `admin`, which root alone reaches."),

@@ -1,24 +1,52 @@
 //! One page in roff's `man` macros.
 
 use clap_mangen::roff::{Inline, Roff, bold, roman};
+use ie_container::client::language::{ENGLISH, Language};
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+use std::rc::Rc;
+
+/// The words for the pages' own texts in a language, and which texts were asked for.
+#[derive(Clone)]
+pub(crate) struct Words {
+    pub(crate) language: Language,
+    pub(crate) asked: Rc<RefCell<BTreeSet<String>>>,
+}
+
+impl Words {
+    pub(crate) fn of(language: Language) -> Self {
+        Self { language, asked: Rc::default() }
+    }
+
+    pub(super) fn tell(&self, text: &str) -> String {
+        self.asked.borrow_mut().insert(text.to_owned());
+        self.language.words(text).unwrap_or(text).to_owned()
+    }
+}
 
 /// In texts, what stands between backquotes is bold.
-pub(super) struct Page(Roff);
+pub(super) struct Page(Roff, Words);
 
 impl Page {
     pub(super) fn new(name: &str, about: &str) -> Self {
-        let mut page = Self::part();
+        let mut page = Self::part(Words::of(ENGLISH));
         page.heading("NAME");
         page.0.text([roman(format!("{name} - {about}"))]);
         page
     }
 
     /// What follows a page that is made elsewhere.
-    pub(super) fn part() -> Self {
-        Self(Roff::new())
+    pub(super) fn part(words: Words) -> Self {
+        Self(Roff::new(), words)
     }
 
     pub(super) fn heading(&mut self, heading: &str) {
+        let heading = self.1.tell(heading);
+        self.0.control("SH", [heading.as_str()]);
+    }
+
+    /// One that comes in the page's language.
+    pub(super) fn heading_as_it_is(&mut self, heading: &str) {
         self.0.control("SH", [heading]);
     }
 
@@ -28,14 +56,14 @@ impl Page {
 
     pub(super) fn paragraph(&mut self, text: &str) {
         self.0.control("PP", []);
-        self.0.text(inlines(text));
+        self.0.text(inlines(&self.1.tell(text)));
     }
 
     /// A term with what it means below it.
     pub(super) fn item(&mut self, term: &str, text: &str) {
         self.0.control("TP", []);
         self.0.text([bold(term)]);
-        self.0.text(inlines(text));
+        self.0.text(inlines(&self.1.tell(text)));
     }
 
     /// One more line of an item.
