@@ -3,7 +3,7 @@
 use super::destination::{Destination, Fault, Unnamed};
 pub use super::destination::{Links, Replace};
 use super::entry::{Entry, Kind, Time};
-use super::name::{Absolute, NameFault, Root, clean};
+use super::name::{NameFault, Root, clean};
 use super::note::Notes;
 use super::pass::{Pass, Turn};
 use super::read::{Event, Malformed, Reader};
@@ -22,7 +22,6 @@ const DRAWN_AT_ONCE: usize = 1 << 20;
 pub struct Rules {
     pub links: Links,
     pub replace: Replace,
-    pub absolute: Absolute,
     /// What all names must begin with, and what stands there instead.
     pub root: Root,
 }
@@ -229,8 +228,7 @@ impl Unpacker {
 
     /// A name in the archive as one below the directory.
     fn name(&self, raw: &[u8]) -> Result<Vec<u8>, UnpackError> {
-        let name =
-            clean(raw, self.rules.absolute).map_err(|fault| UnpackError::Name { name: shown(raw), fault })?;
+        let name = clean(raw).map_err(|fault| UnpackError::Name { name: shown(raw), fault })?;
         self.rules.root.rename(&name).ok_or_else(|| UnpackError::NotAsked(shown(raw)))
     }
 }

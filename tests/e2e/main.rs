@@ -10,6 +10,7 @@
 
 mod abandoned;
 mod admin;
+mod archive;
 mod attach_pty;
 mod attacks;
 mod away;
@@ -71,6 +72,7 @@ fn main() -> ExitCode {
         line::tests(),
         attach_pty::tests(),
         cp::tests(),
+        archive::tests(),
         channel::tests(),
         staging::tests(),
         state::tests(),

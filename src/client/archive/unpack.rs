@@ -2,7 +2,7 @@
 
 use super::cases::{Arrival, Found, Source};
 use crate::protocol::path::AskedPath;
-use crate::tarball::name::{Absolute, Root};
+use crate::tarball::name::Root;
 use crate::tarball::unpack::{Links, Replace, Rules, Unpacker};
 use rustix::fs::{Mode, OFlags};
 use std::io;
@@ -41,7 +41,7 @@ pub fn unpacker(source: &Source, arrival: &Arrival) -> io::Result<Unpacker> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let directory = rustix::fs::open(arrival.directory.as_path(), flags, Mode::empty())?;
     let root = Root { from: component(source.path.base()), to: component(&arrival.root) };
-    let rules = Rules { links: Links::Never, replace: Replace::SameKind, absolute: Absolute::Stripped, root };
+    let rules = Rules { links: Links::Never, replace: Replace::SameKind, root };
     Ok(Unpacker::new(directory, rules))
 }
 

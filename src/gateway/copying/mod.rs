@@ -30,6 +30,7 @@ use super::locks::lock::Locks;
 use super::upkeep::release::Release;
 use crate::protocol::escape::escape_line;
 use crate::protocol::name::ContainerRef;
+use crate::protocol::path::AskedPath;
 use crate::protocol::report::Refusal;
 use axum::body::Body;
 use axum::extract::Request;
@@ -73,6 +74,11 @@ impl CopyPath {
         let path = if path.starts_with('/') { path.to_owned() } else { format!("/{path}") };
         refuse_host_paths(&container, &path)?;
         Ok(Self { container, path })
+    }
+
+    /// The path as the engine reads it.
+    fn asked(&self) -> Result<AskedPath, Error> {
+        AskedPath::new(self.path.as_bytes()).map_err(|error| Error::Bad(error.to_string()))
     }
 }
 

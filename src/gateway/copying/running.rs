@@ -13,7 +13,6 @@ use crate::gateway::wish::ExecWish;
 use crate::protocol::copying::{Ended, PathStat};
 use crate::protocol::escape::escape_line;
 use crate::protocol::layout::COPY_IN_CONTAINER;
-use crate::protocol::path::AskedPath;
 use crate::protocol::stage::Token;
 use crate::tarball::entry::Owner;
 use axum::body::Body;
@@ -319,9 +318,8 @@ pub(super) async fn get(
 }
 
 fn rewriter(caller: &Caller, at: &CopyPath) -> Result<Rewriter, Error> {
-    let path = AskedPath::new(at.path.as_bytes()).map_err(|error| Error::Bad(error.to_string()))?;
     let owner = Owner { uid: caller.uid(), gid: caller.gid() };
-    Ok(Rewriter::outward_of(&path, owner, Limits::default()))
+    Ok(Rewriter::outward_of(&at.asked()?, owner, Limits::default()))
 }
 
 /// The next of a tar on its way out, and whether more comes.

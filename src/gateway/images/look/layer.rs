@@ -7,7 +7,7 @@
 
 use super::links::Collector;
 use crate::tarball::entry::{Entry, Kind, Node};
-use crate::tarball::name::{Absolute, clean};
+use crate::tarball::name::clean;
 use crate::tarball::read::{Event, Reader};
 use crate::tarball::shown;
 
@@ -149,7 +149,7 @@ fn odd(name: &[u8], what: &str) -> String {
 
 /// A member's clean name, which can be opened whatever it lies in.
 fn openable(raw: &[u8]) -> Result<Vec<u8>, String> {
-    let name = clean(raw, Absolute::Stripped).map_err(|fault| odd(raw, &fault.to_string()))?;
+    let name = clean(raw).map_err(|fault| odd(raw, &fault.to_string()))?;
     let long = |what: &str, has, most| odd(raw, &format!("{what} of {has}, the most is {most}"));
     let longest = name.split(|byte| *byte == b'/').map(<[u8]>::len).max().unwrap_or_default();
     let parts = name.split(|byte| *byte == b'/').count();
