@@ -78,8 +78,9 @@ impl Picking<'_> {
         if !self.range.contains(port) {
             return Err(no(FORBIDDEN, format!("host port {port} is not in {}", self.range)));
         }
-        if self.taken.contains(&port) || !self.chosen.insert((port, ask.protocol)) {
-            return Err(no(CONFLICT, format!("host port {port} is in use")));
+        // Somebody else's it may be by now: that shows when the container is started.
+        if !self.chosen.insert((port, ask.protocol)) {
+            return Err(no(CONFLICT, format!("host port {port} is asked for twice")));
         }
         Ok(port)
     }
@@ -126,7 +127,8 @@ impl Limits {
 
     fn port_grant(&self, ask: &PortAsk, host: u16) -> Result<PortGrant, Refusal> {
         let own = &self.ports.address;
-        if let Some(other) = ask.address.filter(|asked| *asked != own.value) {
+        // Any address stands for the policy's, as it stands for the engine's in Docker.
+        if let Some(other) = ask.address.filter(|asked| *asked != own.value && !asked.is_unspecified()) {
             let what = format!("asked {other}, ports are published on {}", own.value);
             let mut no = refusal(FORBIDDEN, "ports.address", &own.source, &what);
             no.asked = Some(other.to_string());
@@ -138,6 +140,11 @@ impl Limits {
             return Err(no.hint("give the port that the program in the container listens on"));
         }
         Ok(PortGrant { container: ask.container, protocol: ask.protocol, host, address: own.value })
+    }
+
+    /// The address that ports are published on.
+    pub fn published_on(&self) -> IpAddr {
+        self.ports.address.value
     }
 
     /// Whether a port that was granted would be granted today.

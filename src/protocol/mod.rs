@@ -11,3 +11,4 @@ pub mod nonce;
 pub mod path;
 pub mod report;
 pub mod stage;
+pub mod sysctl;

@@ -1,10 +1,11 @@
 //! What Docker serves and the gateway does not: for each, one sentence that says what to do instead.
 
+use crate::gateway::wish::BUILD_INSTEAD;
 use axum::http::Method;
 
 /// The beginning of a path, and what to do instead. The first that fits counts.
 const INSTEAD: [(&str, &str); 30] = [
-    ("/build", "build where you are root (rootless podman or buildah do), push it, and pull it here"),
+    ("/build", BUILD_INSTEAD),
     ("/session", "images are not built here: build where you are root, push it, and pull it here"),
     ("/grpc", "images are not built here: build where you are root, push it, and pull it here"),
     ("/commit", "images are not made here: build one elsewhere, push it, and pull it here"),

@@ -73,9 +73,10 @@ impl From<WallDown> for Error {
 impl From<PortTaken> for Error {
     fn from(taken: PortTaken) -> Self {
         let hint = match taken {
-            PortTaken::InUse { container, .. } => format!("`-p {container}` takes a free one"),
-            PortTaken::MadeBefore(_) => {
-                "remove this one and run it anew: `-p` without a host port takes a free one".to_owned()
+            PortTaken::OwnRuns(_) => "stop that one first: ie-container ps shows its ports",
+            PortTaken::BeingStarted(_) => "try again in a moment",
+            PortTaken::Held(_) => {
+                "remove this one and run it anew: `-p` without a host port takes a free one"
             }
         };
         Refusal::new("conflict", taken.to_string()).rule("ports").hint(hint).into()

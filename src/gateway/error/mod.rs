@@ -47,6 +47,9 @@ pub(super) enum Error {
     /// A plain `docker inspect WORD` asks for one of these last of all.
     #[error("plugin {0} not found")]
     NoPlugin(String),
+    /// Something that a create names is not there. Clients take a 404 for a missing image, and pull that.
+    #[error("{0}")]
+    Lacking(Box<Error>),
     /// The state of things forbids it just now.
     #[error("{0}")]
     Conflict(String),
@@ -55,7 +58,8 @@ pub(super) enum Error {
     Copy(Ended, String),
     #[error(transparent)]
     Account(#[from] LookupError),
-    #[error(transparent)]
+    /// Docker's words first.
+    #[error("{}", staged(.0))]
     Stage(#[from] StageError),
     #[error(transparent)]
     Engine(#[from] EngineError),
@@ -64,6 +68,12 @@ pub(super) enum Error {
     State(&'static str, std::io::Error),
     #[error("{0}")]
     Internal(String),
+}
+
+/// What is said of a directory that was not staged.
+fn staged(error: &StageError) -> String {
+    let begins = if error.is_missing() { "invalid mount config for type \"bind\": " } else { "" };
+    format!("{begins}{error}")
 }
 
 /// Whether there is no room, rather than something wrong.
@@ -91,6 +101,16 @@ impl Error {
             .into()
     }
 
+    /// The same as the answer to a create: only the image may be what is not found.
+    pub(super) fn of_create(self) -> Self {
+        match &self {
+            Self::NoImage(_) => self,
+            Self::Engine(error) if error.is_no_image() => self,
+            _ if self.status() == StatusCode::NOT_FOUND => Self::Lacking(Box::new(self)),
+            _ => self,
+        }
+    }
+
     /// No wildcard: a new error must choose what it reveals.
     fn status(&self) -> StatusCode {
         match self {
@@ -98,7 +118,7 @@ impl Error {
             Self::Refused(refusal) if refusal.code == "conflict" => StatusCode::CONFLICT,
             Self::Refused(refusal) if refusal.code == "no-such-container" => StatusCode::NOT_FOUND,
             Self::Peer(_) | Self::NotServed(..) | Self::Refused(_) => StatusCode::FORBIDDEN,
-            Self::Bad(_) => StatusCode::BAD_REQUEST,
+            Self::Bad(_) | Self::Lacking(_) => StatusCode::BAD_REQUEST,
             Self::NoContainer(_)
             | Self::NoExec(_)
             | Self::NoImage(_)
@@ -159,6 +179,7 @@ impl Error {
             Self::NoNetwork(_) => Refusal::new("no-such-network", message),
             Self::NoVolume(_) => Refusal::new("no-such-volume", message),
             Self::NoPlugin(_) => Refusal::new("no-such-plugin", message),
+            Self::Lacking(lacking) => lacking.told(),
             Self::Conflict(_) => Refusal::new("conflict", message),
             Self::Copy(..) => Refusal::new("copy", message),
             Self::Account(_) => Refusal::new("account", message)

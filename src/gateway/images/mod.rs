@@ -28,6 +28,8 @@ pub(super) struct Admitted {
     pub(super) labels: Vec<String>,
     /// The names of its variables.
     pub(super) env: Vec<String>,
+    /// Its WORKDIR.
+    pub(super) working_dir: Option<String>,
     /// Where it wants volumes.
     pub(super) volumes: Vec<PathBuf>,
 }
@@ -108,7 +110,8 @@ pub(super) async fn admit(engine: &Engine, caller: &Caller, word: &str) -> Resul
     let env = env.iter().map(|one| one.split('=').next().unwrap_or(one).to_owned()).collect();
     let id = image.get("Id").and_then(Value::as_str).and_then(ImageId::parse);
     let id = id.ok_or_else(|| EngineError::Odd("an image without an id".to_owned()))?;
-    Ok(Admitted { shown: ask.shown.clone(), id, ask, labels, env, volumes })
+    let working_dir = image.pointer("/Config/WorkingDir").and_then(Value::as_str).map(str::to_owned);
+    Ok(Admitted { shown: ask.shown.clone(), id, ask, labels, env, working_dir, volumes })
 }
 
 /// What an image says stands in every list and every event of the engine's that has a container of it, everybody's among

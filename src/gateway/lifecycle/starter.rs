@@ -132,7 +132,7 @@ impl Starter {
     async fn may_start(&self, caller: &Caller, container: &Owned) -> Result<Standing, Error> {
         let (standing, places) = standing(&self.engine, container).await?;
         caller.limits()?.still_allows(&container.used(), &standing)?;
-        self.ports.ask_again(&self.engine, container).await?;
+        self.ports.ask(&self.engine, container).await?;
         tokio::select! {
             looked = look::through(&self.looks, container, &places) => looked?,
             () = self.locks.removals.of(container.id()) => return Err(being_removed()),
@@ -182,7 +182,7 @@ impl Starter {
         let limits = caller.limits()?;
         limits.still_allows(&container.used(), standing)?;
         limits.readmit(&used, &container.used())?;
-        self.ports.ask_again(&self.engine, &container).await?;
+        let ports = self.ports.take(&self.engine, &container).await?;
         still_waits(waits)?;
         let container = &container;
         audit::allowed(caller, "start", container.id().as_str());
@@ -209,8 +209,11 @@ impl Starter {
         }
         let started = self.engine.call(Method::POST, container.target("/start").of_nobody()).await;
         self.attaches.attach_late(container.id());
-        if started.is_err() {
+        if let Err(error) = &started {
             self.gpus.not_started(container.id());
+            if !error.is_said() {
+                ports.linger();
+            }
         }
         failpoint::at("start-started");
         let started = started?;

@@ -5,6 +5,7 @@ use super::super::refused::Refused;
 use super::super::site::{Site, is_place_of_a_node, is_plain};
 use super::super::sources::Source;
 use crate::policy::IdRange;
+use crate::protocol::sysctl::{is_number, is_own};
 use oci_spec::runtime::{
     Linux, LinuxDevice, LinuxDeviceBuilder, LinuxDeviceCgroup, LinuxDeviceType, LinuxIdMapping,
     LinuxNamespace, LinuxNamespaceType, LinuxResources, LinuxSeccomp, LinuxSeccompAction, LinuxSeccompArg,
@@ -64,7 +65,8 @@ pub(super) fn judge(mut linux: Linux, site: &Site, id: &Id) -> Result<Linux, Ref
     namespaces(linux.namespaces().as_deref().unwrap_or_default())?;
     ids(&linux, site)?;
     for (name, value) in linux.sysctl().iter().flatten() {
-        if !SYSCTLS.contains(&(name.as_str(), value.as_str())) {
+        let asked = is_own(name) && is_number(value);
+        if !asked && !SYSCTLS.contains(&(name.as_str(), value.as_str())) {
             return Err(Refused::new(format!("the kernel's setting {name} is not a container's to change")));
         }
     }
