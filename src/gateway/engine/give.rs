@@ -11,6 +11,7 @@
 
 use super::id::is_full_id;
 use super::label::GIVEN;
+use super::orders::{Order, Removal};
 use super::spec::{VolumeGrant, still_body};
 use super::{Body, ContainerId, Engine, EngineError, Grant, Target, read, wire};
 use crate::gateway::failpoint;
@@ -66,7 +67,7 @@ impl Engine {
             }
         }
         // Not with `v`: the volumes are somebody's.
-        let removed = self.call(Method::DELETE, Target::new(format!("/containers/{holder}"))).await;
+        let removed = self.order(None, Order::Remove(&holder, Removal::default())).await;
         match removed {
             Err(error) if !error.is_not_found() && !error.is_conflict() => given.and(Err(error))?,
             _ => given?,
@@ -147,7 +148,7 @@ impl Engine {
         let left: Vec<Value> = read(self.call(Method::GET, target).await?).await?;
         let id = |left: &Value| ContainerId::parse(left.get("Id")?.as_str()?);
         for id in left.iter().filter_map(id) {
-            match self.call(Method::DELETE, Target::new(format!("/containers/{id}"))).await {
+            match self.order(None, Order::Remove(&id, Removal::default())).await {
                 Err(error) if !error.is_not_found() && !error.is_conflict() => return Err(error),
                 _ => {}
             }
