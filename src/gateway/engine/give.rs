@@ -9,9 +9,8 @@
 //! the same owner may put links in the way there. With a read-only root the engine takes no archive, and the directory
 //! stays root's.
 
-use super::id::is_full_id;
 use super::label::GIVEN;
-use super::orders::{Order, Removal};
+use super::orders::{Order, Removal, VolumeName};
 use super::spec::{VolumeGrant, still_body};
 use super::{Body, ContainerId, Engine, EngineError, Grant, Target, read, wire};
 use crate::gateway::failpoint;
@@ -94,8 +93,8 @@ impl Engine {
         let filters = serde_json::json!({ "label": [GIVEN], "dangling": ["true"] }).to_string();
         let left = self.get(Target::new("/volumes").with("filters", &filters)).await?;
         let names = left.get("Volumes").and_then(Value::as_array).into_iter().flatten();
-        for name in names.filter_map(|volume| volume.get("Name")?.as_str()).filter(|name| is_full_id(name)) {
-            match self.call(Method::DELETE, Target::new(format!("/volumes/{name}"))).await {
+        for name in names.filter_map(|volume| VolumeName::nameless(volume.get("Name")?.as_str()?)) {
+            match self.order(None, Order::RemoveVolume(name)).await {
                 Err(error) if !error.is_not_found() && !error.is_conflict() => return Err(error),
                 _ => {}
             }

@@ -4,10 +4,11 @@
 //! bound. What an engine answers with more than a status does not go this way; `docs/adr/0048` says why, call by call.
 
 use super::wire::{Body, Of, Wire, good};
-use super::{ContainerId, Engine, EngineError, ExecId, Owned};
+use super::{ContainerId, Engine, EngineError, ExecId, NetworkId, Owned, OwnedNetwork, OwnedVolume};
+use bollard::models::{EndpointSettings, NetworkConnectRequest, NetworkDisconnectRequest};
 use bollard::query_parameters::{
-    KillContainerOptions, RemoveContainerOptions, RenameContainerOptions, ResizeContainerTTYOptions,
-    ResizeExecOptions, StopContainerOptions,
+    KillContainerOptions, RemoveContainerOptions, RemoveVolumeOptions, RenameContainerOptions,
+    ResizeContainerTTYOptions, ResizeExecOptions, StopContainerOptions,
 };
 use bollard::{API_DEFAULT_VERSION, BollardRequest, Docker};
 use http_body_util::{BodyExt, Either};
@@ -17,7 +18,8 @@ use hyper::{Request, Response, StatusCode};
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// What an engine is told to do. Only ids of its own answers name something.
+/// What an engine is told to do. Only ids of its own answers name something, and
+/// names of volumes that are somebody's.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Order<'a> {
     Start(&'a ContainerId),
@@ -29,6 +31,11 @@ pub(super) enum Order<'a> {
     /// Lines and columns of a terminal.
     Resize(&'a ContainerId, (u16, u16)),
     ResizeExec(&'a ExecId, (u16, u16)),
+    /// Under these names.
+    Connect(&'a NetworkId, &'a ContainerId, &'a [String]),
+    Disconnect(&'a NetworkId, &'a ContainerId, bool),
+    RemoveNetwork(&'a NetworkId),
+    RemoveVolume(VolumeName<'a>),
 }
 
 /// How much goes with a container, and whether it may run.
@@ -37,6 +44,21 @@ pub(super) struct Removal {
     /// The volumes that have no name, too.
     pub(super) volumes: bool,
     pub(super) force: bool,
+}
+
+/// A volume's name, of characters that mean nothing in a path.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct VolumeName<'a>(&'a str);
+
+impl<'a> VolumeName<'a> {
+    fn of(volume: &'a OwnedVolume) -> Self {
+        Self(volume.engine_name())
+    }
+
+    /// One that the engine chose, as nobody did.
+    pub(super) fn nameless(word: &'a str) -> Option<Self> {
+        super::id::is_full_id(word).then_some(Self(word))
+    }
 }
 
 /// No end: how long is waited for an engine is said where it is asked (`patience.rs`, `wire.rs`).
@@ -67,6 +89,21 @@ impl Order<'_> {
             }
             Self::ResizeExec(id, (h, w)) => {
                 docker.resize_exec(id.as_str(), ResizeExecOptions { h: h.into(), w: w.into() }).await
+            }
+            Self::Connect(network, id, names) => {
+                let names = Some(names.to_vec());
+                let endpoint = EndpointSettings { aliases: names, ..EndpointSettings::default() };
+                let body =
+                    NetworkConnectRequest { container: id.to_string(), endpoint_config: Some(endpoint) };
+                docker.connect_network(network.as_str(), body).await
+            }
+            Self::Disconnect(network, id, force) => {
+                let body = NetworkDisconnectRequest { container: id.to_string(), force: Some(force) };
+                docker.disconnect_network(network.as_str(), body).await
+            }
+            Self::RemoveNetwork(network) => docker.remove_network(network.as_str()).await,
+            Self::RemoveVolume(VolumeName(name)) => {
+                docker.remove_volume(name, None::<RemoveVolumeOptions>).await
             }
         }
     }
@@ -172,6 +209,21 @@ impl Engine {
         self.order(Some(of), Order::Resize(container.id(), lines_and_columns)).await
     }
 
+    /// Removes a network that was made by name.
+    pub(in crate::gateway) async fn delete_network(
+        &self,
+        network: &OwnedNetwork,
+    ) -> Result<StatusCode, EngineError> {
+        self.order(None, Order::RemoveNetwork(network.id())).await
+    }
+
+    pub(in crate::gateway) async fn delete_volume(
+        &self,
+        volume: &OwnedVolume,
+    ) -> Result<StatusCode, EngineError> {
+        self.order(None, Order::RemoveVolume(VolumeName::of(volume))).await
+    }
+
     /// Gives an order with the version that is agreed with the engine.
     pub(super) async fn order(&self, of: Option<Of>, order: Order<'_>) -> Result<StatusCode, EngineError> {
         self.wire.order(&self.prefix().await?, of, order).await
@@ -245,6 +297,8 @@ mod tests {
     #[tokio::test]
     async fn each_order_is_one_request_of_the_agreed_version() {
         let (id, exec) = (id(), ExecId::parse(&"ab".repeat(32)).unwrap());
+        let network = NetworkId::parse(&"cd".repeat(32)).unwrap();
+        let names = ["web".to_owned(), "a b".to_owned()];
         let word = "a b&c=d?#/%";
         for (order, expected) in [
             (Order::Start(&id), "POST /v1.41/containers/ID/start"),
@@ -262,12 +316,24 @@ mod tests {
             ),
             (Order::Resize(&id, (65_535, 0)), "POST /v1.41/containers/ID/resize?h=65535&w=0"),
             (Order::ResizeExec(&exec, (24, 80)), "POST /v1.41/exec/EXEC/resize?h=24&w=80"),
+            (
+                Order::Connect(&network, &id, &names),
+                "POST /v1.41/networks/NET/connect {\"Container\":\"ID\",\"EndpointConfig\":{\"Aliases\":[\"web\",\"a b\"]}}",
+            ),
+            (
+                Order::Disconnect(&network, &id, true),
+                "POST /v1.41/networks/NET/disconnect {\"Container\":\"ID\",\"Force\":true}",
+            ),
+            (Order::RemoveNetwork(&network), "DELETE /v1.41/networks/NET"),
+            (Order::RemoveVolume(VolumeName("ie-1000-Data_1.x")), "DELETE /v1.41/volumes/ie-1000-Data_1.x"),
         ] {
             let engine = Fake::new(DONE);
             assert_eq!(engine.told(None, order).await.unwrap(), StatusCode::NO_CONTENT, "{order:?}");
             let asked = engine.last().replace(id.as_str(), "ID").replace(exec.as_str(), "EXEC");
+            let asked = asked.replace(network.as_str(), "NET");
             let (line, rest) = asked.split_once("\r\n").unwrap();
-            assert_eq!(line.trim_end_matches(" HTTP/1.1"), expected);
+            let body = rest.split_once("\r\n\r\n").unwrap().1;
+            assert_eq!(format!("{} {body}", line.trim_end_matches(" HTTP/1.1")).trim_end(), expected);
             assert!(rest.contains("host: engine\r\n"), "{asked}");
             assert_eq!(engine.asked.lock().unwrap().len(), 1);
         }
