@@ -12,12 +12,12 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::sync::Arc;
 
-/// Room that a header with the longest name and target needs; a piece with less left is given away.
+/// Bytes that a header with the longest name and target needs; a piece with less left is given away.
 const HEADER_ROOM: usize = 16 * 1024;
 
-/// From here on contents are sent from their pages, without being copied.
+/// From so many bytes on, contents are sent from their pages, without being copied.
 const BULK: u64 = 64 * 1024;
-/// How much of them is sent before the caller hears of it.
+/// How many bytes of them are sent before the caller hears of it.
 const SENT_AT_ONCE: usize = 4 << 20;
 
 /// Why a packing stopped. What was given away before is no whole archive.

@@ -7,7 +7,7 @@ use super::reason::shown;
 use super::{BLOCK, LONGEST_NAME, at_most, padding, wide};
 use tar::{EntryType, Header};
 
-/// The most an extended header may hold: what Go's reader, and so the engine, accepts.
+/// The most bytes that an extended header may hold: what Go's reader, and so the engine, accepts.
 const LONGEST_SPECIAL: u64 = 1 << 20;
 
 /// What a device node is called.

@@ -12,9 +12,9 @@ use super::{at_most, wide};
 use rustix::io::Errno;
 use std::os::fd::{BorrowedFd, OwnedFd};
 
-/// From here on contents go from a pipe to their file without passing through this program's memory.
+/// From so many bytes on, contents go from a pipe to their file without passing through this program's memory.
 const BULK: u64 = 64 * 1024;
-/// How much of them at once: what the widest pipe holds.
+/// How many bytes of them at once: what the widest pipe holds.
 const DRAWN_AT_ONCE: usize = 1 << 20;
 
 /// What an unpacking allows. No rule lets a member leave the directory, be a device, or be setuid.
