@@ -28,6 +28,9 @@ pub enum Absolute {
 /// The name without empty and `.` components: `./a//b/` is `a/b`; empty for the directory itself.
 ///
 /// `..` is refused, not resolved: `a/../b` is another place when `a` is a link.
+///
+/// # Errors
+/// A name that is empty, longer than [`LONGEST_NAME`], has a zero byte or `..`, or is absolute where that is refused.
 pub fn clean(raw: &[u8], absolute: Absolute) -> Result<Vec<u8>, NameFault> {
     if raw.is_empty() {
         return Err(NameFault::Empty);

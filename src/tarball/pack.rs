@@ -111,6 +111,9 @@ impl Packer {
     /// Begins a packing of `path`, whose member is called `root`: `.` and `/` too, as Docker has it.
     ///
     /// The path's last component is not followed, unless it ends in `/` or `/.`.
+    ///
+    /// # Errors
+    /// The path cannot be looked at or opened, is a device, a pipe or a socket, or `root` is longer than [`LONGEST_NAME`].
     pub fn open(path: &Path, root: &[u8]) -> Result<Self, PackError> {
         let mut packer = Self {
             state: State::Walking,
@@ -128,11 +131,17 @@ impl Packer {
     }
 
     /// Appends to `out` until it is as long as its capacity, or the archive ends; says whether there is more.
+    ///
+    /// # Errors
+    /// A file or a directory that cannot be read, and a name that is longer than [`LONGEST_NAME`].
     pub fn fill(&mut self, out: &mut Vec<u8>) -> Result<bool, PackError> {
         self.fill_until(out, |_| false)
     }
 
     /// As [`Self::fill`], but stops before contents that [`Self::send`] should take: the two are called in turn.
+    ///
+    /// # Errors
+    /// As [`Self::fill`].
     pub fn gather(&mut self, out: &mut Vec<u8>) -> Result<bool, PackError> {
         self.fill_until(out, State::is_bulk)
     }

@@ -115,6 +115,9 @@ impl Unpacker {
     }
 
     /// Takes the archive's next bytes, however many.
+    ///
+    /// # Errors
+    /// What is no archive, a member that the rules refuse, and a file that cannot be made or written. Unpacking ends there.
     pub fn push(&mut self, mut bytes: &[u8]) -> Result<(), UnpackError> {
         while let Some(event) = self.reader.next(&mut bytes)? {
             match event {
@@ -134,6 +137,9 @@ impl Unpacker {
     /// Takes contents that come next straight from a pipe or a socket into their file, if there is much of them.
     ///
     /// There are no errors of the other side's and of the file's here: whoever reads and pushes the rest has the reason.
+    ///
+    /// # Errors
+    /// As [`Self::push`], for what follows the contents.
     pub fn draw(&mut self, from: BorrowedFd<'_>) -> Result<(), UnpackError> {
         while self.reader.contents_left() >= BULK
             && let Some(Receiving { file, .. }) = &self.receiving
@@ -168,6 +174,9 @@ impl Unpacker {
     }
 
     /// Ends the unpacking; the archive must be whole. Says how many bytes of contents were in it.
+    ///
+    /// # Errors
+    /// The archive is not whole, or a directory cannot be given its mode and time.
     pub fn finish(self) -> Result<u64, UnpackError> {
         self.reader.finish()?;
         // From the inside out: an outer one may then be closed to us.
