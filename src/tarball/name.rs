@@ -20,6 +20,9 @@ pub enum NameFault {
 /// `/etc/x` is `etc/x`, below wherever the archive goes, as the engine has it: the archive of a whole root is named so.
 ///
 /// `..` is refused, not resolved: `a/../b` is another place when `a` is a link.
+///
+/// # Errors
+/// A name that is empty, longer than [`LONGEST_NAME`], or has a zero byte or `..`.
 pub fn clean(raw: &[u8]) -> Result<Vec<u8>, NameFault> {
     if raw.is_empty() {
         return Err(NameFault::Empty);

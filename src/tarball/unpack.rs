@@ -12,9 +12,9 @@ use super::{at_most, wide};
 use rustix::io::Errno;
 use std::os::fd::{BorrowedFd, OwnedFd};
 
-/// From here on contents go from a pipe to their file without passing through this program's memory.
+/// From so many bytes on, contents go from a pipe to their file without passing through this program's memory.
 const BULK: u64 = 64 * 1024;
-/// How much of them at once: what the widest pipe holds.
+/// How many bytes of them at once: what the widest pipe holds.
 const DRAWN_AT_ONCE: usize = 1 << 20;
 
 /// What an unpacking allows. No rule lets a member leave the directory, be a device, or be setuid.
@@ -114,6 +114,9 @@ impl Unpacker {
     }
 
     /// Takes the archive's next bytes, however many.
+    ///
+    /// # Errors
+    /// What is no archive, a member that the rules refuse, and a file that cannot be made or written. Unpacking ends there.
     pub fn push(&mut self, mut bytes: &[u8]) -> Result<(), UnpackError> {
         while let Some(event) = self.reader.next(&mut bytes)? {
             match event {
@@ -133,6 +136,9 @@ impl Unpacker {
     /// Takes contents that come next straight from a pipe or a socket into their file, if there is much of them.
     ///
     /// There are no errors of the other side's and of the file's here: whoever reads and pushes the rest has the reason.
+    ///
+    /// # Errors
+    /// As [`Self::push`], for what follows the contents.
     pub fn draw(&mut self, from: BorrowedFd<'_>) -> Result<(), UnpackError> {
         while self.reader.contents_left() >= BULK
             && let Some(Receiving { file, .. }) = &self.receiving
@@ -167,6 +173,9 @@ impl Unpacker {
     }
 
     /// Ends the unpacking; the archive must be whole. Says how many bytes of contents were in it.
+    ///
+    /// # Errors
+    /// The archive is not whole, or a directory cannot be given its mode and time.
     pub fn finish(self) -> Result<u64, UnpackError> {
         self.reader.finish()?;
         // From the inside out: an outer one may then be closed to us.

@@ -163,6 +163,10 @@ impl Rewriter {
     /// Takes the next bytes, however many, and appends what becomes of them to `out`.
     ///
     /// After an error nothing more must be passed on, and the stream must be cut off rather than ended.
+    ///
+    /// # Errors
+    /// What is no archive, a member that is not let through, more members or bytes than the limits have, and a fault that the
+    /// sender tells of where the reader would not hear of it.
     pub fn push(&mut self, mut bytes: &[u8], out: &mut Vec<u8>) -> Result<(), ArchiveError> {
         while let Some(event) = self.reader.next(&mut bytes)? {
             match event {
@@ -183,6 +187,9 @@ impl Rewriter {
     }
 
     /// Ends the archive, which must be whole.
+    ///
+    /// # Errors
+    /// The archive is not whole.
     pub fn finish(&mut self, out: &mut Vec<u8>) -> Result<(), ArchiveError> {
         self.reader.finish()?;
         write::end(out);

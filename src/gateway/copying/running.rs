@@ -25,11 +25,11 @@ use std::sync::Arc;
 use tokio::io::AsyncReadExt;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 
-/// How much is read from the engine at once.
+/// How many bytes are read from the engine at once.
 const CHUNK: usize = 256 << 10;
-/// The longest line of a helper's that is read.
+/// The longest line of a helper's that is read, in bytes: helpers are in their users' hands.
 const LONGEST_LINE: usize = 64 << 10;
-/// What is kept of a helper's own words.
+/// How many bytes are kept of a helper's own words.
 const MOST_WORDS: usize = 8 << 10;
 
 /// A helper at work.

@@ -23,7 +23,7 @@ const KNOWN: (u32, u32) = (1, 51);
 /// The Docker Engine behind the gateway.
 #[derive(Debug)]
 pub(in crate::gateway) struct Engine {
-    pub(super) wire: Wire,
+    pub(super) wire: Arc<Wire>,
     /// `/v1.NN`, agreed with the engine at the first call after it came up.
     prefix: RwLock<Option<Arc<str>>>,
     /// The user namespace of its containers, asked for once in its life.
@@ -64,7 +64,7 @@ const READS: usize = 4;
 impl Engine {
     pub(in crate::gateway) fn new(socket: &Path, cpus: HostCpus) -> Self {
         Self {
-            wire: Wire::new(socket),
+            wire: Arc::new(Wire::new(socket)),
             prefix: RwLock::default(),
             space: RwLock::default(),
             cpus,

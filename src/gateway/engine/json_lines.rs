@@ -6,8 +6,8 @@ use http_body_util::BodyExt;
 use hyper::body::Body;
 use std::io;
 
-/// The longest line that is handed on. A longer one is somebody's long command or labels: it is left out, since the
-/// lines after it are others'.
+/// The longest line that is handed on, in bytes. A longer one is somebody's long command or labels: it is left out,
+/// since the lines after it are others'.
 const LONGEST_LINE: usize = 1 << 20;
 
 /// A body cut into lines, the newline included; the last one may have none.

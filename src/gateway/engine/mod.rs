@@ -24,6 +24,7 @@ mod known;
 mod label;
 mod locked;
 mod network;
+mod orders;
 mod owned;
 mod patience;
 pub(in crate::gateway) mod ports;

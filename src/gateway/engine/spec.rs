@@ -130,7 +130,8 @@ pub(in crate::gateway) struct Files {
 const QUEUES: i64 = 204_800;
 /// Signals that wait in a container, timers among them.
 const SIGNALS: i64 = 1024;
-/// A tmpfs without a size would be half of the host's memory in name; its pages count as the container's memory.
+/// In bytes. A tmpfs without a size would be half of the host's memory in name; its pages count as the container's
+/// memory.
 const TMPFS_SIZE: u64 = 64 << 20;
 
 impl Grant {

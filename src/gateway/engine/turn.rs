@@ -4,6 +4,7 @@
 //! Cards, ports and the networks' addresses are everybody's, and no turn decides them.
 
 use super::label::UID;
+use super::orders::{Order, Removal};
 use super::owned::engine_name;
 use super::spec::Grant;
 use super::turns::Turns;
@@ -108,8 +109,8 @@ impl Turn<'_> {
 
     /// Takes back what was just made, since something after it failed.
     pub(in crate::gateway) async fn undo(&self, id: &ContainerId) {
-        let target = Target::new(format!("/containers/{id}")).with("v", "1").with("force", "1");
-        if let Err(error) = self.engine.call(Method::DELETE, target).await {
+        let all = Removal { volumes: true, force: true };
+        if let Err(error) = self.engine.order(None, Order::Remove(id, all)).await {
             tracing::error!("a container that could not be finished is left: {error}");
         }
     }
@@ -120,8 +121,8 @@ impl Turn<'_> {
         container: &Owned,
         name: &ContainerName,
     ) -> Result<(), EngineError> {
-        let target = container.target("/rename").of_nobody().with("name", &engine_name(self.uid, name));
-        self.engine.call(Method::POST, target).await.map(drop)
+        let name = engine_name(self.uid, name);
+        self.engine.order(None, Order::Rename(container.id(), &name)).await.map(drop)
     }
 
     /// Removes the user's network when no container of the user's is left.

@@ -87,10 +87,11 @@ fn references(image: &Value) -> Vec<String> {
     names.filter(|name| !name.contains("<none>")).filter_map(|name| full(&name).ok()).collect()
 }
 
-/// Labels that an image may have.
+/// Labels that an image may have: an engine tells them of each of its containers, in every list.
 const MOST_LABELS: usize = 256;
+/// Ports that it may expose, which an engine tells likewise.
 const MOST_PORTS: usize = 256;
-/// Of all that its configuration says, in JSON.
+/// Bytes of all that its configuration says, in JSON.
 const MOST_BYTES: usize = 128 << 10;
 
 /// Looks an image up for a create: first the policy, so that nobody learns what else the engine has.

@@ -25,7 +25,6 @@ use crate::gateway::{audit, failpoint};
 use crate::policy::Standing;
 use crate::protocol::report::Refusal;
 use axum::http::StatusCode;
-use hyper::Method;
 use jiff::Timestamp;
 use std::sync::{Arc, Weak};
 use tokio::sync::OwnedMutexGuard;
@@ -207,7 +206,7 @@ impl Starter {
         if !matches!(container.found().state(), "removing" | "dead") {
             self.attaches.attach(container.id()).await;
         }
-        let started = self.engine.call(Method::POST, container.target("/start").of_nobody()).await;
+        let started = self.engine.start(container).await;
         self.attaches.attach_late(container.id());
         if let Err(error) = &started {
             self.gpus.not_started(container.id());
@@ -219,7 +218,7 @@ impl Starter {
         let started = started?;
         watch.begin();
         self.reasons.forget(container.id());
-        Ok(Started::Answered(started.status()))
+        Ok(Started::Answered(started))
     }
 }
 

@@ -36,7 +36,7 @@ const SWEEP: Duration = Duration::from_secs(60);
 const SOON: Duration = Duration::from_secs(5);
 /// After a failure, before the next try.
 const PAUSE: Duration = Duration::from_secs(1);
-/// A container of `run --rm` that was never started is its dead client's: it is given this long.
+/// A container of `run --rm` that was never started is its dead client's: it is given so many seconds.
 const NEVER_STARTED: i64 = 120;
 /// And one that has ended so long ago is not being removed any more: the engine has tried, and failed.
 const GIVEN_UP: SignedDuration = SignedDuration::from_secs(60);

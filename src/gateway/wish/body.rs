@@ -226,8 +226,8 @@ pub(super) fn user(word: String, peer: &Peer) -> Result<(), WishError> {
     Err(WishError::not_allowed("User", "every process in a container runs as its owner"))
 }
 
-/// What the engine tells of a container in every list, to everybody who asks for theirs: in JSON, where a control character
-/// is six.
+/// What the engine tells of a container in every list, to everybody who asks for theirs: in bytes of JSON, where a
+/// control character is six.
 const MOST_TOLD: usize = 64 << 10;
 
 fn in_json(value: &impl Serialize) -> usize {

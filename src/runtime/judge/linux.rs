@@ -42,9 +42,9 @@ const DEVICES: [(i64, Option<i64>); 9] = [
 ];
 /// The names in Docker's own profile for a process without capabilities, on any architecture.
 const SYSCALLS: &str = include_str!("syscalls.txt");
-/// What no process may ask of `clone`: a namespace of any kind.
+/// The bits that no process may ask of `clone`: a namespace of any kind.
 const NEW_NAMESPACES: u64 = 0x7e02_0000;
-/// What a process may ask of `personality`: Linux, 32 bits, the plain one, and which it has.
+/// What a process may ask of `personality`, in its bits: Linux, 32 bits, the plain one, and which it has.
 const PERSONALITIES: [u64; 5] = [0, 0x8, 0x2_0000, 0x2_0008, 0xffff_ffff];
 const MASKED: [&str; 11] = [
     "/proc/acpi",

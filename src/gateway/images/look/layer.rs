@@ -11,10 +11,13 @@ use crate::tarball::name::clean;
 use crate::tarball::read::{Event, Reader};
 use crate::tarball::shown;
 
-/// What an image may hold at the most, and what its names may be. Those of real images are a few hundred bytes.
+/// Members that all layers of an image may have together.
 const MEMBERS: u64 = 4_000_000;
+/// Bytes of one name: no file system here takes longer ones.
 const LONGEST_PART: usize = 255;
+/// Bytes of a whole path. Those of real images are a few hundred.
 const LONGEST_PATH: usize = 2000;
+/// Names in one path.
 const MOST_PARTS: usize = 128;
 const CONSOLE: &[u8] = b"console";
 
