@@ -29,6 +29,7 @@ mod faults;
 mod gpu;
 mod harness;
 mod line;
+mod look_ups;
 mod matrix;
 mod network;
 mod output;
@@ -81,6 +82,7 @@ fn main() -> ExitCode {
         attacks::tests().into_iter().flatten().collect(),
         matrix::tests(),
         ownership::tests(),
+        look_ups::tests(),
         refusals::tests(),
         docker_cli::tests(),
         doctor::tests(),

@@ -1,6 +1,7 @@
 //! The engine as it is spoken to: one connection's rules, the version, the locks.
 
 use super::holdings::Disk;
+use super::index::Index;
 use super::readers::Readers;
 use super::spent::Spent;
 use super::turns::Turns;
@@ -37,6 +38,8 @@ pub(in crate::gateway) struct Engine {
     /// Networks are numbered one at a time.
     pub(super) networks: tokio::sync::Mutex<()>,
     pub(super) disk: Disk,
+    /// Which containers may be whose.
+    pub(super) index: Arc<Index>,
     /// What each user's containers have cost it by printing.
     pub(in crate::gateway) spent: Spent,
     /// A user's own lists that are read at once.
@@ -72,6 +75,7 @@ impl Engine {
             locks: Mutex::default(),
             networks: tokio::sync::Mutex::default(),
             disk: Disk::default(),
+            index: Arc::default(),
             spent: Spent::default(),
             reads: Permits::new(READS),
             readers: Readers::default(),

@@ -16,6 +16,15 @@ where
     B: Body<Data = Bytes> + Send + 'static,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
+    read_all_lines(body).filter_map(|line| std::future::ready(line.transpose()))
+}
+
+/// The same for whoever has to know of lines that were left out: there is nothing for each.
+pub(super) fn read_all_lines<B>(body: B) -> impl Stream<Item = Result<Option<Bytes>, io::Error>>
+where
+    B: Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
     let chunks = Box::pin(body.into_data_stream().map_err(io::Error::other));
     futures_util::stream::unfold(Some((chunks, Lines::default())), |state| async move {
         let (mut chunks, mut lines) = state?;
@@ -26,7 +35,7 @@ where
             match chunks.next().await {
                 Some(Ok(chunk)) => lines.take(&chunk),
                 Some(Err(error)) => return Some((Err(error), None)),
-                None => return lines.rest().map(|rest| (Ok(rest), None)),
+                None => return lines.rest().map(|rest| (Ok(Some(rest)), None)),
             }
         }
     })
@@ -40,6 +49,8 @@ struct Lines {
     begun: usize,
     /// The line that is under way is too long.
     skipping: bool,
+    /// Nobody has been told yet that it is.
+    untold: bool,
 }
 
 impl Lines {
@@ -57,19 +68,22 @@ impl Lines {
         if self.held.len() - self.begun > LONGEST_LINE {
             self.held.truncate(self.begun);
             self.skipping = true;
+            self.untold = true;
         }
     }
 
-    fn next(&mut self) -> Option<Bytes> {
-        while self.begun > 0 {
-            let end = self.held.iter().position(|b| *b == b'\n')?;
-            let line = self.held.split_to(end + 1).freeze();
-            self.begun -= line.len();
-            if line.len() <= LONGEST_LINE {
-                return Some(line);
-            }
+    /// The next line that is whole, or nothing in the place of one that is left out.
+    fn next(&mut self) -> Option<Option<Bytes>> {
+        if std::mem::take(&mut self.untold) {
+            return Some(None);
         }
-        None
+        if self.begun == 0 {
+            return None;
+        }
+        let end = self.held.iter().position(|b| *b == b'\n')?;
+        let line = self.held.split_to(end + 1).freeze();
+        self.begun -= line.len();
+        Some(Some(line).filter(|line| line.len() <= LONGEST_LINE))
     }
 
     fn rest(mut self) -> Option<Bytes> {
@@ -86,16 +100,18 @@ mod tests {
         let long = "x".repeat(LONGEST_LINE + 1);
         let text = format!("one\n{long}\ntwo\n{long}{long}\nthree");
         for step in [1000, 1 << 16, 1 << 22] {
-            let (mut lines, mut told) = (Lines::default(), Vec::new());
+            let (mut lines, mut told, mut left_out) = (Lines::default(), Vec::new(), 0);
             for chunk in text.as_bytes().chunks(step) {
                 lines.take(chunk);
                 assert!(lines.held.len() <= LONGEST_LINE + step);
                 while let Some(line) = lines.next() {
-                    told.push(line);
+                    left_out += usize::from(line.is_none());
+                    told.extend(line);
                 }
             }
             told.extend(lines.rest());
             assert_eq!(told, ["one\n", "two\n", "three"], "{step}");
+            assert_eq!(left_out, 2, "{step}");
         }
     }
 }
