@@ -5,8 +5,9 @@ use super::zero::reason;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// The most one container's log holds on disk: so many files of so many bytes.
+/// Bytes of one file of a container's log: with [`FILES`] of them, the most that its log holds on disk.
 const SIZE: u64 = 10_000_000;
+/// The files of a container's log: the one that is written, and two before it.
 const FILES: u64 = 3;
 
 #[derive(Debug, Default, Deserialize)]

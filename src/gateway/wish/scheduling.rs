@@ -8,8 +8,9 @@ use serde::Serialize;
 
 /// Microseconds of a period where none is said, as the kernel has it.
 const PERIOD: i64 = 100_000;
-/// The kernel's limits for a period and for the least quota of one, in microseconds.
+/// The kernel's limits for a period, in microseconds.
 const PERIODS: std::ops::RangeInclusive<i64> = 1000..=1_000_000;
+/// Microseconds of the least quota that the kernel takes.
 const LEAST_QUOTA: i64 = 1000;
 /// Everybody's share of busy processors, and the least of one.
 const SHARES: std::ops::RangeInclusive<i64> = 2..=1024;
