@@ -36,7 +36,7 @@ COPY_SOURCES := $(wildcard macros/Cargo.toml macros/src/*.rs src/copy/*.rs src/p
 RUNC_SOURCES := $(wildcard macros/Cargo.toml macros/src/*.rs src/runtime/*.rs src/runtime/judge/* src/protocol/*.rs src/policy/*.rs src/policy/keys/*.rs) src/sandbox.rs src/sys.rs \
     src/bin/ie-runc.rs src/lib.rs Cargo.toml Cargo.lock
 
-.PHONY: man all build check test test-newer test-first-steps test-deb test-boot deb soak fuzz mutants demo demo-down bench bench-scale install uninstall clean help
+.PHONY: man limits all build check test test-newer test-first-steps test-deb test-boot deb soak fuzz mutants demo demo-down bench bench-scale install uninstall clean help
 
 # What `make install` needs; it builds nothing itself, as root has no cargo.
 all: build
@@ -55,6 +55,7 @@ help:
 	@echo 'make bench      speed and memory against the plain docker client (root, or sudo)'
 	@echo 'make bench-scale  the same with 300 users and 2100 containers; USERS= and EACH= make fewer (root, or sudo)'
 	@echo 'make man        the manual pages in man/, which are committed'
+	@echo 'make limits     docs/limits.md, which lists the constants of the programs and is committed'
 	@echo 'make            all that make install needs'
 	@echo 'make deb        the packages in target/deb; PROFILE=dev: of the programs that the tests have built'
 	@echo 'make test-deb   whether those packages are what they must be'
@@ -106,6 +107,10 @@ target/%/static/ie-runc: $(RUNC_SOURCES)
 # The manual pages, out of the programs' own command lines and the keys of their files. `tests/man.rs` says when to.
 man:
 	$(CARGO) run --locked --example man -- man
+
+# The page of all numbers that tune the programs, out of the sources. `tests/house.rs` says when to.
+limits:
+	IE_WRITE_DOCS=1 $(CARGO) test --locked --test house -- the_page_of_limits
 
 check:
 	$(CARGO) fmt --all --check

@@ -6,6 +6,8 @@
     reason = "a test that cannot read the sources has failed"
 )]
 
+#[path = "house/constants.rs"]
+mod constants;
 #[path = "house/graph.rs"]
 mod graph;
 
@@ -377,4 +379,70 @@ fn imports_of_every_shape_are_seen() {
     let circles = graph.circles();
     assert_eq!(circles.len(), 1);
     assert_eq!(circles[0].iter().map(|module| module.join("/")).collect::<Vec<_>>(), ["b", "c"]);
+}
+
+fn constants() -> Vec<constants::Constant> {
+    let all = constants::all(Path::new(env!("CARGO_MANIFEST_DIR")));
+    assert!(all.len() > 200, "only {} constants were found", all.len());
+    all
+}
+
+/// A number that tunes something says beside it what is counted, and why it is that number.
+#[test]
+fn each_constant_says_its_unit_and_why() {
+    let all = constants();
+    let named = |constant: &&constants::Constant| format!("{}: {}", constant.file.display(), constant.name);
+    let mute: Vec<_> =
+        all.iter().filter(|constant| constant.reason.is_empty()).map(|one| named(&one)).collect();
+    assert!(mute.is_empty(), "without a doc comment that gives the reason:\n{}", mute.join("\n"));
+    let vague: Vec<_> = all.iter().filter(|constant| !constant.has_unit()).map(|one| named(&one)).collect();
+    let told = "neither type, name nor doc comment has a unit of `UNITS` in tests/house/constants.rs";
+    assert!(vague.is_empty(), "{told}:\n{}", vague.join("\n"));
+}
+
+#[test]
+fn the_page_of_limits_is_up_to_date() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/limits.md");
+    let page = constants::page(&constants());
+    if std::env::var_os("IE_WRITE_DOCS").is_some() {
+        fs::write(&path, &page).unwrap();
+    }
+    let there = fs::read_to_string(&path).unwrap_or_default();
+    assert!(there == page, "run `make limits`: docs/limits.md is not what the sources say");
+}
+
+/// What the two tests above see.
+#[test]
+fn constants_of_every_shape_are_seen() {
+    let dir = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| {
+        let path = dir.path().join("src").join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    };
+    write(
+        "gateway/room/file.rs",
+        "/// How long | it\n/// waits.\npub(crate) const WAIT: Duration = Duration::from_secs(10);\n\
+         const MUTE: usize = 64 << 10;\n\
+         /// Vague.\nconst VAGUE: (u32, u32) = (1, 2);\n\
+         /// Its size.\nconst SIZE_BYTES: [u64; 2] = [1, 2];\n\
+         struct A; impl A { /// Bytes.\n const IN: u64 = 7; }\n\
+         const WORD: &str = \"a\"; const DATA: [u8; 2] = [1, 2]; fn f() { const OWN: u8 = 1; }\n\
+         mod inner { /// Bits.\n const DEEP: u8 = 1; }\n\
+         #[cfg(test)] mod tests { const TEST: u8 = 1; }",
+    );
+    write("gateway/fuzz.rs", "const FUZZ: u8 = 1;");
+    write("client/other.rs", "/// Seconds.\nconst OTHER: f64 = 0.5;");
+    write("client/words.txt", "no code");
+    let all = constants::all(dir.path());
+    let names: Vec<&str> = all.iter().map(|constant| constant.name.as_str()).collect();
+    assert_eq!(names, ["OTHER", "WAIT", "MUTE", "VAGUE", "SIZE_BYTES", "A::IN", "DEEP"]);
+    let mute: Vec<bool> = all.iter().map(|constant| constant.reason.is_empty()).collect();
+    assert_eq!(mute, [false, false, true, false, false, false, false]);
+    let units: Vec<bool> = all.iter().map(constants::Constant::has_unit).collect();
+    assert_eq!(units, [true, true, false, false, true, true, true]);
+    let page = constants::page(&all);
+    let row = "| `WAIT` | `10` s | How long \\| it waits. | [src/gateway/room/file.rs](../src/gateway/room/file.rs) |";
+    assert!(page.contains("\n## client\n") && page.contains("\n## gateway/room\n"), "{page}");
+    assert!(page.contains(row) && page.contains("| `MUTE` | `64 << 10` |"), "{page}");
 }

@@ -26,9 +26,9 @@ use tokio::net::UnixStream;
 const AGAIN: Duration = Duration::from_millis(5);
 /// How long the gateway may take to accept us.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// The longest answer that is read whole.
+/// The longest answer that is read whole, in bytes: a list of all of a user's containers is a few MiB.
 const LONGEST: usize = 64 << 20;
-/// A refusal is a few sentences; more is not read.
+/// A refusal is a few sentences; more bytes than these are not read.
 const LONGEST_REFUSAL: usize = 64 << 10;
 
 /// The body of a request, whole or streamed.

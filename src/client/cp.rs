@@ -89,6 +89,10 @@ pub enum CopyError {
 
 impl Cp {
     /// Makes the copy. Interrupted or failed, it leaves no half file here.
+    ///
+    /// # Errors
+    /// Ends that are both here or both in containers, what is wrong with either, what the gateway says, an archive that cannot be
+    /// packed or unpacked, and a signal.
     pub async fn run(&self, socket: &Path) -> Result<(), CopyError> {
         tokio::select! {
             done = self.copy(socket) => done,

@@ -48,7 +48,8 @@ pub(crate) async fn dry_run(api: &Api, args: &CreateArgs, detach: bool) -> Resul
 
 /// Makes the container, fetching its image where that is wanted, and writes its id file.
 pub(crate) async fn make(api: &Api, args: &CreateArgs, detach: bool) -> Result<ContainerRef, Error> {
-    let body = body::create(args, detach, &Caller::here(&args.env_file)?)?;
+    let caller = Caller::here(&args.env_file)?;
+    let (body, start) = (body::create(args, detach, &caller)?, body::start_dir(args, &caller)?);
     let id_file = args.cidfile.as_deref().map(IdFile::reserve).transpose()?;
     if args.pull == Pull::Always {
         pull::fetch(api, args.image(), args.quiet).await?;
@@ -57,7 +58,7 @@ pub(crate) async fn make(api: &Api, args: &CreateArgs, detach: bool) -> Result<C
         (Some(longest), Some(gpus)) => Some(line::stand(api, For::Word(gpus), longest, args.quiet).await?),
         _ => None,
     };
-    let answer = match ask(api, args, &body).await {
+    let answer = match ask(api, args, &body, start.as_deref()).await {
         Err(error) if args.pull == Pull::Missing && is_missing_image(&error) => {
             if !args.quiet {
                 let image = escape_line(&pull::tagged(args.image()));
@@ -65,7 +66,7 @@ pub(crate) async fn make(api: &Api, args: &CreateArgs, detach: bool) -> Result<C
                 say(&format!("{told}\n"));
             }
             pull::fetch(api, args.image(), args.quiet).await?;
-            ask(api, args, &body).await?
+            ask(api, args, &body, start.as_deref()).await?
         }
         answer => answer?,
     };
@@ -78,9 +79,15 @@ pub(crate) async fn make(api: &Api, args: &CreateArgs, detach: bool) -> Result<C
     container(&answer.id)
 }
 
-async fn ask(api: &Api, args: &CreateArgs, body: &ContainerCreateBody) -> Result<Answer, Error> {
+async fn ask(
+    api: &Api,
+    args: &CreateArgs,
+    body: &ContainerCreateBody,
+    start: Option<&str>,
+) -> Result<Answer, Error> {
     let time = args.time.map(|time| time.to_string());
     let route = Route::new("/containers/create")
+        .given("start", start)
         .given("name", args.name.as_ref().map(|name| name.as_str()))
         .given("time", time.as_deref());
     api.post_json(&route, body).await

@@ -1,16 +1,16 @@
 //! What the program ends with.
 
-/// Something of what was asked failed.
+/// The code when something of what was asked failed.
 pub(super) const FAILED: u8 = 1;
-/// `run` and `exec`: the fault is ours (usage, policy, gateway, engine), not the process's.
+/// The code of `run` and `exec` when the fault is ours (usage, policy, gateway, engine), not the process's.
 pub(super) const OURS: u8 = 125;
-/// `run` and `exec`: the command is there and cannot be invoked.
+/// Their code when the command is there and cannot be invoked.
 pub(super) const NOT_INVOKABLE: u8 = 126;
-/// `run` and `exec`: there is no such command.
+/// Their code when there is no such command.
 pub(super) const NOT_FOUND: u8 = 127;
-/// Whoever read the output of a process went before it ended: what a program dies of then, SIGPIPE.
+/// The code when whoever read the output of a process went before it ended: what a program dies of then, SIGPIPE.
 pub(super) const STDOUT_CLOSED: u8 = 128 + 13;
-/// Nobody is left to work for: what a program dies of whose terminal is closed, SIGHUP.
+/// The code when nobody is left to work for: what a program dies of whose terminal is closed, SIGHUP.
 pub(super) const HUNG_UP: u8 = 128 + 1;
 
 /// What a shell reports of a program that a signal ended.

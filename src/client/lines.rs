@@ -6,7 +6,7 @@ use http_body_util::BodyExt;
 use hyper::Response;
 use hyper::body::Incoming;
 
-/// The longest line that is kept: one line of JSON, never a user's data.
+/// The longest line that is kept, in bytes: one line of JSON, never a user's data.
 const LONGEST: usize = 1 << 20;
 
 pub(crate) struct Lines {

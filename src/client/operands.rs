@@ -7,7 +7,7 @@ use super::output::{complain, print};
 use futures_util::{StreamExt, stream};
 use std::process::ExitCode;
 
-/// How many are asked for at once: stopping ten takes as long as the slowest, and leaves the gateway room.
+/// How many names are asked for at once: stopping ten takes as long as the slowest, and leaves the gateway room.
 const AT_ONCE: usize = 16;
 
 /// Prints what each act answers on stdout, each failure on stderr; the exit code is 1 if there was one.

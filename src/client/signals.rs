@@ -54,7 +54,7 @@ const PASSED_ON: [(i32, &str); 14] = [
     (libc::SIGPWR, "PWR"),
 ];
 
-/// Those that would end the client and leave the terminal raw.
+/// Those signals that would end the client and leave the terminal raw.
 const DEADLY: [i32; 4] = [libc::SIGHUP, libc::SIGINT, libc::SIGQUIT, libc::SIGTERM];
 
 /// The signals that came and were not yet taken.

@@ -5,9 +5,9 @@ use jiff::Timestamp;
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
-/// `2026-11-29T19:03:49.123456789Z` and a blank.
+/// `2026-11-29T19:03:49.123456789Z` and a blank, in bytes.
 const LENGTH: usize = 31;
-/// The engine keeps a longer line in pieces of this size, each with its time.
+/// The engine keeps a longer line in pieces of this size, in bytes, each with its time.
 const PIECE: usize = 16 << 10;
 /// Lines of both streams that are written at once may be kept in another order than that of their times.
 const DISORDER: Duration = Duration::from_secs(1);

@@ -12,14 +12,14 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
-/// What one read may bring.
+/// What one read may bring, in bytes: as much as the gateway has in hand for one direction.
 const CHUNK: usize = 256 << 10;
-/// How much of a file is sent by one call, which the kernel takes apart anyway.
+/// How many bytes of a file are sent by one call, which the kernel takes apart anyway.
 const FILE_PART: usize = 1 << 30;
 /// How long the beginning of the detach keys is held back: longer than between two keys, shorter than impatience.
 const KEY_PAUSE: Timespec = Timespec { tv_sec: 0, tv_nsec: 300_000_000 };
 
-/// How much of an output's beginning is kept.
+/// How many bytes of an output's beginning are kept.
 const HEAD: usize = 512;
 
 /// How a stream of output ended.

@@ -13,7 +13,7 @@ use std::time::Duration;
 const GRACE: Duration = Duration::from_secs(2);
 /// How often that is looked at.
 const PAUSE: Duration = Duration::from_millis(50);
-/// A process that forks all the time is met this often.
+/// How often those are killed that are left: a process that forks all the time is met by one of so many rounds.
 const ROUNDS: usize = 100;
 
 pub(super) fn run(nonce: &Nonce) -> Result<(), Stopped> {

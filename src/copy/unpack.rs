@@ -4,7 +4,7 @@ use super::Stopped;
 use crate::protocol::copying::Ended;
 use crate::protocol::path::AskedPath;
 use crate::protocol::told::told;
-use crate::tarball::name::{Absolute, Root};
+use crate::tarball::name::Root;
 use crate::tarball::unpack::{Links, Replace, Rules, UnpackError, Unpacker};
 use crate::tarball::{CHUNK, reason, shown};
 use rustix::fs::{self, Mode, OFlags};
@@ -23,7 +23,7 @@ pub(super) fn run(asked: &AskedPath, same_kind: bool) -> Result<(), Stopped> {
     let replace = if same_kind { Replace::SameKind } else { Replace::AnyKind };
     let root = Root { from: Vec::new(), to: Vec::new() };
     // Links that are there are the user's own affair, as this runs with the user's rights.
-    let rules = Rules { links: Links::Beneath, replace, absolute: Absolute::Refused, root };
+    let rules = Rules { links: Links::Beneath, replace, root };
     receive(Unpacker::new(directory, rules))
 }
 

@@ -7,8 +7,9 @@ use std::io::ErrorKind;
 use std::os::unix::process::CommandExt;
 use std::process::{Command, ExitCode};
 
-/// The codes of Docker and of shells for a command that is not found, and for one that cannot be run.
+/// The exit code of Docker and of shells for a command that is not found.
 const NOT_FOUND: u8 = 127;
+/// The exit code for one that cannot be run.
 const NOT_RUN: u8 = 126;
 
 /// Does not come back where the command can be run.

@@ -35,7 +35,7 @@ pub(super) fn listening(host: &Host, net: &Path) -> Vec<Listener> {
 const LISTEN: &str = "0A";
 /// A datagram socket without a peer.
 const CLOSE: &str = "07";
-/// Above it, datagram sockets are those of clients that wait for an answer.
+/// From this port on, datagram sockets are those of clients that wait for an answer.
 const FIRST_OF_CLIENTS: u16 = 32768;
 
 fn row(line: &str, protocol: &'static str, wanted: &str) -> Option<Listener> {

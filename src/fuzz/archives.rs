@@ -2,9 +2,10 @@
 
 use crate::gateway::copying::rewrite::{ArchiveError, Limits, Rewriter};
 use crate::gateway::fuzz::{Demux, Stream};
+use crate::protocol::path::AskedPath;
 use crate::tarball::BLOCK;
 use crate::tarball::entry::Owner;
-use crate::tarball::name::{Absolute, Root};
+use crate::tarball::name::Root;
 use crate::tarball::read::compression;
 use crate::tarball::unpack::{Links, Replace, Rules, Unpacker};
 use std::cell::OnceCell;
@@ -45,9 +46,15 @@ pub fn rewrite(data: &[u8]) {
     let Some((how, archive)) = taken_apart(data) else { return };
     let inward = how & 1 == 0;
     let limits = Limits { members: 100, bytes: 1 << 20, links: 64, files: 64 };
+    let asked: &[u8] = match how >> 1 & 3 {
+        0 => b"/",
+        1 => b"/d/.",
+        _ => b"/d/a",
+    };
+    let Ok(asked) = AskedPath::new(asked) else { return };
     let new = || match inward {
         true => Rewriter::inward(OWNER, limits),
-        false => Rewriter::outward(OWNER, limits),
+        false => Rewriter::outward(&asked, OWNER, limits),
     };
     let (out, result) = rewritten(new(), &archive, 1 << 20);
     assert!(out.len() <= archive.len() * 3 + 4096, "{} bytes became {}", archive.len(), out.len());
@@ -187,13 +194,13 @@ fn walk(directory: &Path, but: &Path) -> Vec<PathBuf> {
 pub fn unpack(data: &[u8]) {
     let Some((how, archive)) = taken_apart(data) else { return };
     let root = |from: &[u8], to: &[u8]| Root { from: from.to_vec(), to: to.to_vec() };
-    let rules = |links, replace, absolute, root| Rules { links, replace, absolute, root };
-    let client = |root| rules(Links::Never, Replace::SameKind, Absolute::Stripped, root);
+    let rules = |links, replace, root| Rules { links, replace, root };
+    let client = |root| rules(Links::Never, Replace::SameKind, root);
     let rules = match how & 3 {
         0 => client(root(b"", b"")),
         1 => client(root(b"a", b"b")),
-        2 => rules(Links::Beneath, Replace::AnyKind, Absolute::Refused, root(b"", b"")),
-        _ => rules(Links::Beneath, Replace::SameKind, Absolute::Refused, root(b"", b"")),
+        2 => rules(Links::Beneath, Replace::AnyKind, root(b"", b"")),
+        _ => rules(Links::Beneath, Replace::SameKind, root(b"", b"")),
     };
     SANDBOX.with(|sandbox| {
         let sandbox = sandbox.get_or_init(Sandbox::new);

@@ -76,7 +76,6 @@ struct Container {
     user: usize,
     holder: Holder,
     cards: Vec<CardId>,
-    runs: bool,
 }
 
 struct Network {
@@ -129,7 +128,7 @@ impl World {
 
     fn leased(&self) -> Vec<CardHolder> {
         let running =
-            self.containers.iter().filter(|container| container.runs && !container.cards.is_empty());
+            self.containers.iter().filter(|container| container.holder.runs && !container.cards.is_empty());
         let holder = |container: &Container| CardHolder {
             uid: uid(container.user),
             login: LOGINS[container.user].to_owned(),
@@ -161,7 +160,7 @@ impl World {
         let look = self.look();
         let used = Usage { taken_ports: look.taken(), ..Usage::default() };
         let granted = self.policy.limits(&who).admit(&used, &ask).ok()?;
-        look.claim(granted.ports()).ok()
+        Some(look.claim(granted.ports()))
     }
 
     fn act(&mut self, step: Step) {
@@ -184,7 +183,7 @@ impl World {
             Step::Start(at) => self.start(at),
             Step::Stop(at) => {
                 if let Some(container) = self.containers.get_mut(at) {
-                    container.runs = false;
+                    container.holder.runs = false;
                     self.gpus.forget(&container.holder.id, self.now);
                 }
             }
@@ -212,15 +211,18 @@ impl World {
         self.made += 1;
         let cards = claim.as_ref().map(|claim| claim.cards().to_vec()).unwrap_or_default();
         let numbers = ports.grants().iter().map(|grant| grant.host).collect();
-        let holder = Holder { id: id.clone(), made: 0, ports: numbers };
-        self.containers.push(Container { user, holder, cards, runs: false });
+        let (uid, runs, started) = (uid(user), false, false);
+        let holder = Holder { id: id.clone(), uid, made: 0, runs, started, ports: numbers };
+        self.containers.push(Container { user, holder, cards });
         if let Some(claim) = claim {
             claim.for_container(&id, "x", self.now);
         }
     }
 
     fn start(&mut self, at: usize) {
-        let Some(container) = self.containers.get(at).filter(|container| !container.runs) else { return };
+        let Some(container) = self.containers.get(at).filter(|container| !container.holder.runs) else {
+            return;
+        };
         if self.look().may_take(&container.holder).is_err() {
             return;
         }
@@ -228,7 +230,7 @@ impl World {
         let scene = Scene { cards: &self.cards, leased: &leased, now: self.now };
         let (id, cards) = (&container.holder.id, &container.cards);
         if cards.is_empty() || self.gpus.reclaim(scene, asker(container.user), id, cards).is_ok() {
-            self.containers[at].runs = true;
+            (self.containers[at].holder.runs, self.containers[at].holder.started) = (true, true);
         }
     }
 
@@ -272,9 +274,12 @@ proptest! {
         let mut world = World::new();
         for step in steps {
             world.act(step);
-            let made = world.containers.iter().flat_map(|container| container.holder.ports.clone());
-            let claimed = world.under_way.iter().flat_map(|(_, ports, _)| ports.grants().iter().map(|grant| grant.host));
-            prop_assert!(once(made.chain(claimed)), "a port has two holders");
+            let holders = || world.containers.iter().map(|container| &container.holder);
+            let run = holders().filter(|holder| holder.runs).flat_map(|holder| holder.ports.iter().collect::<BTreeSet<_>>());
+            prop_assert!(once(run), "two containers run with a port");
+            let started = holders().filter(|holder| holder.started);
+            let owners: BTreeSet<(u16, u32)> = started.flat_map(|holder| holder.ports.iter().map(|port| (*port, holder.uid))).collect();
+            prop_assert!(once(owners.iter().map(|(port, _)| port)), "a port is two users'");
             let cards = world.gpus.holders(&world.leased(), world.now).into_iter().flat_map(|holder| holder.cards);
             prop_assert!(once(cards), "a card has two holders");
             prop_assert!(once(world.networks.iter().map(|network| &network.name)));

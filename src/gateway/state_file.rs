@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 
 /// What a file's name ends with until it is whole.
 const FRESH: &str = "new";
-/// No file that is written here is longer.
+/// No file that is written here has more bytes.
 const LONGEST: u64 = 1 << 20;
 
 /// Makes a directory, whatever is in its place.

@@ -7,9 +7,9 @@ use std::path::Path;
 
 /// Neither SSSD nor systemd gives ids from here on to anybody: docs/admin.md.
 const FIRST: u32 = 2_100_000_000;
-/// systemd's images have those beyond.
+/// systemd's images have those ids beyond.
 const LAST: u32 = 2_147_352_575;
-/// Where it is not the first, it begins at a multiple of this.
+/// Where it is not the first id, it begins at a multiple of this: the count of ids that containers have at least.
 const STEP: u32 = 65536;
 
 /// The first of so many ids that stand in neither /etc/subuid nor /etc/subgid; nothing where there is no room.

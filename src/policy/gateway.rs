@@ -98,7 +98,7 @@ pub struct UidRange {
     last: u32,
 }
 
-/// root; the kernel's stand-in for an id without a mapping; and -1, "no change" to many calls.
+/// Ids that are no user's: root; the kernel's stand-in for an id without a mapping; and -1, "no change" to many calls.
 const NEVER: [u32; 3] = [0, 65534, u32::MAX];
 
 impl UidRange {
@@ -156,7 +156,7 @@ const PRIVATE: [(Ipv4Addr, u8); 4] = [
     (Ipv4Addr::new(100, 64, 0, 0), 10),
 ];
 
-/// A network needs its own address, a gateway, a container and a broadcast address.
+/// In bits of its prefix. A network needs its own address, a gateway, a container and a broadcast address.
 pub(super) const SMALLEST_NETWORK: u8 = 30;
 
 impl Pool {

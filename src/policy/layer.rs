@@ -125,7 +125,7 @@ fn each(table: &Table<'_, '_>) -> Vec<Setting> {
     settings
 }
 
-/// As many as `--ulimit nofile` may ask for: by default no kernel gives a process more.
+/// As many open files as `--ulimit nofile` may ask for: by default no kernel gives a process more.
 const MOST_FILES: u64 = 1 << 20;
 
 fn nofile(node: &Node<'_, '_>) -> Option<Option<u64>> {

@@ -127,7 +127,7 @@ impl Limits {
 /// With each extension the warnings of the end come anew, and the admin's hook for them.
 const LEAST_MORE: Span = Span(60);
 
-/// A lease without an end would still be one: ten years.
+/// A lease without an end would still be one: ten years, in seconds.
 const FOR_EVER: u64 = 10 * 365 * 86_400;
 /// Less than this is not handed out unasked, in seconds.
 const LEAST: u64 = 60;

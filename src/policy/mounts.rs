@@ -54,7 +54,7 @@ pub struct MountGrant {
     pub access: Access,
 }
 
-/// Each becomes a mount that root makes, so there is an end to them.
+/// The most mounts of one container: root makes each, so there is an end to them.
 const MOST: usize = 32;
 
 /// Nothing is mounted at, below or above these: the kernel's, the engine's and what the gateway puts there itself.

@@ -79,8 +79,9 @@ impl Picking<'_> {
         if !self.range.contains(port) {
             return Err(no(FORBIDDEN, told!("host port {port} is not in {}", self.range)));
         }
-        if self.taken.contains(&port) || !self.chosen.insert((port, ask.protocol)) {
-            return Err(no(CONFLICT, told!("host port {port} is in use")));
+        // Somebody else's it may be by now: that shows when the container is started.
+        if !self.chosen.insert((port, ask.protocol)) {
+            return Err(no(CONFLICT, told!("host port {port} is asked for twice")));
         }
         Ok(port)
     }
@@ -127,7 +128,8 @@ impl Limits {
 
     fn port_grant(&self, ask: &PortAsk, host: u16) -> Result<PortGrant, Refusal> {
         let own = &self.ports.address;
-        if let Some(other) = ask.address.filter(|asked| *asked != own.value) {
+        // Any address stands for the policy's, as it stands for the engine's in Docker.
+        if let Some(other) = ask.address.filter(|asked| *asked != own.value && !asked.is_unspecified()) {
             let what = told!("asked {other}, ports are published on {}", own.value);
             let mut no = refusal(FORBIDDEN, "ports.address", &own.source, what);
             no.asked = Some(other.to_string());
@@ -140,6 +142,11 @@ impl Limits {
             return Err(no.hint(told!("give the port that the program in the container listens on")));
         }
         Ok(PortGrant { container: ask.container, protocol: ask.protocol, host, address: own.value })
+    }
+
+    /// The address that ports are published on.
+    pub fn published_on(&self) -> IpAddr {
+        self.ports.address.value
     }
 
     /// Whether a port that was granted would be granted today.

@@ -12,7 +12,7 @@ use crate::protocol::stage::Shift;
 use crate::protocol::told::Told;
 use std::path::Path;
 
-/// Below are the host's own accounts, and the kernel's stand-in for an id without a mapping.
+/// Below this id are the host's own accounts, and the kernel's stand-in for an id without a mapping.
 const LOWEST: u32 = 65536;
 /// Beyond are ids that are negative numbers to some programs.
 const HIGHEST: u32 = 2_147_483_647;

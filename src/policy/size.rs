@@ -19,8 +19,8 @@ pub(super) struct Size {
     pub(super) nofile: Option<u64>,
 }
 
-/// Engines count in signed 64-bit numbers; a greater amount would arrive there as a negative one. No amount in the
-/// file is greater.
+/// Engines count bytes and billionths of processors in signed 64-bit numbers; a greater amount would arrive there as a
+/// negative one. No amount in the file is greater.
 pub(super) const COUNTABLE: u64 = i64::MAX.unsigned_abs();
 
 /// The least a container may have. The start itself runs in the container's control group: on one idle processor it

@@ -92,7 +92,7 @@ impl fmt::Display for Bytes {
 pub struct Cpus(pub u64);
 
 impl Cpus {
-    /// One processor, all the time.
+    /// One processor, all the time, in billionths.
     pub const ONE: u64 = 1_000_000_000;
 }
 

@@ -14,7 +14,7 @@ pub struct CardId(String);
 #[error("{0:?} is not a GPU's UUID such as GPU-8f3c1b2a-…, ie-container gpus lists them")]
 pub struct CardError(String);
 
-/// Longer than any UUID with its prefix.
+/// More bytes than any UUID has with its prefix.
 const LONGEST: usize = 80;
 
 impl CardId {

@@ -46,10 +46,11 @@ pub struct PathStat {
     pub link_target: String,
 }
 
-/// `os.ModeDir` and `os.ModeSymlink`.
+/// `os.ModeDir`, one of the bits of a mode in Go.
 const GO_DIRECTORY: u32 = 1 << 31;
+/// `os.ModeSymlink`, another of those bits.
 const GO_SYMLINK: u32 = 1 << 27;
-/// Go's marks for everything that is neither a file, a directory nor a link: device, pipe, socket, odd ones.
+/// Go's bits for everything that is neither a file, a directory nor a link: device, pipe, socket, odd ones.
 const GO_OTHER: u32 = (1 << 26) | (1 << 25) | (1 << 24) | (1 << 21) | (1 << 19);
 
 impl PathStat {

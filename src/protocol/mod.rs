@@ -11,4 +11,5 @@ pub mod nonce;
 pub mod path;
 pub mod report;
 pub mod stage;
+pub mod sysctl;
 pub mod told;

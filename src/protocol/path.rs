@@ -46,10 +46,11 @@ impl AskedPath {
         }
         let mut path = b"/".to_vec();
         path.extend_from_slice(&parts.join(&b'/'));
-        match word.rsplit(|byte| *byte == b'/').next() {
-            Some(b".") => path.extend_from_slice(if parts.is_empty() { b"." } else { b"/." }),
-            Some(b"") if !parts.is_empty() => path.push(b'/'),
-            _ => {}
+        // `dir/./` says `.` too.
+        if word.rsplit(|byte| *byte == b'/').find(|part| !part.is_empty()) == Some(b".") {
+            path.extend_from_slice(if parts.is_empty() { b"." } else { b"/." });
+        } else if word.ends_with(b"/") && !parts.is_empty() {
+            path.push(b'/');
         }
         Ok(Self { path })
     }
@@ -108,6 +109,9 @@ mod tests {
             ("/t/d", "/t/d", "d", "/t"),
             ("t/d/", "/t/d/", "d", "/t"),
             ("/t//d/.", "/t/d/.", ".", "/t/d"),
+            ("/t/d/.//", "/t/d/.", ".", "/t/d"),
+            ("/t/d/../.", "/t/.", ".", "/t"),
+            ("/./", "/.", ".", "/"),
             ("/t/./x/../d", "/t/d", "d", "/t"),
             ("../../etc", "/etc", "etc", "/"),
             ("/", "/", "/", "/"),

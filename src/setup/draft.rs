@@ -12,7 +12,7 @@ const EXAMPLE: &str = include_str!("../../config/policy.toml");
 const FEWEST: u32 = 65536;
 /// The greatest uid or gid that has a place in them: from where they usually begin (2100000000) to where systemd's begin.
 pub(super) const GREATEST: u32 = 2_147_352_575 - 2_100_000_000;
-/// Docker reads CDI specifications from here on.
+/// Docker reads CDI specifications from this version on.
 const READS_CDI: u32 = 25;
 
 /// What was chosen, and why, in one line.

@@ -38,7 +38,7 @@ pub(super) struct Gpus {
 
 /// So many directories are looked at for owners whom nobody lists.
 const MOST_HOMES: usize = 10_000;
-/// So many are asked for with one word.
+/// So many names or ids are asked for with one command.
 const AT_ONCE: usize = 100;
 
 impl Seen {

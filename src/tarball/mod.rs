@@ -19,13 +19,13 @@ pub(crate) use reason::{reason, shown};
 pub mod unpack;
 pub mod write;
 
-/// Tar's unit: headers are one block, contents are padded to whole blocks.
+/// Tar's unit, in bytes: headers are one block, contents are padded to whole blocks.
 pub const BLOCK: usize = 512;
 
 /// How much is read, written or sent at once: large enough that the calls cost nothing beside the bytes.
 pub const CHUNK: usize = 512 * 1024;
 
-/// The longest name and the longest link target: the kernel takes no longer ones.
+/// The longest name and the longest link target, in bytes: the kernel takes no longer ones.
 pub const LONGEST_NAME: usize = 4095;
 
 /// A length as archives count; lossless wherever this is built.

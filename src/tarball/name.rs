@@ -8,8 +8,6 @@ use crate::protocol::told::Told;
 pub enum NameFault {
     #[error("the name is empty")]
     Empty,
-    #[error("the name is absolute")]
-    Absolute,
     #[error("the name contains '..'")]
     Parent,
     #[error("the name contains a zero byte")]
@@ -18,18 +16,15 @@ pub enum NameFault {
     TooLong,
 }
 
-/// What becomes of a leading `/`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Absolute {
-    Refused,
-    /// `/etc/x` is `etc/x`: the archive of a whole root is named so, by Docker too.
-    Stripped,
-}
-
 /// The name without empty and `.` components: `./a//b/` is `a/b`; empty for the directory itself.
 ///
+/// `/etc/x` is `etc/x`, below wherever the archive goes, as the engine has it: the archive of a whole root is named so.
+///
 /// `..` is refused, not resolved: `a/../b` is another place when `a` is a link.
-pub fn clean(raw: &[u8], absolute: Absolute) -> Result<Vec<u8>, NameFault> {
+///
+/// # Errors
+/// A name that is empty, longer than [`LONGEST_NAME`], or has a zero byte or `..`.
+pub fn clean(raw: &[u8]) -> Result<Vec<u8>, NameFault> {
     if raw.is_empty() {
         return Err(NameFault::Empty);
     }
@@ -38,9 +33,6 @@ pub fn clean(raw: &[u8], absolute: Absolute) -> Result<Vec<u8>, NameFault> {
     }
     if raw.contains(&0) {
         return Err(NameFault::Zero);
-    }
-    if raw.starts_with(b"/") && absolute == Absolute::Refused {
-        return Err(NameFault::Absolute);
     }
     let mut name = Vec::with_capacity(raw.len());
     for part in raw.split(|byte| *byte == b'/').filter(|part| !part.is_empty() && *part != b".") {
@@ -99,7 +91,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn cleaned(raw: &[u8]) -> Result<String, NameFault> {
-        clean(raw, Absolute::Refused).map(|name| String::from_utf8(name).unwrap())
+        clean(raw).map(|name| String::from_utf8(name).unwrap())
     }
 
     #[test]
@@ -108,13 +100,14 @@ mod tests {
         assert_eq!(cleaned(b"./"), Ok(String::new()));
         assert_eq!(cleaned(b"..a/...b"), Ok("..a/...b".to_owned()));
         assert_eq!(cleaned(b""), Err(NameFault::Empty));
-        assert_eq!(cleaned(b"/etc/passwd"), Err(NameFault::Absolute));
+        assert_eq!(cleaned(b"/etc/passwd"), Ok("etc/passwd".to_owned()));
+        assert_eq!(cleaned(b"/"), Ok(String::new()));
         assert_eq!(cleaned(b"a/../b"), Err(NameFault::Parent));
         assert_eq!(cleaned(b".."), Err(NameFault::Parent));
         assert_eq!(cleaned(b"a\0b"), Err(NameFault::Zero));
         assert_eq!(cleaned(&[b'a'; 4096]), Err(NameFault::TooLong));
-        assert_eq!(clean(b"//etc/x", Absolute::Stripped), Ok(b"etc/x".to_vec()));
-        assert_eq!(clean(b"/../x", Absolute::Stripped), Err(NameFault::Parent));
+        assert_eq!(cleaned(b"//etc/x"), Ok("etc/x".to_owned()));
+        assert_eq!(cleaned(b"/../x"), Err(NameFault::Parent));
     }
 
     #[test]
@@ -141,12 +134,10 @@ mod tests {
     proptest! {
         #[test]
         fn a_clean_name_never_climbs(raw in proptest::collection::vec(prop_oneof![Just(b'.'), Just(b'/'), any::<u8>()], 0..40)) {
-            for absolute in [Absolute::Refused, Absolute::Stripped] {
-                if let Ok(name) = clean(&raw, absolute) {
-                    prop_assert!(!name.starts_with(b"/") && !name.contains(&0));
-                    prop_assert!(name.is_empty() || name.split(|b| *b == b'/').all(|part| !part.is_empty() && part != b"." && part != b".."));
-                    prop_assert!(name.is_empty() || clean(&name, Absolute::Refused) == Ok(name.clone()));
-                }
+            if let Ok(name) = clean(&raw) {
+                prop_assert!(!name.starts_with(b"/") && !name.contains(&0));
+                prop_assert!(name.is_empty() || name.split(|b| *b == b'/').all(|part| !part.is_empty() && part != b"." && part != b".."));
+                prop_assert!(name.is_empty() || clean(&name) == Ok(name.clone()));
             }
         }
     }

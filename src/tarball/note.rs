@@ -4,8 +4,9 @@
 const SKIPPED: &[u8] = b"ie-copy: ";
 const FAULT: &[u8] = b"ie-copy! ";
 
-/// How many of them are kept: they are the other side's to write.
+/// How many notes are kept: they are the other side's to write.
 const MOST: usize = 20;
+/// And how many bytes of each.
 const LONGEST: usize = 800;
 
 /// The comment for a note.

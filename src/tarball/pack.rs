@@ -13,12 +13,12 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::sync::Arc;
 
-/// Room that a header with the longest name and target needs; a piece with less left is given away.
+/// Bytes that a header with the longest name and target needs; a piece with less left is given away.
 const HEADER_ROOM: usize = 16 * 1024;
 
-/// From here on contents are sent from their pages, without being copied.
+/// From so many bytes on, contents are sent from their pages, without being copied.
 const BULK: u64 = 64 * 1024;
-/// How much of them is sent before the caller hears of it.
+/// How many bytes of them are sent before the caller hears of it.
 const SENT_AT_ONCE: usize = 4 << 20;
 
 /// Why a packing stopped. What was given away before is no whole archive.
@@ -112,6 +112,9 @@ impl Packer {
     /// Begins a packing of `path`, whose member is called `root`: `.` and `/` too, as Docker has it.
     ///
     /// The path's last component is not followed, unless it ends in `/` or `/.`.
+    ///
+    /// # Errors
+    /// The path cannot be looked at or opened, is a device, a pipe or a socket, or `root` is longer than [`LONGEST_NAME`].
     pub fn open(path: &Path, root: &[u8]) -> Result<Self, PackError> {
         let mut packer = Self {
             state: State::Walking,
@@ -129,11 +132,17 @@ impl Packer {
     }
 
     /// Appends to `out` until it is as long as its capacity, or the archive ends; says whether there is more.
+    ///
+    /// # Errors
+    /// A file or a directory that cannot be read, and a name that is longer than [`LONGEST_NAME`].
     pub fn fill(&mut self, out: &mut Vec<u8>) -> Result<bool, PackError> {
         self.fill_until(out, |_| false)
     }
 
     /// As [`Self::fill`], but stops before contents that [`Self::send`] should take: the two are called in turn.
+    ///
+    /// # Errors
+    /// As [`Self::fill`].
     pub fn gather(&mut self, out: &mut Vec<u8>) -> Result<bool, PackError> {
         self.fill_until(out, State::is_bulk)
     }

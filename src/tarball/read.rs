@@ -8,7 +8,7 @@ use super::{BLOCK, LONGEST_NAME, at_most, padding, wide};
 use crate::protocol::told::{Phrase, Told, phrase};
 use tar::{EntryType, Header};
 
-/// The most an extended header may hold: what Go's reader, and so the engine, accepts.
+/// The most bytes that an extended header may hold: what Go's reader, and so the engine, accepts.
 const LONGEST_SPECIAL: u64 = 1 << 20;
 
 /// What a device node is called.
@@ -112,6 +112,9 @@ impl Reader {
     }
 
     /// The next thing in `input`, which is shortened by what was read; none when more bytes are needed.
+    ///
+    /// # Errors
+    /// What is no archive, or one that another reader could read otherwise. After that nothing more can be read of it.
     pub fn next<'a>(&mut self, input: &mut &'a [u8]) -> Result<Option<Event<'a>>, Malformed> {
         loop {
             match &mut self.state {
@@ -188,6 +191,9 @@ impl Reader {
     /// Says whether the bytes so far are a whole archive.
     ///
     /// The end mark may be missing, as tar itself allows, when the last member is whole: nothing is lost by it.
+    ///
+    /// # Errors
+    /// The archive is cut, compressed, or none at all.
     pub fn finish(&self) -> Result<(), Malformed> {
         match &self.state {
             State::End => Ok(()),

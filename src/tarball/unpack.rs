@@ -3,7 +3,7 @@
 use super::destination::{Destination, Fault, Unnamed};
 pub use super::destination::{Links, Replace};
 use super::entry::{Entry, Kind, Time};
-use super::name::{Absolute, NameFault, Root, clean};
+use super::name::{NameFault, Root, clean};
 use super::note::Notes;
 use super::pass::{Pass, Turn};
 use super::read::{Event, Malformed, Reader};
@@ -13,9 +13,9 @@ use crate::protocol::told::{Phrase, Told};
 use rustix::io::Errno;
 use std::os::fd::{BorrowedFd, OwnedFd};
 
-/// From here on contents go from a pipe to their file without passing through this program's memory.
+/// From so many bytes on, contents go from a pipe to their file without passing through this program's memory.
 const BULK: u64 = 64 * 1024;
-/// How much of them at once: what the widest pipe holds.
+/// How many bytes of them at once: what the widest pipe holds.
 const DRAWN_AT_ONCE: usize = 1 << 20;
 
 /// What an unpacking allows. No rule lets a member leave the directory, be a device, or be setuid.
@@ -23,7 +23,6 @@ const DRAWN_AT_ONCE: usize = 1 << 20;
 pub struct Rules {
     pub links: Links,
     pub replace: Replace,
-    pub absolute: Absolute,
     /// What all names must begin with, and what stands there instead.
     pub root: Root,
 }
@@ -116,6 +115,9 @@ impl Unpacker {
     }
 
     /// Takes the archive's next bytes, however many.
+    ///
+    /// # Errors
+    /// What is no archive, a member that the rules refuse, and a file that cannot be made or written. Unpacking ends there.
     pub fn push(&mut self, mut bytes: &[u8]) -> Result<(), UnpackError> {
         while let Some(event) = self.reader.next(&mut bytes)? {
             match event {
@@ -135,6 +137,9 @@ impl Unpacker {
     /// Takes contents that come next straight from a pipe or a socket into their file, if there is much of them.
     ///
     /// There are no errors of the other side's and of the file's here: whoever reads and pushes the rest has the reason.
+    ///
+    /// # Errors
+    /// As [`Self::push`], for what follows the contents.
     pub fn draw(&mut self, from: BorrowedFd<'_>) -> Result<(), UnpackError> {
         while self.reader.contents_left() >= BULK
             && let Some(Receiving { file, .. }) = &self.receiving
@@ -169,6 +174,9 @@ impl Unpacker {
     }
 
     /// Ends the unpacking; the archive must be whole. Says how many bytes of contents were in it.
+    ///
+    /// # Errors
+    /// The archive is not whole, or a directory cannot be given its mode and time.
     pub fn finish(self) -> Result<u64, UnpackError> {
         self.reader.finish()?;
         // From the inside out: an outer one may then be closed to us.
@@ -230,8 +238,7 @@ impl Unpacker {
 
     /// A name in the archive as one below the directory.
     fn name(&self, raw: &[u8]) -> Result<Vec<u8>, UnpackError> {
-        let name =
-            clean(raw, self.rules.absolute).map_err(|fault| UnpackError::Name { name: shown(raw), fault })?;
+        let name = clean(raw).map_err(|fault| UnpackError::Name { name: shown(raw), fault })?;
         self.rules.root.rename(&name).ok_or_else(|| UnpackError::NotAsked(shown(raw)))
     }
 }

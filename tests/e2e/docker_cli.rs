@@ -15,6 +15,8 @@ tests![
     attach_joins_and_leaves,
     a_terminal_of_the_plain_clients,
     options_of_run,
+    what_is_safe_is_served,
+    what_is_missing_is_no_image,
     files_go_in_and_out,
     an_image_is_pulled,
     events_of_ones_own,
@@ -224,6 +226,86 @@ fn options_of_run() {
     output.exits(1).says(&["Read-only"]);
     assert_eq!(output.stdout(), "named\n/again\n512\nFROM_FILE=1\ndiscovery.type=x\n");
     assert!(ann.home.join("work/here").exists());
+}
+
+fn what_is_safe_is_served() {
+    let world = world();
+    let ann = world.newcomer("ann");
+    let script = "cat /etc/hosts /proc/sys/net/core/somaxconn /proc/self/oom_score_adj";
+    let groups = format!("--group-add={}", ann.gid);
+    let words = [
+        "run",
+        "--name",
+        "box",
+        "--cpu-quota=50000",
+        "--cpu-period=100000",
+        "--cpu-shares=512",
+        "--blkio-weight=100",
+        "--oom-score-adj=500",
+        "--memory-reservation=32m",
+        "--pids-limit=-1",
+        "--restart=no",
+        "--add-host=db:10.9.8.7",
+        "--sysctl=net.core.somaxconn=512",
+        "--log-opt=max-size=1m",
+        "--log-opt=max-file=2",
+        &groups,
+        "busybox:test",
+        "sh",
+        "-c",
+        script,
+    ];
+    let said = ann.docker(words.as_slice()).ok();
+    assert!(said.contains("10.9.8.7\tdb\n") && said.ends_with("\n512\n500\n"), "{said}");
+    let host = world.inspect(&ann.engine_name("box"), "{{json .HostConfig}}");
+    let host: serde_json::Value = serde_json::from_str(&host).unwrap();
+    assert_eq!((&host["NanoCpus"], &host["CpuQuota"]), (&500_000_000.into(), &0.into()));
+    assert_eq!((&host["CpuShares"], &host["MemoryReservation"]), (&512.into(), &(32 << 20).into()));
+    assert_eq!(host["LogConfig"]["Config"], serde_json::json!({ "max-size": "1m", "max-file": "2" }));
+    // What has another effect than was asked is said.
+    let port = 40_300 + ann.uid % 600;
+    let publish = format!("0.0.0.0:{port}:80");
+    let warned = [
+        "create",
+        "--memory-swap=-1",
+        "--health-cmd=true",
+        "--health-interval=1s",
+        "-p",
+        &publish,
+        "busybox:test",
+    ];
+    let told = ann.docker(warned.as_slice());
+    told.exits(0);
+    for warning in ["get no swap", "raised to 5s", "ports are published there alone"] {
+        assert!(told.stderr.contains(warning), "{}", told.stderr);
+    }
+    // And what would take from others, or is somebody else's, is refused by name.
+    for (option, word) in [
+        ("--cpu-shares=2048", "CpuShares"),
+        ("--oom-score-adj=-5", "OomScoreAdj"),
+        ("--group-add=0", "GroupAdd"),
+        ("--sysctl=kernel.msgmax=1", "Sysctls"),
+        ("--log-opt=max-size=1g", "LogConfig"),
+    ] {
+        ann.docker(["create", option, "busybox:test"]).says(&[word, "is not allowed here"]).fails(1);
+    }
+}
+
+/// Clients pull an image where a create answers that something is not found.
+fn what_is_missing_is_no_image() {
+    let world = world();
+    let ann = world.newcomer("ann");
+    let bind = format!("type=bind,src={}/none,dst=/x", ann.home.display());
+    for (option, value, sentence) in [
+        ("--mount", bind.as_str(), "invalid mount config for type \"bind\""),
+        ("--network", "nope", "network nope not found"),
+        ("--link", "nope", "no such container: nope"),
+    ] {
+        let told = ann.docker(["run", "--rm", option, value, "busybox:test", "true"]);
+        told.says(&[sentence]).hides(&["Unable to find image"]).fails(125);
+    }
+    let body = r#"{"Image":"busybox:nowhere"}"#;
+    assert_eq!(ann.ask("POST", "/containers/create", body).0, 404);
 }
 
 fn files_go_in_and_out() {

@@ -10,6 +10,7 @@
 
 mod abandoned;
 mod admin;
+mod archive;
 mod attach_pty;
 mod attacks;
 mod away;
@@ -28,6 +29,7 @@ mod faults;
 mod gpu;
 mod harness;
 mod line;
+mod look_ups;
 mod matrix;
 mod network;
 mod output;
@@ -71,6 +73,7 @@ fn main() -> ExitCode {
         line::tests(),
         attach_pty::tests(),
         cp::tests(),
+        archive::tests(),
         channel::tests(),
         staging::tests(),
         state::tests(),
@@ -79,6 +82,7 @@ fn main() -> ExitCode {
         attacks::tests().into_iter().flatten().collect(),
         matrix::tests(),
         ownership::tests(),
+        look_ups::tests(),
         refusals::tests(),
         docker_cli::tests(),
         doctor::tests(),

@@ -60,7 +60,7 @@ const CREATE: [(&str, &str); 40] = [
     (r#""HostConfig":{"GroupAdd":["0"]}"#, "GroupAdd"),
     (r#""HostConfig":{"PublishAllPorts":true}"#, "PublishAllPorts"),
     (r#""HostConfig":{"MaskedPaths":["/none"]}"#, "MaskedPaths"),
-    (r#""HostConfig":{"ExtraHosts":["a:1.2.3.4"]}"#, "ExtraHosts"),
+    (r#""HostConfig":{"ExtraHosts":["a b:1.2.3.4"]}"#, "ExtraHosts"),
     (r#""HostConfig":{"NobodyHasHeardOfThis":1}"#, "NobodyHasHeardOfThis"),
     (r#""User":"0:0""#, "User"),
     (r#""Labels":{"io.ie-container.uid":"0"}"#, "io.ie-container."),
@@ -76,6 +76,10 @@ fn options_outside_the_grant_are_named() {
         assert!(status == 403 || status == 400, "{part}: {status} {answer}");
         assert!(answer.contains("\"message\"") && answer.contains(word), "{part}: {answer}");
     }
+    // Nor what `docker build` makes where it is refused.
+    let builder = "/containers/create?name=buildx_buildkit_default0";
+    let (status, answer) = ann.raw("POST", builder, r#"{"Image":"busybox:test"}"#);
+    assert!(status == 403 && answer.contains("build where you are root"), "{status} {answer}");
     assert!(world.docker(format!("ps -aq --filter name=ie-{}-", ann.uid)).ok().is_empty());
     for option in [
         "--privileged",

@@ -2,6 +2,7 @@
 
 use crate::suite::{tests, world};
 use crate::world::is_remapped;
+use crate::world::output::run_to_end;
 use rustix::process::Signal;
 use std::os::unix::fs::MetadataExt;
 
@@ -27,6 +28,7 @@ tests![
     signals_go_to_the_container,
     a_killed_client_leaves_the_container_alone,
     the_working_directory_is_the_callers,
+    an_images_workdir_is_where_it_starts,
     bare_images_run,
 ];
 
@@ -383,6 +385,35 @@ fn the_working_directory_is_the_callers() {
     command.current_dir("/usr");
     assert_eq!(ann.finish(&mut command, b"").line(), ann.home.display().to_string());
     assert_eq!(ann.run("run --rm -w /tmp busybox:test pwd").line(), "/tmp");
+}
+
+/// As in Docker; what a client would rather have counts only where the image says nothing.
+fn an_images_workdir_is_where_it_starts() {
+    let world = world();
+    let ann = world.newcomer("ann");
+    let image = format!("workdir-{}:test", ann.uid);
+    let mut root = tar::Builder::new(Vec::new());
+    let script = b"#!/bin/sh\npwd\n".to_vec();
+    let busybox = std::fs::read("/bin/busybox").unwrap();
+    for (path, content) in [("bin/sh", &busybox), ("bin/pwd", &busybox), ("app/serve.sh", &script)] {
+        let mut header = tar::Header::new_gnu();
+        header.set_size(content.len().try_into().unwrap());
+        header.set_mode(0o755);
+        header.set_cksum();
+        root.append_data(&mut header, path, content.as_slice()).unwrap();
+    }
+    let changes = ["--change", "WORKDIR /app", "--change", "CMD [\"./serve.sh\"]"];
+    let import = [&["import"], &changes[..], &["-", &image]].concat();
+    let what = format!("root# docker import {image}");
+    run_to_end(&mut world.engine.docker(&import), what, &root.into_inner().unwrap()).exits(0);
+    let control = world.docker(["run", "--rm", "--network=none", &image]);
+    assert_eq!(control.line(), "/app", "the control did not work");
+    assert_eq!(ann.run(format!("run --rm {image} pwd")).line(), "/app");
+    assert_eq!(ann.run(format!("run --rm {image}")).line(), "/app");
+    assert_eq!(ann.docker(format!("run --rm {image}")).line(), "/app");
+    assert_eq!(ann.run(format!("run --rm -w /tmp {image} pwd")).line(), "/tmp");
+    assert_eq!(ann.docker("run --rm busybox:test pwd").line(), "/");
+    world.docker(["rmi", &image]).exits(0);
 }
 
 fn bare_images_run() {

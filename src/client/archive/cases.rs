@@ -44,6 +44,9 @@ pub struct Arrival {
 /// | a file | replaces it | refused | refused |
 /// | a link to a directory, not followed | refused | refused | refused |
 /// | a directory | goes into it | goes into it | its contents go into it |
+///
+/// # Errors
+/// What the table calls refused: a directory onto a file, anything onto a link to a directory, and a file to a missing directory.
 pub fn arrival(source: &Source, destination: &AskedPath, found: Found) -> Result<Arrival, CaseError> {
     match found {
         Found::Directory => Ok(Arrival { directory: destination.clone(), root: source.path.base().to_vec() }),

@@ -30,6 +30,9 @@ pub enum EndError {
 
 impl End {
     /// Reads a word as Docker does: `CONTAINER:PATH`, unless it begins with `/` or `.`.
+    ///
+    /// # Errors
+    /// A word before the colon that no container can be called, a path that is none, or a current directory that cannot be told.
     pub fn parse(word: &OsStr) -> Result<Self, EndError> {
         let bytes = word.as_bytes();
         if bytes == b"-" {

@@ -19,6 +19,9 @@ pub struct Sent {
 }
 
 /// Looks at a local source; with `follow`, at what its last link leads to, under the link's name.
+///
+/// # Errors
+/// The source cannot be looked at, or with `follow` what its link leads to.
 pub fn source(path: AskedPath, follow: bool) -> io::Result<Source> {
     let metadata = std::fs::symlink_metadata(path.as_path())?;
     let is_link = metadata.is_symlink() && follow;
@@ -30,6 +33,9 @@ pub fn source(path: AskedPath, follow: bool) -> io::Result<Source> {
 pub type Made<E> = oneshot::Receiver<Result<Sent, E>>;
 
 /// Opens a source to be packed, its root called `root`.
+///
+/// # Errors
+/// As [`Packer::open`].
 pub fn open(source: &Source, follow: bool, root: &[u8]) -> Result<Packer, PackError> {
     let target = if follow { std::fs::canonicalize(source.path.as_path()).ok() } else { None };
     Packer::open(target.as_deref().unwrap_or(source.path.as_path()), root)

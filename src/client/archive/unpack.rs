@@ -2,7 +2,7 @@
 
 use super::cases::{Arrival, Found, Source};
 use crate::protocol::path::AskedPath;
-use crate::tarball::name::{Absolute, Root};
+use crate::tarball::name::Root;
 use crate::tarball::unpack::{Links, Replace, Rules, Unpacker};
 use rustix::fs::{Mode, OFlags};
 use std::io;
@@ -12,6 +12,9 @@ use std::os::unix::fs::MetadataExt;
 ///
 /// A link of the caller's own may be one that an earlier copy brought, and then a container chose where it leads: it is
 /// replaced by what arrives, and walked through only where a slash after it says so.
+///
+/// # Errors
+/// The destination cannot be looked at, or is neither a directory nor a regular file; a missing one is no error.
 pub fn destination(path: &AskedPath) -> io::Result<Found> {
     let own = || rustix::process::geteuid().as_raw();
     match std::fs::symlink_metadata(path.as_path()) {
@@ -37,11 +40,14 @@ fn found(path: &AskedPath) -> io::Result<Found> {
 ///
 /// The archive comes from a container, and so from whoever rules there: links are made as they are and never walked
 /// through, and a member that does not lie below the root that was asked for ends it.
+///
+/// # Errors
+/// The directory that it arrives in cannot be opened.
 pub fn unpacker(source: &Source, arrival: &Arrival) -> io::Result<Unpacker> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let directory = rustix::fs::open(arrival.directory.as_path(), flags, Mode::empty())?;
     let root = Root { from: component(source.path.base()), to: component(&arrival.root) };
-    let rules = Rules { links: Links::Never, replace: Replace::SameKind, absolute: Absolute::Stripped, root };
+    let rules = Rules { links: Links::Never, replace: Replace::SameKind, root };
     Ok(Unpacker::new(directory, rules))
 }
 

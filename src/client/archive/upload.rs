@@ -12,7 +12,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 use tokio::sync::oneshot;
 
-/// The most that is read of an outcome: a refusal is a few sentences.
+/// The most bytes that are read of an outcome: a refusal is a few sentences.
 const LONGEST: u64 = 64 * 1024;
 
 /// An unpacking that waits for its archive.

@@ -39,6 +39,16 @@ impl Streams {
     }
 }
 
+/// Where to start if neither the caller nor the image says: where the caller stands if the container has that, or in the
+/// home.
+pub(crate) fn start_dir(args: &CreateArgs, caller: &Caller) -> Result<Option<String>, Error> {
+    if args.workdir.is_some() {
+        return Ok(None);
+    }
+    let binds = mounts::binds(&args.volume, caller)?;
+    Ok(Some(mounts::workdir(caller, &binds).unwrap_or_default()))
+}
+
 /// The body of `POST /containers/create`.
 pub(crate) fn create(args: &CreateArgs, detach: bool, caller: &Caller) -> Result<ContainerCreateBody, Error> {
     args.forbidden.refuse()?;
@@ -47,7 +57,6 @@ pub(crate) fn create(args: &CreateArgs, detach: bool, caller: &Caller) -> Result
     let binds = mounts::binds(&args.volume, caller)?;
     let published = ports::published(&args.publish)?;
     let env = env::variables(&args.env, caller)?;
-    let workdir = args.workdir.clone().or_else(|| mounts::workdir(caller, &binds));
     let given = |yes: bool| yes.then_some(true);
     Ok(ContainerCreateBody {
         image: Some(args.image().to_owned()),
@@ -55,7 +64,7 @@ pub(crate) fn create(args: &CreateArgs, detach: bool, caller: &Caller) -> Result
         entrypoint: args.entrypoint.clone().map(|word| vec![word]),
         hostname: args.hostname.clone(),
         env: some(env),
-        working_dir: workdir,
+        working_dir: args.workdir.clone(),
         labels: some(env::labels(&args.label)?),
         tty: given(args.tty),
         open_stdin: given(args.interactive),
@@ -133,8 +142,7 @@ mod tests {
     #[test]
     fn what_was_not_asked_is_not_sent() {
         let expected = json!({
-            "Image": "img", "WorkingDir": "/home/ann/proj", "AttachStdout": true, "AttachStderr": true,
-            "HostConfig": {"Init": true},
+            "Image": "img", "AttachStdout": true, "AttachStderr": true, "HostConfig": {"Init": true},
         });
         assert_eq!(body("--network own img").unwrap(), expected);
     }
@@ -142,7 +150,7 @@ mod tests {
     #[test]
     fn streams_follow_docker() {
         let expected = json!({
-            "Image": "img", "Cmd": ["sh"], "WorkingDir": "/home/ann/proj", "Tty": true, "OpenStdin": true,
+            "Image": "img", "Cmd": ["sh"], "Tty": true, "OpenStdin": true,
             "StdinOnce": true, "AttachStdin": true, "AttachStdout": true, "AttachStderr": true,
             "HostConfig": {"Init": true},
         });

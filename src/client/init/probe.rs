@@ -9,7 +9,7 @@ use std::time::Duration;
 
 /// How long a name service or a file system may take.
 const PATIENCE: Duration = Duration::from_secs(20);
-/// What `ie-mountd --try-idmap` ends with where the file system cannot.
+/// The exit code of `ie-mountd --try-idmap` where the file system cannot.
 const CANNOT: i32 = 3;
 
 /// What a program says, and how it ends; nothing where it does not start, or does not end in time.

@@ -4,7 +4,9 @@ use comfy_table::{Cell, ColumnConstraint, Table, Width, presets};
 use unicode_segmentation::UnicodeSegmentation;
 use unicode_width::UnicodeWidthStr;
 
+/// Blanks between two columns, as in Docker's tables.
 const GAP: u16 = 3;
+/// The least width of all but the last column, in columns of a terminal, as in Docker's tables.
 const NARROWEST: u16 = 10;
 /// comfy-table counts columns of a terminal in 16 bits, and makes lines of what is wider.
 const WIDEST: usize = 65_000;

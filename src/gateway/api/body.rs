@@ -19,7 +19,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// The largest body that is read, in bytes.
 const LARGEST: usize = 1 << 20;
-/// The most commas and opening brackets in one.
+/// The most values in one, as its commas and opening brackets count them.
 const MOST_VALUES: usize = 1 << 14;
 /// Any number of this size may be read at once, in bytes; a usual create has four thousand.
 const SMALL: usize = 64 << 10;

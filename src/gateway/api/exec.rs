@@ -18,7 +18,6 @@ use axum::extract::{Path, Query, Request, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use http_body_util::{BodyExt, Limited};
-use hyper::Method;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -152,8 +151,7 @@ pub(in crate::gateway) async fn resize(
     Query(size): Query<TerminalSize>,
 ) -> Result<StatusCode, Error> {
     let (exec, _, _) = own(&engine, &caller, &id).await?;
-    let target = size.onto(exec.target("/resize").of(caller.uid()));
-    Ok(engine.call(Method::POST, target).await?.status())
+    Ok(engine.exec_resize(caller.uid(), &exec, size.lines_and_columns()).await?)
 }
 
 pub(in crate::gateway) async fn inspect(

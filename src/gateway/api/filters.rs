@@ -53,8 +53,9 @@ pub(in crate::gateway) fn truth(key: &str, values: &[String]) -> Result<Option<b
 pub(in crate::gateway) struct Names(RegexSet);
 
 impl Names {
-    /// They are the caller's, and take the gateway's memory: so many, and so much for all of them together.
+    /// The most patterns of one request: they are the caller's, and take the gateway's memory.
     const MOST: usize = 64;
+    /// Bytes of memory that all of them together may take.
     const MOST_MEMORY: usize = 256 << 10;
 
     /// Takes the patterns out of the words.

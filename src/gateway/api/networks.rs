@@ -15,7 +15,6 @@ use crate::protocol::told::told;
 use axum::Json;
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
-use hyper::Method;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -78,7 +77,7 @@ pub(in crate::gateway) async fn inspect(
     Path(word): Path<String>,
 ) -> Result<Json<Value>, Error> {
     let network = engine.network_of(&caller, &word).await?;
-    let details = engine.get(network.target("")).await?;
+    let details = engine.get(network.target()).await?;
     Ok(Json(shown(&caller, &network, details)))
 }
 
@@ -141,7 +140,7 @@ pub(in crate::gateway) async fn remove(
         ));
     }
     audit::allowed(&caller, "network-rm", network.shown());
-    engine.call(Method::DELETE, network.target("")).await?;
+    engine.delete_network(&network).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -154,13 +153,13 @@ pub(in crate::gateway) async fn prune(
     let words = filters::parse(&query.filters, &["label"])?;
     let mut gone = Vec::new();
     for network in engine.networks_of(&caller).await?.iter().filter(|network| network.is_named()) {
-        let details = engine.get(network.target("")).await?;
+        let details = engine.get(network.target()).await?;
         let empty =
             details.get("Containers").and_then(Value::as_object).is_none_or(serde_json::Map::is_empty);
         if empty && all_match(&words, |_, value| has_label(network.details().get("Labels"), value)) {
             audit::allowed(&caller, "network-rm", network.shown());
             // As with Docker, one goes that only stopped containers want: who is connected now is all that an engine knows of.
-            if engine.call(Method::DELETE, network.target("")).await.is_ok() {
+            if engine.delete_network(network).await.is_ok() {
                 gone.push(network.shown().to_owned());
             }
         }

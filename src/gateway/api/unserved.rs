@@ -1,14 +1,12 @@
 //! What Docker serves and the gateway does not: for each, one sentence that says what to do instead.
 
+use crate::gateway::wish::BUILD_INSTEAD;
 use crate::protocol::told::{Phrase, phrase};
 use axum::http::Method;
 
 /// The beginning of a path, and what to do instead. The first that fits counts.
 const INSTEAD: [(&str, Phrase); 30] = [
-    (
-        "/build",
-        phrase!("build where you are root (rootless podman or buildah do), push it, and pull it here"),
-    ),
+    ("/build", BUILD_INSTEAD),
     ("/session", phrase!("images are not built here: build where you are root, push it, and pull it here")),
     ("/grpc", phrase!("images are not built here: build where you are root, push it, and pull it here")),
     ("/commit", phrase!("images are not made here: build one elsewhere, push it, and pull it here")),

@@ -51,6 +51,7 @@ pub(in crate::gateway) async fn unversioned(
     }
 }
 
+/// The oldest version of the API that is served, as clients are told.
 pub(in crate::gateway) const OLDEST: (u32, u32) = (1, 24);
 
 /// The version in a path, where there is one.

@@ -14,7 +14,6 @@ use crate::gateway::wish::{ANONYMOUS, VolumeWish, volume_wish};
 use axum::Json;
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
-use hyper::Method;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -121,7 +120,7 @@ pub(in crate::gateway) async fn remove(
             found => found?,
         };
         audit::allowed(&caller, "volume-rm", volume.name().as_str());
-        engine.call(Method::DELETE, volume.target()).await?;
+        engine.delete_volume(&volume).await?;
         engine.forget_volume(volume.engine_name());
         Ok(StatusCode::NO_CONTENT)
     })
@@ -163,7 +162,7 @@ async fn remove_unused(
     let own = engine.volumes_of(caller).await?;
     for volume in own.into_iter().filter(|volume| meant(volume) && !is_used(volume)) {
         audit::allowed(caller, "volume-rm", volume.name().as_str());
-        if engine.call(Method::DELETE, volume.target()).await.is_ok() {
+        if engine.delete_volume(&volume).await.is_ok() {
             engine.forget_volume(volume.engine_name());
             gone.push(volume.name().to_string());
         }

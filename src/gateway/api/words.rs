@@ -2,7 +2,6 @@
 
 use crate::gateway::caller::peer::Refused;
 use crate::gateway::caller::{Admin, Caller, Identity};
-use crate::gateway::engine::Target;
 use crate::gateway::error::Error;
 use crate::protocol::escape::escape_line;
 use crate::protocol::name::ContainerRef;
@@ -61,8 +60,7 @@ pub(in crate::gateway) struct TerminalSize {
 }
 
 impl TerminalSize {
-    /// The same, for the engine.
-    pub(super) fn onto(&self, target: Target) -> Target {
-        target.with("h", &self.h.to_string()).with("w", &self.w.to_string())
+    pub(super) fn lines_and_columns(&self) -> (u16, u16) {
+        (self.h, self.w)
     }
 }

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 pub(super) const IDLE: Duration = Duration::from_secs(20);
 /// And one that is slower than this, in bytes a second, but for its first minute.
 const SLOWEST: u64 = 64 << 10;
+/// A copy of which little has passed yet is not judged by its pace for so long.
 const BEGINNING: Duration = Duration::from_secs(60);
 /// And any, after this.
 const LONGEST: Duration = Duration::from_secs(3600);

@@ -30,8 +30,9 @@ use super::locks::lock::Locks;
 use super::upkeep::release::Release;
 use crate::protocol::escape::escape_line;
 use crate::protocol::name::ContainerRef;
+use crate::protocol::path::AskedPath;
 use crate::protocol::report::Refusal;
-use crate::protocol::told::told;
+use crate::protocol::told::{Tell, told};
 use axum::body::Body;
 use axum::extract::Request;
 use axum::http::header::HeaderValue;
@@ -74,6 +75,11 @@ impl CopyPath {
         let path = if path.starts_with('/') { path.to_owned() } else { format!("/{path}") };
         refuse_host_paths(&container, &path)?;
         Ok(Self { container, path })
+    }
+
+    /// The path as the engine reads it.
+    fn asked(&self) -> Result<AskedPath, Error> {
+        AskedPath::new(self.path.as_bytes()).map_err(|error| Error::Bad(error.told()))
     }
 }
 

@@ -9,7 +9,7 @@
 use crate::protocol::path::AskedPath;
 use crate::protocol::told::{Phrase, Told};
 use crate::tarball::entry::{Entry, Kind, Owner, PERMISSIONS};
-use crate::tarball::name::{Absolute, NameFault, clean};
+use crate::tarball::name::{NameFault, clean};
 use crate::tarball::read::{Event, Malformed, Reader, compression};
 use crate::tarball::{shown, write};
 use std::collections::HashSet;
@@ -69,8 +69,18 @@ impl Default for Limits {
 enum Way {
     /// From a user into a container: anything odd is refused.
     In,
-    /// From the engine to a user: devices are left out, and a whole root's names begin with `/`.
+    /// From a container to a user: devices are left out.
     Out,
+}
+
+/// What every name begins with, as in the engine's own archives of such a path. Clients put the name of the place where
+/// the copy arrives there.
+fn beginning(path: &AskedPath) -> &'static [u8] {
+    match path.base() {
+        b"." => b"./",
+        b"/" => b"/",
+        _ => b"",
+    }
 }
 
 /// Names, each as 128 bits of a hash that nobody outside can reckon: a tree of links costs little, whatever they are called.
@@ -102,8 +112,10 @@ impl Names {
 pub struct Rewriter {
     reader: Reader,
     way: Way,
-    /// What every name begins with, where that is known.
+    /// The component that every name begins with, where that is known.
     base: Option<Vec<u8>>,
+    /// What is written before every name.
+    beginning: &'static [u8],
     owner: Owner,
     limits: Limits,
     members: u64,
@@ -128,19 +140,20 @@ impl Rewriter {
     pub fn outward_of(path: &AskedPath, owner: Owner, limits: Limits) -> Self {
         let whole = matches!(path.base(), b"." | b"/");
         let base = (!whole).then(|| path.base().to_vec());
-        Self { base, links: Some(Names::default()), ..Self::new(Way::Out, owner, limits) }
+        Self { base, links: Some(Names::default()), ..Self::outward(path, owner, limits) }
     }
 
-    /// For an archive that the engine made of a container's files: it has walked through them itself, so nothing in it
-    /// leads through a link.
-    pub fn outward(owner: Owner, limits: Limits) -> Self {
-        Self::new(Way::Out, owner, limits)
+    /// For an archive of this path that the engine made of a container's files: it has walked through them itself, so
+    /// nothing in it leads through a link.
+    pub fn outward(path: &AskedPath, owner: Owner, limits: Limits) -> Self {
+        Self { beginning: beginning(path), ..Self::new(Way::Out, owner, limits) }
     }
 
     fn new(way: Way, owner: Owner, limits: Limits) -> Self {
         let names = || (way == Way::In).then(Names::default);
         let (reader, links, files) = (Reader::default(), names(), names());
-        Self { reader, way, base: None, owner, limits, members: 0, bytes: 0, size: 0, links, files }
+        let (base, beginning) = (None, b"".as_slice());
+        Self { reader, way, base, beginning, owner, limits, members: 0, bytes: 0, size: 0, links, files }
     }
 
     /// The contents that headers have announced so far, in bytes.
@@ -151,6 +164,10 @@ impl Rewriter {
     /// Takes the next bytes, however many, and appends what becomes of them to `out`.
     ///
     /// After an error nothing more must be passed on, and the stream must be cut off rather than ended.
+    ///
+    /// # Errors
+    /// What is no archive, a member that is not let through, more members or bytes than the limits have, and a fault that the
+    /// sender tells of where the reader would not hear of it.
     pub fn push(&mut self, mut bytes: &[u8], out: &mut Vec<u8>) -> Result<(), ArchiveError> {
         while let Some(event) = self.reader.next(&mut bytes)? {
             match event {
@@ -171,6 +188,9 @@ impl Rewriter {
     }
 
     /// Ends the archive, which must be whole.
+    ///
+    /// # Errors
+    /// The archive is not whole.
     pub fn finish(&mut self, out: &mut Vec<u8>) -> Result<(), ArchiveError> {
         self.reader.finish()?;
         write::end(out);
@@ -186,7 +206,7 @@ impl Rewriter {
             Kind::File | Kind::Directory => {}
         }
         self.bring(&name, entry.kind);
-        entry.name = self.dressed(&name, &entry.name, entry.kind == Kind::Directory);
+        entry.name = self.dressed(&name, entry.kind == Kind::Directory);
         entry.mode &= PERMISSIONS;
         self.size = entry.size;
         write::header(out, &entry, self.owner);
@@ -206,17 +226,10 @@ impl Rewriter {
         Ok(())
     }
 
-    fn absolute(&self) -> Absolute {
-        match self.way {
-            Way::In => Absolute::Refused,
-            Way::Out => Absolute::Stripped,
-        }
-    }
-
     /// The clean name of a member that may have it.
     fn name(&self, entry: &Entry) -> Result<Vec<u8>, ArchiveError> {
         let fault = |fault| ArchiveError::Name { name: shown(&entry.name), fault };
-        let name = clean(&entry.name, self.absolute()).map_err(fault)?;
+        let name = clean(&entry.name).map_err(fault)?;
         if name.is_empty() && entry.kind != Kind::Directory {
             return Err(ArchiveError::Root(shown(&entry.name)));
         }
@@ -237,7 +250,7 @@ impl Rewriter {
     /// A hard link's target: another member's name.
     fn inside(&self, entry: &Entry) -> Result<Vec<u8>, ArchiveError> {
         let fault = |fault| ArchiveError::HardLink { name: shown(&entry.name), fault };
-        let target = clean(&entry.target, self.absolute()).map_err(fault)?;
+        let target = clean(&entry.target).map_err(fault)?;
         if target.is_empty() {
             return Err(ArchiveError::NoTarget(shown(&entry.name)));
         }
@@ -254,7 +267,7 @@ impl Rewriter {
             let (name, target) = (shown(&entry.name), shown(&entry.target));
             return Err(ArchiveError::NotBrought { name, target, most: self.limits.files });
         }
-        Ok(self.dressed(&target, &entry.target, false))
+        Ok(self.dressed(&target, false))
     }
 
     /// Keeps the name of a file, which another name of one is too; what else it becomes, it is a file no more.
@@ -287,15 +300,14 @@ impl Rewriter {
         slashes.filter_map(|(at, _)| name.get(..at)).any(|part| links.contains(part))
     }
 
-    /// The name as it is written: directories end in `/`, the root is `./`.
-    fn dressed(&self, name: &[u8], raw: &[u8], directory: bool) -> Vec<u8> {
-        let rooted = self.way == Way::Out && raw.starts_with(b"/");
-        let mut dressed = if rooted { b"/".to_vec() } else { Vec::new() };
-        // A first member called `BZh…` would make the engine take all of it for bzip2's. And the root is `./`.
-        if compression(name).is_some() || (name.is_empty() && !rooted) {
-            dressed.extend_from_slice(b"./");
-        }
-        dressed.extend_from_slice(name);
+    /// The name as it is written: directories end in `/`.
+    fn dressed(&self, name: &[u8], directory: bool) -> Vec<u8> {
+        let beginning = match self.beginning {
+            // A first member called `BZh…` would be taken for the beginning of all that is bzip2's.
+            b"" if name.is_empty() || compression(name).is_some() => b"./",
+            beginning => beginning,
+        };
+        let mut dressed = [beginning, name].concat();
         if directory && !dressed.ends_with(b"/") {
             dressed.push(b'/');
         }

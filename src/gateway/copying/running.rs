@@ -13,7 +13,6 @@ use crate::gateway::wish::ExecWish;
 use crate::protocol::copying::{Ended, PathStat};
 use crate::protocol::escape::escape_line;
 use crate::protocol::layout::COPY_IN_CONTAINER;
-use crate::protocol::path::AskedPath;
 use crate::protocol::stage::Token;
 use crate::protocol::told::{Told, told};
 use crate::tarball::entry::Owner;
@@ -27,11 +26,11 @@ use std::sync::Arc;
 use tokio::io::AsyncReadExt;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 
-/// How much is read from the engine at once.
+/// How many bytes are read from the engine at once.
 const CHUNK: usize = 256 << 10;
-/// The longest line of a helper's that is read.
+/// The longest line of a helper's that is read, in bytes: helpers are in their users' hands.
 const LONGEST_LINE: usize = 64 << 10;
-/// What is kept of a helper's own words.
+/// How many bytes are kept of a helper's own words.
 const MOST_WORDS: usize = 8 << 10;
 
 /// A helper at work.
@@ -332,9 +331,8 @@ pub(super) async fn get(
 }
 
 fn rewriter(caller: &Caller, at: &CopyPath) -> Result<Rewriter, Error> {
-    let path = AskedPath::new(at.path.as_bytes()).map_err(|error| Error::Bad(told!("{error}")))?;
     let owner = Owner { uid: caller.uid(), gid: caller.gid() };
-    Ok(Rewriter::outward_of(&path, owner, Limits::default()))
+    Ok(Rewriter::outward_of(&at.asked()?, owner, Limits::default()))
 }
 
 /// The next of a tar on its way out, and whether more comes.

@@ -184,10 +184,11 @@ impl Copy {
         caller: Caller,
         rewrites: Option<OwnedSemaphorePermit>,
     ) -> Result<(Body, HeaderValue), Error> {
+        let asked = self.at.asked()?;
         to_the_end(async move {
             let answer = self.ask(Method::GET).await?;
             let stat = header(&answer)?;
-            let rewriter = Rewriter::outward(owner(&caller), Limits::default());
+            let rewriter = Rewriter::outward(&asked, owner(&caller), Limits::default());
             let tar = Body::new(answer.into_body()).into_data_stream();
             let cut = self.held.cut.clone();
             // By now it has mounted what is in the stages' place.

@@ -20,7 +20,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::UnixStream;
 use tokio::net::unix::OwnedWriteHalf;
 
-/// How much of a raw tar is read at once where it is not passed on unseen.
+/// How many bytes of a raw tar are read at once where it is not passed on unseen.
 const CHUNK: usize = 64 << 10;
 /// How long a body is still read when nobody takes it any more.
 const PATIENCE: Duration = Duration::from_secs(2);

@@ -26,7 +26,7 @@ use tokio::sync::mpsc;
 
 /// A word that is always kept, in bytes: a state or a name is never left out for what stands beside it.
 const SHORT: usize = 256;
-/// What longer words of one thing may take together.
+/// How many bytes longer words of one thing may take together.
 const LONG_WORDS: usize = 64 << 10;
 /// What our own labels of one thing may take together: more than is written of a create's body, the largest of 1 MiB, and
 /// the policy's roots.

@@ -22,6 +22,7 @@ pub(crate) enum DemuxError {
     Truncated,
 }
 
+/// Bytes before what a frame holds: its stream, three zeroes, and the length of it.
 const HEADER: usize = 8;
 
 /// Takes streams apart as they come. A frame's length is only counted down, nothing is ever allocated by it.

@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use std::collections::HashMap;
 use std::sync::PoisonError;
 
+/// In bytes: what is held is told in whole MiB.
 const MIB: u64 = 1 << 20;
 
 /// The engine's account; what is not asked for here is passed over as it comes.

@@ -19,8 +19,9 @@ use tokio::net::UnixStream;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
-/// How long a stream is listened to, and what is enough of it.
+/// How long a stream is listened to.
 const MOMENT: Duration = Duration::from_millis(150);
+/// When so many bytes were heard sooner, the time that they took says the pace.
 const ENOUGH: usize = 4 << 20;
 /// How long an engine may take to let somebody listen: one that is busy with many short lines lets nobody, and those are
 /// known by their times.

@@ -3,9 +3,10 @@
 //!
 //! Readers that take nothing are let go of (`readers.rs`).
 
-use super::{ContainerId, Engine, EngineError, Target};
-use hyper::body::Incoming;
-use hyper::{Method, Response, StatusCode};
+use super::orders::{Order, Removal};
+use super::wire::Of;
+use super::{ContainerId, Engine, EngineError, Owned};
+use hyper::StatusCode;
 use std::time::Duration;
 
 /// What an engine gives a container to end by itself, in seconds, if nobody has said how long.
@@ -19,36 +20,44 @@ impl Engine {
         of: Option<u32>,
         by_itself: Option<u32>,
     ) -> Result<StatusCode, EngineError> {
-        let target = Target::new(format!("/containers/{id}/stop"));
-        let target = of.into_iter().fold(target, Target::of);
-        let target = by_itself.iter().fold(target, |target, seconds| target.with("t", &seconds.to_string()));
+        let order = Order::Stop(id, by_itself);
         let by_itself = Duration::from_secs(by_itself.unwrap_or(GRACE).into());
-        Ok(self.end(id, Method::POST, target, by_itself).await?.status())
+        self.end(id, of.map(Of::Asked), order, by_itself).await
     }
 
-    /// At once.
-    pub(in crate::gateway) async fn end_now(
+    /// Sends a signal that may end it at once.
+    pub(in crate::gateway) async fn kill(
         &self,
-        id: &ContainerId,
-        method: Method,
-        target: Target,
+        container: &Owned,
+        signal: &str,
     ) -> Result<StatusCode, EngineError> {
-        Ok(self.end(id, method, target, Duration::ZERO).await?.status())
+        let (id, of) = (container.id(), container.found().owner());
+        self.end(id, Some(Of::Asked(of)), Order::Kill(id, signal), Duration::ZERO).await
+    }
+
+    /// Removes it with its volumes that have no name, under its lock; one that runs by force.
+    pub(in crate::gateway) async fn remove(
+        &self,
+        container: &Owned,
+        force: bool,
+    ) -> Result<StatusCode, EngineError> {
+        let id = container.id();
+        self.end(id, None, Order::Remove(id, Removal { volumes: true, force }), Duration::ZERO).await
     }
 
     async fn end(
         &self,
         id: &ContainerId,
-        method: Method,
-        target: Target,
+        of: Option<Of>,
+        order: Order<'_>,
         by_itself: Duration,
-    ) -> Result<Response<Incoming>, EngineError> {
+    ) -> Result<StatusCode, EngineError> {
         let nobody_waits_on = async {
             tokio::time::sleep(by_itself).await;
             self.readers.let_go(id).await
         };
         tokio::select! {
-            answer = self.call(method, target) => answer,
+            status = self.order(of, order) => status,
             never = nobody_waits_on => match never {},
         }
     }

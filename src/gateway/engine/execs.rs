@@ -1,8 +1,10 @@
 //! Exec instances: made, started, asked for.
 
+use super::orders::Order;
+use super::wire::Of;
 use super::{Engine, EngineError, ExecId, Owned, Raw, Reader, read};
 use bytes::Bytes;
-use hyper::Method;
+use hyper::{Method, StatusCode};
 use serde::Deserialize;
 use serde_json::Value;
 use std::os::fd::AsFd;
@@ -64,6 +66,16 @@ impl Engine {
         let odd = |error: std::io::Error| EngineError::Odd(error.to_string());
         let reader = self.readers.add(container.id(), socket.as_fd().try_clone_to_owned().map_err(odd)?);
         Ok((socket, first, reader))
+    }
+
+    /// Tells it the size of its terminal.
+    pub(in crate::gateway) async fn exec_resize(
+        &self,
+        uid: u32,
+        exec: &ExecId,
+        lines_and_columns: (u16, u16),
+    ) -> Result<StatusCode, EngineError> {
+        self.order(Some(Of::Asked(uid)), Order::ResizeExec(exec, lines_and_columns)).await
     }
 
     pub(in crate::gateway) async fn exec_inspect(

@@ -40,6 +40,11 @@ impl EngineError {
         matches!(self, Self::Said { .. })
     }
 
+    /// Whether what was not found is an image.
+    pub(in crate::gateway) fn is_no_image(&self) -> bool {
+        matches!(self, Self::Said { status: StatusCode::NOT_FOUND, message } if message.starts_with("No such image"))
+    }
+
     /// Whether the engine was not even asked.
     pub(in crate::gateway) fn is_unasked(&self) -> bool {
         matches!(self, Self::Away(..) | Self::Crowded(_) | Self::Abandoned(..))

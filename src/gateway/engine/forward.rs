@@ -17,7 +17,7 @@ use tokio::net::UnixStream;
 /// How many bytes one direction has in hand; a page is only taken when it is used.
 const BUFFER: usize = 256 << 10;
 
-/// What is read at once when there is much to come: a lane is worth it then.
+/// How many bytes are read at once when there is much to come: a lane is worth it then.
 const BULK: usize = 64 << 10;
 
 /// What a caller had done when the engine ended.

@@ -9,8 +9,8 @@
 //! the same owner may put links in the way there. With a read-only root the engine takes no archive, and the directory
 //! stays root's.
 
-use super::id::is_full_id;
 use super::label::GIVEN;
+use super::orders::{Order, Removal, VolumeName};
 use super::spec::{VolumeGrant, still_body};
 use super::{Body, ContainerId, Engine, EngineError, Grant, Target, read, wire};
 use crate::gateway::failpoint;
@@ -66,7 +66,7 @@ impl Engine {
             }
         }
         // Not with `v`: the volumes are somebody's.
-        let removed = self.call(Method::DELETE, Target::new(format!("/containers/{holder}"))).await;
+        let removed = self.order(None, Order::Remove(&holder, Removal::default())).await;
         match removed {
             Err(error) if !error.is_not_found() && !error.is_conflict() => given.and(Err(error))?,
             _ => given?,
@@ -93,8 +93,8 @@ impl Engine {
         let filters = serde_json::json!({ "label": [GIVEN], "dangling": ["true"] }).to_string();
         let left = self.get(Target::new("/volumes").with("filters", &filters)).await?;
         let names = left.get("Volumes").and_then(Value::as_array).into_iter().flatten();
-        for name in names.filter_map(|volume| volume.get("Name")?.as_str()).filter(|name| is_full_id(name)) {
-            match self.call(Method::DELETE, Target::new(format!("/volumes/{name}"))).await {
+        for name in names.filter_map(|volume| VolumeName::nameless(volume.get("Name")?.as_str()?)) {
+            match self.order(None, Order::RemoveVolume(name)).await {
                 Err(error) if !error.is_not_found() && !error.is_conflict() => return Err(error),
                 _ => {}
             }
@@ -147,7 +147,7 @@ impl Engine {
         let left: Vec<Value> = read(self.call(Method::GET, target).await?).await?;
         let id = |left: &Value| ContainerId::parse(left.get("Id")?.as_str()?);
         for id in left.iter().filter_map(id) {
-            match self.call(Method::DELETE, Target::new(format!("/containers/{id}"))).await {
+            match self.order(None, Order::Remove(&id, Removal::default())).await {
                 Err(error) if !error.is_not_found() && !error.is_conflict() => return Err(error),
                 _ => {}
             }

@@ -1,6 +1,7 @@
 //! The engine as it is spoken to: one connection's rules, the version, the locks.
 
 use super::holdings::Disk;
+use super::index::Index;
 use super::readers::Readers;
 use super::spent::Spent;
 use super::turns::Turns;
@@ -23,7 +24,7 @@ const KNOWN: (u32, u32) = (1, 51);
 /// The Docker Engine behind the gateway.
 #[derive(Debug)]
 pub(in crate::gateway) struct Engine {
-    pub(super) wire: Wire,
+    pub(super) wire: Arc<Wire>,
     /// `/v1.NN`, agreed with the engine at the first call after it came up.
     prefix: RwLock<Option<Arc<str>>>,
     /// The user namespace of its containers, asked for once in its life.
@@ -37,6 +38,8 @@ pub(in crate::gateway) struct Engine {
     /// Networks are numbered one at a time.
     pub(super) networks: tokio::sync::Mutex<()>,
     pub(super) disk: Disk,
+    /// Which containers may be whose.
+    pub(super) index: Arc<Index>,
     /// What each user's containers have cost it by printing.
     pub(in crate::gateway) spent: Spent,
     /// A user's own lists that are read at once.
@@ -64,7 +67,7 @@ const READS: usize = 4;
 impl Engine {
     pub(in crate::gateway) fn new(socket: &Path, cpus: HostCpus) -> Self {
         Self {
-            wire: Wire::new(socket),
+            wire: Arc::new(Wire::new(socket)),
             prefix: RwLock::default(),
             space: RwLock::default(),
             cpus,
@@ -72,6 +75,7 @@ impl Engine {
             locks: Mutex::default(),
             networks: tokio::sync::Mutex::default(),
             disk: Disk::default(),
+            index: Arc::default(),
             spent: Spent::default(),
             reads: Permits::new(READS),
             readers: Readers::default(),

@@ -5,8 +5,9 @@
 //!
 //! `Locked` holds what the engine's books say under the container's lock, and holds the lock.
 
+use super::orders::{Order, Removal};
+use super::wire::Of;
 use super::{ContainerId, Engine, EngineError, Found, Target};
-use hyper::Method;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use tokio::sync::OwnedMutexGuard;
@@ -115,8 +116,8 @@ impl Engine {
         container: &Locked,
         owner: u32,
     ) -> Result<bool, EngineError> {
-        let target = Target::new(format!("/containers/{}", container.id)).of_upkeep(owner).with("v", "1");
-        match self.call(Method::DELETE, target).await {
+        let order = Order::Remove(&container.id, Removal { volumes: true, force: false });
+        match self.order(Some(Of::Upkeep(owner)), order).await {
             Err(error) if error.is_conflict() || error.is_not_found() => Ok(false),
             removed => removed.map(|_| true),
         }

@@ -2,7 +2,8 @@
 
 use super::bounded_list::{List, read_bounded};
 use super::label::{LOGIN, UID};
-use super::{Engine, EngineError, Target, read};
+use super::orders::Order;
+use super::{Engine, EngineError, NetworkId, Target, read};
 use crate::gateway::caller::peer::Peer;
 use crate::policy::{Gateway, Pool};
 use crate::protocol::told::Told;
@@ -129,10 +130,8 @@ impl Engine {
     /// Removes the user's network; one that is in use or gone is left as it is.
     pub(super) async fn remove_network(&self, uid: u32) -> Result<(), EngineError> {
         let Some(UidsNetwork { id, .. }) = self.own_network(uid).await? else { return Ok(()) };
-        if !id.bytes().all(|b| b.is_ascii_hexdigit()) {
-            return Err(EngineError::Odd(format!("network id {id:?}")));
-        }
-        match self.call(Method::DELETE, Target::new(format!("/networks/{id}"))).await {
+        let id = NetworkId::parse(&id).ok_or_else(|| EngineError::Odd(format!("network id {id:?}")))?;
+        match self.order(None, Order::RemoveNetwork(&id)).await {
             Err(error) if !error.is_not_found() && !error.is_conflict() && !in_use(&error) => Err(error),
             _ => Ok(()),
         }

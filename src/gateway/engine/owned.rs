@@ -1,4 +1,4 @@
-//! Looking a container up and proving whose it is, in one step.
+//! A container of the engine's, and the proof of whose it is.
 //!
 //! Docker is the only database. A container that the gateway makes is named `ie-<uid>-<name>` in the engine and bears
 //! the labels of `label.rs`. It is its caller's when the name, the uid label and the login label agree with the caller.
@@ -6,18 +6,15 @@
 //! A uid whose login has changed sees nothing of its predecessor's, and cannot enter the predecessor's network. What
 //! was left is the administrator's to remove, and is not removed for its age.
 
-use super::bounded_list::{Things, read_bounded};
-use super::label::{Labels, UID};
+use super::label::Labels;
 use super::whose::{Estate, LeftContainer, Whose};
-use super::{ContainerId, Engine, EngineError, FindError, ImageId, Target, read};
+use super::{ContainerId, FindError, ImageId, Target};
 use crate::gateway::caller::Admin;
 use crate::gateway::caller::peer::Peer;
 use crate::policy::Used;
-use crate::protocol::name::{ContainerName, ContainerRef};
+use crate::protocol::name::ContainerName;
 use crate::protocol::stage::Token;
 use crate::protocol::told::told;
-use hyper::body::Incoming;
-use hyper::{Method, Response};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
@@ -139,6 +136,21 @@ impl Found {
     }
 }
 
+impl Containers {
+    /// Those among these that count for a caller.
+    pub(super) fn among(peer: &Peer, all: Vec<Found>) -> Self {
+        let (mut own, mut left) = (Vec::new(), Vec::new());
+        for found in all {
+            match found.whose(peer) {
+                Whose::Callers => own.push(Owned { found }),
+                Whose::Left(_) => left.push(LeftContainer { found }),
+                Whose::Others => {}
+            }
+        }
+        Self { own, left }
+    }
+}
+
 impl Owned {
     /// The short name of the container that an event is about, if it is the caller's: name and labels must agree.
     pub(in crate::gateway) fn named_in_event(peer: &Peer, name: &str, labels: &Value) -> Option<String> {
@@ -202,96 +214,13 @@ impl Owned {
     }
 }
 
-impl Engine {
-    /// The caller's own containers, stopped ones included.
-    pub(in crate::gateway) async fn own(&self, peer: &Peer, size: bool) -> Result<Vec<Owned>, EngineError> {
-        let listed = self.of_uid(peer, size).await?;
-        Ok(listed.into_iter().filter_map(|found| found.claim(peer)).collect())
-    }
-
-    /// The same, and what else counts for the caller.
-    pub(in crate::gateway) async fn containers_of(&self, peer: &Peer) -> Result<Containers, EngineError> {
-        let mut all = Estate { own: Vec::new(), left: Vec::new() };
-        for found in self.of_uid(peer, false).await? {
-            match found.whose(peer) {
-                Whose::Callers => all.own.push(Owned { found }),
-                Whose::Left(_) => all.left.push(LeftContainer { found }),
-                Whose::Others => {}
-            }
-        }
-        Ok(all)
-    }
-
-    async fn of_uid(&self, peer: &Peer, size: bool) -> Result<Vec<Found>, EngineError> {
-        let filter = format!("{UID}={}", peer.uid());
-        // Each is held whole while it is read.
-        let _permit = self.reads.of(peer.uid()).acquire_owned().await;
-        let listed: Vec<Value> = read(self.list(&filter, size).await?).await?;
-        Ok(listed.into_iter().filter_map(Found::parse).collect())
-    }
-
-    /// Everybody's containers: for tidying, port numbers, and the admin. Without what is long in them.
-    pub(in crate::gateway) async fn everyones(&self) -> Result<Vec<Found>, EngineError> {
-        let Things::<true>(listed) = read_bounded(self.list(UID, false).await?).await?;
-        Ok(listed.into_iter().filter_map(Found::parse).collect())
-    }
-
-    async fn list(&self, label: &str, size: bool) -> Result<Response<Incoming>, EngineError> {
-        let filters = serde_json::json!({ "label": [label] }).to_string();
-        let mut target = Target::new("/containers/json").with("all", "1").with("filters", &filters);
-        if size {
-            target = target.with("size", "1");
-        }
-        self.call(Method::GET, target).await
-    }
-
-    /// The only way to hold a container: by the word its owner uses for it.
-    pub(in crate::gateway) async fn owned(
-        &self,
-        peer: &Peer,
-        word: &ContainerRef,
-    ) -> Result<Owned, FindError> {
-        pick(self.own(peer, false).await?, word)
-    }
-
-    /// The caller's container of this id, which the engine named as an exec's.
-    pub(in crate::gateway) async fn owned_by_id(
-        &self,
-        peer: &Peer,
-        id: &ContainerId,
-    ) -> Result<Option<Owned>, FindError> {
-        Ok(self.own(peer, false).await?.into_iter().find(|owned| owned.id() == id))
-    }
-}
-
-/// A name first, then a full id, then the beginning of exactly one id.
-pub(in crate::gateway) fn pick(own: Vec<Owned>, word: &ContainerRef) -> Result<Owned, FindError> {
-    let word = word.as_str();
-    if let Some(named) = own.iter().find(|owned| owned.name().as_str() == word) {
-        return Ok(named.clone());
-    }
-    pick_by_id(own, word)
-}
-
-/// A full id, or the beginning of exactly one: several people's containers may have one name.
-pub(in crate::gateway) fn pick_by_id(own: Vec<Owned>, word: &str) -> Result<Owned, FindError> {
-    // Ids are shown in small letters and may be typed in others.
-    let beginning = word.to_ascii_lowercase();
-    let mut matching = own.into_iter().filter(|owned| owned.id().as_str().starts_with(&beginning));
-    match (matching.next(), matching.next()) {
-        (Some(one), None) => Ok(one),
-        (None, _) => Err(FindError::NoContainer(word.to_owned())),
-        (Some(_), Some(_)) => Err(FindError::Ambiguous(told!("several containers' ids begin with {word}"))),
-    }
-}
-
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use proptest::prelude::*;
     use serde_json::json;
 
-    fn summary(name: &str, uid: u32, login: &str, id: char) -> Value {
+    pub(in crate::gateway::engine) fn summary(name: &str, uid: u32, login: &str, id: char) -> Value {
         let labels = Labels {
             uid,
             login: login.into(),
@@ -325,20 +254,6 @@ mod tests {
         assert!(!claimed("/ie-01000-web", 1000, "ann"), "a second spelling of the uid");
         assert!(!claimed("/web", 1000, "ann"), "made by hand");
         assert!(!claimed("/ie-1000-", 1000, "ann"));
-    }
-
-    #[test]
-    fn a_word_finds_a_name_before_an_id() {
-        let ann = Peer::fake(1000, "ann");
-        let own = |name, id| Found::parse(summary(name, 1000, "ann", id)).unwrap().claim(&ann).unwrap();
-        let all = vec![own("/ie-1000-web", 'a'), own("/ie-1000-aa", 'b')];
-        let found =
-            |word: &str| pick(all.clone(), &word.parse().unwrap()).map(|owned| owned.name().to_string());
-        assert_eq!(found("web").unwrap(), "web");
-        assert_eq!(found("aa").unwrap(), "aa");
-        assert_eq!((found("aaa").unwrap(), found("AAA").unwrap()), ("web".to_owned(), "web".to_owned()));
-        assert!(found("WEB").is_err());
-        assert!(matches!(found("c"), Err(FindError::NoContainer(_))));
     }
 
     proptest! {

@@ -22,8 +22,9 @@ use std::time::Duration;
 
 /// Lines that are read first: more since the last look are worth another question.
 const FEW: u64 = 32;
-/// Lines of which the pace is taken, and bytes.
+/// The most lines of which the pace is taken.
 const MANY: u64 = 1024;
+/// Bytes of which it is taken: of long lines fewer are read.
 const MOST: u64 = 256 << 10;
 
 impl Engine {

@@ -11,8 +11,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
-/// How often they are looked at, and at how many looks in a row one has taken nothing of what is there.
+/// How often they are looked at.
 const EVERY: Duration = Duration::from_secs(1);
+/// Times in a row at which one has taken nothing of what is there: then it is let go of.
 const PATIENCE: u32 = 10;
 
 #[derive(Debug, Default)]

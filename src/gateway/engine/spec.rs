@@ -21,7 +21,7 @@ use super::{EngineError, ImageId, Owned, PREFIX, Space, short_volume};
 use crate::gateway::caller::peer::Peer;
 use crate::gateway::engine::ports::PortClaim;
 use crate::gateway::host::staging::Staged;
-use crate::gateway::wish::{ExecWish, LARGEST_FILE, Settings, Tmpfs, VISIBLE_DEVICES};
+use crate::gateway::wish::{ExecWish, LARGEST_FILE, Log, Settings, Tmpfs, VISIBLE_DEVICES};
 use crate::policy::{Allowance, Driver};
 use crate::protocol::amount::Span;
 use crate::protocol::card::CardId;
@@ -126,14 +126,12 @@ pub(in crate::gateway) struct Files {
     pub(in crate::gateway) channel: PathBuf,
 }
 
-/// The most one container's log holds on disk: `LOG_FILES` files of this many bytes.
-const LOG_SIZE: &str = "10m";
-const LOG_FILES: &str = "3";
 /// Bytes of a container's message queues: two as large as they are when nothing is said of it.
 const QUEUES: i64 = 204_800;
 /// Signals that wait in a container, timers among them.
 const SIGNALS: i64 = 1024;
-/// A tmpfs without a size would be half of the host's memory in name; its pages count as the container's memory.
+/// In bytes. A tmpfs without a size would be half of the host's memory in name; its pages count as the container's
+/// memory.
 const TMPFS_SIZE: u64 = 64 << 20;
 
 impl Grant {
@@ -185,7 +183,7 @@ impl Grant {
             "Hostname": settings.hostname.clone().unwrap_or_default(),
             "Env": self.env(),
             "Labels": self.all_labels()?,
-            // Fixed: an image's WORKDIR could point through /proc.
+            // Said in any case: an image's WORKDIR could point through /proc, and is judged before it is in the settings.
             "WorkingDir": self.working_dir(),
             "Tty": settings.tty,
             "OpenStdin": settings.open_stdin,
@@ -219,8 +217,13 @@ impl Grant {
     }
 
     fn working_dir(&self) -> String {
-        let wanted = self.settings.working_dir.clone().or_else(|| self.home.clone());
-        wanted.unwrap_or_else(|| "/".to_owned())
+        let settings = &self.settings;
+        let home = || self.home.as_deref();
+        let rather = || match settings.start_dir.as_deref() {
+            Some("") => home(),
+            other => other,
+        };
+        settings.working_dir.as_deref().or_else(rather).unwrap_or("/").to_owned()
     }
 
     /// The account's variables first, then the caller's, then what nobody may change.
@@ -258,7 +261,7 @@ impl Grant {
 
     fn host_config(&self) -> Value {
         let (allowance, settings) = (&self.allowance, &self.settings);
-        json!({
+        let mut host = json!({
             "NetworkMode": self.network.as_deref().unwrap_or("none"),
             "AutoRemove": settings.auto_remove,
             // The engine must not start a container whose stage may be missing.
@@ -285,11 +288,35 @@ impl Grant {
             "PidsLimit": allowance.pids(),
             "ShmSize": allowance.shm().0,
             "Ulimits": self.ulimits(),
-            "LogConfig": { "Type": "json-file", "Config": { "max-size": LOG_SIZE, "max-file": LOG_FILES } },
+            "LogConfig": { "Type": "json-file", "Config": settings.log },
             "PortBindings": self.port_bindings(),
             "Mounts": self.mounts(),
             "Tmpfs": settings.tmpfs.iter().map(tmpfs).collect::<Map<_, _>>(),
-        })
+        });
+        if let (Some(host), Value::Object(asked)) = (host.as_object_mut(), self.asked()) {
+            host.extend(asked);
+        }
+        host
+    }
+
+    /// What stands in the body only if it was asked for.
+    fn asked(&self) -> Value {
+        let settings = &self.settings;
+        let mut asked = json!(settings.scheduling);
+        let optional = [
+            ("ExtraHosts", (!settings.extra_hosts.is_empty()).then(|| json!(settings.extra_hosts))),
+            ("Sysctls", (!settings.sysctls.is_empty()).then(|| json!(settings.sysctls))),
+            (
+                "MemoryReservation",
+                settings.scheduling.reservation(self.allowance.memory().0).map(Value::from),
+            ),
+        ];
+        for (key, value) in optional {
+            if let (Some(value), Some(asked)) = (value, asked.as_object_mut()) {
+                asked.insert(key.to_owned(), value);
+            }
+        }
+        asked
     }
 
     /// Core dumps of a container would land where the host puts its own: none, unless asked for. Open files are the
@@ -424,7 +451,7 @@ pub(super) fn still_body(image: &str, (uid, login): (u32, &str), volumes: &[(Str
             "CapDrop": ["ALL"],
             "SecurityOpt": ["no-new-privileges"],
             "Privileged": false,
-            "LogConfig": { "Type": "json-file", "Config": { "max-size": LOG_SIZE, "max-file": LOG_FILES } },
+            "LogConfig": { "Type": "json-file", "Config": Log::default() },
             "Mounts": volumes.iter().map(mount).collect::<Vec<_>>(),
         },
     })

@@ -10,9 +10,9 @@ use std::time::Duration;
 use tokio::io::Interest;
 use tokio::net::UnixStream;
 
-/// How much passes at once: what a pipe holds unasked, and two whole reads of the engine's.
+/// How many bytes pass at once: what a pipe holds unasked, and two whole reads of the engine's.
 const PASS: usize = 64 << 10;
-/// Below this, a page that changes hands costs more than one that is copied.
+/// Of fewer bytes than these, a page that changes hands costs more than one that is copied.
 const TRICKLE: usize = 16 << 10;
 /// How many small passes in a row are a trickle, and how long a silence is one.
 const PATIENCE: (u32, Duration) = (8, Duration::from_secs(1));

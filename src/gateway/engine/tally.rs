@@ -8,15 +8,17 @@ use crate::protocol::amount::Cpus;
 use jiff::{SignedDuration, Timestamp};
 use std::time::Duration;
 
-/// Billionths of a second.
+/// What a line costs an engine, in billionths of a second, as measured (see above).
 const LINE: u64 = 3_000;
+/// The same for a byte.
 const BYTE: u64 = 10;
+/// The same for a byte that is written down as six.
 const ESCAPED: u64 = 30;
 
-/// An engine cuts lines that are longer, and gives each piece the time of the line's beginning.
+/// An engine cuts lines of more bytes, and gives each piece the time of the line's beginning.
 pub(super) const LONG: usize = 16 << 10;
 
-/// As an engine writes it at the head of a line: `2026-11-29T14:27:23.413657013Z `.
+/// Bytes of a time, as an engine writes it at the head of a line: `2026-11-29T14:27:23.413657013Z `.
 const TIME: usize = 31;
 /// Nothing longer is read of a log: a few lines can be some MiB.
 const LONGEST: u64 = 2 << 20;

@@ -7,7 +7,9 @@
 
 use super::label::{LOGIN, UID};
 use super::network::network_name;
+use super::orders::Order;
 use super::whose::{Estate, LeftThing, Whose};
+use super::wire::Of;
 use super::{Engine, EngineError, FindError, NetworkError, NetworkId, PREFIX, Target, read};
 use crate::gateway::caller::peer::Peer;
 use crate::gateway::wish::NetworkWish;
@@ -106,8 +108,9 @@ impl OwnedNetwork {
         &self.details
     }
 
-    pub(in crate::gateway) fn target(&self, tail: &str) -> Target {
-        Target::new(format!("/networks/{}{tail}", self.id.as_str()))
+    /// The engine's path of this network.
+    pub(in crate::gateway) fn target(&self) -> Target {
+        Target::new(format!("/networks/{}", self.id.as_str()))
     }
 }
 
@@ -133,11 +136,6 @@ impl OwnedVolume {
 
     pub(in crate::gateway) fn details(&self) -> &Value {
         &self.details
-    }
-
-    /// Its engine's name has none but harmless characters.
-    pub(in crate::gateway) fn target(&self) -> Target {
-        Target::new(format!("/volumes/{}", self.engine_name))
     }
 }
 
@@ -244,10 +242,8 @@ impl Engine {
     ) -> Result<(), EngineError> {
         let mut names = vec![container.name().to_string()];
         names.extend(aliases.iter().cloned());
-        let body = json!({ "Container": container.id().as_str(), "EndpointConfig": { "Aliases": names } });
-        self.call_with(Method::POST, network.target("/connect").of(container.found().owner()), &body)
-            .await
-            .map(drop)
+        let of = Of::Asked(container.found().owner());
+        self.order(Some(of), Order::Connect(network.id(), container.id(), &names)).await.map(drop)
     }
 
     /// Takes a container out of a network.
@@ -257,10 +253,8 @@ impl Engine {
         container: &super::Owned,
         force: bool,
     ) -> Result<(), EngineError> {
-        let body = json!({ "Container": container.id().as_str(), "Force": force });
-        self.call_with(Method::POST, network.target("/disconnect").of(container.found().owner()), &body)
-            .await
-            .map(drop)
+        let of = Of::Asked(container.found().owner());
+        self.order(Some(of), Order::Disconnect(network.id(), container.id(), force)).await.map(drop)
     }
 
     /// The caller's volumes.

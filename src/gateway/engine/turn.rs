@@ -3,7 +3,7 @@
 //! Usage is counted out of the labels, under one lock for each uid. The lock is held from the counting to the creating.
 //! Cards, ports and the networks' addresses are everybody's, and no turn decides them.
 
-use super::label::UID;
+use super::orders::{Order, Removal};
 use super::owned::engine_name;
 use super::spec::Grant;
 use super::turns::Turns;
@@ -84,14 +84,15 @@ impl Turn<'_> {
         id: &ContainerId,
     ) -> Result<(Usage, Option<Owned>), EngineError> {
         debug_assert_eq!(peer.uid(), self.uid);
-        let all = self.engine.containers_of(peer).await?;
+        let all = self.engine.containers_with(peer, id).await?;
         let usage = self.engine.usage_of(peer, &all);
         Ok((usage, all.own.into_iter().find(|owned| owned.id() == id)))
     }
 
     /// Makes what was granted.
     pub(in crate::gateway) async fn create(&self, grant: &Grant) -> Result<ContainerId, EngineError> {
-        self.engine.create_named(&engine_name(self.uid, grant.name()), &grant.body()?).await
+        let (name, body) = (engine_name(self.uid, grant.name()), grant.body()?);
+        self.engine.index.creating(self.uid, self.engine.create_named(&name, &body)).await
     }
 
     /// The engine's record of what was just made. It finds the image by its name once more: nothing, where that is another
@@ -108,8 +109,8 @@ impl Turn<'_> {
 
     /// Takes back what was just made, since something after it failed.
     pub(in crate::gateway) async fn undo(&self, id: &ContainerId) {
-        let target = Target::new(format!("/containers/{id}")).with("v", "1").with("force", "1");
-        if let Err(error) = self.engine.call(Method::DELETE, target).await {
+        let all = Removal { volumes: true, force: true };
+        if let Err(error) = self.engine.order(None, Order::Remove(id, all)).await {
             tracing::error!("a container that could not be finished is left: {error}");
         }
     }
@@ -120,14 +121,13 @@ impl Turn<'_> {
         container: &Owned,
         name: &ContainerName,
     ) -> Result<(), EngineError> {
-        let target = container.target("/rename").of_nobody().with("name", &engine_name(self.uid, name));
-        self.engine.call(Method::POST, target).await.map(drop)
+        let name = engine_name(self.uid, name);
+        self.engine.order(None, Order::Rename(container.id(), &name)).await.map(drop)
     }
 
     /// Removes the user's network when no container of the user's is left.
     pub(in crate::gateway) async fn tidy_network(&self) -> Result<(), EngineError> {
-        let left = self.engine.list_ids(&format!("{UID}={}", self.uid)).await?;
-        if left == 0 { self.engine.remove_network(self.uid).await } else { Ok(()) }
+        if self.engine.has_any(self.uid).await? { Ok(()) } else { self.engine.remove_network(self.uid).await }
     }
 }
 
@@ -137,13 +137,6 @@ impl Engine {
         let target = Target::new("/containers/create").with("name", name);
         let made: Created = read(self.call_with(Method::POST, target, body).await?).await?;
         ContainerId::parse(&made.id).ok_or_else(|| EngineError::Odd(format!("container id {:?}", made.id)))
-    }
-
-    async fn list_ids(&self, label: &str) -> Result<usize, EngineError> {
-        let filters = serde_json::json!({ "label": [label] }).to_string();
-        let target = Target::new("/containers/json").with("all", "1").with("filters", &filters);
-        let listed: Vec<Value> = read(self.call(Method::GET, target).await?).await?;
-        Ok(listed.len())
     }
 }
 

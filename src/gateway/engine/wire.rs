@@ -46,14 +46,15 @@ pub(super) struct Wire {
 pub(super) type Asked<T> = JoinHandle<Result<T, EngineError>>;
 
 /// Requests that may be with the engine at once for one user's things; more than a user has connections by default.
-const ASKED: usize = 128;
+pub(super) const ASKED: usize = 128;
+/// The same requests where the gateway asks them of itself, so that the user does not hold those up.
 const UPKEEP: usize = 4;
 /// How long is waited for one of those permits.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Whose things a request is about, and who asks.
 #[derive(Debug, Clone, Copy)]
-enum Of {
+pub(super) enum Of {
     Asked(u32),
     Upkeep(u32),
 }

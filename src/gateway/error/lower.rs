@@ -74,8 +74,9 @@ impl From<WallDown> for Error {
 impl From<PortTaken> for Error {
     fn from(taken: PortTaken) -> Self {
         let hint = match taken {
-            PortTaken::InUse { container, .. } => told!("`-p {container}` takes a free one"),
-            PortTaken::MadeBefore(_) => {
+            PortTaken::OwnRuns(_) => told!("stop that one first: ie-container ps shows its ports"),
+            PortTaken::BeingStarted(_) => told!("try again in a moment"),
+            PortTaken::Held(_) => {
                 told!("remove this one and run it anew: `-p` without a host port takes a free one")
             }
         };

@@ -48,6 +48,9 @@ pub(super) enum Error {
     /// A plain `docker inspect WORD` asks for one of these last of all.
     #[error("plugin {0} not found")]
     NoPlugin(String),
+    /// Something that a create names is not there. Clients take a 404 for a missing image, and pull that.
+    #[error(transparent)]
+    Lacking(Box<Error>),
     /// The state of things forbids it just now.
     #[error("{0}")]
     Conflict(Told),
@@ -93,6 +96,16 @@ impl Error {
             .into()
     }
 
+    /// The same as the answer to a create: only the image may be what is not found.
+    pub(super) fn of_create(self) -> Self {
+        match &self {
+            Self::NoImage(_) => self,
+            Self::Engine(error) if error.is_no_image() => self,
+            _ if self.status() == StatusCode::NOT_FOUND => Self::Lacking(Box::new(self)),
+            _ => self,
+        }
+    }
+
     /// No wildcard: a new error must choose what it reveals.
     fn status(&self) -> StatusCode {
         match self {
@@ -100,7 +113,7 @@ impl Error {
             Self::Refused(refusal) if refusal.code == "conflict" => StatusCode::CONFLICT,
             Self::Refused(refusal) if refusal.code == "no-such-container" => StatusCode::NOT_FOUND,
             Self::Peer(_) | Self::NotServed(..) | Self::Refused(_) => StatusCode::FORBIDDEN,
-            Self::Bad(_) => StatusCode::BAD_REQUEST,
+            Self::Bad(_) | Self::Lacking(_) => StatusCode::BAD_REQUEST,
             Self::NoContainer(_)
             | Self::NoExec(_)
             | Self::NoImage(_)
@@ -161,10 +174,15 @@ impl Error {
             Self::NoNetwork(_) => Refusal::new("no-such-network", message),
             Self::NoVolume(_) => Refusal::new("no-such-volume", message),
             Self::NoPlugin(_) => Refusal::new("no-such-plugin", message),
+            Self::Lacking(lacking) => lacking.answer(),
             Self::Conflict(_) => Refusal::new("conflict", message),
             Self::Copy(..) => Refusal::new("copy", message),
             Self::Account(_) => Refusal::new("account", message)
                 .hint(told!("ps, logs, stop and rm still work; try again later, or ask the admin")),
+            // Docker's words first.
+            Self::Stage(error) if error.is_missing() => {
+                error.refusal(told!("invalid mount config for type \"bind\": {message}"))
+            }
             Self::Stage(error) => error.refusal(message),
             Self::Engine(error) => error.refusal(message),
             Self::State(_, error) if is_full(error) => Refusal::new("state", message)

@@ -48,10 +48,10 @@ const MOST_UNHEARD: usize = 16;
 const RATE: (u32, u32) = (200, 50);
 /// Connections to one socket that wait to be taken: a helper behind all of them is not long in coming.
 const BACKLOG: i32 = 32;
-/// The longest path of a socket, in bytes.
+/// The longest path of a socket, in bytes: the kernel's field has 108, with a zero at the end.
 const LONGEST: usize = 107;
-/// Its directories can be passed, and not listed: that of all of them by the engine's root, which may be nobody to us, and
-/// each one by its container's user.
+/// Mode bits. Its directories can be passed, and not listed: that of all of them by the engine's root, which may be
+/// nobody to us, and each one by its container's user.
 const MODE: u32 = 0o711;
 
 /// Containers in which helpers are expected, by the names of their directories.

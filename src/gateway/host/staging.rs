@@ -23,11 +23,15 @@ pub(in crate::gateway) enum StageError {
 }
 
 impl StageError {
+    pub(in crate::gateway) fn is_missing(&self) -> bool {
+        matches!(self, Self::Refused(Reason::Missing, _))
+    }
+
     pub(in crate::gateway) fn status(&self) -> StatusCode {
         match self {
-            Self::Refused(Reason::Missing, _) => StatusCode::NOT_FOUND,
             Self::Refused(Reason::NotAllowed | Reason::NoIdmap, _) => StatusCode::FORBIDDEN,
-            Self::Refused(Reason::BadRequest, _) => StatusCode::BAD_REQUEST,
+            // Not 404: clients take that for the image or the container.
+            Self::Refused(Reason::Missing | Reason::BadRequest, _) => StatusCode::BAD_REQUEST,
             Self::Refused(Reason::System, _) | Self::Odd(_) => StatusCode::INTERNAL_SERVER_ERROR,
             Self::Away { .. } => StatusCode::SERVICE_UNAVAILABLE,
         }

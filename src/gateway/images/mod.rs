@@ -30,6 +30,8 @@ pub(super) struct Admitted {
     pub(super) labels: Vec<String>,
     /// The names of its variables.
     pub(super) env: Vec<String>,
+    /// Its WORKDIR.
+    pub(super) working_dir: Option<String>,
     /// Where it wants volumes.
     pub(super) volumes: Vec<PathBuf>,
 }
@@ -92,10 +94,11 @@ fn references(image: &Value) -> Vec<String> {
     names.filter(|name| !name.contains("<none>")).filter_map(|name| full(&name).ok()).collect()
 }
 
-/// Labels that an image may have.
+/// Labels that an image may have: an engine tells them of each of its containers, in every list.
 const MOST_LABELS: usize = 256;
+/// Ports that it may expose, which an engine tells likewise.
 const MOST_PORTS: usize = 256;
-/// Of all that its configuration says, in JSON.
+/// Bytes of all that its configuration says, in JSON.
 const MOST_BYTES: usize = 128 << 10;
 
 /// Looks an image up for a create: first the policy, so that nobody learns what else the engine has.
@@ -115,7 +118,8 @@ pub(super) async fn admit(engine: &Engine, caller: &Caller, word: &str) -> Resul
     let env = env.iter().map(|one| one.split('=').next().unwrap_or(one).to_owned()).collect();
     let id = image.get("Id").and_then(Value::as_str).and_then(ImageId::parse);
     let id = id.ok_or_else(|| EngineError::Odd("an image without an id".to_owned()))?;
-    Ok(Admitted { shown: ask.shown.clone(), id, ask, labels, env, volumes })
+    let working_dir = image.pointer("/Config/WorkingDir").and_then(Value::as_str).map(str::to_owned);
+    Ok(Admitted { shown: ask.shown.clone(), id, ask, labels, env, working_dir, volumes })
 }
 
 /// What an image says stands in every list and every event of the engine's that has a container of it, everybody's among

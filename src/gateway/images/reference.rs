@@ -35,6 +35,7 @@ pub(in crate::gateway) fn full(word: &str) -> Option<String> {
     })
 }
 
+/// Bytes of a repository's name with its registry, as in Docker's own grammar.
 const LONGEST: usize = 255;
 
 fn is_registry(word: &str) -> bool {

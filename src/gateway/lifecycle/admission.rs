@@ -12,6 +12,7 @@ use crate::gateway::images::look::Looks;
 use crate::gateway::images::look::mount_points::always_there;
 use crate::gateway::wish::{VolumeAsk, Wish};
 use crate::policy::{Allowance, Ask, Usage};
+use crate::protocol::escape::escape_line;
 use crate::protocol::name::ContainerName;
 use crate::protocol::report::Refusal;
 use crate::protocol::stage::Access;
@@ -46,6 +47,7 @@ impl Admission {
     ) -> Result<Admitted<'_>, Error> {
         self.engine.knows_its_cpus().await?;
         let limits = caller.limits()?;
+        own_groups(caller, &wish.settings.groups)?;
         let usage = turn.usage(caller).await?;
         let look = match wish.ports.is_empty() {
             true => None,
@@ -94,6 +96,20 @@ fn volumes_fit(caller: &Caller, space: Space, volumes: &[VolumeAsk]) -> Result<(
         .rule("gateway.userns")
         .hint(told!("mount the volume read-only, or use it in a container of its own"))
         .into())
+}
+
+/// A container has its owner's groups, so to ask for those asks for nothing.
+fn own_groups(caller: &Caller, words: &[String]) -> Result<(), Error> {
+    let groups = caller.account()?.groups();
+    let is_own =
+        |word: &String| groups.iter().any(|group| group.name == *word || group.gid.to_string() == *word);
+    match words.iter().find(|word| !is_own(word)) {
+        None => Ok(()),
+        Some(word) => {
+            let field = format!("HostConfig.GroupAdd: {}", escape_line(word));
+            Err(Error::not_allowed(&field, told!("a container has its owner's groups, and no others")))
+        }
+    }
 }
 
 /// Where something will be mounted, and what the engine makes where it is missing.

@@ -61,10 +61,11 @@ struct Parts {
 
 impl Creator {
     /// What would be granted, without making anything.
-    pub(in crate::gateway) async fn plan(&self, caller: &Caller, wish: &Wish) -> Result<Value, Error> {
+    pub(in crate::gateway) async fn plan(&self, caller: &Caller, wish: Wish) -> Result<Value, Error> {
         let image = images::admit(&self.engine, caller, &wish.image).await?;
+        let wish = wish.of_image(image.working_dir.as_deref())?;
         let turn = self.locks.turn(caller.uid()).await?;
-        let admitted = self.admission.admit(caller, &turn, wish, &image).await?;
+        let admitted = self.admission.admit(caller, &turn, &wish, &image).await?;
         let Admitted { name, allowance, look: _look, .. } = admitted;
         let mounts = allowance.mounts().iter().map(|mount| {
             json!({ "Source": mount.root.join(&mount.relative), "Target": mount.target, "Mode": mount.access })
@@ -117,9 +118,10 @@ impl Creator {
             image = images::admit(&self.engine, renewed, &wish.image).await?;
         }
         let caller = renewed.as_ref().unwrap_or(caller);
+        let wish = wish.of_image(image.working_dir.as_deref())?;
         let admitted = self.admission.admit(caller, &turn, &wish, &image).await?;
         let Admitted { name, allowance, space, look } = admitted;
-        let ports = look.map(|look| look.claim(allowance.ports())).transpose()?.unwrap_or_default();
+        let ports = look.map(|look| look.claim(allowance.ports())).unwrap_or_default();
         failpoint::at("create-admitted");
         let (claim, gpus) = self.gpus(caller, &wish, time)?.unzip();
         let gpus = gpus.unwrap_or_default();

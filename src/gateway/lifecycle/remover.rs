@@ -11,7 +11,6 @@ use crate::gateway::sessions::pending::Attaches;
 use crate::gateway::task::to_the_end;
 use crate::gateway::{audit, failpoint};
 use axum::http::StatusCode;
-use hyper::Method;
 use std::sync::Arc;
 
 /// Whatever it takes to end one. Without a caller it is root who asks.
@@ -59,9 +58,7 @@ impl Remover {
                 true => self.locks.lock_to_remove(&container).await?,
                 false => self.locks.lock(&container).await?,
             };
-            let force = if force { "1" } else { "0" };
-            let target = container.target("").of_nobody().with("v", "1").with("force", force);
-            let status = self.engine.end_now(container.id(), Method::DELETE, target).await?;
+            let status = self.engine.remove(&container, force).await?;
             self.attaches.forget(container.id());
             failpoint::at("rm-removed");
             unstage(&self.stager, &container.found().stage_tokens()).await;

@@ -26,7 +26,6 @@ use crate::policy::Standing;
 use crate::protocol::report::Refusal;
 use crate::protocol::told::told;
 use axum::http::StatusCode;
-use hyper::Method;
 use jiff::Timestamp;
 use std::sync::{Arc, Weak};
 use tokio::sync::OwnedMutexGuard;
@@ -133,7 +132,7 @@ impl Starter {
     async fn may_start(&self, caller: &Caller, container: &Owned) -> Result<Standing, Error> {
         let (standing, places) = standing(&self.engine, container).await?;
         caller.limits()?.still_allows(&container.used(), &standing)?;
-        self.ports.ask_again(&self.engine, container).await?;
+        self.ports.ask(&self.engine, container).await?;
         tokio::select! {
             looked = look::through(&self.looks, container, &places) => looked?,
             () = self.locks.removals.of(container.id()) => return Err(being_removed()),
@@ -183,7 +182,7 @@ impl Starter {
         let limits = caller.limits()?;
         limits.still_allows(&container.used(), standing)?;
         limits.readmit(&used, &container.used())?;
-        self.ports.ask_again(&self.engine, &container).await?;
+        let ports = self.ports.take(&self.engine, &container).await?;
         still_waits(waits)?;
         let container = &container;
         audit::allowed(caller, "start", container.id().as_str());
@@ -208,16 +207,19 @@ impl Starter {
         if !matches!(container.found().state(), "removing" | "dead") {
             self.attaches.attach(container.id()).await;
         }
-        let started = self.engine.call(Method::POST, container.target("/start").of_nobody()).await;
+        let started = self.engine.start(container).await;
         self.attaches.attach_late(container.id());
-        if started.is_err() {
+        if let Err(error) = &started {
             self.gpus.not_started(container.id());
+            if !error.is_said() {
+                ports.linger();
+            }
         }
         failpoint::at("start-started");
         let started = started?;
         watch.begin();
         self.reasons.forget(container.id());
-        Ok(Started::Answered(started.status()))
+        Ok(Started::Answered(started))
     }
 }
 

@@ -25,8 +25,8 @@ use std::time::{Duration, Instant};
 const REST: u32 = 10;
 /// A gateway that has just started has more to ask the engine first.
 const FIRST: Duration = Duration::from_secs(10);
-/// What a container holds that was made since the last measurement and has written nothing: the places of its mounts, which
-/// containerd's image store counts.
+/// What a container holds, in bytes, that was made since the last measurement and has written nothing: the places of
+/// its mounts, which containerd's image store counts.
 const NEW: u64 = 1 << 20;
 
 /// What the last measurement said, and who was told to stop since.

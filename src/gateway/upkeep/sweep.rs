@@ -11,9 +11,7 @@
 use super::boots::{self, Boots};
 use super::release::Release;
 use crate::gateway::bounds::youth::Youth;
-use crate::gateway::engine::{
-    ContainerId, EngineError, Found, Locked, Patience, Target, read_lines, stage_tokens,
-};
+use crate::gateway::engine::{ContainerId, EngineError, Found, Locked, Patience, stage_tokens};
 use crate::gateway::gpu::reaper::Reaper;
 use crate::gateway::host::channel::Channel;
 use crate::gateway::host::trouble::Trouble;
@@ -22,7 +20,6 @@ use crate::gateway::locks::lock::Locks;
 use crate::gateway::sessions::pending::Attaches;
 use crate::protocol::stage::Token;
 use futures_util::StreamExt;
-use hyper::Method;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use std::collections::HashSet;
@@ -36,7 +33,7 @@ const SWEEP: Duration = Duration::from_secs(60);
 const SOON: Duration = Duration::from_secs(5);
 /// After a failure, before the next try.
 const PAUSE: Duration = Duration::from_secs(1);
-/// A container of `run --rm` that was never started is its dead client's: it is given this long.
+/// A container of `run --rm` that was never started is its dead client's: it is given so many seconds.
 const NEVER_STARTED: i64 = 120;
 /// And one that has ended so long ago is not being removed any more: the engine has tried, and failed.
 const GIVEN_UP: SignedDuration = SignedDuration::from_secs(60);
@@ -191,16 +188,12 @@ async fn follow(
     missed: &Notify,
     trouble: &Trouble,
 ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-    let events = ["die", "destroy", "commit", "delete", "import", "load", "pull", "tag"];
-    let filters = serde_json::json!({ "type": ["container", "image"], "event": events }).to_string();
-    let answer =
-        all.release.engine.call(Method::GET, Target::new("/events").with("filters", &filters)).await?;
+    let mut events = Box::pin(all.release.engine.hear().await?);
     trouble.is_over();
     missed.notify_one();
     all.looks.news.notify_one();
-    let mut events = Box::pin(read_lines(answer.into_body()));
-    while let Some(line) = events.next().await {
-        let event: Value = serde_json::from_slice(&line?)?;
+    while let Some(event) = events.next().await {
+        let event = event?;
         // Each on its own: a container whose lock is held keeps nobody else's stage waiting.
         tokio::spawn(note(all.clone(), event));
     }
@@ -209,6 +202,9 @@ async fn follow(
 
 async fn note(all: Arc<Sweep>, event: Value) {
     let action = event.get("Action").and_then(Value::as_str);
+    if action == Some("create") {
+        return;
+    }
     if !matches!(action, Some("die" | "destroy")) {
         return all.looks.news.notify_one();
     }

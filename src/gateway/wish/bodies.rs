@@ -74,7 +74,7 @@ const CONFIG_DANGERS: &[Danger] = &[
     ("Entrypoint", || json!(["\0"]), "Entrypoint"),
     ("Env", || json!(["NVIDIA_MIG_CONFIG_DEVICES=all"]), "Env"),
     ("ExposedPorts", || json!({"80/tcp": {"a": 1}}), "ExposedPorts"),
-    ("Healthcheck", || json!({"Test": ["CMD", "true"], "Interval": 1}), "Healthcheck"),
+    ("Healthcheck", || json!({"Test": ["CMD", "true"], "Interval": -1}), "Healthcheck"),
     ("HostConfig", || json!("x"), "HostConfig"),
     ("Hostname", || json!("../x"), "Hostname"),
     ("Image", || json!(""), "Image"),
@@ -85,6 +85,7 @@ const CONFIG_DANGERS: &[Danger] = &[
     ("StopTimeout", || json!(1_000_000), "StopTimeout"),
     ("User", || json!("0"), "User"),
     ("WorkingDir", || json!("/proc/self/fd/7"), "WorkingDir"),
+    ("name", || json!("other"), "name"),
 ];
 /// Switches of the caller's own container: neither value is worth more than the other.
 const CONFIG_PLAIN: &[&str] =
@@ -92,16 +93,23 @@ const CONFIG_PLAIN: &[&str] =
 
 const HOST_DANGERS: &[Danger] = &[
     ("Binds", || json!(["/a:/b:shared"]), "Binds"),
+    ("BlkioWeight", || json!(1000), "BlkioWeight"),
     ("ConsoleSize", || json!([65536, 80]), "ConsoleSize"),
+    ("CpuPeriod", || json!(1), "period"),
+    ("CpuQuota", || json!(1), "CPU"),
+    ("CpuShares", || json!(1025), "CpuShares"),
     (
         "DeviceRequests",
         || json!([{"Driver": "cdi", "DeviceIDs": ["vendor.com/device=all"], "Capabilities": [["gpu"]]}]),
         "DeviceRequests",
     ),
+    ("ExtraHosts", || json!(["a b:1.2.3.4"]), "ExtraHosts"),
+    ("GroupAdd", || json!(vec!["x"; 65]), "GroupAdd"),
     ("Links", || json!(["a b:x"]), "Links"),
     ("LogConfig", || json!({"Type": "syslog"}), "LogConfig"),
     ("Memory", || json!(-1), "Memory"),
-    ("MemorySwap", || json!(-1), "MemorySwap"),
+    ("MemoryReservation", || json!(-1), "MemoryReservation"),
+    ("MemorySwap", || json!(1), "MemorySwap"),
     (
         "Mounts",
         || json!([{"Type": "bind", "Source": "/a", "Target": "/x", "BindOptions": {"Propagation": "rshared"}}]),
@@ -109,16 +117,26 @@ const HOST_DANGERS: &[Danger] = &[
     ),
     ("NanoCpus", || json!(-1), "NanoCpus"),
     ("NetworkMode", || json!("host"), "NetworkMode"),
-    ("PidsLimit", || json!(-1), "PidsLimit"),
+    ("OomScoreAdj", || json!(-1), "OomScoreAdj"),
+    ("PidsLimit", || json!(-2), "PidsLimit"),
     ("PortBindings", || json!({"80/tcp": [{"HostPort": "x"}]}), "host port"),
     ("RestartPolicy", || json!({"Name": "always"}), "RestartPolicy"),
     ("SecurityOpt", || json!(["seccomp=unconfined"]), "SecurityOpt"),
     ("ShmSize", || json!(-1), "ShmSize"),
+    ("Sysctls", || json!({"kernel.core_pattern": "|/bin/sh"}), "Sysctls"),
     ("Tmpfs", || json!({"/proc/x": ""}), "Tmpfs"),
     ("Ulimits", || json!([{"Name": "rtprio", "Soft": 1, "Hard": 1}]), "Ulimits"),
 ];
-/// Switches, words for the client alone, and capabilities to take away, which are all gone anyhow.
-const HOST_PLAIN: &[&str] = &["AutoRemove", "CapDrop", "ContainerIDFile", "Init", "ReadonlyRootfs"];
+/// Switches, words for the client alone, what has no effect, and capabilities to take away, which are all gone anyhow.
+const HOST_PLAIN: &[&str] = &[
+    "Annotations",
+    "AutoRemove",
+    "CapDrop",
+    "ContainerIDFile",
+    "Init",
+    "MemorySwappiness",
+    "ReadonlyRootfs",
+];
 
 const NETWORKING_DANGERS: &[Danger] =
     &[("EndpointsConfig", || json!({"host": {"Aliases": ["x"]}}), "EndpointsConfig")];

@@ -7,11 +7,13 @@ use super::env::variables;
 use super::fields::Fields;
 use super::health::{Health, health};
 use super::host::{self, Link};
+use super::log::Log;
 use super::mounts::{Tmpfs, VolumeAsk};
 use super::network::{NetworkWord, aliases, network};
 use super::refused::WishError;
+use super::scheduling::Scheduling;
 use super::words::{Words, at_most, command, hostname, inner_path, signal};
-use super::{PREFIX, ports, zero};
+use super::{PREFIX, builder, ports, zero};
 use crate::gateway::caller::peer::Peer;
 use crate::policy::{MountAsk, PortAsk};
 use crate::protocol::amount::{Bytes, Cpus};
@@ -44,6 +46,8 @@ pub(super) const SERVED: &[&str] = &[
     "User",
     "Volumes",
     "WorkingDir",
+    // Of clients that put the query's name here, too.
+    "name",
 ];
 
 /// What a caller wishes for, every word of it checked; the policy has not seen it yet.
@@ -59,6 +63,31 @@ pub(in crate::gateway) struct Wish {
     pub(in crate::gateway) mounts: Vec<MountAsk>,
     pub(in crate::gateway) gpus: Option<super::gpus::CardWish>,
     pub(in crate::gateway) settings: Settings,
+    /// What was asked and has no effect, or another one.
+    pub(in crate::gateway) warnings: Vec<String>,
+}
+
+impl Wish {
+    /// Starts where the client would like to, if neither the caller nor the image says otherwise.
+    pub(in crate::gateway) fn rather_in(mut self, dir: Option<String>) -> Result<Self, WishError> {
+        if let Some(dir) = dir.as_deref().filter(|dir| !dir.is_empty()) {
+            inner_path("start", dir)?;
+        }
+        self.settings.start_dir = dir;
+        Ok(self)
+    }
+
+    /// Starts in the image's WORKDIR, if the caller named no directory. It is judged like one that a caller names.
+    pub(in crate::gateway) fn of_image(mut self, dir: Option<&str>) -> Result<Self, WishError> {
+        // What an image has that says nothing of it.
+        let Some(dir) = dir.filter(|dir| !matches!(*dir, "" | "/")) else { return Ok(self) };
+        if self.settings.working_dir.is_none() {
+            let dir = if dir.starts_with('/') { dir.to_owned() } else { format!("/{dir}") };
+            inner_path("the image's WORKDIR", &dir)?;
+            self.settings.working_dir = Some(dir);
+        }
+        Ok(self)
+    }
 }
 
 /// What a container is told and the policy has no say in.
@@ -69,6 +98,8 @@ pub(in crate::gateway) struct Settings {
     pub(in crate::gateway) env: Vec<String>,
     pub(in crate::gateway) labels: BTreeMap<String, String>,
     pub(in crate::gateway) working_dir: Option<String>,
+    /// Ours: where to start if neither the caller nor the image says. Empty for the home.
+    pub(in crate::gateway) start_dir: Option<String>,
     pub(in crate::gateway) hostname: Option<String>,
     pub(in crate::gateway) aliases: Vec<String>,
     pub(in crate::gateway) tty: bool,
@@ -88,6 +119,12 @@ pub(in crate::gateway) struct Settings {
     pub(in crate::gateway) auto_remove: bool,
     pub(in crate::gateway) init: bool,
     pub(in crate::gateway) read_only: bool,
+    pub(in crate::gateway) scheduling: Scheduling,
+    pub(in crate::gateway) extra_hosts: Vec<String>,
+    pub(in crate::gateway) sysctls: BTreeMap<String, String>,
+    /// Groups that the container has anyhow, if they are the caller's.
+    pub(in crate::gateway) groups: Vec<String>,
+    pub(in crate::gateway) log: Log,
 }
 
 /// One of a process's limits.
@@ -101,6 +138,7 @@ pub(in crate::gateway) struct Ulimit {
 
 /// Reads a body and the `name` beside it.
 pub(in crate::gateway) fn parse(name: Option<&str>, body: Value, peer: &Peer) -> Result<Wish, WishError> {
+    builder::refuse(name, &body)?;
     let mut fields = Fields::of("", body, SERVED)?;
     let mut host = host::parse(fields.raw("HostConfig"))?;
     host.mounted.add_unnamed(fields.take("Volumes")?)?;
@@ -110,13 +148,17 @@ pub(in crate::gateway) fn parse(name: Option<&str>, body: Value, peer: &Peer) ->
     if image.is_empty() {
         return Err(WishError::Bad(told!("Image is missing")));
     }
+    same_name(name, &fields.take::<String>("name")?)?;
     let tty = fields.take("Tty")?;
+    let mut warnings = host.warnings;
+    let health = health(fields.take("Healthcheck")?, &mut warnings)?;
     let settings = Settings {
         command: command("Cmd", fields.take("Cmd")?)?,
         entrypoint: command("Entrypoint", fields.take::<Option<Words>>("Entrypoint")?)?,
         env: variables(fields.take("Env")?)?,
         labels: labels(fields.take("Labels")?)?,
         working_dir: working_dir(fields.take("WorkingDir")?)?,
+        start_dir: None,
         hostname: host_name(fields.take("Hostname")?)?,
         aliases,
         tty,
@@ -127,7 +169,7 @@ pub(in crate::gateway) fn parse(name: Option<&str>, body: Value, peer: &Peer) ->
         exposed: exposed(fields.take("ExposedPorts")?)?,
         stop_signal: stop_signal(fields.take("StopSignal")?)?,
         stop_timeout: stop_timeout(fields.take("StopTimeout")?)?,
-        health: health(fields.take("Healthcheck")?)?,
+        health,
         tmpfs: host.mounted.memory,
         ulimits: host.ulimits,
         network: network(&host.network, peer)?,
@@ -136,6 +178,11 @@ pub(in crate::gateway) fn parse(name: Option<&str>, body: Value, peer: &Peer) ->
         auto_remove: host.auto_remove,
         init: host.init,
         read_only: host.read_only,
+        scheduling: host.scheduling,
+        extra_hosts: host.extra_hosts,
+        sysctls: host.sysctls,
+        groups: host.groups,
+        log: host.log,
     };
     fields.rest_is_zero()?;
     told(&settings)?;
@@ -150,12 +197,25 @@ pub(in crate::gateway) fn parse(name: Option<&str>, body: Value, peer: &Peer) ->
         mounts: host.mounted.directories,
         gpus: host.gpus,
         settings,
+        warnings,
     })
 }
 
 pub(in crate::gateway) fn container_name(word: &str) -> Result<ContainerName, WishError> {
     let bare = word.strip_prefix('/').unwrap_or(word);
     bare.parse().map_err(|error| WishError::Bad(told!("{word:?}: {error}")))
+}
+
+/// The query has the name; a body that says another one is not understood.
+fn same_name(query: Option<&str>, body: &str) -> Result<(), WishError> {
+    let bare = |name: &str| name.trim_start_matches('/').to_owned();
+    if body.is_empty() || query.is_some_and(|query| bare(query) == bare(body)) {
+        return Ok(());
+    }
+    Err(WishError::not_allowed(
+        "name",
+        told!("a container's name is the query's: POST /containers/create?name=NAME"),
+    ))
 }
 
 /// Every process is its owner's, whatever the word; another user's is refused rather than ignored.
@@ -167,8 +227,8 @@ pub(super) fn user(word: String, peer: &Peer) -> Result<(), WishError> {
     Err(WishError::not_allowed("User", told!("every process in a container runs as its owner")))
 }
 
-/// What the engine tells of a container in every list, to everybody who asks for theirs: in JSON, where a control character
-/// is six.
+/// What the engine tells of a container in every list, to everybody who asks for theirs: in bytes of JSON, where a
+/// control character is six.
 const MOST_TOLD: usize = 64 << 10;
 
 fn in_json(value: &impl Serialize) -> usize {

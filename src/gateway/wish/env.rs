@@ -4,7 +4,9 @@ use super::refused::WishError;
 use crate::protocol::nonce;
 use crate::protocol::told::told;
 
+/// The most variables of one container or process: whatever a caller can make large has a bound.
 const MOST_VARIABLES: usize = 256;
+/// And the most bytes of all of them together.
 const MOST_BYTES: usize = 64 << 10;
 
 /// The variable by which NVIDIA's hook hands out cards: always the gateway's.

@@ -26,17 +26,19 @@ fn or_default<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(field: D
     Ok(Option::<T>::deserialize(field)?.unwrap_or_default())
 }
 
-/// A check each second for ever is a load on the host: five seconds apart at the least.
+/// A check each second for ever is a load on the host: five seconds apart at the least, in nanoseconds.
 const SHORTEST_INTERVAL: i64 = 5_000_000_000;
 
-pub(super) fn health(health: Health) -> Result<Option<Health>, WishError> {
+pub(super) fn health(mut health: Health, warnings: &mut Vec<String>) -> Result<Option<Health>, WishError> {
     if health.test.is_empty() || health.test.first().is_some_and(|word| word == "NONE") {
         return Ok(None);
     }
-    if health.interval != 0 && health.interval < SHORTEST_INTERVAL {
-        return Err(WishError::Bad(told!("Healthcheck.Interval is 5s or more")));
+    let numbers = [health.interval, health.timeout, health.start_period, health.retries];
+    let sane = numbers.into_iter().all(|number| number >= 0);
+    if (1..SHORTEST_INTERVAL).contains(&health.interval) {
+        health.interval = SHORTEST_INTERVAL;
+        warnings.push("Healthcheck.Interval was raised to 5s, the least here".to_owned());
     }
-    let sane = [health.timeout, health.start_period, health.retries].into_iter().all(|number| number >= 0);
     let words = match health.test.split_first() {
         Some((kind, words)) if kind == "CMD" => words,
         Some((kind, line @ [_])) if kind == "CMD-SHELL" => line,

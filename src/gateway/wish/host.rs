@@ -3,38 +3,51 @@
 use super::body::Ulimit;
 use super::fields::Fields;
 use super::refused::WishError;
+use super::scheduling::{self, Scheduling};
 use super::words::{alias, at_most};
 use super::zero::reason;
-use super::{gpus, mounts, ports};
+use super::{gpus, log, mounts, names, ports, sysctls};
 use crate::policy::PortAsk;
 use crate::protocol::amount::{Bytes, Cpus};
 use crate::protocol::name::ContainerRef;
 use crate::protocol::told::told;
 use serde::Deserialize;
 use serde_json::Value;
+use std::collections::BTreeMap;
 
 /// The fields of `HostConfig` that are read; every other one must be at its zero value.
 pub(super) const SERVED: &[&str] = &[
+    "Annotations",
     "AutoRemove",
     "Binds",
+    "BlkioWeight",
     "CapDrop",
     "ConsoleSize",
     "ContainerIDFile",
+    "CpuPeriod",
+    "CpuQuota",
+    "CpuShares",
     "DeviceRequests",
+    "ExtraHosts",
+    "GroupAdd",
     "Init",
     "Links",
     "LogConfig",
     "Memory",
+    "MemoryReservation",
     "MemorySwap",
+    "MemorySwappiness",
     "Mounts",
     "NanoCpus",
     "NetworkMode",
+    "OomScoreAdj",
     "PidsLimit",
     "PortBindings",
     "ReadonlyRootfs",
     "RestartPolicy",
     "SecurityOpt",
     "ShmSize",
+    "Sysctls",
     "Tmpfs",
     "Ulimits",
 ];
@@ -57,35 +70,47 @@ pub(super) struct Host {
     /// Rows and columns of a terminal, should the container have one.
     pub(super) console: Option<(u64, u64)>,
     pub(super) gpus: Option<super::gpus::CardWish>,
+    pub(super) scheduling: Scheduling,
+    pub(super) extra_hosts: Vec<String>,
+    pub(super) sysctls: BTreeMap<String, String>,
+    pub(super) groups: Vec<String>,
+    pub(super) log: log::Log,
+    /// What was asked and has no effect.
+    pub(super) warnings: Vec<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "PascalCase")]
 struct Restart {
-    name: String,
-    maximum_retry_count: i64,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, deny_unknown_fields, rename_all = "PascalCase")]
-struct Log {
-    r#type: String,
-    config: Option<std::collections::BTreeMap<String, String>>,
+    name: Option<String>,
+    maximum_retry_count: Option<i64>,
 }
 
 pub(super) fn parse(value: Value) -> Result<Host, WishError> {
     let mut fields = Fields::of("HostConfig", value, SERVED)?;
     let memory: i64 = fields.take("Memory")?;
-    swap(memory, fields.take("MemorySwap")?)?;
+    let mut warnings = Vec::new();
+    swap(memory, fields.take("MemorySwap")?, &mut warnings)?;
+    swappiness(fields.take::<Option<i64>>("MemorySwappiness")?, &mut warnings);
+    annotations(&fields.take::<BTreeMap<String, String>>("Annotations")?, &mut warnings);
     restart(fields.take("RestartPolicy")?)?;
-    log(fields.take("LogConfig")?)?;
+    let scheduling = Scheduling::of(&scheduling::Asked {
+        cpu_shares: fields.take("CpuShares")?,
+        blkio_weight: fields.take("BlkioWeight")?,
+        oom_score_adj: fields.take("OomScoreAdj")?,
+        memory_reservation: fields.take("MemoryReservation")?,
+    })?;
     security(fields.take("SecurityOpt")?)?;
     // All capabilities are dropped anyhow; the id file is the client's.
     let _: (Option<Vec<String>>, String) = (fields.take("CapDrop")?, fields.take("ContainerIDFile")?);
     let mounted = mounts::all(fields.take("Binds")?, fields.take("Mounts")?, fields.take("Tmpfs")?)?;
     let host = Host {
         memory: positive("HostConfig.Memory", memory)?.map(Bytes),
-        cpus: positive("HostConfig.NanoCpus", fields.take("NanoCpus")?)?.map(Cpus),
+        cpus: scheduling::cpus(
+            fields.take("NanoCpus")?,
+            fields.take("CpuQuota")?,
+            fields.take("CpuPeriod")?,
+        )?,
         pids: pids(fields.take("PidsLimit")?)?,
         shm: positive("HostConfig.ShmSize", fields.take("ShmSize")?)?.map(Bytes),
         ports: ports::asks(fields.take("PortBindings")?)?,
@@ -98,6 +123,12 @@ pub(super) fn parse(value: Value) -> Result<Host, WishError> {
         read_only: fields.take("ReadonlyRootfs")?,
         console: fields.take("ConsoleSize")?,
         gpus: gpus::wish(fields.take("DeviceRequests")?)?,
+        scheduling,
+        extra_hosts: names::extra_hosts(fields.take("ExtraHosts")?)?,
+        sysctls: sysctls::sysctls(fields.take("Sysctls")?)?,
+        groups: groups(fields.take("GroupAdd")?)?,
+        log: log::log(fields.take("LogConfig")?)?,
+        warnings,
     };
     fields.rest_is_zero()?;
     Ok(host)
@@ -134,32 +165,49 @@ fn positive(field: &str, number: i64) -> Result<Option<u64>, WishError> {
     }
 }
 
-/// Docker's -1 means no limit, which nobody gets.
+/// Docker's -1, no limit, asks for nothing: the policy's is everybody's.
 fn pids(limit: i64) -> Result<Option<u64>, WishError> {
-    positive("HostConfig.PidsLimit", limit)
+    positive("HostConfig.PidsLimit", if limit == -1 { 0 } else { limit })
 }
 
 /// Memory and swap together are always as much as memory alone.
-fn swap(memory: i64, swap: i64) -> Result<(), WishError> {
-    if swap == 0 || swap == memory {
-        return Ok(());
+fn swap(memory: i64, swap: i64, warnings: &mut Vec<String>) -> Result<(), WishError> {
+    match swap {
+        0 => Ok(()),
+        swap if swap == memory => Ok(()),
+        -1 => {
+            warnings.push("HostConfig.MemorySwap has no effect: containers get no swap".to_owned());
+            Ok(())
+        }
+        _ => Err(WishError::not_allowed("HostConfig.MemorySwap", told!("containers get no swap"))),
     }
-    Err(WishError::not_allowed("HostConfig.MemorySwap", told!("containers get no swap")))
+}
+
+fn swappiness(asked: Option<i64>, warnings: &mut Vec<String>) {
+    if asked.is_some_and(|asked| asked != -1) {
+        warnings.push("HostConfig.MemorySwappiness has no effect: containers get no swap".to_owned());
+    }
+}
+
+/// They would be orders to the runtime.
+fn annotations(asked: &BTreeMap<String, String>, warnings: &mut Vec<String>) {
+    if !asked.is_empty() {
+        warnings.push("HostConfig.Annotations has no effect here: use labels".to_owned());
+    }
+}
+
+/// Groups by name or number; whether they are the caller's remains to be looked up.
+fn groups(words: Vec<String>) -> Result<Vec<String>, WishError> {
+    at_most("HostConfig.GroupAdd", words.len(), 64)?;
+    Ok(words)
 }
 
 fn restart(policy: Restart) -> Result<(), WishError> {
-    if matches!(policy.name.as_str(), "" | "no") && policy.maximum_retry_count == 0 {
+    let never = policy.name.is_none_or(|name| matches!(name.as_str(), "" | "no"));
+    if never && policy.maximum_retry_count.unwrap_or_default() == 0 {
         return Ok(());
     }
     Err(WishError::not_allowed("HostConfig.RestartPolicy", reason("HostConfig.RestartPolicy")))
-}
-
-/// Every container's log is a JSON file of ours in size; asking for just that asks for nothing.
-fn log(log: Log) -> Result<(), WishError> {
-    if matches!(log.r#type.as_str(), "" | "json-file") && log.config.is_none_or(|config| config.is_empty()) {
-        return Ok(());
-    }
-    Err(WishError::not_allowed("HostConfig.LogConfig", reason("HostConfig.LogConfig")))
 }
 
 /// Only what every container has anyhow may be asked for.
@@ -243,8 +291,10 @@ mod tests {
             ("VolumesFrom", json!(["web"])),
             ("MaskedPaths", json!(["/x"])),
             ("DeviceRequests", json!([{"Count": -1, "Capabilities": [["tpu"]]}])),
-            ("MemorySwap", json!(-1)),
-            ("PidsLimit", json!(-1)),
+            ("MemorySwap", json!(1)),
+            ("PidsLimit", json!(-2)),
+            ("CpuShares", json!(2048)),
+            ("OomScoreAdj", json!(-1)),
             ("RestartPolicy", json!({"Name": "always"})),
             ("LogConfig", json!({"Type": "syslog"})),
             ("LogConfig", json!({"Type": "json-file", "Config": {"max-size": "1t"}})),
@@ -257,6 +307,18 @@ mod tests {
                 "{error}"
             );
         }
+    }
+
+    #[test]
+    fn what_asks_for_nothing_is_taken() {
+        let host = parse(json!({"CpuPeriod": 100_000, "CpuQuota": -1, "CpuShares": 0, "PidsLimit": -1,
+            "MemorySwappiness": -1, "RestartPolicy": {"Name": "no", "MaximumRetryCount": null}}))
+        .unwrap();
+        assert_eq!((host.cpus, host.pids, host.warnings.len()), (None, None, 0));
+        // What was asked and is not done is said.
+        let host =
+            parse(json!({"MemorySwap": -1, "MemorySwappiness": 10, "Annotations": {"a": "b"}})).unwrap();
+        assert!(host.warnings.iter().all(|said| said.contains("has no effect")) && host.warnings.len() == 3);
     }
 
     #[test]

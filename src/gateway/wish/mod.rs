@@ -1,6 +1,7 @@
 //! A create body becomes a [`Wish`]: known fields are read, every other one must be at its zero value.
 
 mod body;
+mod builder;
 mod console;
 mod env;
 mod exec;
@@ -8,10 +9,14 @@ mod fields;
 mod gpus;
 mod health;
 mod host;
+mod log;
 mod mounts;
+mod names;
 mod network;
 mod ports;
 mod refused;
+mod scheduling;
+mod sysctls;
 mod things;
 mod words;
 mod zero;
@@ -22,10 +27,12 @@ mod bodies;
 mod classified;
 
 pub(super) use body::{Settings, Wish, container_name, parse};
+pub(super) use builder::BUILD_INSTEAD;
 pub(super) use env::VISIBLE_DEVICES;
 pub(super) use exec::{ExecWish, detach_keys, parse_exec};
 pub(super) use gpus::CardWish;
 pub(super) use host::LARGEST_FILE;
+pub(super) use log::Log;
 pub(super) use mounts::{Tmpfs, VolumeAsk};
 pub(super) use network::NetworkWord;
 pub(super) use refused::WishError;

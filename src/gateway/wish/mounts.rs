@@ -75,7 +75,7 @@ impl All {
     }
 }
 
-/// More than the policy lets through; what is longer is not even looked at.
+/// More mounts than the policy lets through; what is longer is not even looked at.
 const MOST: usize = 64;
 
 const SERVED: &[&str] =

@@ -31,6 +31,7 @@ impl Words {
 
 /// The most bytes a command line or an environment may hold together; the kernel's own limit is 2 MiB.
 const MOST_BYTES: usize = 128 << 10;
+/// The most words of them.
 const MOST_WORDS: usize = 4096;
 
 /// A command line, of bounded size and without NUL. An empty list is as good as none.

@@ -5,6 +5,7 @@ use super::super::refused::Refused;
 use super::super::site::{Site, is_place_of_a_node, is_plain};
 use super::super::sources::Source;
 use crate::policy::IdRange;
+use crate::protocol::sysctl::{is_number, is_own};
 use oci_spec::runtime::{
     Linux, LinuxDevice, LinuxDeviceBuilder, LinuxDeviceCgroup, LinuxDeviceType, LinuxIdMapping,
     LinuxNamespace, LinuxNamespaceType, LinuxResources, LinuxSeccomp, LinuxSeccompAction, LinuxSeccompArg,
@@ -41,9 +42,9 @@ const DEVICES: [(i64, Option<i64>); 9] = [
 ];
 /// The names in Docker's own profile for a process without capabilities, on any architecture.
 const SYSCALLS: &str = include_str!("syscalls.txt");
-/// What no process may ask of `clone`: a namespace of any kind.
+/// The bits that no process may ask of `clone`: a namespace of any kind.
 const NEW_NAMESPACES: u64 = 0x7e02_0000;
-/// What a process may ask of `personality`: Linux, 32 bits, the plain one, and which it has.
+/// What a process may ask of `personality`, in its bits: Linux, 32 bits, the plain one, and which it has.
 const PERSONALITIES: [u64; 5] = [0, 0x8, 0x2_0000, 0x2_0008, 0xffff_ffff];
 const MASKED: [&str; 11] = [
     "/proc/acpi",
@@ -64,7 +65,8 @@ pub(super) fn judge(mut linux: Linux, site: &Site, id: &Id) -> Result<Linux, Ref
     namespaces(linux.namespaces().as_deref().unwrap_or_default())?;
     ids(&linux, site)?;
     for (name, value) in linux.sysctl().iter().flatten() {
-        if !SYSCTLS.contains(&(name.as_str(), value.as_str())) {
+        let asked = is_own(name) && is_number(value);
+        if !asked && !SYSCTLS.contains(&(name.as_str(), value.as_str())) {
             return Err(Refused::new(format!("the kernel's setting {name} is not a container's to change")));
         }
     }

@@ -211,6 +211,8 @@ fn whatever_reaches_the_host_is_refused() {
         ("/linux/namespaces/9", json!({"type": "time"}), "time namespace"),
         ("/linux/sysctl/kernel.core_pattern", json!("|/x"), "kernel.core_pattern"),
         ("/linux/sysctl/net.ipv4.ping_group_range", json!("0 1"), "ping_group_range"),
+        ("/linux/sysctl/net.ipv4.ip_forward", json!("1"), "ip_forward"),
+        ("/linux/sysctl/net.core.somaxconn", json!("1\n2"), "somaxconn"),
         ("/linux/cgroupsPath", json!("/other/c0c0"), "control group"),
         ("/linux/cgroupsPath", json!("/ie-engine/../c0"), "control group"),
         ("/linux/rootfsPropagation", json!("shared"), "shared"),

@@ -320,12 +320,15 @@ fn a_working_directory_in_the_home() {
     let through_descriptors = ground.image_without_its_workdir("workdir-fd", "/proc/self/fd/8");
     for mode in MODES {
         fs::set_permissions(home, Permissions::from_mode(mode)).unwrap();
-        for image in [&image, &through_descriptors] {
-            let output = ground.guest.run(["run", "--rm", "--network=none", image, "sh", "-c", "pwd"]);
-            assert_eq!(output.line(), home.to_str().unwrap(), "the image chose the working directory");
-            let (worth, left) = judge(&world, &ground.guest, home);
-            assert_eq!((worth, left.len()), (Worth::Nothing, 0), "{left:?}");
-        }
+        // As in Docker the image says where it starts. What is missing there is made as the user.
+        let output = ground.guest.run(["run", "--rm", "--network=none", &image, "sh", "-c", "pwd"]);
+        assert_eq!(output.line(), wanted(home));
+        let (worth, left) = judge(&world, &ground.guest, home);
+        assert_eq!((worth, left.len()), (Worth::Nothing, 1), "{left:?}");
+        let through = ground.guest.run(["run", "--rm", "--network=none", &through_descriptors, "true"]);
+        through.says(&["the image's WORKDIR is not allowed here"]).fails(125);
+        let (worth, left) = judge(&world, &ground.guest, home);
+        assert_eq!((worth, left.len()), (Worth::Nothing, 0), "{left:?}");
         // The user's own wish for it makes the user's own directories.
         let missing = home.join("made/by/the/user");
         let words = ["run", "--rm", "--network=none", "-w", missing.to_str().unwrap(), &image, "true"];

@@ -306,7 +306,7 @@ fn a_hard_link_takes_nothing_of_the_images_along() {
     for (archive, said) in [
         (link("n", "bin/sh"), "leads to a file that the archive brought"),
         (link("n", "./bin//sh"), "leads to a file that the archive brought"),
-        (link("n", "/bin/sh"), "the name is absolute"),
+        (link("n", "/bin/sh"), "leads to a file that the archive brought"),
         (link("n", "hostile/../bin/sh"), "the name contains '..'"),
         (link("n", "n"), "leads to a file that the archive brought"),
         (link("one", "bin/sh"), "leads to a file that the archive brought"),

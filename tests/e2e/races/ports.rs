@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
-tests![nobody_shares_a_port, a_restart_keeps_its_port];
+tests![nobody_shares_a_port, own_containers_take_turns_with_a_port, a_restart_keeps_its_port];
 
 const CREATES: Rounds = Rounds { short: 10, long: 500 };
 const RESTARTS: Rounds = Rounds { short: 4, long: 100 };
@@ -63,24 +63,45 @@ fn ports(world: &World, ann: &User<'_>) -> Vec<String> {
     all.map(|bound| bound["HostPort"].as_str().unwrap().to_owned()).collect()
 }
 
+/// Everybody starts at once; the answers in their order.
+fn all_start(people: &[User<'_>]) -> Vec<(u16, String)> {
+    let line = Barrier::new(people.len());
+    thread::scope(|scope| {
+        let start = |ann| {
+            let line = &line;
+            move || {
+                line.wait();
+                User::ask(ann, "POST", "/containers/web/start", "")
+            }
+        };
+        let starts: Vec<_> = people.iter().map(|ann| scope.spawn(start(ann))).collect();
+        starts.into_iter().map(|start| start.join().unwrap()).collect()
+    })
+}
+
 fn nobody_shares_a_port() {
     let world = world();
     let people: Vec<User<'_>> = (0..PEOPLE).map(|_| person(&world, "43000-43099")).collect();
     for round in 0..CREATES.of("creates with one port at once") {
-        // One that is named goes to one of them.
+        // All may be made with one that is named, and one of them is started.
         let answers = all_create(&people, "43050");
-        let made: Vec<&User<'_>> =
-            people.iter().zip(&answers).filter(|(_, answer)| answer.0 == 201).map(|(ann, _)| ann).collect();
-        assert_eq!(made.len(), 1, "{round}: {answers:?}");
-        for (status, told) in answers.iter().filter(|answer| answer.0 != 201) {
-            assert!(*status == 409 && told.contains("host port 43050 is in use"), "{round}: {told}");
+        assert!(answers.iter().all(|answer| answer.0 == 201), "{round}: {answers:?}");
+        let answers = all_start(&people);
+        let started: Vec<&User<'_>> =
+            people.iter().zip(&answers).filter(|(_, answer)| answer.0 == 204).map(|(ann, _)| ann).collect();
+        assert_eq!(started.len(), 1, "{round}: {answers:?}");
+        for (status, told) in answers.iter().filter(|answer| answer.0 != 204) {
+            assert!(*status == 409 && told.contains("port is already allocated"), "{round}: {told}");
         }
-        assert_eq!(ports(&world, made[0]), ["43050"]);
-        // It is taken as long as its container is there, whether that runs or not; a dry run takes nothing.
-        let other = people.iter().find(|ann| ann.uid != made[0].uid).unwrap();
-        assert_eq!(other.ask("POST", "/containers/create?name=late", &body(other, "43050")).0, 409);
-        made[0].ask("DELETE", "/containers/web", "");
-        assert_eq!(other.ask("POST", "/ie/v1/dry-run?name=web", &body(other, "43050")).0, 200);
+        // It is its user's as long as that container is there, whether it runs or not.
+        let other = people.iter().find(|ann| ann.uid != started[0].uid).unwrap();
+        assert_eq!(started[0].ask("POST", "/containers/web/stop?t=0", "").0, 204);
+        assert_eq!(other.ask("POST", "/containers/web/start", "").0, 409);
+        started[0].ask("DELETE", "/containers/web", "");
+        assert_eq!(other.ask("POST", "/containers/web/start", "").0, 204);
+        for ann in &people {
+            ann.ask("DELETE", "/containers/web?force=1", "");
+        }
         // Any one is another one for each of them.
         let answers = all_create(&people, "");
         assert!(answers.iter().all(|answer| answer.0 == 201), "{round}: {answers:?}");
@@ -90,6 +111,22 @@ fn nobody_shares_a_port() {
             assert_eq!(ann.ask("DELETE", "/containers/web", "").0, 204);
         }
     }
+}
+
+/// As Compose replaces a service: its new container is made while the old one runs, and started when that is gone.
+fn own_containers_take_turns_with_a_port() {
+    let world = world();
+    let ann = world.newcomer("ann");
+    world.limit(&ann, "ports = { range = \"43200-43299\", max = 4 }\nhome = 'none'");
+    ann.run("run -d --name old -p 43200:80 busybox:test sleep 1000").ok();
+    ann.run("create --name new -p 43200:80 busybox:test sleep 1000").ok();
+    ann.run("start new").says(&["port is already allocated", "another container of yours runs"]).fails(1);
+    ann.run("stop -t 0 old").ok();
+    ann.run("start new").ok();
+    ann.run("ps").says(&["127.0.0.1:43200->80/tcp"]);
+    ann.run("start old").says(&["port is already allocated"]).fails(1);
+    // Both count.
+    ann.run("create -p 80 -p 81 -p 82 busybox:test true").says(&["ports.max"]).fails(1);
 }
 
 /// A container as one could have been made before ports were given out in one place: with a port that is somebody else's.

@@ -4,6 +4,7 @@ mod clients;
 mod engine;
 mod hooks;
 mod image;
+mod muffled;
 pub(crate) mod output;
 mod people;
 mod place;
@@ -19,6 +20,7 @@ pub(crate) mod tools;
 pub(crate) mod wire;
 
 pub(crate) use engine::is_remapped;
+pub(crate) use muffled::Muffled;
 pub(crate) use people::User;
 pub(crate) use pty::Pty;
 pub(crate) use standin::{Faulty, Stopped, json};

@@ -17,9 +17,10 @@ use serde_json::Value;
 use std::sync::Arc;
 use tree::{Breaks, Tree};
 
-/// A longer template is a mistake.
+/// A template of more bytes is a mistake.
 const LONGEST: usize = 16 << 10;
-/// gotmpl goes one call deeper with each `else if` and does not count these, as it does whatever else nests.
+/// gotmpl goes one call deeper with each `else if` and does not count these, as it does whatever else nests: so many
+/// times in one template at the most.
 const MOST_ELSES: usize = 200;
 
 const HELP: &str = "{{.Field}}, {{json .}}, {{range .List}}{{.}}{{end}}";

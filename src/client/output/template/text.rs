@@ -5,7 +5,7 @@
 
 use crate::protocol::escape::escape_line;
 
-/// Where a container's newlines and tabs are meanwhile.
+/// Where a container's newlines and tabs are meanwhile: the first character of a private area.
 const AWAY: u32 = 0x10_0000;
 
 /// A container's text, to be filled in.

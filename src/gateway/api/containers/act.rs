@@ -17,7 +17,6 @@ use crate::protocol::told::told;
 use axum::Json;
 use axum::extract::{Query, State};
 use axum::http::StatusCode;
-use hyper::Method;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -52,8 +51,7 @@ pub(in crate::gateway) async fn stop(
     if !query.signal.is_empty() {
         signal("signal", &query.signal)?;
         audit::allowed(&caller, "kill", container.id().as_str());
-        let target = container.target("/kill").with("signal", &query.signal);
-        match engine.call(Method::POST, target).await {
+        match engine.signal(&container, &query.signal).await {
             Err(error) if !error.is_conflict() => return Err(error.into()),
             _ => {}
         }
@@ -78,8 +76,7 @@ pub(in crate::gateway) async fn kill(
     signal("signal", name)?;
     container.must_run()?;
     audit::allowed(&caller, "kill", container.id().as_str());
-    let target = container.target("/kill").with("signal", name);
-    Ok(engine.end_now(container.id(), Method::POST, target).await?)
+    Ok(engine.kill(&container, name).await?)
 }
 
 #[derive(Debug, Deserialize)]

@@ -23,6 +23,8 @@ pub(in crate::gateway) struct CreateQuery {
     platform: String,
     /// Ours: how long the GPUs are wanted for.
     time: Option<Span>,
+    /// Ours: where to start if neither the caller nor the image says. Empty for the home.
+    start: Option<String>,
 }
 
 /// Makes a container; a caller who goes away meanwhile leaves a whole one or none.
@@ -32,15 +34,27 @@ pub(in crate::gateway) async fn create(
     Query(query): Query<CreateQuery>,
     body: BufferedBody,
 ) -> Result<(StatusCode, Json<Value>), Error> {
-    let wish = wish(&caller, &query, &body)?;
-    let time = query.time;
-    let id = to_the_end(async move { creator.create(&caller, wish, time).await }).await?;
-    Ok((StatusCode::CREATED, Json(json!({ "Id": id, "Warnings": [] }))))
+    let wish = wish(&caller, &query, &body).map_err(Error::of_create)?;
+    let (time, warnings) = (query.time, warnings(&caller, &wish)?);
+    let made = to_the_end(async move { creator.create(&caller, wish, time).await }).await;
+    let id = made.map_err(Error::of_create)?;
+    Ok((StatusCode::CREATED, Json(json!({ "Id": id, "Warnings": warnings }))))
+}
+
+/// What was asked and has no effect, or another one.
+fn warnings(caller: &Caller, wish: &Wish) -> Result<Vec<String>, Error> {
+    let mut warnings = wish.warnings.clone();
+    let address = caller.limits()?.published_on();
+    let anywhere = wish.ports.iter().any(|port| port.address.is_some_and(|asked| asked.is_unspecified()));
+    if anywhere && !address.is_unspecified() {
+        warnings.push(format!("HostIp 0.0.0.0 is {address} here: ports are published there alone"));
+    }
+    Ok(warnings)
 }
 
 fn wish(caller: &Caller, query: &CreateQuery, body: &Bytes) -> Result<Wish, Error> {
     images::own_platform(&query.platform)?;
-    Ok(parse(query.name.as_deref(), json_body(body)?, caller)?)
+    Ok(parse(query.name.as_deref(), json_body(body)?, caller)?.rather_in(query.start.clone())?)
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -57,5 +71,5 @@ pub(in crate::gateway) async fn dry_run(
     body: BufferedBody,
 ) -> Result<Json<Value>, Error> {
     let wish = wish(&caller, &CreateQuery { name: query.name, ..CreateQuery::default() }, &body)?;
-    creator.plan(&caller, &wish).await.map(Json)
+    creator.plan(&caller, wish).await.map(Json).map_err(Error::of_create)
 }

@@ -13,7 +13,7 @@ use serde_json::Value;
 use std::io;
 use std::sync::Arc;
 
-/// More than an engine says of an end.
+/// More bytes than an engine says of an end.
 const LONGEST: usize = 1 << 20;
 
 /// The engine's answer as it comes; one that tells of a failure, after the container was removed here.

@@ -107,8 +107,7 @@ pub(in crate::gateway) async fn resize(
     Query(size): Query<TerminalSize>,
 ) -> Result<StatusCode, Error> {
     let container = engine.owned(&caller, &word).await?;
-    let target = size.onto(container.target("/resize"));
-    Ok(engine.call(Method::POST, target).await?.status())
+    Ok(engine.resize(&container, size.lines_and_columns()).await?)
 }
 
 #[derive(Debug, Deserialize)]

@@ -21,8 +21,9 @@ use serde_json::Value;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Lists of processes that one user may ask for at once: another waits for its place, for so long.
+/// Lists of processes that one user may ask for at once: another waits for its permit.
 const TOPS: usize = 2;
+/// How long it waits.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 #[derive(Debug, Default, Deserialize)]

@@ -306,10 +306,25 @@ fn labels_are_the_callers_the_images_blanked_and_ours() {
 }
 
 #[test]
-fn the_working_directory_is_the_home_where_there_is_one() {
+fn the_working_directory_is_the_callers_the_clients_or_the_root() {
+    let dir = |home: Option<&str>, asked: Option<&str>, rather: Option<&str>| {
+        let (working_dir, start_dir) = (asked.map(str::to_owned), rather.map(str::to_owned));
+        let settings = Settings { working_dir, start_dir, ..Settings::default() };
+        Grant { home: home.map(str::to_owned), settings, ..plain() }.body().unwrap()["WorkingDir"].clone()
+    };
+    let home = Some("/home/ann");
+    assert_eq!(dir(home, None, None), "/");
+    assert_eq!(dir(home, None, Some("")), "/home/ann");
+    assert_eq!(dir(None, None, Some("")), "/");
+    assert_eq!(dir(home, None, Some("/home/ann/x")), "/home/ann/x");
+    assert_eq!(dir(home, Some("/app"), Some("/home/ann/x")), "/app");
+}
+
+#[test]
+fn the_home_is_in_the_environment_where_there_is_one() {
     let mut grant = Grant { home: Some("/home/ann".into()), gids: vec![], ..plain() };
     let body = grant.body().unwrap();
-    assert_eq!((&body["WorkingDir"], &body["Env"][0]), (&json!("/home/ann"), &json!("HOME=/home/ann")));
+    assert_eq!(body["Env"][0], json!("HOME=/home/ann"));
     assert_eq!(body["User"], "1000:1000");
     grant.settings.ulimits =
         serde_json::from_value(json!([{ "Name": "nofile", "Soft": 1, "Hard": 2 }])).unwrap();

@@ -8,14 +8,17 @@
 use super::links::Collector;
 use crate::protocol::told::{Phrase, Tell, Told, told};
 use crate::tarball::entry::{Entry, Kind, Node};
-use crate::tarball::name::{Absolute, clean};
+use crate::tarball::name::clean;
 use crate::tarball::read::{Event, Reader};
 use crate::tarball::shown;
 
-/// What an image may hold at the most, and what its names may be. Those of real images are a few hundred bytes.
+/// Members that all layers of an image may have together.
 const MEMBERS: u64 = 4_000_000;
+/// Bytes of one name: no file system here takes longer ones.
 const LONGEST_PART: usize = 255;
+/// Bytes of a whole path. Those of real images are a few hundred.
 const LONGEST_PATH: usize = 2000;
+/// Names in one path.
 const MOST_PARTS: usize = 128;
 const CONSOLE: &[u8] = b"console";
 
@@ -150,7 +153,7 @@ fn odd(name: &[u8], what: Told) -> Told {
 
 /// A member's clean name, which can be opened whatever it lies in.
 fn openable(raw: &[u8]) -> Result<Vec<u8>, Told> {
-    let name = clean(raw, Absolute::Stripped).map_err(|fault| odd(raw, fault.told()))?;
+    let name = clean(raw).map_err(|fault| odd(raw, fault.told()))?;
     let longest = name.split(|byte| *byte == b'/').map(<[u8]>::len).max().unwrap_or_default();
     let parts = name.split(|byte| *byte == b'/').count();
     if longest > LONGEST_PART {

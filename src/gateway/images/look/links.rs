@@ -15,12 +15,13 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::hash::BuildHasher;
 use std::path::{Component, Path};
 
-/// Links that are kept, the deepest left out first, and the bytes of their names and of where they lead.
+/// Links that are kept, the deepest left out first.
 const MOST: usize = 20_000;
+/// The bytes of their names and of where they lead.
 const MOST_BYTES: usize = 2 << 20;
 /// Of those left out, a mark each, and one for each directory above them; an image with more is refused.
 const MOST_MARKS: usize = 900_000;
-/// As much is shown of where one leads.
+/// So many characters are shown of where one leads.
 const SHOWN: usize = 100;
 
 /// What is known of an image's links.

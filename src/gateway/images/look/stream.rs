@@ -15,7 +15,7 @@ use tokio::sync::mpsc;
 const PATIENCE: Duration = Duration::from_secs(3600);
 /// How long the engine may send nothing.
 const SILENCE: Duration = Duration::from_secs(600);
-/// Pieces on their way.
+/// Pieces on their way that nobody has read yet.
 const UNREAD: usize = 8;
 
 /// The pieces of an answer, as a thread reads them.

@@ -23,6 +23,7 @@ use std::time::Duration;
 
 /// Looked at this often, and sooner where something is due sooner.
 const LOOK: Duration = Duration::from_secs(60);
+/// But not sooner than after this time, whatever is due.
 const SOONEST: Duration = Duration::from_secs(1);
 
 /// What becomes of a container that does not run.

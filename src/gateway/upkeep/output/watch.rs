@@ -28,8 +28,9 @@ use tokio::task::JoinHandle;
 const EVERY: Duration = Duration::from_secs(4);
 /// Between two looks at any, on the whole: one costs the engine up to 2 ms, and all together a tenth of a processor at most.
 const OF_ALL: Duration = Duration::from_millis(20);
+/// But not sooner, however young it is.
 const SOONEST: Duration = Duration::from_millis(200);
-/// The longest pause, as many times the usual one.
+/// The longest pause, as many times the usual one: pauses are left to chance.
 const LONGEST: f64 = 6.0;
 /// How long a look may take.
 const PATIENCE: Duration = Duration::from_secs(5);
