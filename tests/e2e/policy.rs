@@ -110,7 +110,7 @@ fn images_are_chosen_by_the_policy() {
 fn ports_are_chosen_by_the_policy() {
     let world = world();
     let ann = world.newcomer("ann");
-    for bad in ["22:80", "39999:80", "41000:80", "0.0.0.0:40001:80", "[::]:40001:80"] {
+    for bad in ["22:80", "39999:80", "41000:80", "127.0.0.2:40001:80", "[::1]:40001:80"] {
         ann.run(format!("run --rm -p {bad} busybox:test true")).fails(125);
     }
     // Of the first alone is anything made; no other test's user has it.
@@ -119,6 +119,11 @@ fn ports_are_chosen_by_the_policy() {
     ann.run(three).says(&["ports"]).fails(125);
     ann.run(format!("run -d --name served -p {base}:80 busybox:test sleep 1000")).ok();
     assert_eq!(ann.run("port served").line(), format!("80/tcp -> 127.0.0.1:{base}"));
+    // Any address is the policy's, and that is said.
+    let anywhere = ann.run(format!("create --name anywhere -p 0.0.0.0:{}:80 busybox:test true", base + 1));
+    anywhere.says(&["ports are published there alone"]).exits(0);
+    let bound = world.inspect(&ann.engine_name("anywhere"), "{{json .HostConfig.PortBindings}}");
+    assert!(bound.contains("127.0.0.1"), "{bound}");
 }
 
 fn quota_counts_what_is_there() {
