@@ -257,7 +257,9 @@ fn an_image_that_is_not_here_is_fetched_once() {
         "POST /containers/create?name=web",
         &format!("POST /containers/{id}/start"),
     ];
-    assert_eq!(gateway.asked(), asked);
+    // Where the container would rather start is where this test happens to stand.
+    let bare = |line: String| line.split("&start=").next().unwrap().to_owned();
+    assert_eq!(gateway.asked().into_iter().map(bare).collect::<Vec<_>>(), asked);
 }
 
 #[test]

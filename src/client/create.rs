@@ -87,8 +87,8 @@ async fn ask(
 ) -> Result<Answer, Error> {
     let time = args.time.map(|time| time.to_string());
     let route = Route::new("/containers/create")
-        .given("start", start)
         .given("name", args.name.as_ref().map(|name| name.as_str()))
+        .given("start", start)
         .given("time", time.as_deref());
     api.post_json(&route, body).await
 }

@@ -85,6 +85,7 @@ const UNITS: &[&str] = &[
     "marks",
     "members",
     "mib",
+    "microseconds",
     "milliseconds",
     "mounts",
     "names",

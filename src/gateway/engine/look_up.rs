@@ -52,13 +52,14 @@ impl Engine {
         pick(claimed(peer, self.by_label(peer, false).await?), word)
     }
 
-    /// The caller's container of this id, which the engine named as an exec's.
+    /// The caller's container of this id, which the engine named as an exec's. An answer about another one is none.
     pub(in crate::gateway) async fn owned_by_id(
         &self,
         peer: &Peer,
         id: &ContainerId,
     ) -> Result<Option<Owned>, FindError> {
-        Ok(claimed(peer, self.of_ids(peer, std::slice::from_ref(id), false).await?).pop())
+        let found = claimed(peer, self.of_ids(peer, std::slice::from_ref(id), false).await?);
+        Ok(found.into_iter().find(|owned| owned.id() == id))
     }
 
     /// Everybody's containers: for tidying, port numbers, and the admin. Without what is long in them.
