@@ -12,7 +12,6 @@ use hyper::Method;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::collections::HashMap;
-use std::sync::PoisonError;
 
 /// In bytes: what is held is told in whole MiB.
 const MIB: u64 = 1 << 20;
@@ -52,12 +51,12 @@ impl Engine {
     /// Measures all of it: the engine walks through every layer and volume, which takes it seconds on a full disk.
     pub(in crate::gateway) async fn measure(&self) -> Result<Holdings, EngineError> {
         let before = self.disk.copied.before();
+        self.disk.measured.begin();
         let account = match self.account(&["container", "volume"]).await {
             Err(EngineError::Said { .. }) => self.account_one_by_one().await?,
             account => account?,
         };
-        let holdings = holdings(account);
-        *self.disk.measured.write().unwrap_or_else(PoisonError::into_inner) = holdings.clone();
+        let holdings = self.disk.measured.end(holdings(account));
         self.disk
             .copied
             .measured(&before, |uid, id| holdings.get(&uid).and_then(|all| of_container(all, id)));
@@ -98,31 +97,28 @@ impl Engine {
 
     /// What counts for a user, of the containers that are still there, with what was copied into them since.
     pub(super) fn held(&self, peer: &Peer, containers: &Containers) -> Vec<Held> {
-        let all = self.disk.measured.read().unwrap_or_else(PoisonError::into_inner);
-        let all = all.get(&peer.uid()).map_or(&[][..], Vec::as_slice);
-        let volumes = all.iter().filter(|holding| matches!(holding.thing, Thing::Volume(_))).cloned();
-        let left = containers.left.iter().map(|left| &left.found);
-        let containers = containers.own.iter().map(Owned::found).chain(left).map(|found| {
-            let bytes = of_container(all, found.id());
-            let bytes = bytes.map(|bytes| self.disk.copied.holds(found.id(), bytes));
-            Holding::of(found, bytes)
-        });
-        volumes.chain(containers).map(|holding| holding.told(|login| peer.may_be(login))).collect()
+        self.disk.measured.of(peer.uid(), |all| {
+            let volumes = all.iter().filter(|holding| matches!(holding.thing, Thing::Volume(_))).cloned();
+            let left = containers.left.iter().map(|left| &left.found);
+            let containers = containers.own.iter().map(Owned::found).chain(left).map(|found| {
+                let bytes = of_container(all, found.id());
+                let bytes = bytes.map(|bytes| self.disk.copied.holds(found.id(), bytes));
+                Holding::of(found, bytes)
+            });
+            volumes.chain(containers).map(|holding| holding.told(|login| peer.may_be(login))).collect()
+        })
     }
 
     /// A copy into a container of this user's that does not run; what it takes counts from now on.
     pub(in crate::gateway) fn copying(&self, container: &Owned) -> Copying {
         let (uid, id) = (container.found().owner(), container.id());
-        let all = self.disk.measured.read().unwrap_or_else(PoisonError::into_inner);
-        let measured = all.get(&uid).and_then(|all| of_container(all, id));
+        let measured = self.disk.measured.of(uid, |all| of_container(all, id));
         self.disk.copied.begin(uid, id, measured.unwrap_or(0))
     }
 
     /// A volume is gone, and what it held with it.
     pub(in crate::gateway) fn forget_volume(&self, engine_name: &str) {
-        let mut all = self.disk.measured.write().unwrap_or_else(PoisonError::into_inner);
-        let gone = Thing::Volume(engine_name.to_owned());
-        all.values_mut().for_each(|holdings| holdings.retain(|holding| holding.thing != gone));
+        self.disk.measured.forget(&Thing::Volume(engine_name.to_owned()));
     }
 }
 

@@ -2,8 +2,8 @@
 
 use super::ContainerId;
 use super::copied::Copied;
+use super::measured::Measured;
 use std::collections::HashMap;
-use std::sync::RwLock;
 
 /// One thing on the disk.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,6 +30,6 @@ pub(in crate::gateway) type Holdings = HashMap<u32, Vec<Holding>>;
 
 #[derive(Debug, Default)]
 pub(super) struct Disk {
-    pub(super) measured: RwLock<Holdings>,
+    pub(super) measured: Measured,
     pub(super) copied: Copied,
 }

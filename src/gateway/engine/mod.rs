@@ -27,6 +27,7 @@ mod known;
 mod label;
 mod locked;
 mod look_up;
+mod measured;
 mod moment;
 mod network;
 mod orders;

@@ -115,7 +115,9 @@ fn own_groups(caller: &Caller, words: &[String]) -> Result<(), Error> {
 /// Where something will be mounted, and what the engine makes where it is missing.
 fn places(ask: &Ask, allowance: &Allowance, wish: &Wish) -> Vec<PathBuf> {
     let mounts = allowance.mounts().iter().map(|mount| mount.target.clone());
-    let working = wish.settings.working_dir.iter().map(PathBuf::from);
+    // Where a client would rather start, too: it may be what the container gets. Empty is the home, a mount's place.
+    let rather = wish.settings.start_dir.iter().filter(|dir| !dir.is_empty());
+    let working = wish.settings.working_dir.iter().chain(rather).map(PathBuf::from);
     let others = ask.memory_mounts.iter().chain(&ask.image_volumes).cloned();
     always_there().chain(mounts).chain(others).chain(working).collect()
 }
