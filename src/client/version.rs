@@ -34,6 +34,10 @@ pub(crate) async fn run(context: &Context) -> Result<ExitCode, Error> {
     }
 }
 
+fn line(words: &str, value: &str) -> String {
+    format!(" {:<19}{}\n", format!("{}:", escape_line(words)), escape_line(value))
+}
+
 fn sections(all: &Value) -> String {
     const LINES: [(&str, &str); 6] = [
         ("Version", "Version"),
@@ -46,10 +50,20 @@ fn sections(all: &Value) -> String {
     let mut text = String::new();
     for side in ["Client", "Server"] {
         let Some(fields) = all.get(side).and_then(Value::as_object) else { continue };
+        let components = fields.get("Components").and_then(Value::as_array);
         text.push_str(&format!("{side}:\n"));
         for (field, words) in LINES {
             if let Some(value) = fields.get(field).and_then(Value::as_str).filter(|value| !value.is_empty()) {
-                text.push_str(&format!(" {:<19}{}\n", format!("{words}:"), escape_line(value)));
+                text.push_str(&line(words, value));
+            }
+        }
+        // The gateway is one of them. The engine's version stands above.
+        for component in components.into_iter().flatten() {
+            let field = |key: &str| component.get(key).and_then(Value::as_str);
+            if let (Some(name), Some(version)) =
+                (field("Name").filter(|name| *name != "Engine"), field("Version"))
+            {
+                text.push_str(&line(name, version));
             }
         }
     }

@@ -6,11 +6,14 @@ use serde::{Deserialize, Serialize};
 /// What is answered when something is not done: Docker's `{"message": …}` and our fields beside it.
 ///
 /// `message` is one sentence, lower case; `hint` is the next command or step that would help.
-/// On the wire both are English, and `told` beside them has what they were made of, for our own client.
+/// On the wire both are English, and `told` beside them has what they were made of, for our own client. Docker's own
+/// sentence stands before ours there: its clients look for words of it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "Wire", into = "Wire")]
 pub struct Refusal {
     pub message: Told,
+    /// As an engine says it, where one has words for it. Only on its way to the wire.
+    pub dockers: Option<String>,
     /// What kind of refusal, for scripts: `quota`, `forbidden`, `not-found`, `conflict`, `engine`, …
     pub code: String,
     /// The rule that says no: `total.memory`, `images`, `HostConfig.Privileged`.
@@ -61,8 +64,8 @@ impl Made {
 
 impl From<Refusal> for Wire {
     fn from(refusal: Refusal) -> Self {
-        let Refusal { message, code, rule, source, asked, used, limit, hint } = refusal;
-        let english = (message.to_string(), hint.as_ref().map(Told::to_string));
+        let Refusal { message, dockers, code, rule, source, asked, used, limit, hint } = refusal;
+        let english = (dockers_first(dockers, message.to_string()), hint.as_ref().map(Told::to_string));
         let told = Made { message: Some(message).filter(Told::is_made), hint: hint.filter(Told::is_made) };
         Self { message: english.0, code, rule, source, asked, used, limit, hint: english.1, told }
     }
@@ -73,7 +76,17 @@ impl From<Wire> for Refusal {
         let Wire { message, code, rule, source, asked, used, limit, hint, told } = wire;
         let message = told.message.unwrap_or(Told::Text(message));
         let hint = hint.map(|hint| told.hint.unwrap_or(Told::Text(hint)));
-        Self { message, code, rule, source, asked, used, limit, hint }
+        Self { message, dockers: None, code, rule, source, asked, used, limit, hint }
+    }
+}
+
+/// Once, where both say the same.
+fn dockers_first(dockers: Option<String>, ours: String) -> String {
+    match dockers {
+        Some(dockers) if dockers.eq_ignore_ascii_case(&ours) => dockers,
+        Some(dockers) if dockers.ends_with('.') => format!("{dockers} {ours}"),
+        Some(dockers) => format!("{dockers}; {ours}"),
+        None => ours,
     }
 }
 
@@ -93,6 +106,13 @@ impl Refusal {
     pub fn in_english(mut self) -> Self {
         self.message = Told::text(self.message);
         self.hint = self.hint.map(Told::text);
+        self
+    }
+
+    /// Docker's own sentence for it.
+    #[must_use]
+    pub fn dockers(mut self, sentence: impl Into<String>) -> Self {
+        self.dockers = Some(sentence.into());
         self
     }
 

@@ -259,7 +259,7 @@ mod tests {
 
     #[derive(Debug, thiserror::Error, Told)]
     enum Wrong {
-        #[error("no such container: {0}")]
+        #[error("No such container: {0}")]
         Missing(String),
         #[error("{0}")]
         Plain(Told),
@@ -273,7 +273,7 @@ mod tests {
     fn a_message_keeps_its_template_and_its_arguments() {
         let word = "web";
         let missing = Wrong::Missing(word.to_owned());
-        let made = Told::made("no such container: {0}", [("0", Told::text("web"))]);
+        let made = Told::made("No such container: {0}", [("0", Told::text("web"))]);
         assert_eq!(missing.told(), made);
         assert_eq!(Wrong::from(Box::new(missing)).told(), made);
         assert_eq!(Wrong::Plain(made.clone()).told(), made);
@@ -282,7 +282,7 @@ mod tests {
             told!("{path} cannot be opened: {cause}", path = "/p", cause = Wrong::Missing("a".into()));
         let Told::Made { with, .. } = &whole else { panic!("{whole:?}") };
         assert!(with["cause"].is_made() && !with["path"].is_made());
-        let japanese = |template: &str| (template == "no such container: {0}").then_some("{0} がない");
+        let japanese = |template: &str| (template == "No such container: {0}").then_some("{0} がない");
         assert_eq!(whole.by(&japanese), "/p cannot be opened: a がない");
         let json = serde_json::to_string(&whole).unwrap();
         assert_eq!(serde_json::from_str::<Told>(&json).unwrap(), whole);

@@ -193,7 +193,7 @@ fn refusals_say_the_numbers() {
         .says(&["gpu_time: asked 3h, a lease lasts 2h at most", "policy.toml:"])
         .fails(125);
     ann.run("run --rm --time 1h busybox:test true").says(&["--gpus"]).fails(125);
-    ann.run("extend nothing 1h").says(&["no such container: nothing"]).fails(1);
+    ann.run("extend nothing 1h").says(&["No such container: nothing"]).fails(1);
     ann.sleeper("box");
     ann.run("extend box 1h").says(&["box holds no gpus"]).fails(1);
     ann.run("start --wait box").says(&["no gpus to wait for"]).fails(1);

@@ -10,6 +10,7 @@
 
 mod abandoned;
 mod admin;
+mod answers;
 mod archive;
 mod attach_pty;
 mod attacks;
@@ -73,6 +74,7 @@ fn main() -> ExitCode {
         line::tests(),
         attach_pty::tests(),
         cp::tests(),
+        answers::tests(),
         archive::tests(),
         channel::tests(),
         staging::tests(),

@@ -183,7 +183,10 @@ fn a_network_of_one_s_own() {
             "web",
         ])
         .ok();
-    assert!(shown.contains("\"own\"") && shown.contains("\"backend\"") && !shown.contains("ie-"), "{shown}");
+    assert!(
+        shown.contains("\"bridge\"") && shown.contains("\"backend\"") && !shown.contains("ie-"),
+        "{shown}"
+    );
     let shown = ann.docker("network inspect backend").ok();
     assert!(
         shown.contains("\"web\"") && !shown.contains("ie-") && !shown.contains("io.ie-container"),
@@ -229,7 +232,7 @@ fn other_peoples_networks_are_not_there() {
     // Nor can somebody else's container be put into a network of one's own.
     bob.docker("network create mine").ok();
     ann.sleeper("box2");
-    bob.docker("network connect mine box2").says(&["no such container: box2"]).exits(1);
+    bob.docker("network connect mine box2").says(&["No such container: box2"]).exits(1);
     assert!(!bob.docker("network ls").ok().contains("shared"));
 }
 

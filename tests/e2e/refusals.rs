@@ -231,7 +231,7 @@ fn a_japanese_locale_is_answered_in_japanese() {
         let said = run(words);
         assert!(said.code != 0 && said.stderr.contains(told), "{words}: {said}");
     }
-    assert_eq!(run("exec box echo no such container: web").ok(), "no such container: web\n");
+    assert_eq!(run("exec box echo No such container: web").ok(), "No such container: web\n");
     let script = run("run --format json --privileged busybox:test true");
     assert!(script.stderr.contains("is not allowed here: containers run with"), "{script}");
 }

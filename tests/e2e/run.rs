@@ -186,7 +186,7 @@ fn a_hostile_image_changes_nothing() {
     ann.run("run -d --name trap hostile:test").ok();
     let name = ann.engine_name("trap");
     assert_eq!(world.inspect(&name, "{{.Config.User}}"), format!("{0}:{0}", ann.uid));
-    assert_eq!(world.inspect(&name, "{{json .Config.Healthcheck.Test}}"), r#"["NONE"]"#);
+    assert_eq!(world.inspect(&name, "{{.Config.Healthcheck.Interval}}"), "5s");
     assert_eq!(
         world.inspect(&name, r#"{{index .Config.Labels "io.ie-container.uid"}}"#),
         ann.uid.to_string()

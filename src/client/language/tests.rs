@@ -26,8 +26,8 @@ fn what_stands_in_a_sentence_is_told_too() {
     let privileged = told!("a privileged container is root on the host");
     for (message, english, told) in [
         (
-            told!("no such container: {0}", word),
-            "no such container: web",
+            told!("No such container: {0}", word),
+            "No such container: web",
             "そのようなコンテナはありません: web",
         ),
         (
@@ -65,12 +65,12 @@ fn what_stands_in_a_sentence_is_told_too() {
             "a sentence that nobody knows",
         ),
         // Finished English is not read, whoever wrote it.
-        (Told::text("no such container: web"), "no such container: web", "no such container: web"),
+        (Told::text("No such container: web"), "No such container: web", "No such container: web"),
         (Told::default(), "", ""),
         // What a user called something is not read as a place.
         (
-            told!("no such container: {0}", "{0}{1}"),
-            "no such container: {0}{1}",
+            told!("No such container: {0}", "{0}{1}"),
+            "No such container: {0}{1}",
             "そのようなコンテナはありません: {0}{1}",
         ),
     ] {

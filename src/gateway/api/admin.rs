@@ -55,7 +55,7 @@ async fn anyones(engine: &Engine, admin: &Admin, word: &ContainerRef) -> Result<
         Some(owned) => Ok(owned.clone()),
         None => pick_by_id(all, word.as_str()).map_err(|error| match error {
             FindError::NoContainer(word) => {
-                Refusal::new("no-such-container", told!("no such container: {word}"))
+                Refusal::new("no-such-container", told!("No such container: {word}"))
                     .hint(told!("these verbs take ids: ie-container admin ps -a lists everybody's"))
                     .into()
             }

@@ -1,6 +1,6 @@
 //! Docker's JSON as its owner sees it: short names, no labels of ours, host paths instead of stages.
 
-use crate::gateway::engine::{Found, Labels, Owned, PREFIX, short_network, short_volume};
+use crate::gateway::engine::{Found, Labels, OWN, Owned, PREFIX, short_network, short_volume};
 use crate::gateway::records::clock::clock;
 use axum::response::{IntoResponse, Response};
 use hyper::body::Incoming;
@@ -80,7 +80,43 @@ pub(in crate::gateway) fn details(mut details: Value, container: &Owned) -> Valu
     strip_labels(details.pointer_mut("/Config/Labels"));
     show_mounts(details.pointer_mut("/HostConfig/Mounts"), labels);
     show_networks(&mut details, labels.uid);
+    show_address(details.get_mut("NetworkSettings"));
+    hide_paths(&mut details);
     details
+}
+
+/// Engines tell the address in the bridge of all twice, and from 29 on once; tools look in either place.
+fn show_address(settings: Option<&mut Value>) {
+    let Some(settings) = settings.and_then(Value::as_object_mut) else { return };
+    let own = settings.get("Networks").and_then(|networks| networks.get(OWN)).cloned();
+    for key in [
+        "EndpointID",
+        "Gateway",
+        "GlobalIPv6Address",
+        "GlobalIPv6PrefixLen",
+        "IPAddress",
+        "IPPrefixLen",
+        "IPv6Gateway",
+        "MacAddress",
+    ] {
+        if let Some(value) = own.as_ref().and_then(|own| own.get(key)) {
+            settings.insert(key.to_owned(), value.clone());
+        }
+    }
+}
+
+/// Where the engine keeps things on the host.
+fn hide_paths(details: &mut Value) {
+    for pointer in
+        ["/LogPath", "/ResolvConfPath", "/HostnamePath", "/HostsPath", "/NetworkSettings/SandboxKey"]
+    {
+        if let Some(path) = details.pointer_mut(pointer) {
+            *path = json!("");
+        }
+    }
+    if let Some(data) = details.pointer_mut("/GraphDriver/Data") {
+        *data = Value::Null;
+    }
 }
 
 /// An image. Engines since 26 leave out `ContainerConfig`, without which docker-compose 1 makes no container anew.

@@ -4,8 +4,11 @@ use super::filters::{self, Words, all_match};
 use crate::gateway::bounds::backpressure::read_or_cut;
 use crate::gateway::caller::Caller;
 use crate::gateway::caller::peer::Peer;
-use crate::gateway::engine::{Engine, Owned, PREFIX, Target, read_lines, short_network, short_volume};
+use crate::gateway::engine::{
+    Engine, Owned, PREFIX, Target, read_lines, short_network, short_volume, split_engine_name,
+};
 use crate::gateway::error::Error;
+use crate::protocol::layout::COPY_IN_CONTAINER;
 use crate::protocol::told::told;
 use axum::body::Body;
 use axum::extract::{Query, State};
@@ -16,6 +19,7 @@ use futures_util::StreamExt;
 use hyper::Method;
 use serde::Deserialize;
 use serde_json::{Value, json};
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -50,11 +54,12 @@ pub(in crate::gateway) async fn stream(
         }
     }
     let answer = engine.call(Method::GET, target).await?;
+    let mut helpers = Helpers::default();
     let lines = read_lines(answer.into_body()).filter_map(move |line| {
         let shown = match line {
-            Ok(line) => {
-                own(&caller, &line).filter(|event| wanted(event, &words)).map(|event| Ok(written(&event)))
-            }
+            Ok(line) => own(&caller, &line)
+                .filter(|event| !helpers.are_told_of(event) && wanted(event, &words))
+                .map(|event| Ok(written(&event))),
             Err(error) => Some(Err(error)),
         };
         std::future::ready(shown)
@@ -62,6 +67,36 @@ pub(in crate::gateway) async fn stream(
     let mut response = Response::new(Body::from_stream(read_or_cut(Box::pin(lines), LIE)));
     response.headers_mut().insert("content-type", HeaderValue::from_static("application/json"));
     Ok(response)
+}
+
+/// What the gateway executes in a container, to copy and to end what was left: nothing that its owner did.
+#[derive(Debug, Default)]
+struct Helpers {
+    /// Those that run, oldest first.
+    execs: VecDeque<String>,
+}
+
+/// Helpers that run in one user's containers at once and are known again at their end.
+const MOST_HELPERS: usize = 256;
+
+impl Helpers {
+    fn are_told_of(&mut self, event: &Value) -> bool {
+        let text = |pointer: &str| event.pointer(pointer).and_then(Value::as_str);
+        let (Some(action), Some(exec)) = (text("/Action"), text("/Actor/Attributes/execID")) else {
+            return false;
+        };
+        let command = action.split_once(": ").map(|(_, command)| command);
+        let known = self.execs.iter().position(|known| known == exec);
+        if command.and_then(|command| command.split(' ').next()) == Some(COPY_IN_CONTAINER) {
+            if known.is_none() {
+                self.execs.push_back(exec.to_owned());
+                let more = self.execs.len().saturating_sub(MOST_HELPERS);
+                self.execs.drain(..more);
+            }
+            return true;
+        }
+        known.is_some_and(|at| action == "exec_die" && self.execs.remove(at).is_some())
+    }
 }
 
 fn written(event: &Value) -> Bytes {
@@ -93,6 +128,10 @@ fn own(caller: &Peer, line: &[u8]) -> Option<Value> {
     attributes.retain(|key, _| !key.to_ascii_lowercase().starts_with(PREFIX));
     if kind != "volume" {
         attributes.insert("name".into(), json!(short));
+    }
+    if let Some(old) = attributes.get_mut("oldName") {
+        let name = old.as_str().and_then(split_engine_name).filter(|(of, _)| *of == uid);
+        *old = json!(name.map_or_else(String::new, |(_, name)| format!("/{name}")));
     }
     if kind == "container" {
         as_before(&mut event);
@@ -153,7 +192,7 @@ mod tests {
         let name = |line: Vec<u8>| own(&ann, &line).map(|event| event["Actor"]["Attributes"]["name"].clone());
         assert_eq!(name(event("container", "ie-1000-web", "1000")), Some(json!("web")));
         assert_eq!(name(event("network", "ie-1000-db", "1000")), Some(json!("db")));
-        assert_eq!(name(event("network", "ie-1000", "1000")), Some(json!("own")));
+        assert_eq!(name(event("network", "ie-1000", "1000")), Some(json!("bridge")));
         for other in [
             event("container", "ie-1001-web", "1000"),
             event("container", "ie-1000-web", "1001"),
@@ -171,6 +210,31 @@ mod tests {
         assert_eq!(volume["Actor"]["ID"], "data");
         let seen = own(&ann, &event("container", "ie-1000-web", "1000")).unwrap().to_string();
         assert!(!seen.contains("io.ie-container") && seen.contains("label"));
+    }
+
+    #[test]
+    fn a_helper_of_ours_is_not_told_of() {
+        let exec =
+            |action: &str, id: &str| json!({"Action": action, "Actor": {"Attributes": {"execID": id}}});
+        let mut helpers = Helpers::default();
+        let mut told = |action: &str, id: &str| !helpers.are_told_of(&exec(action, id));
+        assert!(!told("exec_create: /.ie-copy out /x", "a") && told("exec_create: ls /.ie-copy", "b"));
+        assert!(!told("exec_start: /.ie-copy out /x", "a") && told("exec_start: ls /.ie-copy", "b"));
+        assert!(!told("exec_die", "a") && told("exec_die", "b"));
+        // One that has ended is forgotten.
+        assert!(told("exec_die", "a"));
+        assert!(!Helpers::default().are_told_of(&json!({"Action": "die", "Actor": {"Attributes": {}}})));
+    }
+
+    #[test]
+    fn a_rename_tells_short_names() {
+        let ann = Peer::fake(1000, "ann");
+        let mut renamed: Value = serde_json::from_slice(&event("container", "ie-1000-new", "1000")).unwrap();
+        for (old, shown) in [("/ie-1000-old", "/old"), ("/ie-1001-old", ""), ("/x", "")] {
+            renamed["Actor"]["Attributes"]["oldName"] = json!(old);
+            let seen = own(&ann, renamed.to_string().as_bytes()).unwrap();
+            assert_eq!(seen["Actor"]["Attributes"]["oldName"], shown, "{old}");
+        }
     }
 
     /// As an engine sends it that is spoken to as 1.51, and as 1.52: the caller sees one and the same.

@@ -55,7 +55,7 @@ pub(in crate::gateway) fn user(parts: Parts) -> Router {
         .route("/volumes/{word}", whole(get(volumes::inspect)).delete(volumes::remove))
         .route("/images/json", whole(get(images::list)))
         .route("/images/create", post(pull::pull))
-        .route("/images/{*rest}", whole(get(images::inspect)))
+        .route("/images/{*rest}", whole(get(images::one)))
         .route("/ie/v1/quota", whole(get(quota::quota)))
         .route("/ie/v1/gpus", whole(get(gpus::list)))
         .route("/ie/v1/gpus/wait", post(gpus::wait))
@@ -87,6 +87,9 @@ async fn not_served(identity: Option<axum::Extension<Identity>>, request: Reques
         return refused.into();
     }
     let (method, path) = (request.method(), request.uri().path());
+    if let Some(error) = unserved::no_swarm(method, path) {
+        return error;
+    }
     let asked: String = escape_line(&format!("{method} {path}")).chars().take(200).collect();
     Error::NotServed(asked, unserved::instead(method, path))
 }

@@ -1,10 +1,12 @@
 //! What the engine is, as far as a caller needs to know.
 
+use super::images;
 use super::version::OLDEST;
 use crate::gateway::bounds::cache::Cache;
 use crate::gateway::caller::{Caller, Identity};
 use crate::gateway::engine::{Engine, Target};
 use crate::gateway::error::Error;
+use crate::gateway::gpu::service::Gpus;
 use crate::protocol::escape::escape_line;
 use crate::protocol::told::told;
 use axum::extract::{Path, State};
@@ -67,6 +69,15 @@ fn engines(
     async move { Ok(engine.get(Target::new(path)).await?) }
 }
 
+/// Every container has runc. Tools look for one more to learn whether there are cards, and then ask for them by `--gpus`.
+fn runtimes(cards: bool) -> Value {
+    let path = |path: &str| json!({ "path": path });
+    match cards {
+        true => json!({ "runc": path("runc"), "nvidia": path("nvidia-container-runtime") }),
+        false => json!({ "runc": path("runc") }),
+    }
+}
+
 /// There are no plugins here.
 pub(in crate::gateway) async fn plugin(_: Caller, Path(word): Path<String>) -> Error {
     Error::NoPlugin(escape_line(&word).chars().take(200).collect())
@@ -76,15 +87,31 @@ pub(in crate::gateway) async fn plugin(_: Caller, Path(word): Path<String>) -> E
 pub(in crate::gateway) async fn info(
     caller: Caller,
     State(engine): State<Arc<Engine>>,
+    State(gpus): State<Arc<Gpus>>,
     State(told): State<Arc<Told>>,
 ) -> Result<Json<Value>, Error> {
     let info = told.info.get(|| engines(&engine, "/info")).await?;
     let own = engine.own(&caller, false).await?;
     let running = own.iter().filter(|owned| owned.running()).count();
-    let mut shown = json!({ "Containers": own.len(), "ContainersRunning": running,
-        "ContainersPaused": 0, "ContainersStopped": own.len() - running,
-        "Swarm": { "LocalNodeState": "inactive" } });
+    let limits = caller.limits()?;
+    let mut shown = json!({
+        "Containers": own.len(),
+        "ContainersRunning": running,
+        "ContainersPaused": 0,
+        "ContainersStopped": own.len() - running,
+        "Images": images::allowed(&engine, &limits, false).await?.len(),
+        "Swarm": { "NodeID": "", "NodeAddr": "", "LocalNodeState": "inactive", "ControlAvailable": false, "Error": "",
+            "RemoteManagers": null },
+        "Runtimes": runtimes(gpus.any_for(&limits)),
+        "DefaultRuntime": "runc",
+        "Plugins": { "Volume": ["local"], "Network": ["bridge", "null"], "Authorization": null, "Log": ["json-file"] },
+        "Labels": [],
+        "ExperimentalBuild": false,
+        "LiveRestoreEnabled": false,
+    });
     for key in [
+        "ID",
+        "IndexServerAddress",
         // What clients warn of where it is missing.
         "MemoryLimit",
         "SwapLimit",
@@ -109,7 +136,6 @@ pub(in crate::gateway) async fn info(
         "Driver",
         "CgroupDriver",
         "CgroupVersion",
-        "DefaultRuntime",
         "SystemTime",
         "Name",
     ] {

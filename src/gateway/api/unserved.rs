@@ -1,11 +1,12 @@
 //! What Docker serves and the gateway does not: for each, one sentence that says what to do instead.
 
+use crate::gateway::error::Error;
 use crate::gateway::wish::BUILD_INSTEAD;
 use crate::protocol::told::{Phrase, phrase};
 use axum::http::Method;
 
 /// The beginning of a path, and what to do instead. The first that fits counts.
-const INSTEAD: [(&str, Phrase); 30] = [
+const INSTEAD: [(&str, Phrase); 25] = [
     ("/build", BUILD_INSTEAD),
     ("/session", phrase!("images are not built here: build where you are root, push it, and pull it here")),
     ("/grpc", phrase!("images are not built here: build where you are root, push it, and pull it here")),
@@ -17,12 +18,12 @@ const INSTEAD: [(&str, Phrase); 30] = [
     ("/images", phrase!("images belong to everybody here: they are listed, inspected and pulled")),
     ("/auth", phrase!("logins to registries are not kept here: ask the admin for the image")),
     ("/distribution", phrase!("pull the image to learn what it is")),
-    ("/swarm", phrase!("this is one machine, and there is no swarm")),
-    ("/nodes", phrase!("this is one machine, and there is no swarm")),
-    ("/services", phrase!("there is no swarm: docker-compose runs several containers together")),
-    ("/tasks", phrase!("there is no swarm: docker-compose runs several containers together")),
-    ("/secrets", phrase!("there is no swarm: keep secrets in files in your home, and mount them")),
-    ("/configs", phrase!("there is no swarm: keep settings in files in your home, and mount them")),
+    (
+        "/swarm",
+        phrase!(
+            "this is one machine, and there is no swarm: docker-compose runs several containers together"
+        ),
+    ),
     ("/plugins", phrase!("plugins run as root on the host, the admin alone installs them")),
     ("/system/df", phrase!("du in your home, and docker ps -s, say what is yours")),
     ("/system", phrase!("prune your own with docker container prune, network prune and volume prune")),
@@ -46,6 +47,20 @@ const ON_A_CONTAINER: [(&str, Phrase); 5] = [
     ("/export", phrase!("docker cp NAME:/ - gives a tar of its files")),
     ("/attach/ws", phrase!("attach without a websocket")),
 ];
+
+/// What of the API only swarms have, and no machine has that is in none.
+const OF_A_SWARM: [&str; 5] = ["nodes", "services", "tasks", "secrets", "configs"];
+
+/// The answer to a request of a swarm's, if it is one: as of an engine that is in no swarm. To make or join one is refused.
+pub(in crate::gateway) fn no_swarm(method: &Method, path: &str) -> Option<Error> {
+    let mut words = path.split('/').skip(1);
+    match (words.next()?, words.next()) {
+        ("swarm", Some("leave")) if method == Method::POST => Some(Error::NoSwarm),
+        ("swarm", None | Some("update" | "unlockkey" | "unlock")) => Some(Error::NoSwarmManager),
+        (first, _) if OF_A_SWARM.contains(&first) => Some(Error::NoSwarmManager),
+        _ => None,
+    }
+}
 
 /// What to do instead of this.
 pub(in crate::gateway) fn instead(_: &Method, path: &str) -> Phrase {

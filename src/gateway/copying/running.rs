@@ -382,9 +382,9 @@ mod tests {
 
     #[test]
     fn what_a_sentence_was_made_of_is_believed_where_it_says_the_same() {
-        let made = r#"{"template":"no such container: {0}","with":{"0":"web"}}"#;
-        assert!(made_of("no such container: web", made).is_some_and(|told| told.is_made()));
-        for other in ["no such container: db", "", made] {
+        let made = r#"{"template":"No such container: {0}","with":{"0":"web"}}"#;
+        assert!(made_of("No such container: web", made).is_some_and(|told| told.is_made()));
+        for other in ["No such container: db", "", made] {
             assert!(made_of(other, made).is_none(), "{other}");
         }
         assert!(made_of("x", "no JSON").is_none());

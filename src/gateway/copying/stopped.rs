@@ -138,7 +138,7 @@ impl Copy {
         // Nor is a slow start over when the gateway is not young any more: while it lasts the engine does not answer.
         let runs = tokio::select! {
             biased;
-            () = cut.notified() => return Err(being_removed()),
+            () = cut.notified() => return Err(being_removed(at.container.id())),
             runs = in_time(copier.engine.runs(&at.container)) => runs,
         };
         match runs {

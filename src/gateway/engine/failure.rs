@@ -79,7 +79,7 @@ impl EngineError {
                 (Some(known), _) => Refusal::new(known.code, message).hint(known.hint),
                 (None, OTHER) if status.is_server_error() => Refusal::new(OTHER, message)
                     .hint(told!("ask your administrator what they mean: the engine's log has more")),
-                (None, code) => Refusal::new(code, message),
+                (None, code) => Refusal::new(code, message).dockers(without_layers(said)),
             },
         }
     }
@@ -116,8 +116,21 @@ fn code(said: &str) -> &'static str {
     }
 }
 
-/// The engine's sentence without the names of the layers it came through.
+/// The engine's sentence as we say ours.
 fn plain(said: &str) -> String {
+    let rest = without_layers(said);
+    let mut letters = rest.chars();
+    match letters.next() {
+        // "OCI", "I/O" and the like stay as they are.
+        Some(first) if letters.clone().next().is_some_and(char::is_lowercase) => {
+            first.to_lowercase().chain(letters).collect()
+        }
+        _ => rest,
+    }
+}
+
+/// The engine's sentence without the names of the layers it came through.
+fn without_layers(said: &str) -> String {
     const LAYERS: [&str; 9] = [
         "Error response from daemon: ",
         "failed to create shim task: ",
@@ -134,15 +147,7 @@ fn plain(said: &str) -> String {
         rest = shorter;
     }
     let words: Vec<String> = rest.split(' ').map(own_words).collect();
-    let rest = words.join(" ");
-    let mut letters = rest.chars();
-    match letters.next() {
-        // "OCI", "I/O" and the like stay as they are.
-        Some(first) if letters.clone().next().is_some_and(char::is_lowercase) => {
-            first.to_lowercase().chain(letters).collect()
-        }
-        _ => rest,
-    }
+    words.join(" ")
 }
 
 /// A container's name without what the engine's has before it, a full id as short as `ps` shows it.

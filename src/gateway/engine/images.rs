@@ -19,6 +19,11 @@ impl Engine {
         self.get(Target::new(format!("/images/{}/json", encode_reference(reference)))).await
     }
 
+    /// What it was made by, step by step.
+    pub(in crate::gateway) async fn history(&self, image: &ImageId) -> Result<Value, EngineError> {
+        self.get(Target::new(format!("/images/{}/history", image.as_str()))).await
+    }
+
     /// The digests of an image's layers, as its own record names them.
     pub(in crate::gateway) async fn layers(&self, image: &ImageId) -> Result<Vec<String>, EngineError> {
         let image = self.image(image.as_str()).await?;

@@ -66,7 +66,7 @@ pub(super) use look_up::{pick, pick_by_id};
 #[cfg(test)]
 pub(super) use network::{Block, block, free_subnet};
 pub(super) use network::{NetworkError, network_name};
-pub(super) use owned::{Containers, Found, Owned};
+pub(super) use owned::{Containers, Found, Owned, split_engine_name};
 pub(super) use patience::{Patience, in_time};
 pub(super) use raw::Raw;
 pub(super) use readers::Reader;
@@ -75,6 +75,6 @@ pub(super) use spec::{Files, GpuGrant, Grant, VolumeGrant, exec_body};
 pub(super) use splice_pipe::can_carry;
 #[cfg(test)]
 pub(super) use things::free_bridge;
-pub(super) use things::{OwnedNetwork, OwnedVolume, short_network, short_volume, without_ours};
+pub(super) use things::{OWN, OwnedNetwork, OwnedVolume, short_network, short_volume, without_ours};
 pub(super) use turn::Turn;
 pub(super) use wire::{Body, Target, read};

@@ -161,8 +161,10 @@ struct UidsNetwork {
 /// How many subnets are passed over because the engine has them without listing them.
 const TRIES: u32 = 16;
 
+/// The engine's pools say so, and its bridges once more: of a network that it is removing the pool is free first.
 fn overlaps(error: &EngineError) -> bool {
-    matches!(error, EngineError::Said { message, .. } if message.contains("overlaps with other one"))
+    let said = ["overlaps with other one", "networks have overlapping"];
+    matches!(error, EngineError::Said { message, .. } if said.iter().any(|said| message.contains(said)))
 }
 
 fn in_use(error: &EngineError) -> bool {

@@ -14,7 +14,6 @@ use crate::gateway::caller::peer::Peer;
 use crate::policy::Used;
 use crate::protocol::name::ContainerName;
 use crate::protocol::stage::Token;
-use crate::protocol::told::told;
 use serde_json::Value;
 use std::collections::BTreeMap;
 
@@ -48,7 +47,8 @@ pub(super) fn engine_name(uid: u32, name: &ContainerName) -> String {
     format!("ie-{uid}-{name}")
 }
 
-fn split_engine_name(name: &str) -> Option<(u32, ContainerName)> {
+/// Whose container has this name in the engine, and what its owner calls it.
+pub(in crate::gateway) fn split_engine_name(name: &str) -> Option<(u32, ContainerName)> {
     let (uid, name) = name.strip_prefix("/ie-")?.split_once('-')?;
     // "007" would be a second spelling of 7.
     let plain = uid == "0" || !uid.starts_with('0');
@@ -176,8 +176,7 @@ impl Owned {
         if self.running() {
             return Ok(());
         }
-        let name = self.name();
-        Err(FindError::NotRunning(told!("{name} is not running; start it first (ie-container start {name})")))
+        Err(FindError::NotRunning(self.id().clone(), self.name().clone()))
     }
 
     pub(in crate::gateway) fn labels(&self) -> &Labels {

@@ -1,12 +1,16 @@
 //! Whether a container runs: the engine's books say, and its lists a moment later.
 
 use super::{Engine, EngineError, Owned, Target, read};
+use http_body_util::BodyExt;
 use hyper::Method;
 use serde_json::Value;
 use std::time::Duration;
 
 /// The engine writes a container's state to its disk before its list changes.
 const BEHIND: Duration = Duration::from_secs(2);
+
+/// Engines remove what a container wrote in this time, unless their disk is busy.
+const REMOVAL: Duration = Duration::from_secs(10);
 
 impl Engine {
     /// Whether it runs, as the engine's own books say: its lists may be some milliseconds behind.
@@ -32,6 +36,19 @@ impl Engine {
         let _behind = tokio::time::timeout(BEHIND, async {
             while self.is_listed_as_running(container).await.unwrap_or(false) {
                 tokio::time::sleep(BEHIND / 100).await;
+            }
+        })
+        .await;
+    }
+
+    /// Waits until the engine has removed one that goes when it ends: whoever stops it may want its name for another.
+    ///
+    /// Not for long: one that the engine fails to remove is left to the sweep.
+    pub(in crate::gateway) async fn until_removed(&self, container: &Owned) {
+        let _slow = tokio::time::timeout(REMOVAL, async {
+            let target = container.target("/wait").with("condition", "removed");
+            if let Ok(answer) = self.call(Method::POST, target).await {
+                let _told = answer.into_body().collect().await;
             }
         })
         .await;

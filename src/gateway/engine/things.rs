@@ -21,7 +21,7 @@ use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 
 /// What the default network is called outside.
-pub(in crate::gateway) const OWN: &str = "own";
+pub(in crate::gateway) const OWN: &str = "bridge";
 
 /// The engine's option that names a network's interface.
 const BRIDGE: &str = "com.docker.network.bridge.name";
@@ -189,7 +189,7 @@ impl Engine {
     ) -> Result<OwnedNetwork, FindError> {
         let missing = || FindError::NoNetwork(escape_line(word).chars().take(200).collect());
         let own = self.networks_of(peer).await?;
-        let default = matches!(word, OWN | "bridge" | "default") || word == network_name(peer.uid());
+        let default = matches!(word, OWN | "own" | "default") || word == network_name(peer.uid());
         let named =
             |network: &&OwnedNetwork| if default { !network.is_named() } else { network.shown() == word };
         if let Some(network) = own.iter().find(named) {
@@ -356,7 +356,7 @@ mod tests {
 
     #[test]
     fn names_are_shown_as_their_owner_says_them() {
-        assert_eq!(short_network(1000, "ie-1000"), Some("own"));
+        assert_eq!(short_network(1000, "ie-1000"), Some("bridge"));
         assert_eq!(short_network(1000, "ie-1000-db"), Some("db"));
         assert_eq!(short_network(1000, "ie-10001"), None);
         assert_eq!(short_network(1000, "bridge"), None);

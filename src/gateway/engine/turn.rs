@@ -71,10 +71,15 @@ impl Engine {
 }
 
 impl Turn<'_> {
-    /// What the caller's containers hold. Which ports are anybody's the desk of ports says.
-    pub(in crate::gateway) async fn usage(&self, peer: &Peer) -> Result<Usage, EngineError> {
+    /// The caller's containers, and what they hold. Which ports are anybody's the desk of ports says.
+    pub(in crate::gateway) async fn containers_and_usage(
+        &self,
+        peer: &Peer,
+    ) -> Result<(Containers, Usage), EngineError> {
         debug_assert_eq!(peer.uid(), self.uid);
-        self.engine.usage(peer).await
+        let all = self.engine.containers_of(peer).await?;
+        let usage = self.engine.usage_of(peer, &all);
+        Ok((all, usage))
     }
 
     /// The same, and the caller's container of this id as it is now.

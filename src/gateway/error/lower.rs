@@ -8,7 +8,7 @@ use crate::gateway::host::channel::NoRandomness;
 use crate::gateway::host::wall::WallDown;
 use crate::gateway::wish::WishError;
 use crate::protocol::report::Refusal;
-use crate::protocol::told::told;
+use crate::protocol::told::{Tell, told};
 
 impl From<Lost> for Error {
     fn from(lost: Lost) -> Self {
@@ -41,7 +41,10 @@ impl From<FindError> for Error {
             FindError::NoNetwork(word) => Self::NoNetwork(word),
             FindError::NoVolume(word) => Self::NoVolume(word),
             FindError::Ambiguous(why) => Self::Bad(why),
-            FindError::NotRunning(why) => Self::Conflict(why),
+            FindError::NotRunning(ref id, _) => {
+                let dockers = format!("container {id} is not running");
+                Refusal::new("conflict", error.told()).dockers(dockers).into()
+            }
         }
     }
 }

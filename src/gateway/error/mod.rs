@@ -4,10 +4,11 @@ mod lower;
 
 use crate::gateway::caller::account::LookupError;
 use crate::gateway::caller::peer::Refused;
-use crate::gateway::engine::EngineError;
+use crate::gateway::engine::{ContainerId, EngineError};
 use crate::gateway::host::staging::StageError;
 use crate::protocol::copying::Ended;
 use crate::protocol::escape::{escape, escape_line};
+use crate::protocol::name::ContainerName;
 use crate::protocol::report::Refusal;
 use crate::protocol::told::{Phrase, Tell, Told, told};
 use axum::Json;
@@ -34,9 +35,9 @@ pub(super) enum Error {
     #[error("{0}")]
     Bad(Told),
     /// No container of the caller's answers to this word: somebody else's container gives the same.
-    #[error("no such container: {0}")]
+    #[error("No such container: {0}")]
     NoContainer(String),
-    #[error("no such exec instance: {0}")]
+    #[error("No such exec instance: {0}")]
     NoExec(String),
     /// In Docker's own letters: its clients look for them.
     #[error("No such image: {0}")]
@@ -45,6 +46,13 @@ pub(super) enum Error {
     NoNetwork(String),
     #[error("get {0}: no such volume")]
     NoVolume(String),
+    /// In Docker's own words, as of what follows: tools ask such things in their teardown, and know the answer.
+    #[error(
+        "This node is not a swarm manager. Use \"docker swarm init\" or \"docker swarm join\" to connect this node to swarm and try again."
+    )]
+    NoSwarmManager,
+    #[error("This node is not part of a swarm")]
+    NoSwarm,
     /// A plain `docker inspect WORD` asks for one of these last of all.
     #[error("plugin {0} not found")]
     NoPlugin(String),
@@ -88,6 +96,15 @@ impl Error {
         Refusal::new("forbidden", told!("{field} is not allowed here: {reason}")).rule(field).into()
     }
 
+    /// The name is that of another container of the caller's.
+    pub(super) fn name_taken(name: &ContainerName, by: &ContainerId, ours: Told) -> Self {
+        let dockers = format!(
+            "Conflict. The container name \"/{name}\" is already in use by container \"{by}\". You have to remove (or \
+             rename) that container to be able to reuse that name."
+        );
+        Refusal::new("conflict", ours).dockers(dockers).into()
+    }
+
     /// The name is that of something of an account that had the uid before.
     pub(super) fn left_name(name: &str) -> Self {
         let what = told!("the name {name} is in use by what an account has left that had your uid before");
@@ -128,6 +145,7 @@ impl Error {
             Self::Copy(Ended::Failed | Ended::Done | Ended::NoChannel, _) => {
                 StatusCode::INTERNAL_SERVER_ERROR
             }
+            Self::NoSwarmManager | Self::NoSwarm => StatusCode::SERVICE_UNAVAILABLE,
             Self::Account(LookupError::TimedOut | LookupError::Failed(_)) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Account(_) => StatusCode::FORBIDDEN,
             Self::Stage(error) => error.status(),
@@ -147,6 +165,7 @@ impl Error {
         let line = |line: Option<String>| line.as_deref().map(|line| escape_line(&cut(line)));
         Refusal {
             message: told.message.with_texts(&|text| escape(&cut(text))),
+            dockers: line(told.dockers),
             rule: line(told.rule),
             source: line(told.source),
             asked: line(told.asked),
@@ -174,6 +193,7 @@ impl Error {
             Self::NoNetwork(_) => Refusal::new("no-such-network", message),
             Self::NoVolume(_) => Refusal::new("no-such-volume", message),
             Self::NoPlugin(_) => Refusal::new("no-such-plugin", message),
+            Self::NoSwarmManager | Self::NoSwarm => Refusal::new("no-swarm", message),
             Self::Lacking(lacking) => lacking.answer(),
             Self::Conflict(_) => Refusal::new("conflict", message),
             Self::Copy(..) => Refusal::new("copy", message),

@@ -191,7 +191,7 @@ fn check(grant: &Grant) {
     check_host(&at("/HostConfig"));
     check_mounts(&at("/HostConfig/Mounts"), &at("/HostConfig/Tmpfs"));
     check_network(&at("/HostConfig/NetworkMode"), &at("/NetworkingConfig"));
-    check_health(&at("/Healthcheck"));
+    body.get("Healthcheck").into_iter().for_each(check_health);
     // What the engine itself makes of it is what was meant: its model knows every field.
     let read: Result<bollard_stubs::models::ContainerCreateBody, _> = serde_json::from_value(body.clone());
     assert!(read.is_ok(), "Docker's model does not take it: {read:?}");
@@ -303,7 +303,7 @@ fn check_network(mode: &Value, networking: &Value) {
 fn check_health(health: &Value) {
     let interval = health.get("Interval").and_then(Value::as_i64).unwrap_or_default();
     assert!(interval == 0 || interval >= 5_000_000_000, "a health check each {interval} ns");
-    assert!(!health.get("Test").unwrap().as_array().unwrap().is_empty(), "the image's health check stays");
+    assert!(!health.get("Test").unwrap().as_array().unwrap().is_empty(), "a health check without a test");
 }
 
 fn check_console(size: &Value) {

@@ -322,7 +322,7 @@ fn keys(verb: &str) -> Option<&'static [&'static str]> {
         "wait" => &["condition"],
         "attach" => &["logs", "stream", "stdin", "stdout", "stderr", "detachKeys"],
         "resize" => &["h", "w"],
-        "logs" => &["follow", "stdout", "stderr", "timestamps", "since", "until", "tail"],
+        "logs" => &["follow", "stdout", "stderr", "timestamps", "details", "since", "until", "tail"],
         "top" => &["ps_args"],
         "stats" => &["stream", "one-shot"],
         "archive" => &["path", "noOverwriteDirNonDir"],
@@ -351,7 +351,7 @@ fn check_seen(seen: &Seen, asked: &str) {
         ["exec", word, "start" | "resize"] if *word == id(MY_EXEC) => &["h", "w"],
         ["images", "json"] => &["all"],
         ["images", "create"] => &["fromImage"],
-        ["images", .., "json"] => &[],
+        ["images", .., "json" | "history"] => &[],
         ["networks"] | ["volumes"] => &["filters"],
         ["networks", "create"] | ["volumes", "create"] => {
             check_thing(&seen.body, &told());

@@ -89,6 +89,11 @@ impl Gpus {
         }
     }
 
+    /// Whether there is any that somebody with these limits may hold.
+    pub(in crate::gateway) fn any_for(&self, limits: &Limits) -> bool {
+        !self.inventory.cards().is_empty() && limits.most_gpus() != Some(0)
+    }
+
     /// Cards for a new container, and for how long it will have them from each start on.
     pub(in crate::gateway) fn claim(
         &self,

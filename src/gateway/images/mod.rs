@@ -32,6 +32,8 @@ pub(super) struct Admitted {
     pub(super) env: Vec<String>,
     /// Its WORKDIR.
     pub(super) working_dir: Option<String>,
+    /// Its HEALTHCHECK, as the engine tells it.
+    pub(super) health: Option<Value>,
     /// Where it wants volumes.
     pub(super) volumes: Vec<PathBuf>,
 }
@@ -119,7 +121,8 @@ pub(super) async fn admit(engine: &Engine, caller: &Caller, word: &str) -> Resul
     let id = image.get("Id").and_then(Value::as_str).and_then(ImageId::parse);
     let id = id.ok_or_else(|| EngineError::Odd("an image without an id".to_owned()))?;
     let working_dir = image.pointer("/Config/WorkingDir").and_then(Value::as_str).map(str::to_owned);
-    Ok(Admitted { shown: ask.shown.clone(), id, ask, labels, env, working_dir, volumes })
+    let health = image.pointer("/Config/Healthcheck").filter(|health| !health.is_null()).cloned();
+    Ok(Admitted { shown: ask.shown.clone(), id, ask, labels, env, working_dir, health, volumes })
 }
 
 /// What an image says stands in every list and every event of the engine's that has a container of it, everybody's among

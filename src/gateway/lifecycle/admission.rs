@@ -4,7 +4,7 @@ use super::naming;
 use super::space::space;
 use crate::gateway::caller::Caller;
 use crate::gateway::engine::ports::{Desk, Look};
-use crate::gateway::engine::{Engine, Space, Turn};
+use crate::gateway::engine::{Containers, Engine, Space, Turn};
 use crate::gateway::error::Error;
 use crate::gateway::gpu::service::Gpus;
 use crate::gateway::images;
@@ -48,13 +48,13 @@ impl Admission {
         self.engine.knows_its_cpus().await?;
         let limits = caller.limits()?;
         own_groups(caller, &wish.settings.groups)?;
-        let usage = turn.usage(caller).await?;
+        let (containers, usage) = turn.containers_and_usage(caller).await?;
         let look = match wish.ports.is_empty() {
             true => None,
             false => Some(self.ports.look(&self.engine).await?),
         };
         let usage = Usage { taken_ports: look.as_ref().map(Look::taken).unwrap_or_default(), ..usage };
-        let name = free_name(&usage, wish.name.as_ref())?;
+        let name = free_name(&containers, wish.name.as_ref())?;
         let ask = Ask {
             image: image.ask.clone(),
             cpus: wish.cpus,
@@ -123,17 +123,21 @@ fn places(ask: &Ask, allowance: &Allowance, wish: &Wish) -> Vec<PathBuf> {
 }
 
 /// The wished name if it is free among the caller's, or a new one of two words.
-fn free_name(usage: &Usage, wished: Option<&ContainerName>) -> Result<ContainerName, Error> {
-    let having = |name: &str| usage.containers.iter().find(|used| used.name == name);
-    let taken = |name: &str| having(name).is_some();
+fn free_name(all: &Containers, wished: Option<&ContainerName>) -> Result<ContainerName, Error> {
+    let own = |name: &str| all.own.iter().find(|owned| owned.name().as_str() == name);
+    let left = |name: &str| all.left.iter().any(|left| left.used().name == name);
+    let taken = |name: &str| own(name).is_some() || left(name);
     match wished {
-        Some(name) if having(name.as_str()).is_some_and(|used| used.left_by.is_some()) => {
-            Err(Error::left_name(name.as_str()))
-        }
-        Some(name) if taken(name.as_str()) => Err(Error::Conflict(told!(
-            "the name {name} is in use by one of your containers; remove it (ie-container rm {name}) or choose another"
-        ))),
-        Some(name) => Ok(name.clone()),
+        Some(name) if left(name.as_str()) => Err(Error::left_name(name.as_str())),
+        Some(name) => match own(name.as_str()) {
+            None => Ok(name.clone()),
+            Some(owned) => {
+                let ours = told!(
+                    "the name {name} is in use by one of your containers; remove it (ie-container rm {name}) or choose another"
+                );
+                Err(Error::name_taken(name, owned.id(), ours))
+            }
+        },
         None => naming::fresh(taken, random).ok_or_else(|| Error::Internal(told!("no free name was found"))),
     }
 }

@@ -59,11 +59,19 @@ struct Parts {
     space: Space,
 }
 
+/// A container that was made.
+#[derive(Debug)]
+pub(in crate::gateway) struct Created {
+    pub(in crate::gateway) id: ContainerId,
+    /// What was asked and has no effect, or another one.
+    pub(in crate::gateway) warnings: Vec<String>,
+}
+
 impl Creator {
     /// What would be granted, without making anything.
     pub(in crate::gateway) async fn plan(&self, caller: &Caller, wish: Wish) -> Result<Value, Error> {
         let image = images::admit(&self.engine, caller, &wish.image).await?;
-        let wish = wish.of_image(image.working_dir.as_deref())?;
+        let wish = wish.of_image(image.working_dir.as_deref(), image.health.as_ref())?;
         let turn = self.locks.turn(caller.uid()).await?;
         let admitted = self.admission.admit(caller, &turn, &wish, &image).await?;
         let Admitted { name, allowance, look: _look, .. } = admitted;
@@ -95,7 +103,7 @@ impl Creator {
         caller: &Caller,
         wish: Wish,
         time: Option<Span>,
-    ) -> Result<String, Error> {
+    ) -> Result<Created, Error> {
         let name = wish.name.clone().map(|name| name.to_string()).unwrap_or_default();
         let made = self.admit_and_create(caller, wish, time).await;
         if let Err(error) = &made {
@@ -109,7 +117,7 @@ impl Creator {
         caller: &Caller,
         wish: Wish,
         time: Option<Span>,
-    ) -> Result<String, Error> {
+    ) -> Result<Created, Error> {
         let mut image = images::admit(&self.engine, caller, &wish.image).await?;
         let turn = self.locks.turn(caller.uid()).await?;
         // A turn may have been waited for: from here on one policy decides, to the end.
@@ -118,7 +126,9 @@ impl Creator {
             image = images::admit(&self.engine, renewed, &wish.image).await?;
         }
         let caller = renewed.as_ref().unwrap_or(caller);
-        let wish = wish.of_image(image.working_dir.as_deref())?;
+        let wish = wish.of_image(image.working_dir.as_deref(), image.health.as_ref())?;
+        let mut wish = wish;
+        wish.warn_of_address(caller.limits()?.published_on());
         let admitted = self.admission.admit(caller, &turn, &wish, &image).await?;
         let Admitted { name, allowance, space, look } = admitted;
         let ports = look.map(|look| look.claim(allowance.ports())).unwrap_or_default();
@@ -147,6 +157,7 @@ impl Creator {
             settings: wish.settings,
             space,
         };
+        let warnings = wish.warnings;
         let made = self.stage_and_create(caller, &turn, parts).await;
         drop(hold);
         if let (Ok(id), Some(claim)) = (&made, claim) {
@@ -157,7 +168,7 @@ impl Creator {
             unstage(&self.stager, &tokens).await;
             self.channel.remove(&channel);
         }
-        Ok(made?.to_string())
+        Ok(Created { id: made?, warnings })
     }
 
     /// The cards that are asked for, kept for this create.

@@ -78,7 +78,10 @@ pub(super) async fn stop_in_engine(
 ) -> Result<StatusCode, EngineError> {
     // An admin does not wait for permits that the owner has filled.
     let status = engine.stop(container.id(), peer.map(Peer::uid), seconds).await?;
-    engine.until_listed_as_ended(container).await;
+    match container.labels().auto_remove {
+        true => engine.until_removed(container).await,
+        false => engine.until_listed_as_ended(container).await,
+    }
     Ok(status)
 }
 

@@ -135,7 +135,7 @@ impl Starter {
         self.ports.ask(&self.engine, container).await?;
         tokio::select! {
             looked = look::through(&self.looks, container, &places) => looked?,
-            () = self.locks.removals.of(container.id()) => return Err(being_removed()),
+            () = self.locks.removals.of(container.id()) => return Err(being_removed(container.id())),
         }
         if container.networked() {
             self.wall.stands()?;

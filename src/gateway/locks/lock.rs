@@ -94,7 +94,7 @@ impl Locks {
         let cut = self.removals.watch(container)?;
         tokio::select! {
             biased;
-            () = cut.notified() => Err(being_removed()),
+            () = cut.notified() => Err(being_removed(container.id())),
             turn = turn => Ok((lock, turn?)),
         }
     }

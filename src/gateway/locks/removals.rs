@@ -8,6 +8,7 @@
 
 use crate::gateway::engine::{ContainerId, Owned};
 use crate::gateway::error::Error;
+use crate::protocol::report::Refusal;
 use crate::protocol::told::told;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -34,14 +35,15 @@ pub(in crate::gateway) struct Wanted<'a> {
 }
 
 /// What is told to whom was given up.
-pub(in crate::gateway) fn being_removed() -> Error {
-    Error::Conflict(told!("the container is being removed"))
+pub(in crate::gateway) fn being_removed(id: &ContainerId) -> Error {
+    let dockers = format!("removal of container {id} is already in progress");
+    Refusal::new("conflict", told!("the container is being removed")).dockers(dockers).into()
 }
 
 impl Removals {
     /// For who has just got the container's lock: notified when it is to be given back, refused if it is already.
     pub(in crate::gateway) fn watch(&self, container: &Owned) -> Result<Arc<Notify>, Error> {
-        self.begin(container.id()).ok_or_else(being_removed)
+        self.begin(container.id()).ok_or_else(|| being_removed(container.id()))
     }
 
     fn begin(&self, id: &ContainerId) -> Option<Arc<Notify>> {

@@ -5,7 +5,7 @@
 use super::console::{Console, console};
 use super::env::variables;
 use super::fields::Fields;
-use super::health::{Health, health};
+use super::health::{HealthWish, health};
 use super::host::{self, Link};
 use super::log::Log;
 use super::mounts::{Tmpfs, VolumeAsk};
@@ -22,6 +22,7 @@ use crate::protocol::told::told;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 
 /// The fields of the body's top level (Docker's `Config`) that are read.
 pub(super) const SERVED: &[&str] = &[
@@ -77,8 +78,22 @@ impl Wish {
         Ok(self)
     }
 
-    /// Starts in the image's WORKDIR, if the caller named no directory. It is judged like one that a caller names.
-    pub(in crate::gateway) fn of_image(mut self, dir: Option<&str>) -> Result<Self, WishError> {
+    /// Says so where ports are wanted on every address, and published on this one.
+    pub(in crate::gateway) fn warn_of_address(&mut self, address: IpAddr) {
+        let anywhere = self.ports.iter().any(|port| port.address.is_some_and(|asked| asked.is_unspecified()));
+        if anywhere && !address.is_unspecified() {
+            self.warnings.push(format!("HostIp 0.0.0.0 is {address} here: ports are published there alone"));
+        }
+    }
+
+    /// With what the image says and the caller does not: its WORKDIR, which is judged like one that a caller names, and its
+    /// HEALTHCHECK.
+    pub(in crate::gateway) fn of_image(
+        mut self,
+        dir: Option<&str>,
+        health: Option<&Value>,
+    ) -> Result<Self, WishError> {
+        self.settings.health = self.settings.health.of_image(health, &mut self.warnings);
         // What an image has that says nothing of it.
         let Some(dir) = dir.filter(|dir| !matches!(*dir, "" | "/")) else { return Ok(self) };
         if self.settings.working_dir.is_none() {
@@ -110,7 +125,7 @@ pub(in crate::gateway) struct Settings {
     pub(in crate::gateway) exposed: Vec<String>,
     pub(in crate::gateway) stop_signal: Option<String>,
     pub(in crate::gateway) stop_timeout: Option<i64>,
-    pub(in crate::gateway) health: Option<Health>,
+    pub(in crate::gateway) health: HealthWish,
     pub(in crate::gateway) tmpfs: Vec<Tmpfs>,
     pub(in crate::gateway) ulimits: Vec<Ulimit>,
     pub(in crate::gateway) network: NetworkWord,

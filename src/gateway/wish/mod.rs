@@ -31,6 +31,8 @@ pub(super) use builder::BUILD_INSTEAD;
 pub(super) use env::VISIBLE_DEVICES;
 pub(super) use exec::{ExecWish, detach_keys, parse_exec};
 pub(super) use gpus::CardWish;
+#[cfg(test)]
+pub(super) use health::HealthWish;
 pub(super) use host::LARGEST_FILE;
 pub(super) use log::Log;
 pub(super) use mounts::{Tmpfs, VolumeAsk};

@@ -12,7 +12,7 @@ pub(in crate::gateway) enum WishError {
     #[error("{field} is not allowed here: {reason}")]
     NotAllowed { field: String, reason: Told },
     /// A word that could name no container.
-    #[error("no such container: {0}")]
+    #[error("No such container: {0}")]
     NoContainer(String),
     /// A name could not be drawn.
     #[error("no random bytes: {0}")]

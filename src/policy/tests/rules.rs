@@ -235,6 +235,7 @@ fn a_refusal_says_the_rule_the_numbers_and_the_way_out() {
         no.in_english(),
         Refusal {
             message: Told::text("total.memory: asked 4g, 1g of 32g free (policy.toml:6, [groups.os2026])"),
+            dockers: None,
             code: "quota".into(),
             rule: Some("total.memory".into()),
             source: Some("policy.toml:6, [groups.os2026]".into()),

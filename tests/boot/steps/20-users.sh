@@ -22,8 +22,8 @@ says 'containers +3 ' alice ie-container quota
 
 # The other user sees nothing of it, and reaches nothing of it.
 silent bob ie-container ps -aq
-refuses '^ie-container: no such container: box' bob ie-container exec box true
-refuses '^ie-container: no such container: box' bob ie-container stop box
+refuses '^ie-container: No such container: box' bob ie-container exec box true
+refuses '^ie-container: No such container: box' bob ie-container stop box
 bob 'ie-container run -d --name box busybox sleep 100000'
 refuses 'bad address|timed out' bob 'ie-container exec box sh -c "nc -w 3 web 8080 </dev/null"'
 address=$(engine 'inspect --format "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}" ie-1000-web')

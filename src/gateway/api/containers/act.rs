@@ -5,7 +5,7 @@ use crate::gateway::api::answer::Flag;
 use crate::gateway::api::filters;
 use crate::gateway::api::words::Word;
 use crate::gateway::caller::Caller;
-use crate::gateway::engine::{Engine, EngineError};
+use crate::gateway::engine::{Engine, EngineError, Owned};
 use crate::gateway::error::Error;
 use crate::gateway::gpu::service::Gpus;
 use crate::gateway::lifecycle::remover::Remover;
@@ -13,6 +13,7 @@ use crate::gateway::locks::lock::Locks;
 use crate::gateway::task::to_the_end;
 use crate::gateway::wish::{container_name, signal};
 use crate::gateway::{audit, failpoint};
+use crate::protocol::report::Refusal;
 use crate::protocol::told::told;
 use axum::Json;
 use axum::extract::{Query, State};
@@ -74,9 +75,17 @@ pub(in crate::gateway) async fn kill(
     let container = engine.owned(&caller, &word).await?;
     let name = if query.signal.is_empty() { "KILL" } else { &query.signal };
     signal("signal", name)?;
-    container.must_run()?;
+    container.must_run().map_err(|error| cannot_kill(&container, error.into()))?;
     audit::allowed(&caller, "kill", container.id().as_str());
     Ok(engine.kill(&container, name).await?)
+}
+
+/// Docker says first what could not be done.
+fn cannot_kill(container: &Owned, error: Error) -> Error {
+    let mut refusal = error.refusal();
+    let why = refusal.dockers.unwrap_or_default();
+    refusal.dockers = Some(format!("cannot kill container: {}: {why}", container.name()));
+    refusal.into()
 }
 
 #[derive(Debug, Deserialize)]
@@ -100,8 +109,9 @@ pub(in crate::gateway) async fn rename(
         if all.left.iter().any(|left| left.used().name == name.as_str()) {
             return Err(Error::left_name(name.as_str()));
         }
-        if all.own.iter().any(|owned| *owned.name() == name) {
-            return Err(Error::Conflict(told!("the name {name} is in use by one of your containers")));
+        if let Some(other) = all.own.iter().find(|owned| *owned.name() == name) {
+            let ours = told!("the name {name} is in use by one of your containers");
+            return Err(Error::name_taken(&name, other.id(), ours));
         }
         audit::allowed(&caller, "rename", container.id().as_str());
         turn.rename(&container, &name).await?;
@@ -135,9 +145,11 @@ pub(in crate::gateway) async fn remove(
     let container = engine.owned(&caller, &word).await?;
     if container.running() && !query.force.0 && engine.runs(&container).await? {
         let name = container.name();
-        return Err(Error::Conflict(told!(
-            "{name} is running; stop it first (ie-container stop {name}) or use rm -f"
-        )));
+        let dockers = format!(
+            "cannot remove container \"/{name}\": container is running: stop the container before removing or force remove"
+        );
+        let ours = told!("{name} is running; stop it first (ie-container stop {name}) or use rm -f");
+        return Err(Refusal::new("conflict", ours).dockers(dockers).into());
     }
     remover.remove(Some(caller), container, query.force.0).await
 }

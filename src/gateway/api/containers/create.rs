@@ -35,21 +35,10 @@ pub(in crate::gateway) async fn create(
     body: BufferedBody,
 ) -> Result<(StatusCode, Json<Value>), Error> {
     let wish = wish(&caller, &query, &body).map_err(Error::of_create)?;
-    let (time, warnings) = (query.time, warnings(&caller, &wish)?);
+    let time = query.time;
     let made = to_the_end(async move { creator.create(&caller, wish, time).await }).await;
-    let id = made.map_err(Error::of_create)?;
-    Ok((StatusCode::CREATED, Json(json!({ "Id": id, "Warnings": warnings }))))
-}
-
-/// What was asked and has no effect, or another one.
-fn warnings(caller: &Caller, wish: &Wish) -> Result<Vec<String>, Error> {
-    let mut warnings = wish.warnings.clone();
-    let address = caller.limits()?.published_on();
-    let anywhere = wish.ports.iter().any(|port| port.address.is_some_and(|asked| asked.is_unspecified()));
-    if anywhere && !address.is_unspecified() {
-        warnings.push(format!("HostIp 0.0.0.0 is {address} here: ports are published there alone"));
-    }
-    Ok(warnings)
+    let made = made.map_err(Error::of_create)?;
+    Ok((StatusCode::CREATED, Json(json!({ "Id": made.id.as_str(), "Warnings": made.warnings }))))
 }
 
 fn wish(caller: &Caller, query: &CreateQuery, body: &Bytes) -> Result<Wish, Error> {

@@ -52,9 +52,6 @@ pub(in crate::gateway) async fn logs(
     if !matches!(query.tail.as_str(), "" | "all") && query.tail.parse::<u64>().is_err() {
         return Err(Error::Bad(told!("tail is a number of lines or all, not {:?}", query.tail)));
     }
-    if query.details.0 {
-        return Err(Error::not_allowed("details", told!("logs carry no labels")));
-    }
     let container = engine.owned(&caller, &word).await?;
     let mut target = container.target("/logs");
     for (name, flag) in [
@@ -62,6 +59,7 @@ pub(in crate::gateway) async fn logs(
         ("stdout", query.stdout),
         ("stderr", query.stderr),
         ("timestamps", query.timestamps),
+        ("details", query.details),
     ] {
         target = target.with(name, flag.word());
     }

@@ -1,7 +1,7 @@
 //! The engine's bodies word by word: a line more, a line less or another value is a change to what holds everybody.
 
 use super::*;
-use crate::gateway::wish::parse_exec;
+use crate::gateway::wish::{HealthWish, parse_exec};
 use crate::policy::{Ask, ImageAsk, Limits, Policy, PortAsk, Protocol, Usage, Who};
 use crate::protocol::amount::{Bytes, Cpus};
 use crate::protocol::stage::{Shift, Token};
@@ -129,7 +129,6 @@ fn who_asks_for_nothing_gets_this_and_no_more() {
         "Tty": false, "OpenStdin": false, "StdinOnce": false,
         "AttachStdin": false, "AttachStdout": false, "AttachStderr": false,
         "ExposedPorts": {},
-        "Healthcheck": { "Test": ["NONE"] },
         "Cmd": ["true"],
         "NetworkingConfig": {},
         "HostConfig": host,
@@ -188,7 +187,9 @@ fn all() -> Grant {
             exposed: words(&["8080/tcp"]),
             stop_signal: Some("SIGINT".into()),
             stop_timeout: Some(3),
-            health: serde_json::from_value(json!({ "Test": ["CMD", "true"], "Retries": 2 })).unwrap(),
+            health: HealthWish::Over(
+                serde_json::from_value(json!({ "Test": ["CMD", "true"], "Retries": 2 })).unwrap(),
+            ),
             tmpfs: vec![memory("/t", None, false), memory("/u", Some(4096), true)],
             ulimits: serde_json::from_value(json!([{ "Name": "core", "Soft": 1, "Hard": 2 }])).unwrap(),
             auto_remove: true,
