@@ -79,7 +79,7 @@ fn one_is_stopped_and_removed() {
     let id = ann.run("run -d --name three busybox:test sleep 1000").line();
     world.admin(format!("admin rm -f {id}")).exits(0);
     world.admin(format!("admin rm -f {id}")).exits(0);
-    world.admin(format!("admin stop {id}")).says(&["no such container", "admin ps -a lists"]).fails(1);
+    world.admin(format!("admin stop {id}")).says(&["No such container", "admin ps -a lists"]).fails(1);
     assert_eq!(ann.run("ps -aq").ok(), "");
     let log = world.gateway.said();
     assert!(

@@ -35,6 +35,7 @@ mod matrix;
 mod network;
 mod output;
 mod ownership;
+mod pause;
 mod policy;
 mod ps;
 mod python_sdk;
@@ -79,6 +80,7 @@ fn main() -> ExitCode {
         channel::tests(),
         staging::tests(),
         state::tests(),
+        pause::tests(),
         policy::tests(),
         admin::tests(),
         attacks::tests().into_iter().flatten().collect(),

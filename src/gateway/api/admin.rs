@@ -14,8 +14,9 @@ use crate::protocol::told::{Tell, Told, told};
 use axum::Json;
 use axum::extract::{Query, State};
 use axum::http::StatusCode;
+use axum::response::Response;
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::json;
 use std::sync::Arc;
 
 #[derive(Debug, Default, Deserialize)]
@@ -31,7 +32,7 @@ pub(in crate::gateway) async fn list(
     admin: Admin,
     State(engine): State<Arc<Engine>>,
     Query(query): Query<ListQuery>,
-) -> Result<Json<Vec<Value>>, Error> {
+) -> Result<Response, Error> {
     let filters = Filters::of_everyones(&query.filters)?;
     let everyones = engine.everyones().await?.into_iter().map(|found| found.for_admin(&admin));
     let limit = query.limit.and_then(|limit| usize::try_from(limit).ok()).filter(|limit| *limit > 0);
@@ -45,7 +46,7 @@ pub(in crate::gateway) async fn list(
             }
             shown
         });
-    Ok(Json(shown.collect()))
+    answer::list(shown)
 }
 
 /// One container of anybody's, by id, by the beginning of its id, or by its engine's name `ie-<uid>-<name>`.

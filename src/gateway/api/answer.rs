@@ -1,11 +1,14 @@
 //! Docker's JSON as its owner sees it: short names, no labels of ours, host paths instead of stages.
 
 use crate::gateway::engine::{Found, Labels, OWN, Owned, PREFIX, short_network, short_volume};
+use crate::gateway::error::Error;
 use crate::gateway::records::clock::clock;
+use crate::protocol::told::told;
+use axum::http::header::{CONTENT_TYPE, HeaderValue};
 use axum::response::{IntoResponse, Response};
 use hyper::body::Incoming;
 use jiff::Timestamp;
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, Serializer};
 use serde_json::{Value, json};
 use std::collections::HashMap;
 
@@ -29,7 +32,7 @@ impl Flag {
 
 /// One line of `ps`.
 pub(in crate::gateway) fn summary(found: &Found) -> Value {
-    let mut summary = found.summary().clone();
+    let mut summary = found.summary();
     let labels = found.labels();
     if let Some(fields) = summary.as_object_mut() {
         fields.insert("Names".into(), json!([format!("/{}", found.name())]));
@@ -39,6 +42,14 @@ pub(in crate::gateway) fn summary(found: &Found) -> Value {
     }
     show_networks(&mut summary, labels.uid);
     summary
+}
+
+/// A list, each thing of which is made when its line is written: all of them together would take ten times as much memory.
+pub(in crate::gateway) fn list(things: impl Iterator<Item = Value>) -> Result<Response, Error> {
+    let mut text = Vec::new();
+    let written = serde_json::Serializer::new(&mut text).collect_seq(things);
+    written.map_err(|error| Error::Internal(told!("{error}")))?;
+    Ok(([(CONTENT_TYPE, HeaderValue::from_static("application/json"))], text).into_response())
 }
 
 /// A line of `ps` whose container the gateway has stopped.

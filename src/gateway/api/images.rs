@@ -11,7 +11,7 @@ use axum::Json;
 use axum::extract::{Path, Query, State};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::sync::Arc;
 
 /// What of one image is asked for: its name may have slashes, so the route is all that follows `/images/`.
@@ -57,6 +57,26 @@ fn keep_allowed(limits: &Limits, names: Option<&mut Value>) {
     if let Some(names) = names.and_then(Value::as_array_mut) {
         names.retain(|name| name.as_str().is_some_and(|name| is_allowed(limits, name)));
     }
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(in crate::gateway) struct PruneQuery {
+    filters: String,
+}
+
+/// Removes what images the caller has of their own: so far nobody has any, and everybody's are the admin's.
+pub(in crate::gateway) async fn prune(
+    _: Caller,
+    Query(query): Query<PruneQuery>,
+) -> Result<Json<Value>, Error> {
+    filters::parse(&query.filters, &["dangling", "label", "until"])?;
+    Ok(Json(json!({ "ImagesDeleted": [], "SpaceReclaimed": 0 })))
+}
+
+/// The same of what builds have left: nothing is built here.
+pub(in crate::gateway) async fn prune_builds(_: Caller) -> Json<Value> {
+    Json(json!({ "CachesDeleted": [], "SpaceReclaimed": 0 }))
 }
 
 /// Whether the caller may know that an image has this name.

@@ -5,6 +5,7 @@ pub(super) mod answer;
 mod archive;
 pub(super) mod body;
 pub(super) mod containers;
+mod disk;
 mod events;
 pub(super) mod exec;
 mod filters;

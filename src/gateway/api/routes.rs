@@ -3,7 +3,8 @@
 use super::parts::Parts;
 use super::response_permits::few_at_once;
 use super::{
-    admin, archive, containers, events, exec, gpus, images, networks, pull, quota, system, unserved, volumes,
+    admin, archive, containers, disk, events, exec, gpus, images, networks, pull, quota, system, unserved,
+    volumes,
 };
 use crate::gateway::caller::Identity;
 use crate::gateway::error::Error;
@@ -27,6 +28,9 @@ pub(in crate::gateway) fn user(parts: Parts) -> Router {
         .route("/containers/{word}/stop", post(containers::stop))
         .route("/containers/{word}/restart", post(containers::restart))
         .route("/containers/{word}/kill", post(containers::kill))
+        .route("/containers/{word}/pause", post(containers::pause))
+        .route("/containers/{word}/unpause", post(containers::unpause))
+        .route("/containers/{word}/changes", whole(get(containers::changes)))
         .route("/containers/{word}/rename", post(containers::rename))
         .route("/containers/{word}/wait", post(containers::wait))
         .route("/containers/{word}/attach", post(containers::attach))
@@ -54,6 +58,9 @@ pub(in crate::gateway) fn user(parts: Parts) -> Router {
         .route("/volumes/prune", post(volumes::prune))
         .route("/volumes/{word}", whole(get(volumes::inspect)).delete(volumes::remove))
         .route("/images/json", whole(get(images::list)))
+        .route("/images/prune", post(images::prune))
+        .route("/build/prune", post(images::prune_builds))
+        .route("/system/df", whole(get(disk::df)))
         .route("/images/create", post(pull::pull))
         .route("/images/{*rest}", whole(get(images::one)))
         .route("/ie/v1/quota", whole(get(quota::quota)))

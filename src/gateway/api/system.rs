@@ -93,11 +93,12 @@ pub(in crate::gateway) async fn info(
     let info = told.info.get(|| engines(&engine, "/info")).await?;
     let own = engine.own(&caller, false).await?;
     let running = own.iter().filter(|owned| owned.running()).count();
+    let paused = own.iter().filter(|owned| owned.found().state() == "paused").count();
     let limits = caller.limits()?;
     let mut shown = json!({
         "Containers": own.len(),
-        "ContainersRunning": running,
-        "ContainersPaused": 0,
+        "ContainersRunning": running - paused,
+        "ContainersPaused": paused,
         "ContainersStopped": own.len() - running,
         "Images": images::allowed(&engine, &limits, false).await?.len(),
         "Swarm": { "NodeID": "", "NodeAddr": "", "LocalNodeState": "inactive", "ControlAvailable": false, "Error": "",

@@ -6,13 +6,12 @@ use crate::protocol::told::{Phrase, phrase};
 use axum::http::Method;
 
 /// The beginning of a path, and what to do instead. The first that fits counts.
-const INSTEAD: [(&str, Phrase); 25] = [
+const INSTEAD: [(&str, Phrase); 23] = [
     ("/build", BUILD_INSTEAD),
     ("/session", phrase!("images are not built here: build where you are root, push it, and pull it here")),
     ("/grpc", phrase!("images are not built here: build where you are root, push it, and pull it here")),
     ("/commit", phrase!("images are not made here: build one elsewhere, push it, and pull it here")),
     ("/images/load", phrase!("images come from registries only: push it to one, and pull it here")),
-    ("/images/prune", phrase!("images belong to everybody here, the admin removes them")),
     ("/images/search", phrase!("search on the registry's own pages")),
     ("/images/get", phrase!("images leave through registries only")),
     ("/images", phrase!("images belong to everybody here: they are listed, inspected and pulled")),
@@ -25,8 +24,7 @@ const INSTEAD: [(&str, Phrase); 25] = [
         ),
     ),
     ("/plugins", phrase!("plugins run as root on the host, the admin alone installs them")),
-    ("/system/df", phrase!("du in your home, and docker ps -s, say what is yours")),
-    ("/system", phrase!("prune your own with docker container prune, network prune and volume prune")),
+    ("/system", phrase!("system df says what is yours, and system prune takes of it what nothing uses")),
     ("/debug", phrase!("it is the engine's own")),
     ("/containers/", phrase!("docker cp copies files, logs and inspect say the rest")),
     ("/networks", phrase!("networks are created, listed, inspected, connected, pruned and removed")),
@@ -40,10 +38,8 @@ const INSTEAD: [(&str, Phrase); 25] = [
 ];
 
 /// Verbs on one container that are left out on purpose.
-const ON_A_CONTAINER: [(&str, Phrase); 5] = [
+const ON_A_CONTAINER: [(&str, Phrase); 3] = [
     ("/update", phrase!("limits are set at create: make a new container with other ones")),
-    ("/pause", phrase!("stop the container instead, a paused one would keep its share of the machine")),
-    ("/unpause", phrase!("nothing is paused here")),
     ("/export", phrase!("docker cp NAME:/ - gives a tar of its files")),
     ("/attach/ws", phrase!("attach without a websocket")),
 ];

@@ -46,14 +46,28 @@ fn shown(volume: &OwnedVolume) -> Value {
     details
 }
 
+/// The caller's volumes, each with what was measured in it last, and how many containers have it. Docker's -1 is what is not
+/// known.
+pub(super) async fn sized(engine: &Engine, caller: &Caller) -> Result<Vec<Value>, Error> {
+    let used = used(engine, caller).await?;
+    let sizes = engine.volume_sizes(caller.uid());
+    let sized = |volume: &OwnedVolume| {
+        let mut details = shown(volume);
+        let count = used.iter().filter(|name| *name == volume.engine_name()).count();
+        let size = sizes.get(volume.engine_name()).copied().flatten();
+        let usage = json!({ "Size": size.map_or(json!(-1), Value::from), "RefCount": count });
+        if let Some(fields) = details.as_object_mut() {
+            fields.insert("UsageData".into(), usage);
+        }
+        details
+    };
+    Ok(engine.volumes_of(caller).await?.iter().map(sized).collect())
+}
+
 /// The engine's names of the volumes that some container of the caller's has.
 async fn used(engine: &Engine, caller: &Caller) -> Result<Vec<String>, Error> {
     let own = engine.own(caller, false).await?;
-    let names = own.iter().flat_map(|owned| {
-        let mounts = owned.found().summary().get("Mounts").and_then(Value::as_array);
-        mounts.into_iter().flatten().filter_map(|mount| mount.get("Name")?.as_str().map(str::to_owned))
-    });
-    Ok(names.collect())
+    Ok(own.iter().flat_map(|owned| owned.found().volumes()).cloned().collect())
 }
 
 pub(in crate::gateway) async fn list(

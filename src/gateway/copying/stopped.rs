@@ -71,10 +71,8 @@ impl Drop for Held {
 
 /// A volume may be another running container's too, where processes can race the engine's own packing as root.
 fn refuse_volumes(at: &CopyPath) -> Result<(), Error> {
-    let (found, text) = (at.container.found(), serde_json::Value::as_str);
-    let mounts = found.summary().get("Mounts").and_then(serde_json::Value::as_array);
-    let mut names = mounts.into_iter().flatten().filter_map(|mount| mount.get("Name").and_then(text));
-    if !names.any(|name| short_volume(found.owner(), name).is_some()) {
+    let found = at.container.found();
+    if !found.volumes().iter().any(|name| short_volume(found.owner(), name).is_some()) {
         return Ok(());
     }
     let name = at.container.name();

@@ -21,6 +21,7 @@ use serde_json::{Map, Value};
 use std::cell::Cell;
 use std::fmt;
 use std::io::{self, BufReader, Read};
+use std::marker::PhantomData;
 use std::time::Duration;
 use tokio::sync::mpsc;
 
@@ -36,9 +37,16 @@ const MOST_ENTRIES: usize = 512;
 /// How long an engine may say nothing in the midst of a list.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// A list of things, each without what is long in it. `OURS`: the labels that bear our keys are the gateway's, and kept.
-#[derive(Debug, Default)]
-pub(super) struct Things<const OURS: bool>(pub(super) Vec<Value>);
+/// A list of things, each without what is long in it, and each made into what is kept of it before the next one is read.
+/// `OURS`: the labels that bear our keys are the gateway's, and kept.
+#[derive(Debug)]
+pub(super) struct Things<const OURS: bool, T = Value>(pub(super) Vec<T>);
+
+impl<const OURS: bool, T> Default for Things<OURS, T> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
 
 /// Containers, or volumes.
 pub(super) type List = Things<true>;
@@ -105,27 +113,27 @@ impl Read for Chunks {
     }
 }
 
-impl<'de, const OURS: bool> Deserialize<'de> for Things<OURS> {
+impl<'de, const OURS: bool, T: From<Value>> Deserialize<'de> for Things<OURS, T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(Items)
+        deserializer.deserialize_any(Items(PhantomData))
     }
 }
 
 /// The list itself, however long; null is an empty one.
-struct Items<const OURS: bool>;
+struct Items<const OURS: bool, T>(PhantomData<T>);
 
-impl<'de, const OURS: bool> Visitor<'de> for Items<OURS> {
-    type Value = Things<OURS>;
+impl<'de, const OURS: bool, T: From<Value>> Visitor<'de> for Items<OURS, T> {
+    type Value = Things<OURS, T>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a list")
     }
 
-    fn visit_unit<E>(self) -> Result<Things<OURS>, E> {
+    fn visit_unit<E>(self) -> Result<Things<OURS, T>, E> {
         Ok(Things::default())
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Things<OURS>, A::Error> {
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Things<OURS, T>, A::Error> {
         let mut list = Vec::new();
         loop {
             let (left, ours) = (Cell::new(LONG_WORDS), Cell::new(OUR_WORDS));
@@ -133,7 +141,7 @@ impl<'de, const OURS: bool> Visitor<'de> for Items<OURS> {
             else {
                 break;
             };
-            list.push(item);
+            list.push(item.into());
         }
         Ok(Things(list))
     }
@@ -242,7 +250,7 @@ mod tests {
             {"a": half},
         ])
         .to_string();
-        let Things::<true>(list) = serde_json::from_str(&text).unwrap();
+        let Things::<true, Value>(list) = serde_json::from_str(&text).unwrap();
         assert_eq!((&list[0]["Command"], &list[0]["Names"][0]), (&json!(""), &json!("/ie-1-a")));
         assert_eq!((&list[0]["Created"], &list[0]["Size"]), (&json!(5), &json!(-1)));
         assert_eq!(list[0]["Odd"], json!([1.5, null, true]));
@@ -258,7 +266,7 @@ mod tests {
         );
         assert_eq!(length(2, "a"), half.len());
         // What an image says under our prefix is nobody's of ours.
-        let Things::<false>(images) = serde_json::from_str(&text).unwrap();
+        let Things::<false, Value>(images) = serde_json::from_str(&text).unwrap();
         assert!(images[0]["Labels"].get(format!("{PREFIX}stages")).is_none());
     }
 
@@ -271,7 +279,8 @@ mod tests {
         // Its own keys have an end, too.
         labels.insert(format!("{PREFIX}stages"), ours[..OUR_WORDS / 2].into());
         labels.insert(format!("{PREFIX}version"), ours[..OUR_WORDS / 2 + 1].into());
-        let Things::<true>(list) = serde_json::from_str(&json!([{"Labels": labels}]).to_string()).unwrap();
+        let Things::<true, Value>(list) =
+            serde_json::from_str(&json!([{"Labels": labels}]).to_string()).unwrap();
         let length = |key: &str| list[0]["Labels"][format!("{PREFIX}{key}")].as_str().map(str::len);
         assert_eq!(
             [length("uid"), length("stages"), length("version")],
@@ -283,9 +292,10 @@ mod tests {
 
     #[test]
     fn the_list_itself_has_no_end_and_may_be_none() {
-        let Things::<true>(list) = serde_json::from_str(&json!(vec![json!({}); 2000]).to_string()).unwrap();
+        let Things::<true, Value>(list) =
+            serde_json::from_str(&json!(vec![json!({}); 2000]).to_string()).unwrap();
         assert_eq!(list.len(), 2000);
-        let Things::<true>(list) = serde_json::from_str("null").unwrap();
+        let Things::<true, Value>(list) = serde_json::from_str("null").unwrap();
         assert!(list.is_empty());
         for wrong in ["{}", "[{]", "[{}", "7"] {
             assert!(serde_json::from_str::<List>(wrong).is_err(), "{wrong}");
@@ -299,7 +309,7 @@ mod tests {
             sender.try_send(Ok(Bytes::from_static(chunk.as_bytes()))).unwrap();
         }
         drop(sender);
-        let Things::<true>(list) = serde_json::from_reader(Chunks::new(chunks)).unwrap();
+        let Things::<true, Value>(list) = serde_json::from_reader(Chunks::new(chunks)).unwrap();
         assert_eq!(list, [json!({"a": "b"})]);
         let (sender, chunks) = mpsc::channel(8);
         sender.try_send(Ok(Bytes::from_static(b"[{}"))).unwrap();

@@ -116,6 +116,15 @@ impl Engine {
         self.disk.copied.begin(uid, id, measured.unwrap_or(0))
     }
 
+    /// What was measured in a user's volumes, in bytes, by their names in the engine.
+    pub(in crate::gateway) fn volume_sizes(&self, uid: u32) -> HashMap<String, Option<u64>> {
+        let volume = |holding: &Holding| match &holding.thing {
+            Thing::Volume(name) => Some((name.clone(), holding.bytes)),
+            Thing::Container(_) => None,
+        };
+        self.disk.measured.of(uid, |all| all.iter().filter_map(volume).collect())
+    }
+
     /// A volume is gone, and what it held with it.
     pub(in crate::gateway) fn forget_volume(&self, engine_name: &str) {
         self.disk.measured.forget(&Thing::Volume(engine_name.to_owned()));
@@ -154,7 +163,7 @@ const TRIES: u32 = 3;
 
 /// As an engine says it of what it cannot walk through.
 fn unmeasured(found: &Found) -> List {
-    let mut summary = found.summary().clone();
+    let mut summary = found.summary();
     if let Some(fields) = summary.as_object_mut() {
         fields.insert("SizeRw".to_owned(), json!(-1));
     }
@@ -166,10 +175,8 @@ fn holdings(account: Account) -> Holdings {
     let mut nameless = HashMap::new();
     let mut holdings = Holdings::new();
     for found in account.containers.0.into_iter().filter_map(Found::parse) {
-        let mounts = found.summary().get("Mounts").and_then(Value::as_array);
-        let volumes = mounts.into_iter().flatten().filter_map(|mount| mount.get("Name")?.as_str());
-        for volume in volumes.filter(|name| short_volume(found.owner(), name).is_none()) {
-            nameless.insert(volume.to_owned(), found.id().clone());
+        for volume in found.volumes().iter().filter(|name| short_volume(found.owner(), name).is_none()) {
+            nameless.insert(volume.clone(), found.id().clone());
         }
         // The engine leaves out a zero.
         let bytes = found.summary().get("SizeRw").map_or(Some(0), measured);

@@ -9,7 +9,7 @@ impl Engine {
     /// Every image the engine has, without what is long in them.
     pub(in crate::gateway) async fn images(&self, all: bool) -> Result<Vec<Value>, EngineError> {
         let target = Target::new("/images/json").with("all", if all { "1" } else { "0" });
-        let bounded_list::Things::<false>(images) =
+        let bounded_list::Things::<false, Value>(images) =
             bounded_list::read_bounded(self.call(Method::GET, target).await?).await?;
         Ok(images)
     }

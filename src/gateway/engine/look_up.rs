@@ -65,9 +65,10 @@ impl Engine {
     /// Everybody's containers: for tidying, port numbers, and the admin. Without what is long in them.
     pub(in crate::gateway) async fn everyones(&self) -> Result<Vec<Found>, EngineError> {
         let listing = self.index.list_begins();
-        let Things::<true>(all) = read_bounded(self.list(&json!({ "label": [UID] }), false).await?).await?;
-        self.index.listed(listing, all.iter().filter_map(listed));
-        Ok(all.into_iter().filter_map(Found::parse).collect())
+        let Things::<true, Listed>(all) =
+            read_bounded(self.list(&json!({ "label": [UID] }), false).await?).await?;
+        self.index.listed(listing, all.iter().filter_map(|listed| listed.whose.clone()));
+        Ok(all.into_iter().filter_map(|listed| listed.found).collect())
     }
 
     /// Whether there is any container of this uid's, whatever its name.
@@ -123,6 +124,19 @@ impl Engine {
             target = target.with("size", "1");
         }
         self.call(Method::GET, target).await
+    }
+}
+
+/// What is kept of a line of everybody's list.
+struct Listed {
+    /// By the label alone.
+    whose: Option<(u32, ContainerId)>,
+    found: Option<Found>,
+}
+
+impl From<Value> for Listed {
+    fn from(summary: Value) -> Self {
+        Self { whose: listed(&summary), found: Found::parse(summary) }
     }
 }
 

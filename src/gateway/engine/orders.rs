@@ -26,6 +26,8 @@ pub(super) enum Order<'a> {
     /// Within so many seconds, or the container's own.
     Stop(&'a ContainerId, Option<u32>),
     Kill(&'a ContainerId, &'a str),
+    Pause(&'a ContainerId),
+    Unpause(&'a ContainerId),
     Rename(&'a ContainerId, &'a str),
     Remove(&'a ContainerId, Removal),
     /// Lines and columns of a terminal.
@@ -76,6 +78,8 @@ impl Order<'_> {
                 let options = KillContainerOptions { signal: signal.to_owned() };
                 docker.kill_container(id.as_str(), Some(options)).await
             }
+            Self::Pause(id) => docker.pause_container(id.as_str()).await,
+            Self::Unpause(id) => docker.unpause_container(id.as_str()).await,
             Self::Rename(id, name) => {
                 docker.rename_container(id.as_str(), RenameContainerOptions { name: name.to_owned() }).await
             }
@@ -199,6 +203,18 @@ impl Engine {
         self.order(Some(of), Order::Kill(container.id(), signal)).await
     }
 
+    /// Stops its processes where they are.
+    pub(in crate::gateway) async fn pause(&self, container: &Owned) -> Result<StatusCode, EngineError> {
+        let of = Of::Asked(container.found().owner());
+        self.order(Some(of), Order::Pause(container.id())).await
+    }
+
+    /// Lets them go on.
+    pub(in crate::gateway) async fn unpause(&self, container: &Owned) -> Result<StatusCode, EngineError> {
+        let of = Of::Asked(container.found().owner());
+        self.order(Some(of), Order::Unpause(container.id())).await
+    }
+
     /// Tells a container the size of its terminal.
     pub(in crate::gateway) async fn resize(
         &self,
@@ -305,6 +321,8 @@ mod tests {
             (Order::Stop(&id, None), "POST /v1.41/containers/ID/stop?"),
             (Order::Stop(&id, Some(600)), "POST /v1.41/containers/ID/stop?t=600"),
             (Order::Kill(&id, "RTMIN+1"), "POST /v1.41/containers/ID/kill?signal=RTMIN%2B1"),
+            (Order::Pause(&id), "POST /v1.41/containers/ID/pause"),
+            (Order::Unpause(&id), "POST /v1.41/containers/ID/unpause"),
             (Order::Rename(&id, word), "POST /v1.41/containers/ID/rename?name=a+b%26c%3Dd%3F%23%2F%25"),
             (
                 Order::Remove(&id, Removal { volumes: true, force: false }),

@@ -16,6 +16,7 @@ use crate::protocol::name::ContainerName;
 use crate::protocol::stage::Token;
 use serde_json::Value;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// A container as the engine lists it, with our labels and a name of ours; whose it is remains to be proved.
 #[derive(Debug, Clone)]
@@ -26,7 +27,13 @@ pub(in crate::gateway) struct Found {
     running: bool,
     state: String,
     labels: Labels,
-    summary: Value,
+    created: i64,
+    image_id: Option<ImageId>,
+    /// By the engine's names.
+    volumes: Vec<String>,
+    network_mode: Option<String>,
+    /// As the engine told it. As text, which takes a tenth of what is parsed of it: everybody's are in memory at once.
+    summary: Arc<str>,
 }
 
 /// A caller's own container: the only way to hold one is to look it up as its owner.
@@ -69,7 +76,25 @@ impl Found {
         let labels = Labels::read(&labels)?;
         let state = text("State").unwrap_or_default().to_owned();
         let running = matches!(state.as_str(), "running" | "paused" | "restarting");
-        (labels.uid == owner).then_some(Self { id, owner, name, running, state, labels, summary })
+        if labels.uid != owner {
+            return None;
+        }
+        let mounts = summary.get("Mounts").and_then(Value::as_array).into_iter().flatten();
+        let volumes = mounts.filter_map(|mount| mount.get("Name")?.as_str()).map(str::to_owned).collect();
+        let mode = summary.pointer("/HostConfig/NetworkMode").and_then(Value::as_str);
+        Some(Self {
+            created: summary.get("Created").and_then(Value::as_i64).unwrap_or_default(),
+            image_id: text("ImageID").and_then(ImageId::parse),
+            network_mode: mode.map(str::to_owned),
+            summary: summary.to_string().into(),
+            volumes,
+            id,
+            owner,
+            name,
+            running,
+            state,
+            labels,
+        })
     }
 
     /// A reused uid has another login and inherits nothing. That the uids of name and label agree was looked at before.
@@ -107,11 +132,12 @@ impl Found {
 
     /// When it was created, in seconds since 1970.
     pub(in crate::gateway) fn created(&self) -> i64 {
-        self.summary.get("Created").and_then(Value::as_i64).unwrap_or_default()
+        self.created
     }
 
-    pub(in crate::gateway) fn summary(&self) -> &Value {
-        &self.summary
+    /// As the engine told it, parsed anew.
+    pub(in crate::gateway) fn summary(&self) -> Value {
+        serde_json::from_str(&self.summary).unwrap_or_default()
     }
 
     /// Of the directories that are staged for it.
@@ -119,15 +145,14 @@ impl Found {
         self.labels().stages.iter().map(|stage| stage.token.clone()).collect()
     }
 
-    /// Whether it has this volume, by the engine's name.
-    pub(in crate::gateway) fn mounts_volume(&self, name: &str) -> bool {
-        let mounts = self.summary.get("Mounts").and_then(Value::as_array);
-        mounts.into_iter().flatten().any(|mount| mount.get("Name").and_then(Value::as_str) == Some(name))
+    /// The volumes that it has, by the engine's names.
+    pub(in crate::gateway) fn volumes(&self) -> &[String] {
+        &self.volumes
     }
 
     /// The engine's own name of the image it was made of, which no tag can move.
     pub(in crate::gateway) fn image_id(&self) -> Option<ImageId> {
-        ImageId::parse(self.summary.get("ImageID")?.as_str()?)
+        self.image_id.clone()
     }
 
     /// For the admin socket, which root alone reaches.
@@ -189,12 +214,12 @@ impl Owned {
 
     /// Whether it is in any network; what the engine does not say counts as one.
     pub(in crate::gateway) fn networked(&self) -> bool {
-        self.found.summary.pointer("/HostConfig/NetworkMode").and_then(Value::as_str) != Some("none")
+        self.found.network_mode.as_deref() != Some("none")
     }
 
     /// Whether it was made in the network that every user has.
     pub(in crate::gateway) fn on_own_network(&self) -> bool {
-        let mode = self.found.summary.pointer("/HostConfig/NetworkMode").and_then(Value::as_str);
+        let mode = self.found.network_mode.as_deref();
         mode == Some(super::network::network_name(self.found.owner).as_str())
     }
 

@@ -140,7 +140,7 @@ fn is_known(held: &Holding, before: &[Holding]) -> bool {
 fn belongs(held: &Holding, found: &Found) -> bool {
     match &held.thing {
         Thing::Container(id) => id == found.id(),
-        Thing::Volume(name) => found.mounts_volume(name),
+        Thing::Volume(name) => found.volumes().contains(name),
     }
 }
 

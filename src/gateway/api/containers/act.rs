@@ -182,7 +182,7 @@ pub(in crate::gateway) async fn prune(
     for container in
         own.into_iter().filter(|owned| matches!(owned.found().state(), "created" | "exited" | "dead"))
     {
-        let summary = container.found().summary().clone();
+        let summary = container.found().summary();
         if !filters::all_match(&words, |_, value| filters::has_label(summary.get("Labels"), value)) {
             continue;
         }

@@ -1,7 +1,7 @@
 //! `--filter`: the same key again is OR, different keys are AND; a caller's text never reaches an engine filter.
 
 use crate::gateway::api::filters::{self, Names};
-use crate::gateway::engine::{Owned, pick, pick_by_id, short_network, short_volume};
+use crate::gateway::engine::{OWN, Owned, pick, pick_by_id, short_network, short_volume};
 use crate::gateway::error::Error;
 use crate::gateway::images;
 use crate::protocol::name::ContainerRef;
@@ -54,13 +54,13 @@ impl Filters {
     /// What is left of the caller's containers, in the engine's order: newest first.
     pub(in crate::gateway) fn keep(&self, own: Vec<Owned>) -> Result<Vec<Owned>, Error> {
         let (since, before) = (self.place("since", &own)?, self.place("before", &own)?);
-        let kept = own.iter().enumerate().filter(|(at, owned)| {
+        let kept = own.into_iter().enumerate().filter(|(at, owned)| {
             since.is_none_or(|place| *at < place)
                 && before.is_none_or(|place| *at > place)
                 && self.words.iter().all(|(key, values)| any_matches(owned, key, values))
                 && self.is_called(owned)
         });
-        Ok(kept.map(|(_, owned)| owned.clone()).collect())
+        Ok(kept.map(|(_, owned)| owned).collect())
     }
 
     /// By name, with a slash before it and without one as in Docker; and by owner.
@@ -118,13 +118,14 @@ fn matches(owned: &Owned, key: &str, value: &str) -> bool {
         "status" => owned.found().state() == value,
         "exited" => exit_code(text("Status")) == Some(value),
         "ancestor" => is_ancestor(text("Image"), text("ImageID"), value),
-        "volume" => mounts(summary).any(|(source, target)| {
+        "volume" => mounts(&summary).any(|(source, target)| {
             source == value || target == value || short_volume(owned.found().owner(), source) == Some(value)
         }),
-        "network" => networks(summary)
+        "network" if matches!(value, "own" | "default") => matches(owned, key, OWN),
+        "network" => networks(&summary)
             .any(|network| network == value || short_network(owned.found().owner(), network) == Some(value)),
-        "publish" => ports(summary).any(|port| port_matches(port, "PublicPort", value)),
-        "expose" => ports(summary).any(|port| port_matches(port, "PrivatePort", value)),
+        "publish" => ports(&summary).any(|port| port_matches(port, "PublicPort", value)),
+        "expose" => ports(&summary).any(|port| port_matches(port, "PrivatePort", value)),
         "health" => health(text("Status")) == value,
         // since and before were looked at already.
         _ => true,
@@ -132,10 +133,10 @@ fn matches(owned: &Owned, key: &str, value: &str) -> bool {
 }
 
 fn has_label(owned: &Owned, value: &str) -> bool {
-    let labels = owned.found().summary().get("Labels").and_then(Value::as_object);
+    let summary = owned.found().summary();
     let (key, wanted) = value.split_once('=').map_or((value, None), |(key, wanted)| (key, Some(wanted)));
     let ours = key.starts_with(crate::gateway::engine::PREFIX);
-    let found = labels.and_then(|labels| labels.get(key)).and_then(Value::as_str);
+    let found = summary.get("Labels").and_then(|labels| labels.get(key)).and_then(Value::as_str);
     !ours && found.is_some_and(|found| wanted.is_none_or(|wanted| wanted == found))
 }
 

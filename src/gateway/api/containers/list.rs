@@ -12,6 +12,7 @@ use crate::gateway::records::reasons::Reasons;
 use crate::gateway::upkeep::expiry::Expirations;
 use axum::Json;
 use axum::extract::{Query, State};
+use axum::response::Response;
 use serde::Deserialize;
 use serde_json::Value;
 use std::sync::Arc;
@@ -32,7 +33,7 @@ pub(in crate::gateway) async fn list(
     State(walks): State<Arc<Walks>>,
     State(ends): State<Ends>,
     Query(query): Query<ListQuery>,
-) -> Result<Json<Vec<Value>>, Error> {
+) -> Result<Response, Error> {
     let filters = Filters::parse(&query.filters)?;
     let own = match query.size {
         Flag(false) => engine.own(&caller, false).await?,
@@ -46,7 +47,7 @@ pub(in crate::gateway) async fn list(
     let all = query.all.0 || limit.is_some() || filters.wants_stopped();
     let kept = filters.keep(own)?;
     let shown = kept.iter().filter(|owned| all || owned.running()).take(limit.unwrap_or(usize::MAX));
-    Ok(Json(shown.map(|owned| ends.with(owned)).collect()))
+    answer::list(shown.map(|owned| ends.with(owned)))
 }
 
 /// What is known of a container's end, and of that of its lease.

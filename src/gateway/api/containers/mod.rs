@@ -2,9 +2,11 @@
 
 mod act;
 mod attach;
+mod changes;
 mod create;
 mod filter;
 mod list;
+mod pause;
 mod people;
 mod removed;
 mod start;
@@ -14,9 +16,11 @@ mod walks;
 
 pub(super) use act::{kill, prune, remove, rename, stop};
 pub(super) use attach::{Side, Tied, attach, join};
+pub(super) use changes::changes;
 pub(super) use create::{create, dry_run};
 pub(super) use filter::Filters;
 pub(super) use list::{inspect, list};
+pub(super) use pause::{pause, unpause};
 pub(super) use start::{restart, start};
 pub(super) use stream::{is_time, logs, resize, stats, wait};
 pub(super) use top::top;

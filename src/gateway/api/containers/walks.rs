@@ -16,7 +16,7 @@ impl Default for Walks {
 impl Walks {
     /// # Errors
     /// Where the walk itself was lost.
-    pub(super) async fn one_by_one<T: Send + 'static>(
+    pub(in crate::gateway::api) async fn one_by_one<T: Send + 'static>(
         &self,
         uid: u32,
         walk: impl Future<Output = T> + Send + 'static,
