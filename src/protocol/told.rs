@@ -10,9 +10,9 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 
-/// Characters of a message that are written, and places that are filled, at the most: one that came from elsewhere may hold
-/// messages in messages.
+/// Characters of a message that are written at the most: one that came from elsewhere may hold messages in messages.
 const LONGEST: usize = 64 << 10;
+/// Places of a message that are filled at the most, for the same reason.
 const MOST_PLACES: usize = 4096;
 
 /// A message.
