@@ -151,7 +151,7 @@ impl World {
         let port = |host: &Option<u16>| PortAsk {
             container: 80,
             protocol: Protocol::Tcp,
-            host: *host,
+            host: (*host).into(),
             address: None,
         };
         let image =

@@ -26,9 +26,11 @@ use super::lifecycle::admission::Admission;
 use super::lifecycle::creator::Creator;
 use super::lifecycle::remover::Remover;
 use super::lifecycle::starter::Starter;
+use super::lifecycle::updater::Updater;
 use super::locks::lock::Locks;
 use super::options::Options;
 use super::records::reasons::Reasons;
+use super::records::resized::Resized;
 use super::sessions::cleanup::ExecCleanups;
 use super::sessions::pending::Attaches;
 use super::upkeep::boots::Boots;
@@ -104,6 +106,7 @@ impl Wired {
             look_ups: self.look_ups.clone(),
             engine: self.parts.0.engine.clone(),
             rate_limit: self.rate_limit.clone(),
+            looks: RateLimit::of_looks(),
             user: routes::user(self.parts.clone()),
             admin: routes::admin(self.parts.clone()),
         }
@@ -123,6 +126,7 @@ impl Wired {
 
         let reasons = Arc::new(Reasons::open(&paths.state.join("stopped")));
         let expirations = Arc::new(Expirations::open(&paths.state.join("expiring")));
+        let resized = Arc::new(Resized::open(&paths.state.join("resized"), engine.clone()));
         let boots = Arc::new(Boots::open(&paths.state, paths.boot_id.as_deref()));
 
         let terminals = Arc::new(Terminals::default());
@@ -155,6 +159,7 @@ impl Wired {
         });
         let sweep = Arc::new(Sweep {
             youth,
+            resized: resized.clone(),
             boots: boots.clone(),
             channel: channel.clone(),
             looks: looks.clone(),
@@ -212,6 +217,12 @@ impl Wired {
             stager: stager.clone(),
             attaches: attaches.clone(),
         });
+        let updater = Arc::new(Updater {
+            engine: engine.clone(),
+            locks: locks.clone(),
+            resized,
+            in_force: in_force.clone(),
+        });
         let copier = Arc::new(Copier {
             engine: engine.clone(),
             locks: locks.clone(),
@@ -237,6 +248,7 @@ impl Wired {
             creator,
             starter,
             remover,
+            updater,
             copier,
             in_force,
             reloader,

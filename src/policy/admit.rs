@@ -37,6 +37,39 @@ impl Limits {
         self.lets_write(used)
     }
 
+    /// The size that a container of the caller's has after an update: what is asked anew by the rules of a create, and, while
+    /// it runs, only as much more as is free.
+    ///
+    /// # Errors
+    /// The first rule that says no, as in [`Limits::admit`].
+    pub fn resize(&self, used: &Usage, container: &Used, ask: &Ask) -> Result<Used, Refusal> {
+        let size = self.size(ask)?;
+        let mut resized = container.clone();
+        if ask.cpus.is_some() {
+            resized.cpus = size.cpus;
+        }
+        if ask.memory.is_some() {
+            resized.memory = size.memory;
+        }
+        if ask.pids.is_some() {
+            resized.pids = size.pids;
+        }
+        if container.running {
+            let others = used.without(&container.name);
+            // Whoever takes less need not fit: the policy may have become smaller since.
+            if resized.cpus > container.cpus {
+                self.cpus(&others).take(resized.cpus, Some("--cpus"))?;
+            }
+            if resized.memory > container.memory {
+                self.memory(&others).take(resized.memory, Some("--memory"))?;
+            }
+            if resized.pids > container.pids {
+                self.pids(&others).take(resized.pids, Some("--pids-limit"))?;
+            }
+        }
+        Ok(resized)
+    }
+
     /// Whether anything may write to the disk, and print.
     ///
     /// # Errors

@@ -40,10 +40,26 @@ pub struct ImageAsk {
 pub struct PortAsk {
     pub container: u16,
     pub protocol: Protocol,
-    /// Absent: the lowest free port of the caller's range.
-    pub host: Option<u16>,
+    pub host: HostPort,
     /// Absent: the policy's address.
     pub address: Option<IpAddr>,
+}
+
+/// Which of the host's ports.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum HostPort {
+    /// The lowest free one of the caller's range.
+    #[default]
+    Free,
+    Named(u16),
+    /// The lowest free one from the first to the last of these.
+    Within(u16, u16),
+}
+
+impl From<Option<u16>> for HostPort {
+    fn from(port: Option<u16>) -> Self {
+        port.map_or(Self::Free, Self::Named)
+    }
 }
 
 /// A host directory to mount at `target`.

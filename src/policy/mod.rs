@@ -57,7 +57,7 @@ mod usage;
 mod tests;
 
 pub use allowance::Allowance;
-pub use ask::{Ask, ImageAsk, MountAsk, PortAsk, Protocol, ProtocolError};
+pub use ask::{Ask, HostPort, ImageAsk, MountAsk, PortAsk, Protocol, ProtocolError};
 pub use cap::{Amount, Cap};
 pub use disk::Room;
 pub use free::free_ids;

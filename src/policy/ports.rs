@@ -1,6 +1,6 @@
 //! Which ports are published where.
 
-use super::ask::{PortAsk, Protocol};
+use super::ask::{HostPort, PortAsk, Protocol};
 use super::limits::Limits;
 use super::refuse::{CONFLICT, FORBIDDEN, refusal};
 use super::source::Source;
@@ -86,12 +86,23 @@ impl Picking<'_> {
         Ok(port)
     }
 
+    /// The lowest free one, of these or of all.
     fn lowest_free(&mut self, ask: &PortAsk) -> Result<u16, Refusal> {
         let chosen = |port| [Protocol::Tcp, Protocol::Udp].iter().any(|p| self.chosen.contains(&(port, *p)));
-        let free =
-            (self.range.first..=self.range.last).find(|port| !self.taken.contains(port) && !chosen(*port));
+        let among = match ask.host {
+            HostPort::Within(first, last) => {
+                PortRange { first: first.max(self.range.first), last: last.min(self.range.last) }
+            }
+            _ => self.range,
+        };
+        if let (HostPort::Within(first, last), true) = (ask.host, among.first > among.last) {
+            let what = told!("host ports {first}-{last} are not in {}", self.range);
+            let no = refusal(FORBIDDEN, "ports.range", self.source, what);
+            return Err(no.hint(told!("`-p {}` takes a free port of {}", ask.container, self.range)));
+        }
+        let free = (among.first..=among.last).find(|port| !self.taken.contains(port) && !chosen(*port));
         let Some(port) = free else {
-            let what = told!("no host port of {} is free", self.range);
+            let what = told!("no host port of {among} is free");
             let no = refusal(CONFLICT, "ports.range", self.source, what);
             return Err(no.hint(told!("`ie-container ps -a` shows the ports you hold")));
         };
@@ -116,7 +127,10 @@ impl Limits {
         let mut picking = Picking { range, source, taken: &used.taken_ports, chosen: BTreeSet::new() };
         let mut grants: Vec<Option<PortGrant>> = Vec::new();
         for ask in asks {
-            let host = ask.host.map(|port| picking.named(ask, port)).transpose()?;
+            let host = match ask.host {
+                HostPort::Named(port) => Some(picking.named(ask, port)?),
+                HostPort::Free | HostPort::Within(..) => None,
+            };
             grants.push(host.map(|host| self.port_grant(ask, host)).transpose()?);
         }
         let pick = |(ask, named): (&PortAsk, Option<PortGrant>)| match named {

@@ -21,6 +21,10 @@ pub(crate) enum Verb {
         /// Which of the words names the file.
         process: usize,
     },
+    Update {
+        /// Which of the words says where the limits are.
+        resources: usize,
+    },
     /// The engine asks for runc's version and shows it.
     Version,
     /// What shows, signals or removes a container that was made already.
@@ -56,7 +60,8 @@ const GLOBAL: &[(&str, bool)] = &[
 const CREATE: &[(&str, bool)] = &[("--bundle", true), ("--pid-file", true), ("--console-socket", true)];
 const EXEC: &[(&str, bool)] =
     &[("--process", true), ("--pid-file", true), ("--console-socket", true), ("--detach", false)];
-/// Verbs that run nothing new. Not `run` and `restore`, which do, nor `update`, which changes limits.
+const UPDATE: &[(&str, bool)] = &[("--resources", true)];
+/// Verbs that run nothing new and change nothing. Not `run` and `restore`.
 const HARMLESS: &[&str] =
     &["start", "kill", "delete", "state", "pause", "resume", "ps", "events", "list", "features"];
 
@@ -71,6 +76,7 @@ impl Call {
         let verb = match verb.to_str().unwrap_or_default() {
             "create" => create(rest)?,
             "exec" => exec(rest, words.len() - rest.len())?,
+            "update" => update(rest, words.len() - rest.len())?,
             word if HARMLESS.contains(&word) => Verb::Other,
             word => return Err(Refused::new(format!("`runc {word}` is not for containers of this engine"))),
         };
@@ -91,6 +97,16 @@ fn exec(words: &[OsString], before: usize) -> Result<Verb, Refused> {
     let at = given.get("--process").ok_or_else(|| Refused::new("`runc exec` without --process"))?;
     one_id(rest)?;
     Ok(Verb::Exec { process: before + at })
+}
+
+/// Only what comes by the standard input: limits in words would be judged by nobody.
+fn update(words: &[OsString], before: usize) -> Result<Verb, Refused> {
+    let (given, rest) = options(words, UPDATE)?;
+    one_id(rest)?;
+    match given.get("--resources").filter(|at| words.get(*at).is_some_and(|word| word == "-")) {
+        Some(at) => Ok(Verb::Update { resources: before + at }),
+        None => Err(Refused::new("`runc update` without --resources -")),
+    }
 }
 
 fn one_id(rest: &[OsString]) -> Result<Id, Refused> {
@@ -165,6 +181,7 @@ mod tests {
             parse(&format!("exec --pid-file --process --process /p {id}")),
             Ok(Verb::Exec { process: 4 })
         );
+        assert_eq!(parse(&format!("--root /r update --resources - {id}")), Ok(Verb::Update { resources: 4 }));
         assert_eq!(parse("--version"), Ok(Verb::Version));
         for line in ["features", &format!("--root /r kill {id} 9"), &format!("delete --force {id}")] {
             assert_eq!(parse(line), Ok(Verb::Other), "{line}");
@@ -179,6 +196,11 @@ mod tests {
             format!("run --bundle /b {id}"),
             format!("restore --bundle /b {id}"),
             format!("update --memory 1 {id}"),
+            format!("update --resources /r {id}"),
+            format!("update --resources - --memory 1 {id}"),
+            format!("update --resources - --resources /r {id}"),
+            format!("update --resources=- {id}"),
+            format!("update {id}"),
             format!("--criu /evil create --bundle /b {id}"),
             format!("create --no-pivot --bundle /b {id}"),
             format!("create --preserve-fds 3 --bundle /b {id}"),

@@ -5,12 +5,13 @@
 //! sealed file. So what runs is what was judged.
 
 use super::refused::Refused;
-use oci_spec::runtime::{Process, Spec};
+use oci_spec::runtime::{LinuxResources, Process, Spec};
 use rustix::fs::{
     MemfdFlags, Mode, OFlags, SealFlags, fchmod, fchown, fcntl_add_seals, fstat, memfd_create, openat,
     renameat,
 };
 use rustix::process::{Gid, Uid};
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use std::fs::File;
@@ -114,6 +115,9 @@ const KNOWN_OF_A_PROCESS: &[&str] = &[
     "selinuxLabel",
 ];
 
+/// What Docker 20.10 says in an update alone: nought, of memory that the kernel does not count apart any more.
+const KNOWN_OF_AN_UPDATE: &[&str] = &["linux.resources.memory.kernel"];
+
 /// The moments at which a hook may run.
 const HOOKS: &[&str] =
     &["prestart", "createRuntime", "createContainer", "startContainer", "poststart", "poststop"];
@@ -137,7 +141,7 @@ impl Bundle {
 
     pub(crate) fn spec(&self) -> Result<Spec, Refused> {
         let value =
-            read(self.file.try_clone().map_err(Refused::system("reading the specification"))?.into())?;
+            read(File::from(self.file.try_clone().map_err(Refused::system("reading the specification"))?))?;
         parse_spec(value)
     }
 
@@ -160,16 +164,21 @@ pub(crate) fn process(path: &Path) -> Result<Process, Refused> {
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let file = rustix::fs::open(path, flags, Mode::empty());
     let file = file.map_err(Refused::system("opening the process of an exec"))?;
-    parse_process(read(file.into())?)
+    parse_process(read(File::from(file))?)
 }
 
-/// The same process in a file without a name that nobody changes any more: runc reads what was judged.
-pub(crate) fn sealed(process: &Process) -> Result<OwnedFd, Refused> {
-    let failed = || Refused::system("handing on the process of an exec");
-    let bytes = serde_json::to_vec(process).map_err(Refused::system("handing on the process of an exec"))?;
+/// The limits of an update, as the engine's shim writes them.
+pub(crate) fn resources(from: impl Read) -> Result<LinuxResources, Refused> {
+    parse_resources(read(from)?)
+}
+
+/// The same in a file without a name that nobody changes any more: runc reads what was judged.
+pub(crate) fn sealed(judged: &impl Serialize) -> Result<OwnedFd, Refused> {
+    let failed = || Refused::system("handing on what was judged");
+    let bytes = serde_json::to_vec(judged).map_err(Refused::system("handing on what was judged"))?;
     // runc inherits it.
-    let mut file = File::from(memfd_create("process", MemfdFlags::ALLOW_SEALING).map_err(failed())?);
-    file.write_all(&bytes).map_err(Refused::system("handing on the process of an exec"))?;
+    let mut file = File::from(memfd_create("judged", MemfdFlags::ALLOW_SEALING).map_err(failed())?);
+    file.write_all(&bytes).map_err(Refused::system("handing on what was judged"))?;
     let seals = SealFlags::SEAL | SealFlags::SHRINK | SealFlags::GROW | SealFlags::WRITE;
     fcntl_add_seals(&file, seals).map_err(failed())?;
     Ok(file.into())
@@ -177,6 +186,18 @@ pub(crate) fn sealed(process: &Process) -> Result<OwnedFd, Refused> {
 
 pub(crate) fn parse_process(value: Value) -> Result<Process, Refused> {
     known(&value, "", &|path| KNOWN_OF_A_PROCESS.iter().any(|known| leads_to(path, known)))?;
+    typed(value)
+}
+
+/// Of a specification's limits those that an update may change, which are no rules for devices.
+pub(crate) fn parse_resources(value: Value) -> Result<LinuxResources, Refused> {
+    const WHERE: &str = "linux.resources";
+    let is_known = |path: &str| {
+        let path = format!("{WHERE}.{path}");
+        let known = KNOWN.iter().chain(KNOWN_OF_AN_UPDATE);
+        !path.starts_with("linux.resources.devices") && known.into_iter().any(|known| leads_to(&path, known))
+    };
+    known(&value, "", &is_known)?;
     typed(value)
 }
 
@@ -235,9 +256,9 @@ fn typed<T: DeserializeOwned>(value: Value) -> Result<T, Refused> {
         .map_err(|error| Refused::new(format!("its specification does not parse: {error}")))
 }
 
-fn read(file: File) -> Result<Value, Refused> {
+fn read(from: impl Read) -> Result<Value, Refused> {
     let mut bytes = Vec::new();
-    let read = file.take(LONGEST + 1).read_to_end(&mut bytes);
+    let read = from.take(LONGEST + 1).read_to_end(&mut bytes);
     let read = read.map_err(Refused::system("reading the specification"))?;
     if u64::try_from(read).is_ok_and(|read| read > LONGEST) {
         return Err(Refused::new(format!("its specification is longer than {LONGEST} bytes")));

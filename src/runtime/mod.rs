@@ -69,6 +69,10 @@ fn run(words: &[OsString]) -> Result<ExitCode, Refused> {
             let judged = words.get_mut(*process).map(|word| exec(&site, word)).transpose()?;
             return Err(become_runc(&site, &words, judged));
         }
+        Verb::Update { resources } => {
+            let judged = words.get_mut(*resources).map(update).transpose()?;
+            return Err(become_runc(&site, &words, judged));
+        }
         Verb::Version => return version::tell(site.runc()),
         Verb::Other => {}
     }
@@ -96,6 +100,15 @@ fn create(site: &Site, bundle: &Path, id: &call::Id) -> Result<(), Refused> {
     let root = rootfs::RootFs::open(&alone, site, &spec)?;
     let judged = judge::create(spec, site, id, &root, &host_groups(site)?)?;
     file.replace(&ready::ready(judged, &alone, site, &root)?)
+}
+
+/// Other limits likewise, which come by the standard input.
+fn update(word: &mut OsString) -> Result<OwnedFd, Refused> {
+    let resources = document::resources(std::io::stdin())?;
+    judge::update(&resources)?;
+    let sealed = document::sealed(&resources)?;
+    *word = format!("/proc/self/fd/{}", sealed.as_raw_fd()).into();
+    Ok(sealed)
 }
 
 /// The process of an exec likewise; the word that named its file names the judged one from here on.

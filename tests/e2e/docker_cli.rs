@@ -393,7 +393,6 @@ fn verbs_that_are_not_served_say_so() {
         "tag busybox:test mine:test",
         "rmi busybox:test",
         "export -o exported box",
-        "update --memory 32m box",
         "swarm init",
         "plugin ls",
         "search busybox",

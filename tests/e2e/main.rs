@@ -49,6 +49,7 @@ mod staging;
 mod state;
 mod streams;
 mod suite;
+mod update;
 mod volume;
 mod world;
 
@@ -67,6 +68,7 @@ fn main() -> ExitCode {
         ps::tests(),
         exec::tests(),
         events::tests(),
+        update::tests(),
         volume::tests(),
         disk::tests(),
         output::tests(),

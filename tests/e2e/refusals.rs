@@ -125,7 +125,6 @@ fn paths_that_are_not_served() {
         ("POST", "/v1.41/images/busybox:test/push"),
         ("PUT", "/v1.41/volumes/x"),
         ("PATCH", "/v1.41/networks/x"),
-        ("POST", "/v1.41/containers/box/update"),
         ("GET", "/v1.41/containers/box/export"),
         ("POST", "/v1.41/swarm/init"),
         ("GET", "/v1.41/plugins"),

@@ -15,6 +15,7 @@ use crate::gateway::host::wall::Wall;
 use crate::gateway::lifecycle::creator::Creator;
 use crate::gateway::lifecycle::remover::Remover;
 use crate::gateway::lifecycle::starter::Starter;
+use crate::gateway::lifecycle::updater::Updater;
 use crate::gateway::locks::lock::Locks;
 use crate::gateway::records::reasons::Reasons;
 use crate::gateway::sessions::cleanup::ExecCleanups;
@@ -41,6 +42,7 @@ pub(in crate::gateway) struct All {
     pub(in crate::gateway) creator: Arc<Creator>,
     pub(in crate::gateway) starter: Arc<Starter>,
     pub(in crate::gateway) remover: Arc<Remover>,
+    pub(in crate::gateway) updater: Arc<Updater>,
     pub(in crate::gateway) copier: Arc<Copier>,
     pub(in crate::gateway) in_force: Arc<InForce>,
     pub(in crate::gateway) reloader: Arc<Reloader>,
@@ -76,6 +78,7 @@ handed_out! {
     creator: Arc<Creator>,
     starter: Arc<Starter>,
     remover: Arc<Remover>,
+    updater: Arc<Updater>,
     copier: Arc<Copier>,
     in_force: Arc<InForce>,
     reloader: Arc<Reloader>,

@@ -9,12 +9,14 @@ use crate::gateway::images::{full, own_platform};
 use crate::policy::ImageAsk;
 use crate::protocol::told::told;
 use axum::extract::{Query, State};
+use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
+use base64::Engine as _;
 use bytes::Bytes;
 use futures_util::TryStreamExt;
 use hyper::Method;
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Map, Value};
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -74,14 +76,32 @@ pub(in crate::gateway) struct PullQuery {
     platform: String,
 }
 
+/// Whether somebody is to be logged in somewhere. Clients send the header always, with nothing in it where there is nobody.
+fn has_credentials(headers: &HeaderMap) -> bool {
+    let Some(header) = headers.get("x-registry-auth") else { return false };
+    let decoded = base64::engine::general_purpose::URL_SAFE
+        .decode(header)
+        .or_else(|_| base64::engine::general_purpose::STANDARD.decode(header));
+    let told: Option<Map<String, Value>> = decoded.ok().and_then(|text| serde_json::from_slice(&text).ok());
+    // What is not understood may be anything.
+    let Some(told) = told else { return !header.is_empty() };
+    let empty = |value: &Value| value.as_str().map_or(value.is_null(), str::is_empty);
+    told.iter().any(|(key, value)| !key.eq_ignore_ascii_case("serveraddress") && !empty(value))
+}
+
 /// Pulls what the policy allows; the engine's progress is passed on as it comes.
 pub(in crate::gateway) async fn pull(
     caller: Caller,
     State(engine): State<Arc<Engine>>,
     State(pulls): State<Arc<Pulls>>,
     Query(query): Query<PullQuery>,
+    headers: HeaderMap,
 ) -> Result<Response, Error> {
     own_platform(&query.platform)?;
+    if has_credentials(&headers) {
+        let why = told!("what is pulled here is everybody's; ask the admin to pull it");
+        return Err(Error::not_allowed("X-Registry-Auth", why));
+    }
     let others = [&query.from_src, &query.repo, &query.message];
     if others.iter().any(|word| !word.is_empty()) || query.from_image.is_empty() {
         return Err(Error::not_allowed("import", told!("images are pulled by name only")));
@@ -133,6 +153,35 @@ fn explained(line: Bytes) -> Bytes {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn credentials_are_told_from_none() {
+        let engine = base64::engine::general_purpose::URL_SAFE;
+        let has = |text: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert("x-registry-auth", engine.encode(text).parse().unwrap());
+            has_credentials(&headers)
+        };
+        for none in ["{}", r#"{"username":"","password":"","serveraddress":"https://x"}"#, r#"{"auth":null}"#]
+        {
+            assert!(!has(none), "{none}");
+        }
+        for some in [
+            r#"{"username":"ann"}"#,
+            r#"{"identitytoken":"t"}"#,
+            r#"{"registrytoken":"t"}"#,
+            "[]",
+            "x",
+            r#"{"a":1}"#,
+        ] {
+            assert!(has(some), "{some}");
+        }
+        assert!(!has_credentials(&HeaderMap::new()));
+        assert!(!has_credentials(&HeaderMap::from_iter([(
+            axum::http::HeaderName::from_static("x-registry-auth"),
+            "".parse().unwrap()
+        )])));
+    }
 
     #[test]
     fn a_failure_in_the_midst_is_told_in_words_for_users() {

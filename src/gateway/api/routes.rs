@@ -31,6 +31,7 @@ pub(in crate::gateway) fn user(parts: Parts) -> Router {
         .route("/containers/{word}/pause", post(containers::pause))
         .route("/containers/{word}/unpause", post(containers::unpause))
         .route("/containers/{word}/changes", whole(get(containers::changes)))
+        .route("/containers/{word}/update", post(containers::update))
         .route("/containers/{word}/rename", post(containers::rename))
         .route("/containers/{word}/wait", post(containers::wait))
         .route("/containers/{word}/attach", post(containers::attach))

@@ -38,8 +38,7 @@ const INSTEAD: [(&str, Phrase); 23] = [
 ];
 
 /// Verbs on one container that are left out on purpose.
-const ON_A_CONTAINER: [(&str, Phrase); 3] = [
-    ("/update", phrase!("limits are set at create: make a new container with other ones")),
+const ON_A_CONTAINER: [(&str, Phrase); 2] = [
     ("/export", phrase!("docker cp NAME:/ - gives a tar of its files")),
     ("/attach/ws", phrase!("attach without a websocket")),
 ];
@@ -78,7 +77,7 @@ mod tests {
             ("/images/load", "registries only"),
             ("/images/busybox/push", "listed, inspected and pulled"),
             ("/swarm/init", "no swarm"),
-            ("/containers/web/update", "set at create"),
+            ("/containers/web/export", "gives a tar"),
             ("/containers/web/checkpoints", "docker cp"),
             ("/whatever", "docs/clients"),
         ] {

@@ -30,6 +30,12 @@ impl RateLimit {
         Self::new(500, 100)
     }
 
+    /// Of what only looks: it is not written down, and takes the gateway and the engine a millisecond. Whoever asks on many
+    /// connections as fast as it is answered would have the processors of everybody.
+    pub(in crate::gateway) fn of_looks() -> Self {
+        Self::new(1000, 300)
+    }
+
     /// Waits for one user's turn.
     pub(in crate::gateway) async fn wait(&self, uid: u32) {
         let wait = self.due(uid, Instant::now());

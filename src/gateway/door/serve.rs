@@ -61,6 +61,8 @@ pub(in crate::gateway) struct Door {
     pub(in crate::gateway) engine: Arc<Engine>,
     /// What each user changes, one after the other.
     pub(in crate::gateway) rate_limit: Arc<RateLimit>,
+    /// How often each user looks.
+    pub(in crate::gateway) looks: RateLimit,
     pub(in crate::gateway) user: Router,
     pub(in crate::gateway) admin: Router,
 }
@@ -210,9 +212,10 @@ async fn speak(
                 // Whether they still are is asked of the next connection.
                 return Ok(([(CONNECTION, "close")], Error::from(refused)).into_response());
             }
-            // What only looks is not written down.
-            if let Some(uid) = uid.filter(|_| !matches!(*request.method(), Method::GET | Method::HEAD)) {
-                door.rate_limit.wait(uid).await;
+            if let Some(uid) = uid {
+                let looks = matches!(*request.method(), Method::GET | Method::HEAD);
+                let limit = if looks { &door.looks } else { &*door.rate_limit };
+                limit.wait(uid).await;
             }
             let mut answer = match unversioned(&door.engine, request).await {
                 Ok(request) => router.call(request).await?,

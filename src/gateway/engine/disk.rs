@@ -20,28 +20,49 @@ const MIB: u64 = 1 << 20;
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 struct Account {
-    containers: List,
+    containers: Things<true, Weighed>,
     volumes: List,
-    container_usage: Usage,
-    volume_usage: Usage,
+    container_usage: Usage<Weighed>,
+    volume_usage: Usage<Value>,
+}
+
+/// What is kept of a container's line.
+#[derive(Debug)]
+struct Weighed {
+    found: Option<Found>,
+    /// In its own layer; nothing where it could not be measured.
+    bytes: Option<u64>,
+}
+
+impl From<Value> for Weighed {
+    fn from(summary: Value) -> Self {
+        // The engine leaves out a zero.
+        let bytes = summary.get("SizeRw").map_or(Some(0), measured);
+        Self { found: Found::parse(summary), bytes }
+    }
 }
 
 /// From API 1.52 on, and from 1.53 on in the place of the lists themselves.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, rename_all = "PascalCase")]
-struct Usage {
-    items: List,
+#[derive(Debug, Deserialize)]
+#[serde(default, rename_all = "PascalCase", bound = "T: From<Value>")]
+struct Usage<T> {
+    items: Things<true, T>,
+}
+
+impl<T> Default for Usage<T> {
+    fn default() -> Self {
+        Self { items: Things::default() }
+    }
 }
 
 impl Account {
     /// The lists, in whichever shape they came; who sends both sends the same twice.
     fn in_one_shape(mut self) -> Self {
-        for (list, usage) in
-            [(&mut self.containers, &mut self.container_usage), (&mut self.volumes, &mut self.volume_usage)]
-        {
-            if list.0.is_empty() {
-                *list = std::mem::take(&mut usage.items);
-            }
+        if self.containers.0.is_empty() {
+            self.containers = std::mem::take(&mut self.container_usage.items);
+        }
+        if self.volumes.0.is_empty() {
+            self.volumes = std::mem::take(&mut self.volume_usage.items);
         }
         self
     }
@@ -82,7 +103,7 @@ impl Engine {
         Ok(account)
     }
 
-    async fn sized(&self, found: &Found) -> Result<List, EngineError> {
+    async fn sized(&self, found: &Found) -> Result<Things<true, Weighed>, EngineError> {
         let filters = json!({ "id": [found.id().as_str()] }).to_string();
         for _ in 0..TRIES {
             let target = Target::new("/containers/json").with("all", "1").with("size", "1");
@@ -92,7 +113,8 @@ impl Engine {
                 sized => return read_bounded(sized?).await,
             }
         }
-        Ok(unmeasured(found))
+        // As an engine says it of what it cannot walk through.
+        Ok(Things(vec![Weighed { found: Some(found.clone()), bytes: None }]))
     }
 
     /// What counts for a user, of the containers that are still there, with what was copied into them since.
@@ -161,25 +183,15 @@ impl Holding {
 /// How often a container is measured before it is known that it cannot be.
 const TRIES: u32 = 3;
 
-/// As an engine says it of what it cannot walk through.
-fn unmeasured(found: &Found) -> List {
-    let mut summary = found.summary();
-    if let Some(fields) = summary.as_object_mut() {
-        fields.insert("SizeRw".to_owned(), json!(-1));
-    }
-    Things(vec![summary])
-}
-
 /// The engine's account, by whose it is. What is nobody's here is left out.
 fn holdings(account: Account) -> Holdings {
     let mut nameless = HashMap::new();
     let mut holdings = Holdings::new();
-    for found in account.containers.0.into_iter().filter_map(Found::parse) {
+    for Weighed { found, bytes } in account.containers.0 {
+        let Some(found) = found else { continue };
         for volume in found.volumes().iter().filter(|name| short_volume(found.owner(), name).is_none()) {
             nameless.insert(volume.clone(), found.id().clone());
         }
-        // The engine leaves out a zero.
-        let bytes = found.summary().get("SizeRw").map_or(Some(0), measured);
         holdings.entry(found.owner()).or_default().push(Holding::of(&found, bytes));
     }
     for volume in &account.volumes.0 {

@@ -3,6 +3,7 @@
 use super::holdings::Disk;
 use super::index::Index;
 use super::readers::Readers;
+use super::sizes::Sizes;
 use super::spent::Spent;
 use super::turns::Turns;
 use super::wire::{Target, Wire, read};
@@ -40,6 +41,8 @@ pub(in crate::gateway) struct Engine {
     pub(super) disk: Disk,
     /// Which containers may be whose.
     pub(super) index: Arc<Index>,
+    /// What containers may use that were updated.
+    pub(in crate::gateway) sizes: Sizes,
     /// What each user's containers have cost it by printing.
     pub(in crate::gateway) spent: Spent,
     /// A user's own lists that are read at once.
@@ -76,6 +79,7 @@ impl Engine {
             networks: tokio::sync::Mutex::default(),
             disk: Disk::default(),
             index: Arc::default(),
+            sizes: Sizes::default(),
             spent: Spent::default(),
             reads: Permits::new(READS),
             readers: Readers::default(),

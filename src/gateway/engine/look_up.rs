@@ -68,7 +68,7 @@ impl Engine {
         let Things::<true, Listed>(all) =
             read_bounded(self.list(&json!({ "label": [UID] }), false).await?).await?;
         self.index.listed(listing, all.iter().filter_map(|listed| listed.whose.clone()));
-        Ok(all.into_iter().filter_map(|listed| listed.found).collect())
+        Ok(all.into_iter().filter_map(|listed| Some(self.sizes.over(listed.found?))).collect())
     }
 
     /// Whether there is any container of this uid's, whatever its name.
@@ -110,7 +110,8 @@ impl Engine {
     async fn read(&self, peer: &Peer, filters: &Value, size: bool) -> Result<Vec<Found>, EngineError> {
         // Each is held whole while it is read.
         let _permit = self.reads.of(peer.uid()).acquire_owned().await;
-        Ok(self.values(filters, size).await?.into_iter().filter_map(Found::parse).collect())
+        let found = self.values(filters, size).await?.into_iter().filter_map(Found::parse);
+        Ok(found.map(|found| self.sizes.over(found)).collect())
     }
 
     async fn values(&self, filters: &Value, size: bool) -> Result<Vec<Value>, EngineError> {

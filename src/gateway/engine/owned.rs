@@ -7,6 +7,7 @@
 //! was left is the administrator's to remove, and is not removed for its age.
 
 use super::label::Labels;
+use super::sizes::Size;
 use super::whose::{Estate, LeftContainer, Whose};
 use super::{ContainerId, FindError, ImageId, Target};
 use crate::gateway::caller::Admin;
@@ -95,6 +96,13 @@ impl Found {
             state,
             labels,
         })
+    }
+
+    /// With other limits than those that it was made with.
+    pub(super) fn resized(mut self, size: &Size) -> Self {
+        let Size { cpus, memory, pids } = *size;
+        self.labels = Labels { cpus, memory, pids, ..self.labels };
+        self
     }
 
     /// A reused uid has another login and inherits nothing. That the uids of name and label agree was looked at before.

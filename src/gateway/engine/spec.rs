@@ -457,5 +457,7 @@ pub(super) fn still_body(image: &str, (uid, login): (u32, &str), volumes: &[(Str
     })
 }
 
+mod update;
+
 #[cfg(test)]
 mod tests;

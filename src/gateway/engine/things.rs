@@ -217,6 +217,10 @@ impl Engine {
             listed.iter().filter_map(|network| network.get("Options")?.get(BRIDGE)?.as_str()).collect();
         let bridge = free_bridge(peer.uid(), &taken);
         let bridge = bridge.ok_or_else(|| EngineError::Odd("no name is left for an interface".into()))?;
+        let mut options: BTreeMap<&str, &str> =
+            wish.options.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
+        options.insert(BRIDGE, &bridge);
+        options.insert("com.docker.network.bridge.host_binding_ipv4", "127.0.0.1");
         let body = |subnet: &str| {
             json!({
                 "Name": engine_name(peer.uid(), &wish.name),
@@ -224,7 +228,7 @@ impl Engine {
                 "Driver": "bridge",
                 "Internal": wish.internal,
                 "IPAM": { "Driver": "default", "Config": [{ "Subnet": subnet }] },
-                "Options": { BRIDGE: bridge, "com.docker.network.bridge.host_binding_ipv4": "127.0.0.1" },
+                "Options": options,
                 "Labels": labels(peer, login, &wish.labels),
             })
         };

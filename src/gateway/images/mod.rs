@@ -34,6 +34,8 @@ pub(super) struct Admitted {
     pub(super) working_dir: Option<String>,
     /// Its HEALTHCHECK, as the engine tells it.
     pub(super) health: Option<Value>,
+    /// The ports that it exposes.
+    pub(super) exposed: Vec<String>,
     /// Where it wants volumes.
     pub(super) volumes: Vec<PathBuf>,
 }
@@ -122,7 +124,9 @@ pub(super) async fn admit(engine: &Engine, caller: &Caller, word: &str) -> Resul
     let id = id.ok_or_else(|| EngineError::Odd("an image without an id".to_owned()))?;
     let working_dir = image.pointer("/Config/WorkingDir").and_then(Value::as_str).map(str::to_owned);
     let health = image.pointer("/Config/Healthcheck").filter(|health| !health.is_null()).cloned();
-    Ok(Admitted { shown: ask.shown.clone(), id, ask, labels, env, working_dir, health, volumes })
+    let exposed = image.pointer("/Config/ExposedPorts").and_then(Value::as_object);
+    let exposed = exposed.map(|ports| ports.keys().cloned().collect()).unwrap_or_default();
+    Ok(Admitted { shown: ask.shown.clone(), id, ask, labels, env, working_dir, health, exposed, volumes })
 }
 
 /// What an image says stands in every list and every event of the engine's that has a container of it, everybody's among

@@ -71,7 +71,7 @@ impl Creator {
     /// What would be granted, without making anything.
     pub(in crate::gateway) async fn plan(&self, caller: &Caller, wish: Wish) -> Result<Value, Error> {
         let image = images::admit(&self.engine, caller, &wish.image).await?;
-        let wish = wish.of_image(image.working_dir.as_deref(), image.health.as_ref())?;
+        let wish = wish.of_image(image.working_dir.as_deref(), image.health.as_ref(), &image.exposed)?;
         let turn = self.locks.turn(caller.uid()).await?;
         let admitted = self.admission.admit(caller, &turn, &wish, &image).await?;
         let Admitted { name, allowance, look: _look, .. } = admitted;
@@ -126,7 +126,7 @@ impl Creator {
             image = images::admit(&self.engine, renewed, &wish.image).await?;
         }
         let caller = renewed.as_ref().unwrap_or(caller);
-        let wish = wish.of_image(image.working_dir.as_deref(), image.health.as_ref())?;
+        let wish = wish.of_image(image.working_dir.as_deref(), image.health.as_ref(), &image.exposed)?;
         let mut wish = wish;
         wish.warn_of_address(caller.limits()?.published_on());
         let admitted = self.admission.admit(caller, &turn, &wish, &image).await?;

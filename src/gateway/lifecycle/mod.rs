@@ -23,4 +23,5 @@ mod space;
 mod staged;
 mod standing;
 pub(super) mod starter;
+pub(super) mod updater;
 pub(super) mod volumes;

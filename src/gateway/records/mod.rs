@@ -3,3 +3,4 @@
 pub(super) mod by_container;
 pub(super) mod clock;
 pub(super) mod reasons;
+pub(super) mod resized;

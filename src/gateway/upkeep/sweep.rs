@@ -17,6 +17,7 @@ use crate::gateway::host::channel::Channel;
 use crate::gateway::host::trouble::Trouble;
 use crate::gateway::images::look::Looks;
 use crate::gateway::locks::lock::Locks;
+use crate::gateway::records::resized::Resized;
 use crate::gateway::sessions::pending::Attaches;
 use crate::protocol::stage::Token;
 use futures_util::StreamExt;
@@ -43,6 +44,7 @@ const GIVEN_UP: SignedDuration = SignedDuration::from_secs(60);
 pub(in crate::gateway) struct Sweep {
     pub(in crate::gateway) youth: Youth,
     pub(in crate::gateway) boots: Arc<Boots>,
+    pub(in crate::gateway) resized: Arc<Resized>,
     pub(in crate::gateway) channel: Arc<Channel>,
     pub(in crate::gateway) looks: Arc<Looks>,
     pub(in crate::gateway) locks: Arc<Locks>,
@@ -98,6 +100,7 @@ async fn sweep(all: &Arc<Sweep>) -> Result<Duration, Box<dyn std::error::Error +
     // Before the listing: what a create or start that began since relies on would be in neither. Nor would one be listed
     // that was made since, and is stopped already.
     let (since, noted) = (all.release.stager.moment(), all.reaper.reasons.noted());
+    let resized = all.resized.noted();
     let watched = all.release.output.before();
     let everyones = all.release.engine.everyones().await?;
     let wanted: HashSet<Token> =
@@ -115,6 +118,7 @@ async fn sweep(all: &Arc<Sweep>) -> Result<Duration, Box<dyn std::error::Error +
     let there: HashSet<&ContainerId> = everyones.iter().map(Found::id).collect();
     noted.iter().filter(|id| !there.contains(id)).for_each(|id| all.reaper.reasons.forget(id));
     all.reaper.reasons.catch_up();
+    resized.iter().filter(|id| !there.contains(id)).for_each(|id| all.resized.forget(id));
     let running = everyones.iter().filter(|found| found.running()).map(Found::id).collect();
     all.release.cleanups.forget_all_but(&running, SWEEP);
     let mut patience = Patience::default();

@@ -2,11 +2,11 @@
 
 use super::classified::fields_of;
 use super::refused::WishError;
-use super::{body, exec, host, network, parse, parse_exec, things};
+use super::{body, exec, host, network, parse, parse_exec, things, update};
 use crate::gateway::caller::peer::Peer;
 use bollard_stubs::models::{
-    ContainerCreateBody, EndpointSettings, ExecConfig, HostConfig, Ipam, NetworkConnectRequest,
-    NetworkCreateRequest, NetworkingConfig, VolumeCreateRequest,
+    ContainerCreateBody, ContainerUpdateBody, EndpointSettings, ExecConfig, HostConfig, Ipam,
+    NetworkConnectRequest, NetworkCreateRequest, NetworkingConfig, VolumeCreateRequest,
 };
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
@@ -43,15 +43,20 @@ fn volume(body: Value) -> Result<(), WishError> {
     things::volume_wish(body).map(drop)
 }
 
+fn updated(body: Value) -> Result<(), WishError> {
+    update::update_wish(body).map(drop)
+}
+
 fn connect(body: Value) -> Result<(), WishError> {
     things::connect_wish(body).map(drop)
 }
 
 #[test]
 fn what_clients_send_is_accepted() {
-    let parsers: [(&str, Parser, usize); 5] = [
+    let parsers: [(&str, Parser, usize); 6] = [
         ("create", create, 12),
         ("exec", execute, 10),
+        ("update", updated, 3),
         ("network", network, 4),
         ("volume", volume, 5),
         ("connect", connect, 8),
@@ -90,6 +95,19 @@ const CONFIG_DANGERS: &[Danger] = &[
 /// Switches of the caller's own container: neither value is worth more than the other.
 const CONFIG_PLAIN: &[&str] =
     &["AttachStderr", "AttachStdin", "AttachStdout", "OpenStdin", "StdinOnce", "Tty"];
+
+const UPDATE_DANGERS: &[Danger] = &[
+    ("BlkioWeight", || json!(1000), "BlkioWeight"),
+    ("CpuPeriod", || json!(1), "period"),
+    ("CpuQuota", || json!(1), "CPU"),
+    ("CpuShares", || json!(1025), "CpuShares"),
+    ("Memory", || json!(-1), "Memory"),
+    ("MemoryReservation", || json!(-1), "MemoryReservation"),
+    ("MemorySwap", || json!(1), "MemorySwap"),
+    ("NanoCpus", || json!(-1), "NanoCpus"),
+    ("PidsLimit", || json!(-2), "PidsLimit"),
+    ("RestartPolicy", || json!({"Name": "always"}), "RestartPolicy"),
+];
 
 const HOST_DANGERS: &[Danger] = &[
     ("Binds", || json!(["/a:/b:shared"]), "Binds"),
@@ -136,6 +154,7 @@ const HOST_PLAIN: &[&str] = &[
     "Init",
     "MemorySwappiness",
     "ReadonlyRootfs",
+    "PublishAllPorts",
 ];
 
 const NETWORKING_DANGERS: &[Danger] =
@@ -159,6 +178,7 @@ const NETWORK_DANGERS: &[Danger] = &[
     ("IPAM", || json!({"Config": [{"Subnet": "10.0.0.0/8"}]}), "IPAM.Config"),
     ("Labels", || json!({"io.ie-container.uid": "0"}), "the label io.ie-container.uid"),
     ("Name", || json!("../x"), "Name"),
+    ("Options", || json!({"com.docker.network.bridge.name": "docker0"}), "com.docker.network.bridge.name"),
 ];
 const NETWORK_PLAIN: &[&str] = &["Attachable", "CheckDuplicate", "Internal"];
 const IPAM_DANGERS: &[Danger] = &[("Driver", || json!("x"), "IPAM.Driver")];
@@ -276,6 +296,7 @@ fn one_dangerous_field_is_refused_by_name() {
         ),
         create(endpoint, fields_of::<EndpointSettings>(), things::ENDPOINT_SERVED, ENDPOINT_DANGERS, &[]),
         other("exec", execute, fields_of::<ExecConfig>(), exec::SERVED, EXEC_DANGERS, EXEC_PLAIN),
+        other("update", updated, fields_of::<ContainerUpdateBody>(), update::SERVED, UPDATE_DANGERS, &[]),
         other(
             "network",
             network,

@@ -21,7 +21,7 @@ use crate::protocol::name::ContainerName;
 use crate::protocol::told::told;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 /// The fields of the body's top level (Docker's `Config`) that are read.
@@ -61,6 +61,8 @@ pub(in crate::gateway) struct Wish {
     pub(in crate::gateway) pids: Option<u64>,
     pub(in crate::gateway) shm: Option<Bytes>,
     pub(in crate::gateway) ports: Vec<PortAsk>,
+    /// Whatever the image exposes, too.
+    publish_all: bool,
     pub(in crate::gateway) mounts: Vec<MountAsk>,
     pub(in crate::gateway) gpus: Option<super::gpus::CardWish>,
     pub(in crate::gateway) settings: Settings,
@@ -86,13 +88,19 @@ impl Wish {
         }
     }
 
-    /// With what the image says and the caller does not: its WORKDIR, which is judged like one that a caller names, and its
-    /// HEALTHCHECK.
+    /// With what the image says and the caller does not: its WORKDIR, which is judged like one that a caller names, its
+    /// HEALTHCHECK, and where all ports are to be published those that it exposes.
     pub(in crate::gateway) fn of_image(
         mut self,
         dir: Option<&str>,
         health: Option<&Value>,
+        exposed: &[String],
     ) -> Result<Self, WishError> {
+        if self.publish_all {
+            let all = self.settings.exposed.iter().chain(exposed);
+            let all: BTreeSet<_> = all.map(|port| ports::container_port(port)).collect::<Result<_, _>>()?;
+            ports::publish(all, &mut self.ports);
+        }
         self.settings.health = self.settings.health.of_image(health, &mut self.warnings);
         // What an image has that says nothing of it.
         let Some(dir) = dir.filter(|dir| !matches!(*dir, "" | "/")) else { return Ok(self) };
@@ -209,6 +217,7 @@ pub(in crate::gateway) fn parse(name: Option<&str>, body: Value, peer: &Peer) ->
         pids: host.pids,
         shm: host.shm,
         ports: host.ports,
+        publish_all: host.publish_all,
         mounts: host.mounted.directories,
         gpus: host.gpus,
         settings,

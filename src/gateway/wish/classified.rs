@@ -72,7 +72,6 @@ const HOST_ZERO: &[&str] = &[
     "OomKillDisable",
     "PidMode",
     "Privileged",
-    "PublishAllPorts",
     "ReadonlyPaths",
     "Runtime",
     "StorageOpt",

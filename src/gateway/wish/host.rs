@@ -43,6 +43,7 @@ pub(super) const SERVED: &[&str] = &[
     "OomScoreAdj",
     "PidsLimit",
     "PortBindings",
+    "PublishAllPorts",
     "ReadonlyRootfs",
     "RestartPolicy",
     "SecurityOpt",
@@ -60,6 +61,7 @@ pub(super) struct Host {
     pub(super) pids: Option<u64>,
     pub(super) shm: Option<Bytes>,
     pub(super) ports: Vec<PortAsk>,
+    pub(super) publish_all: bool,
     pub(super) mounted: mounts::All,
     pub(super) ulimits: Vec<Ulimit>,
     pub(super) network: String,
@@ -81,7 +83,7 @@ pub(super) struct Host {
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "PascalCase")]
-struct Restart {
+pub(super) struct Restart {
     name: Option<String>,
     maximum_retry_count: Option<i64>,
 }
@@ -114,6 +116,7 @@ pub(super) fn parse(value: Value) -> Result<Host, WishError> {
         pids: pids(fields.take("PidsLimit")?)?,
         shm: positive("HostConfig.ShmSize", fields.take("ShmSize")?)?.map(Bytes),
         ports: ports::asks(fields.take("PortBindings")?)?,
+        publish_all: fields.take("PublishAllPorts")?,
         mounted,
         ulimits: ulimits(fields.take("Ulimits")?)?,
         network: fields.take("NetworkMode")?,
@@ -157,7 +160,7 @@ fn links(words: Vec<String>) -> Result<Vec<Link>, WishError> {
     words.iter().map(link).collect()
 }
 
-fn positive(field: &str, number: i64) -> Result<Option<u64>, WishError> {
+pub(super) fn positive(field: &str, number: i64) -> Result<Option<u64>, WishError> {
     match u64::try_from(number) {
         Ok(0) => Ok(None),
         Ok(number) => Ok(Some(number)),
@@ -166,12 +169,12 @@ fn positive(field: &str, number: i64) -> Result<Option<u64>, WishError> {
 }
 
 /// Docker's -1, no limit, asks for nothing: the policy's is everybody's.
-fn pids(limit: i64) -> Result<Option<u64>, WishError> {
+pub(super) fn pids(limit: i64) -> Result<Option<u64>, WishError> {
     positive("HostConfig.PidsLimit", if limit == -1 { 0 } else { limit })
 }
 
 /// Memory and swap together are always as much as memory alone.
-fn swap(memory: i64, swap: i64, warnings: &mut Vec<String>) -> Result<(), WishError> {
+pub(super) fn swap(memory: i64, swap: i64, warnings: &mut Vec<String>) -> Result<(), WishError> {
     match swap {
         0 => Ok(()),
         swap if swap == memory => Ok(()),
@@ -202,7 +205,7 @@ fn groups(words: Vec<String>) -> Result<Vec<String>, WishError> {
     Ok(words)
 }
 
-fn restart(policy: Restart) -> Result<(), WishError> {
+pub(super) fn restart(policy: Restart) -> Result<(), WishError> {
     let never = policy.name.is_none_or(|name| matches!(name.as_str(), "" | "no"));
     if never && policy.maximum_retry_count.unwrap_or_default() == 0 {
         return Ok(());

@@ -18,6 +18,7 @@ mod refused;
 mod scheduling;
 mod sysctls;
 mod things;
+mod update;
 mod words;
 mod zero;
 
@@ -38,9 +39,11 @@ pub(super) use log::Log;
 pub(super) use mounts::{Tmpfs, VolumeAsk};
 pub(super) use network::NetworkWord;
 pub(super) use refused::WishError;
+pub(super) use scheduling::Scheduling;
 pub(super) use things::{
     ANONYMOUS, NetworkWish, VolumeWish, connect_wish, disconnect_wish, network_wish, volume_wish,
 };
+pub(super) use update::{UpdateWish, update_wish};
 pub(super) use words::signal;
 
 /// What the keys of the gateway's own labels begin with: nobody else's may.

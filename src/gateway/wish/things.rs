@@ -11,8 +11,17 @@ use crate::protocol::told::told;
 use serde_json::Value;
 use std::collections::BTreeMap;
 
-pub(super) const NETWORK_SERVED: &[&str] =
-    &["Attachable", "CheckDuplicate", "Driver", "EnableIPv4", "IPAM", "Internal", "Labels", "Name"];
+pub(super) const NETWORK_SERVED: &[&str] = &[
+    "Attachable",
+    "CheckDuplicate",
+    "Driver",
+    "EnableIPv4",
+    "IPAM",
+    "Internal",
+    "Labels",
+    "Name",
+    "Options",
+];
 pub(super) const IPAM_SERVED: &[&str] = &["Driver"];
 pub(super) const VOLUME_SERVED: &[&str] = &["Driver", "Labels", "Name"];
 pub(super) const CONNECT_SERVED: &[&str] = &["Container", "EndpointConfig"];
@@ -49,6 +58,7 @@ pub(in crate::gateway) fn network_wish(body: Value) -> Result<NetworkWish, WishE
         name: name(&word)?,
         internal: fields.take("Internal")?,
         labels: labels(fields.take("Labels")?)?,
+        options: network_options(fields.take("Options")?)?,
     };
     fields.rest_is_zero()?;
     if RESERVED.contains(&wish.name.as_str()) {
@@ -64,6 +74,29 @@ pub(in crate::gateway) struct NetworkWish {
     pub(in crate::gateway) name: ThingName,
     pub(in crate::gateway) internal: bool,
     pub(in crate::gateway) labels: BTreeMap<String, String>,
+    /// Of the driver's, those that are about this network alone.
+    pub(in crate::gateway) options: BTreeMap<String, String>,
+}
+
+/// Bytes of a frame, from the least of IPv4 to the most of a bridge.
+const FRAMES: std::ops::RangeInclusive<u32> = 68..=65_535;
+
+fn network_options(asked: BTreeMap<String, String>) -> Result<BTreeMap<String, String>, WishError> {
+    let served = |key: &str, value: &str| match key {
+        "com.docker.network.driver.mtu" => value.parse().is_ok_and(|bytes: u32| FRAMES.contains(&bytes)),
+        "com.docker.network.bridge.enable_icc" | "com.docker.network.bridge.enable_ip_masquerade" => {
+            matches!(value, "true" | "false")
+        }
+        _ => false,
+    };
+    match asked.iter().find(|(key, value)| !served(key, value)) {
+        None => Ok(asked),
+        Some((key, value)) => {
+            let field = format!("Options.{}", escape_line(&format!("{key}={value}")));
+            let reason = told!("of a network's options mtu, enable_icc and enable_ip_masquerade are served");
+            Err(WishError::not_allowed(&field, reason))
+        }
+    }
 }
 
 #[derive(Debug)]

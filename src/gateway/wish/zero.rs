@@ -44,7 +44,6 @@ pub(super) fn reason(path: &str) -> Phrase {
         "HostConfig.GroupAdd" => phrase!("a container has its owner's groups"),
         "HostConfig.Runtime" => phrase!("the runtime is the gateway's choice"),
         "HostConfig.LogConfig" => phrase!("logs are kept by the engine, with a limit on their size"),
-        "HostConfig.PublishAllPorts" => phrase!("publish the ports you need with -p"),
         "HostConfig.RestartPolicy" => phrase!("the engine starts no container behind the gateway's back"),
         "HostConfig.Dns" | "HostConfig.DnsSearch" | "HostConfig.DnsOptions" | "HostConfig.ExtraHosts" => {
             phrase!("names are looked up as on the host")
@@ -106,7 +105,7 @@ mod tests {
     /// Each says more than that it is not served, and something of its own.
     #[test]
     fn what_users_ask_for_most_is_refused_with_a_reason() {
-        let groups: [&[&str]; 16] = [
+        let groups: [&[&str]; 15] = [
             &["Privileged"],
             &["CapAdd"],
             &["Devices", "DeviceCgroupRules"],
@@ -117,7 +116,6 @@ mod tests {
             &["GroupAdd"],
             &["Runtime"],
             &["LogConfig"],
-            &["PublishAllPorts"],
             &["RestartPolicy"],
             &["Dns", "DnsSearch", "DnsOptions", "ExtraHosts"],
             &["CpuShares", "CpuQuota", "CpuPeriod", "CpusetCpus"],

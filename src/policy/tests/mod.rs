@@ -63,7 +63,7 @@ fn memory(amount: &str) -> Ask {
 }
 
 fn port(host: impl Into<Option<u16>>) -> PortAsk {
-    PortAsk { container: 80, protocol: Protocol::Tcp, host: host.into(), address: None }
+    PortAsk { container: 80, protocol: Protocol::Tcp, host: HostPort::from(host.into()), address: None }
 }
 
 fn mount(source: &str, target: &str, access: Access) -> MountAsk {

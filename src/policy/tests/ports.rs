@@ -61,6 +61,32 @@ fn a_port_out_of_the_range_or_asked_for_twice_is_refused() {
 }
 
 #[test]
+fn a_range_of_host_ports_is_one_of_them() {
+    let within = |first, last| PortAsk { host: HostPort::Within(first, last), ..port(None) };
+    assert_eq!(hosts(&Usage::default(), &[within(40001, 40002)]), Ok(vec![40001]));
+    assert_eq!(hosts(&taken(&[40001]), &[within(40001, 40002)]), Ok(vec![40002]));
+    assert_eq!(hosts(&taken(&[]), &[within(1, 65535), within(40000, 40001)]), Ok(vec![40000, 40001]));
+    // One that is named is nobody else's of the same container.
+    assert_eq!(hosts(&taken(&[]), &[within(40000, 40001), port(40000)]), Ok(vec![40001, 40000]));
+    for (range, said) in [
+        (
+            (40001, 40002),
+            "conflict: ports.range: no host port of 40001-40002 is free (policy.toml:6, [defaults])",
+        ),
+        (
+            (80, 90),
+            "forbidden: ports.range: host ports 80-90 are not in 40000-40003 (policy.toml:6, [defaults])",
+        ),
+        (
+            (40002, 40001),
+            "forbidden: ports.range: host ports 40002-40001 are not in 40000-40003 (policy.toml:6, [defaults])",
+        ),
+    ] {
+        assert_eq!(hosts(&taken(&[40001, 40002]), &[within(range.0, range.1)]), Err(said.to_owned()));
+    }
+}
+
+#[test]
 fn one_number_serves_tcp_and_udp_of_one_container() {
     let both = [port(40001), PortAsk { protocol: Protocol::Udp, ..port(40001) }];
     assert_eq!(hosts(&Usage::default(), &both), Ok(vec![40001, 40001]));

@@ -150,15 +150,32 @@ fn propagation(asked: Option<&str>) -> Result<(), Refused> {
     }
 }
 
+/// A limit that is no limit is refused, and so is what would keep one from being held.
+pub(super) fn limits_that_are_said(asked: &LinuxResources) -> Result<(), Refused> {
+    let memory = asked.memory().as_ref();
+    let is_none = |limit: Option<i64>| limit.is_some_and(|limit| limit <= 0);
+    if is_none(memory.and_then(|memory| memory.limit())) {
+        return Err(Refused::new("it would have no limit on memory"));
+    }
+    if memory.and_then(|memory| memory.disable_oom_killer()) == Some(true) {
+        return Err(Refused::new("the kernel could not end it when its memory is full"));
+    }
+    if memory.and_then(|memory| memory.kernel()).is_some_and(|kernel| kernel != 0) {
+        return Err(Refused::new("its limit on the kernel's memory is not served here"));
+    }
+    if is_none(asked.pids().as_ref().map(|pids| pids.limit())) {
+        return Err(Refused::new("it would have no limit on processes"));
+    }
+    Ok(())
+}
+
 fn resources(asked: Option<&LinuxResources>, site: &Site) -> Result<(), Refused> {
     let limit = |limit: Option<i64>| limit.is_some_and(|limit| limit > 0);
     let asked = asked.ok_or_else(|| Refused::new("it has no limits"))?;
     if !limit(asked.memory().as_ref().and_then(|memory| memory.limit())) {
         return Err(Refused::new("it has no limit on memory"));
     }
-    if asked.memory().as_ref().and_then(|memory| memory.disable_oom_killer()) == Some(true) {
-        return Err(Refused::new("the kernel could not end it when its memory is full"));
-    }
+    limits_that_are_said(asked)?;
     if !limit(asked.pids().as_ref().map(|pids| pids.limit())) {
         return Err(Refused::new("it has no limit on processes"));
     }

@@ -23,7 +23,7 @@ use super::rootfs::RootFs;
 use super::site::Site;
 use crate::policy::HostGroups;
 use mounts::Planned;
-use oci_spec::runtime::{Process, Spec};
+use oci_spec::runtime::{LinuxResources, Process, Spec};
 
 /// The specification of a new container, with what it does without taken away, and its mounts apart.
 pub(crate) struct Judged {
@@ -52,6 +52,11 @@ pub(crate) fn create(
     spec.set_linux(Some(linux::judge(linux, site, id)?));
     let mounts = mounts::judge(spec.mounts().clone().unwrap_or_default(), site, id, root)?;
     Ok(Judged { spec, mounts })
+}
+
+/// Other limits for a container: each that is said is one.
+pub(crate) fn update(resources: &LinuxResources) -> Result<(), Refused> {
+    linux::limits_that_are_said(resources)
 }
 
 /// A process that joins a container which runs.

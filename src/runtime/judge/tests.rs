@@ -1,7 +1,7 @@
 //! What is let through and what is not, over specifications that real engines wrote.
 
 use super::super::call::Id;
-use super::super::document::{parse_process, parse_spec};
+use super::super::document::{parse_process, parse_resources, parse_spec};
 use super::super::rootfs::RootFs;
 use super::super::site::Site;
 use super::super::sources::Alone;
@@ -547,5 +547,36 @@ fn what_the_gpu_toolkit_brings_is_let_through_where_it_is_on_the_list() {
                                init = '/i'\nuids = '1000-2000'\ndevices = ['{odd}']"
         );
         assert!(Site::parse(&written, ranges).is_err(), "{odd}");
+    }
+}
+
+#[test]
+fn an_update_changes_limits_and_nothing_else() {
+    let of = |value: Value| parse_resources(value).and_then(|resources| update(&resources));
+    for fine in [
+        json!({}),
+        json!({"memory": {"limit": 1 << 20, "swap": 1 << 20, "reservation": 5}, "pids": {"limit": 7}}),
+        json!({"cpu": {"shares": 512, "quota": 50000, "period": 100_000}, "blockIO": {"weight": 100}}),
+        json!({"devices": null, "unified": null}),
+        json!({"memory": {"limit": 5, "kernel": 0}}),
+    ] {
+        assert!(of(fine.clone()).is_ok(), "{fine}");
+    }
+    for (wrong, why) in [
+        (json!({"devices": [{"allow": true, "access": "rwm"}]}), "devices"),
+        (json!({"devices": []}), "devices"),
+        (json!({"Devices": []}), "Devices"),
+        (json!({"unified": {"memory.max": "max"}}), "unified"),
+        (json!({"network": {"classID": 1}}), "network"),
+        (json!({"memory": {"limit": -1}}), "no limit on memory"),
+        (json!({"memory": {"limit": 0}}), "no limit on memory"),
+        (json!({"memory": {"limit": 5, "disableOOMKiller": true}}), "could not end it"),
+        (json!({"memory": {"kernel": -1}}), "the kernel's memory"),
+        (json!({"memory": {"kernelTCP": 0}}), "kernelTCP"),
+        (json!({"pids": {"limit": -1}}), "no limit on processes"),
+        (json!({"blockIO": {"throttleReadBpsDevice": []}}), "throttleReadBpsDevice"),
+    ] {
+        let refused = of(wrong.clone()).unwrap_err().to_string();
+        assert!(refused.contains(why), "{wrong}: {refused}");
     }
 }

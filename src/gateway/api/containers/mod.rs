@@ -12,6 +12,7 @@ mod removed;
 mod start;
 mod stream;
 mod top;
+mod update;
 mod walks;
 
 pub(super) use act::{kill, prune, remove, rename, stop};
@@ -24,6 +25,7 @@ pub(super) use pause::{pause, unpause};
 pub(super) use start::{restart, start};
 pub(super) use stream::{is_time, logs, resize, stats, wait};
 pub(super) use top::top;
+pub(super) use update::update;
 
 pub(in crate::gateway) use list::Ends;
 pub(in crate::gateway) use top::TopPermits;

@@ -138,7 +138,12 @@ fn who_asks_for_nothing_gets_this_and_no_more() {
 
 /// What is granted to somebody who asks for all there is.
 fn all() -> Grant {
-    let port = |container, protocol, host| PortAsk { container, protocol, host, address: None };
+    let port = |container, protocol, host: Option<u16>| PortAsk {
+        container,
+        protocol,
+        host: host.into(),
+        address: None,
+    };
     let ports = vec![
         port(80, Protocol::Tcp, Some(40080)),
         port(80, Protocol::Tcp, Some(40081)),
