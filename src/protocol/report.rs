@@ -83,7 +83,7 @@ impl From<Wire> for Refusal {
 /// Once, where both say the same.
 fn dockers_first(dockers: Option<String>, ours: String) -> String {
     match dockers {
-        Some(dockers) if dockers.eq_ignore_ascii_case(&ours) => dockers,
+        Some(dockers) if dockers.eq_ignore_ascii_case(&ours) || dockers.ends_with(&ours) => dockers,
         Some(dockers) if dockers.ends_with('.') => format!("{dockers} {ours}"),
         Some(dockers) => format!("{dockers}; {ours}"),
         None => ours,

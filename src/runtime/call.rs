@@ -101,6 +101,13 @@ fn exec(words: &[OsString], before: usize) -> Result<Verb, Refused> {
 
 /// Only what comes by the standard input: limits in words would be judged by nobody.
 fn update(words: &[OsString], before: usize) -> Result<Verb, Refused> {
+    // Older shims write two words, newer ones one.
+    if let Some((first, rest)) = words.split_first()
+        && first == "--resources=-"
+    {
+        one_id(rest)?;
+        return Ok(Verb::Update { resources: before });
+    }
     let (given, rest) = options(words, UPDATE)?;
     one_id(rest)?;
     match given.get("--resources").filter(|at| words.get(*at).is_some_and(|word| word == "-")) {
@@ -182,6 +189,7 @@ mod tests {
             Ok(Verb::Exec { process: 4 })
         );
         assert_eq!(parse(&format!("--root /r update --resources - {id}")), Ok(Verb::Update { resources: 4 }));
+        assert_eq!(parse(&format!("update --resources=- {id}")), Ok(Verb::Update { resources: 1 }));
         assert_eq!(parse("--version"), Ok(Verb::Version));
         for line in ["features", &format!("--root /r kill {id} 9"), &format!("delete --force {id}")] {
             assert_eq!(parse(line), Ok(Verb::Other), "{line}");
@@ -199,7 +207,8 @@ mod tests {
             format!("update --resources /r {id}"),
             format!("update --resources - --memory 1 {id}"),
             format!("update --resources - --resources /r {id}"),
-            format!("update --resources=- {id}"),
+            format!("update --resources=/r {id}"),
+            format!("update --resources=- --resources - {id}"),
             format!("update {id}"),
             format!("--criu /evil create --bundle /b {id}"),
             format!("create --no-pivot --bundle /b {id}"),

@@ -107,7 +107,8 @@ fn update(word: &mut OsString) -> Result<OwnedFd, Refused> {
     let resources = document::resources(std::io::stdin())?;
     judge::update(&resources)?;
     let sealed = document::sealed(&resources)?;
-    *word = format!("/proc/self/fd/{}", sealed.as_raw_fd()).into();
+    let option = if word.as_encoded_bytes().starts_with(b"--") { "--resources=" } else { "" };
+    *word = format!("{option}/proc/self/fd/{}", sealed.as_raw_fd()).into();
     Ok(sealed)
 }
 

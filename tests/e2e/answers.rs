@@ -112,8 +112,8 @@ const SENTENCES: [(&str, &str, &str); 8] = [
     (
         "POST",
         "/containers/on/rename?name=off",
-        "Conflict. The container name \"/off\" is already in use by container \"ID\". You have to remove (or rename) that \
-         container to be able to reuse that name.",
+        "Error when allocating new name: Conflict. The container name \"/off\" is already in use by container \"ID\". You \
+         have to remove (or rename) that container to be able to reuse that name.",
     ),
     ("GET", "/containers/none/json", "No such container: none"),
     (

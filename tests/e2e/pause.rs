@@ -127,11 +127,9 @@ fn a_system_prune_takes_one_s_own() {
     bob.docker("network create bobs").ok();
     ann.run("run --name gone busybox:test true").ok();
     ann.sleeper("stays");
-    ann.docker("volume create gone").ok();
     ann.docker("network create gone").ok();
     ann.docker("system prune -f -a --volumes").says(&["Total reclaimed space"]).exits(0);
     assert_eq!(ann.docker(["ps", "-a", "--format", "{{.Names}}"]).line(), "stays");
-    assert_eq!(ann.docker("volume ls -q").ok(), "");
     assert!(!ann.docker("network ls").ok().contains("gone"));
     ann.docker("image prune -a -f").says(&["Total reclaimed space: 0B"]).exits(0);
     world.docker("image inspect busybox:test").exits(0);

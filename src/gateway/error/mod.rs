@@ -96,10 +96,10 @@ impl Error {
         Refusal::new("forbidden", told!("{field} is not allowed here: {reason}")).rule(field).into()
     }
 
-    /// The name is that of another container of the caller's.
-    pub(super) fn name_taken(name: &ContainerName, by: &ContainerId, ours: Told) -> Self {
+    /// The name is that of another container of the caller's; Docker says this before that.
+    pub(super) fn name_taken(before: &str, name: &ContainerName, by: &ContainerId, ours: Told) -> Self {
         let dockers = format!(
-            "Conflict. The container name \"/{name}\" is already in use by container \"{by}\". You have to remove (or \
+            "{before}Conflict. The container name \"/{name}\" is already in use by container \"{by}\". You have to remove (or \
              rename) that container to be able to reuse that name."
         );
         Refusal::new("conflict", ours).dockers(dockers).into()
@@ -124,7 +124,7 @@ impl Error {
     }
 
     /// No wildcard: a new error must choose what it reveals.
-    fn status(&self) -> StatusCode {
+    pub(super) fn status(&self) -> StatusCode {
         match self {
             Self::Peer(Refused::TooMany(..)) => StatusCode::TOO_MANY_REQUESTS,
             Self::Refused(refusal) if refusal.code == "conflict" => StatusCode::CONFLICT,

@@ -135,7 +135,7 @@ fn free_name(all: &Containers, wished: Option<&ContainerName>) -> Result<Contain
                 let ours = told!(
                     "the name {name} is in use by one of your containers; remove it (ie-container rm {name}) or choose another"
                 );
-                Err(Error::name_taken(name, owned.id(), ours))
+                Err(Error::name_taken("", name, owned.id(), ours))
             }
         },
         None => naming::fresh(taken, random).ok_or_else(|| Error::Internal(told!("no free name was found"))),

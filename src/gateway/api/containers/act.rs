@@ -5,7 +5,7 @@ use crate::gateway::api::answer::Flag;
 use crate::gateway::api::filters;
 use crate::gateway::api::words::Word;
 use crate::gateway::caller::Caller;
-use crate::gateway::engine::{Engine, EngineError, Owned};
+use crate::gateway::engine::{Engine, EngineError};
 use crate::gateway::error::Error;
 use crate::gateway::gpu::service::Gpus;
 use crate::gateway::lifecycle::remover::Remover;
@@ -13,6 +13,7 @@ use crate::gateway::locks::lock::Locks;
 use crate::gateway::task::to_the_end;
 use crate::gateway::wish::{container_name, signal};
 use crate::gateway::{audit, failpoint};
+use crate::protocol::escape::escape_line;
 use crate::protocol::report::Refusal;
 use crate::protocol::told::told;
 use axum::Json;
@@ -72,19 +73,24 @@ pub(in crate::gateway) async fn kill(
     Word(word): Word,
     Query(query): Query<KillQuery>,
 ) -> Result<StatusCode, Error> {
-    let container = engine.owned(&caller, &word).await?;
+    let container =
+        engine.owned(&caller, &word).await.map_err(|error| cannot_kill(word.as_str(), error.into()))?;
     let name = if query.signal.is_empty() { "KILL" } else { &query.signal };
     signal("signal", name)?;
-    container.must_run().map_err(|error| cannot_kill(&container, error.into()))?;
+    container.must_run().map_err(|error| cannot_kill(container.name().as_str(), error.into()))?;
     audit::allowed(&caller, "kill", container.id().as_str());
     Ok(engine.kill(&container, name).await?)
 }
 
 /// Docker says first what could not be done.
-fn cannot_kill(container: &Owned, error: Error) -> Error {
+fn cannot_kill(name: &str, error: Error) -> Error {
+    let said = error.status();
+    if !matches!(said, StatusCode::NOT_FOUND | StatusCode::CONFLICT) {
+        return error;
+    }
     let mut refusal = error.refusal();
-    let why = refusal.dockers.unwrap_or_default();
-    refusal.dockers = Some(format!("cannot kill container: {}: {why}", container.name()));
+    let why = refusal.dockers.unwrap_or_else(|| refusal.message.to_string());
+    refusal.dockers = Some(format!("cannot kill container: {}: {why}", escape_line(name)));
     refusal.into()
 }
 
@@ -111,7 +117,7 @@ pub(in crate::gateway) async fn rename(
         }
         if let Some(other) = all.own.iter().find(|owned| *owned.name() == name) {
             let ours = told!("the name {name} is in use by one of your containers");
-            return Err(Error::name_taken(&name, other.id(), ours));
+            return Err(Error::name_taken("Error when allocating new name: ", &name, other.id(), ours));
         }
         audit::allowed(&caller, "rename", container.id().as_str());
         turn.rename(&container, &name).await?;
