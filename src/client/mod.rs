@@ -11,6 +11,7 @@ mod connect;
 mod container;
 mod context;
 mod create;
+mod diff;
 mod doctor;
 pub mod error;
 mod exec;
@@ -48,6 +49,7 @@ mod stats;
 mod stream;
 mod terminal;
 mod top;
+mod update;
 mod verbs;
 mod version;
 
@@ -152,7 +154,11 @@ async fn dispatch(context: &Context, verb: &Verb) -> Result<ExitCode, Error> {
         Verb::Wait(args) => verbs::wait(context, args).await,
         Verb::Kill(args) => verbs::kill(context, args).await,
         Verb::Restart(args) => verbs::restart(context, &args.stop).await,
+        Verb::Pause(args) => verbs::pause(context, &args.containers).await,
+        Verb::Unpause(args) => verbs::unpause(context, &args.containers).await,
+        Verb::Update(args) => update::run(context, args).await,
         Verb::Rename(args) => verbs::rename(context, args).await,
+        Verb::Diff(args) => diff::run(context, args).await,
         Verb::Top(args) => top::run(context, args).await,
         Verb::Stats(args) => stats::run(context, args).await,
         Verb::Port(args) => port::run(context, args).await,

@@ -1,4 +1,4 @@
-//! The verbs that are one request for each container: `stop restart kill rm wait rename`.
+//! The verbs that are one request for each container: `stop restart kill pause unpause rm wait rename`.
 
 use super::again::{again, gone_meanwhile, is_lost};
 use super::cli::process::{KillArgs, RenameArgs, RmArgs, StopArgs, WaitArgs};
@@ -35,6 +35,22 @@ pub(crate) async fn kill(context: &Context, args: &KillArgs) -> Result<ExitCode,
     let signal = args.signal.as_deref().unwrap_or("KILL");
     each(context, &args.containers, async |word| {
         context.api.post(&Route::container(&container(word)?, "kill").with("signal", signal)).await?;
+        done(word)
+    })
+    .await
+}
+
+pub(crate) async fn pause(context: &Context, containers: &[String]) -> Result<ExitCode, Error> {
+    one_word(context, containers, "pause").await
+}
+
+pub(crate) async fn unpause(context: &Context, containers: &[String]) -> Result<ExitCode, Error> {
+    one_word(context, containers, "unpause").await
+}
+
+async fn one_word(context: &Context, containers: &[String], verb: &'static str) -> Result<ExitCode, Error> {
+    each(context, containers, async |word| {
+        context.api.post(&Route::container(&container(word)?, verb)).await?;
         done(word)
     })
     .await

@@ -41,7 +41,10 @@ fn a_paused_container_stands_still_and_can_be_ended() {
     }
     ann.docker("pause one").says(&["is not running"]).exits(1);
     ann.run("run -d --name four busybox:test sleep 1000").ok();
-    ann.docker("pause four").ok();
+    ann.run("pause one four").says(&["one is not running"]).fails(1);
+    assert_eq!(world.inspect(&ann.engine_name("four"), "{{.State.Status}}"), "paused");
+    assert_eq!(ann.run("unpause four").line(), "four");
+    assert_eq!(ann.run("pause four").line(), "four");
     world.admin(format!("admin stop {}", ann.engine_name("four"))).exits(0);
 }
 
@@ -79,6 +82,7 @@ fn a_diff_is_the_engines_without_what_is_ours() {
     let ours = lines(ann.docker("diff box").ok());
     let expected: Vec<String> = engines.into_iter().filter(|line| !line.contains("/.ie-")).collect();
     assert_eq!(ours, expected);
+    assert_eq!(lines(ann.run("diff box").ok()), expected);
     assert!(ours.contains(&"A /tmp/d/f".to_owned()), "{ours:?}");
 }
 

@@ -33,6 +33,10 @@ fn limits_change_within_the_policy() {
     ann.docker("update --memory 48m box").ok();
     assert_eq!(limits_of(&world, &ann, "box"), format!("250000000 {0} {0} 40", 48 << 20));
     assert_eq!(kernels(&ann, "box"), format!("{} 40", 48 << 20));
+    assert_eq!(ann.run("update -m 40m --pids-limit 50 box").line(), "box");
+    assert_eq!(kernels(&ann, "box"), format!("{} 50", 40 << 20));
+    ann.run("update box").says(&["say which limit is to change"]).fails(1);
+    ann.run("update -m 48m --cpus 0.25 --pids-limit 40 box").ok();
     let (status, said) = ann.ask("POST", "/containers/box/update", "{}");
     assert!(status == 200 && said.contains("Warnings"), "{status} {said}");
     assert_eq!(limits_of(&world, &ann, "box"), format!("250000000 {0} {0} 40", 48 << 20));

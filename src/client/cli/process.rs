@@ -1,7 +1,7 @@
 //! The flags of the verbs that act on a container or its process.
 
 use crate::client::keys::DetachKeys;
-use crate::protocol::amount::Span;
+use crate::protocol::amount::{Bytes, Cpus, Span};
 use clap::{ArgAction, Args};
 
 /// Starts containers that have stopped
@@ -167,6 +167,39 @@ pub(crate) struct KillArgs {
     /// Which signal; KILL unless said otherwise
     #[arg(short, long)]
     pub(crate) signal: Option<String>,
+    #[arg(required = true, value_name = "CONTAINER")]
+    pub(crate) containers: Vec<String>,
+}
+
+/// Makes running containers stand still: they hold all that they have
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  ie-container pause train")]
+pub(crate) struct PauseArgs {
+    #[arg(required = true, value_name = "CONTAINER")]
+    pub(crate) containers: Vec<String>,
+}
+
+/// Lets paused containers go on
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  ie-container unpause train")]
+pub(crate) struct UnpauseArgs {
+    #[arg(required = true, value_name = "CONTAINER")]
+    pub(crate) containers: Vec<String>,
+}
+
+/// Gives containers other limits, while they run or not
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  ie-container update -m 8g --cpus 4 train")]
+pub(crate) struct UpdateArgs {
+    /// The most memory, such as 8g
+    #[arg(short, long, value_name = "AMOUNT")]
+    pub(crate) memory: Option<Bytes>,
+    /// How many CPUs, such as 2 or 0.5
+    #[arg(long, value_name = "NUMBER")]
+    pub(crate) cpus: Option<Cpus>,
+    /// The most processes
+    #[arg(long, value_name = "NUMBER")]
+    pub(crate) pids_limit: Option<u64>,
     #[arg(required = true, value_name = "CONTAINER")]
     pub(crate) containers: Vec<String>,
 }

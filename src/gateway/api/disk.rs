@@ -9,11 +9,23 @@ use crate::gateway::error::Error;
 use crate::protocol::told::told;
 use axum::Json;
 use axum::extract::{RawQuery, State};
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::Value;
 use std::sync::Arc;
 
 /// What may be asked for alone.
 const KINDS: [&str; 4] = ["container", "image", "volume", "build-cache"];
+
+/// Docker's account; what is not asked for is empty.
+#[derive(Debug, Default, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(in crate::gateway) struct Shown {
+    layers_size: u64,
+    images: Vec<Value>,
+    containers: Vec<Value>,
+    volumes: Vec<Value>,
+    build_cache: [(); 0],
+}
 
 /// Of images those that the caller may use: they are everybody's, and count for nobody.
 pub(in crate::gateway) async fn df(
@@ -21,11 +33,10 @@ pub(in crate::gateway) async fn df(
     State(engine): State<Arc<Engine>>,
     State(walks): State<Arc<Walks>>,
     RawQuery(query): RawQuery,
-) -> Result<Json<Value>, Error> {
+) -> Result<Json<Shown>, Error> {
     let kinds = kinds(query.as_deref().unwrap_or_default())?;
     let wants = |kind: &str| kinds.is_empty() || kinds.iter().any(|wanted| wanted == kind);
-    let mut shown =
-        json!({ "LayersSize": 0, "Images": [], "Containers": [], "Volumes": [], "BuildCache": [] });
+    let mut shown = Shown::default();
     if wants("container") {
         let (of, asker) = (engine.clone(), caller.clone());
         let sized = async move {
@@ -36,16 +47,16 @@ pub(in crate::gateway) async fn df(
             }
         };
         let own = walks.one_by_one(caller.uid(), sized).await??;
-        shown["Containers"] = own.iter().map(|owned| answer::summary(owned.found())).collect();
+        shown.containers = own.iter().map(|owned| answer::summary(owned.found())).collect();
     }
     if wants("image") {
         let allowed = images::allowed(&engine, &caller.limits()?, false).await?;
         let sizes = allowed.iter().filter_map(|image| image.get("Size").and_then(Value::as_u64));
-        shown["LayersSize"] = json!(sizes.sum::<u64>());
-        shown["Images"] = allowed.into();
+        shown.layers_size = sizes.sum();
+        shown.images = allowed;
     }
     if wants("volume") {
-        shown["Volumes"] = volumes::sized(&engine, &caller).await?.into();
+        shown.volumes = volumes::sized(&engine, &caller).await?;
     }
     Ok(Json(shown))
 }

@@ -67,7 +67,7 @@ mod tests {
         let size = Size { cpus: Cpus(5), memory: Bytes(6), pids: 7 };
         Resized::open(dir.path(), Engine::nowhere()).put(&id, size).unwrap();
         let next = Resized::open(dir.path(), Engine::nowhere());
-        assert_eq!(next.noted(), [id.clone()]);
+        assert_eq!(next.noted(), std::slice::from_ref(&id));
         assert_eq!(next.kept.held().get(&id), Some(&size));
         next.forget(&id);
         assert!(Resized::open(dir.path(), Engine::nowhere()).noted().is_empty());
