@@ -9,8 +9,8 @@ use std::time::Duration;
 /// The engine writes a container's state to its disk before its list changes.
 const BEHIND: Duration = Duration::from_secs(2);
 
-/// Engines remove what a container wrote in this time, unless their disk is busy.
-const REMOVAL: Duration = Duration::from_secs(10);
+/// Engines remove what a container wrote in this time, also where their disk is busy.
+const REMOVAL: Duration = Duration::from_secs(60);
 
 impl Engine {
     /// Whether it runs, as the engine's own books say: its lists may be some milliseconds behind.
