@@ -39,7 +39,8 @@ pub(crate) async fn run(context: &Context, args: &CreateArgs) -> Result<ExitCode
 
 /// What would be granted, or why not.
 pub(crate) async fn dry_run(api: &Api, args: &CreateArgs, detach: bool) -> Result<ExitCode, Error> {
-    let body = body::create(args, detach, &Caller::here(&args.env_file)?)?;
+    let body =
+        body::create(args, detach, &Caller::here(&args.env_file)?.with_label_files(&args.other.label_file)?)?;
     let route = Route::new("/ie/v1/dry-run").given("name", args.name.as_ref().map(|name| name.as_str()));
     let granted: Box<RawValue> = api.post_json(&route, &body).await?;
     print(&pretty(&granted))?;
@@ -48,7 +49,7 @@ pub(crate) async fn dry_run(api: &Api, args: &CreateArgs, detach: bool) -> Resul
 
 /// Makes the container, fetching its image where that is wanted, and writes its id file.
 pub(crate) async fn make(api: &Api, args: &CreateArgs, detach: bool) -> Result<ContainerRef, Error> {
-    let caller = Caller::here(&args.env_file)?;
+    let caller = Caller::here(&args.env_file)?.with_label_files(&args.other.label_file)?;
     let (body, start) = (body::create(args, detach, &caller)?, body::start_dir(args, &caller)?);
     let id_file = args.cidfile.as_deref().map(IdFile::reserve).transpose()?;
     if args.pull == Pull::Always {
@@ -89,6 +90,7 @@ async fn ask(
     let route = Route::new("/containers/create")
         .given("name", args.name.as_ref().map(|name| name.as_str()))
         .given("start", start)
+        .given("platform", args.other.platform.as_deref())
         .given("time", time.as_deref());
     api.post_json(&route, body).await
 }

@@ -11,7 +11,6 @@ mod connect;
 mod container;
 mod context;
 mod create;
-mod diff;
 mod doctor;
 pub mod error;
 mod exec;
@@ -158,7 +157,6 @@ async fn dispatch(context: &Context, verb: &Verb) -> Result<ExitCode, Error> {
         Verb::Unpause(args) => verbs::unpause(context, &args.containers).await,
         Verb::Update(args) => update::run(context, args).await,
         Verb::Rename(args) => verbs::rename(context, args).await,
-        Verb::Diff(args) => diff::run(context, args).await,
         Verb::Top(args) => top::run(context, args).await,
         Verb::Stats(args) => stats::run(context, args).await,
         Verb::Port(args) => port::run(context, args).await,

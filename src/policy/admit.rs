@@ -55,6 +55,12 @@ impl Limits {
             resized.pids = size.pids;
         }
         if container.running {
+            if resized.pids < container.pids {
+                let name = &container.name;
+                // The kernel ends none of those that are there, and they would count for nobody.
+                let what = told!("{name} runs, and may have more processes than that by now: stop it first");
+                return Err(Refusal::new("conflict", what).rule("--pids-limit"));
+            }
             let others = used.without(&container.name);
             // Whoever takes less need not fit: the policy may have become smaller since.
             if resized.cpus > container.cpus {

@@ -393,6 +393,7 @@ fn verbs_that_are_not_served_say_so() {
         "tag busybox:test mine:test",
         "rmi busybox:test",
         "export -o exported box",
+        "diff box",
         "swarm init",
         "plugin ls",
         "search busybox",

@@ -1,4 +1,4 @@
-//! `pause`, `diff`, `system df` and the prunes: of one's own, as in Docker.
+//! `pause`, `system df` and the prunes: of one's own, as in Docker.
 
 use crate::suite::{tests, world};
 use crate::world::tools::eventually;
@@ -7,7 +7,6 @@ use serde_json::Value;
 tests![
     a_paused_container_stands_still_and_can_be_ended,
     nobody_pauses_anothers,
-    a_diff_is_the_engines_without_what_is_ours,
     the_disk_is_told_of_one_s_own,
     a_system_prune_takes_one_s_own,
 ];
@@ -53,37 +52,11 @@ fn nobody_pauses_anothers() {
     let (ann, bob) = (world.newcomer("ann"), world.newcomer("bob"));
     let id = ann.sleeper("box");
     for word in ["box", &id, &ann.engine_name("box")] {
-        for verb in ["pause", "unpause", "diff"] {
+        for verb in ["pause", "unpause"] {
             bob.docker([verb, word]).says(&["No such container"]).exits(1);
         }
     }
     assert_eq!(world.inspect(&id, "{{.State.Status}}"), "running");
-}
-
-fn a_diff_is_the_engines_without_what_is_ours() {
-    let world = world();
-    let ann = world.newcomer("ann");
-    ann.run([
-        "run",
-        "--name",
-        "box",
-        "busybox:test",
-        "sh",
-        "-c",
-        "mkdir /tmp/d; echo x > /tmp/d/f; rm /bin/true 2>&1; true",
-    ])
-    .ok();
-    let lines = |text: String| {
-        let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
-        lines.sort();
-        lines
-    };
-    let engines = lines(world.docker(["diff", &ann.engine_name("box")]).ok());
-    let ours = lines(ann.docker("diff box").ok());
-    let expected: Vec<String> = engines.into_iter().filter(|line| !line.contains("/.ie-")).collect();
-    assert_eq!(ours, expected);
-    assert_eq!(lines(ann.run("diff box").ok()), expected);
-    assert!(ours.contains(&"A /tmp/d/f".to_owned()), "{ours:?}");
 }
 
 fn the_disk_is_told_of_one_s_own() {

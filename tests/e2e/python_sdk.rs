@@ -179,8 +179,12 @@ refused(lambda: client.images.load(b'x' * (24 << 20)), 'not served')
 refused(lambda: client.images.push('busybox:test', stream=False), 'not served')
 refused(lambda: client.images.remove('busybox:test'), 'not served')
 refused(lambda: client.swarm.init(), 'not served')
-refused(lambda: box.pause(), 'not served')
-refused(lambda: box.update(mem_limit='32m'), 'not served')
+box.pause()
+box.reload()
+assert box.status == 'paused', box.status
+box.unpause()
+box.update(mem_limit='32m', memswap_limit='32m')
+refused(lambda: box.update(mem_limit='900g'), 'max.memory')
 try:
     client.containers.get('hers')
 except NotFound:

@@ -15,7 +15,7 @@ tests![
 ];
 
 /// The part of a create body, and the word that the refusal must name.
-const CREATE: [(&str, &str); 40] = [
+const CREATE: [(&str, &str); 39] = [
     (r#""HostConfig":{"Privileged":true}"#, "Privileged"),
     (r#""HostConfig":{"CapAdd":["MKNOD"]}"#, "CapAdd"),
     (
@@ -58,7 +58,6 @@ const CREATE: [(&str, &str); 40] = [
     (r#""HostConfig":{"RestartPolicy":{"Name":"always"}}"#, "RestartPolicy"),
     (r#""HostConfig":{"StorageOpt":{"size":"1t"}}"#, "StorageOpt"),
     (r#""HostConfig":{"GroupAdd":["0"]}"#, "GroupAdd"),
-    (r#""HostConfig":{"PublishAllPorts":true}"#, "PublishAllPorts"),
     (r#""HostConfig":{"MaskedPaths":["/none"]}"#, "MaskedPaths"),
     (r#""HostConfig":{"ExtraHosts":["a b:1.2.3.4"]}"#, "ExtraHosts"),
     (r#""HostConfig":{"NobodyHasHeardOfThis":1}"#, "NobodyHasHeardOfThis"),

@@ -12,6 +12,8 @@ pub(crate) struct Caller {
     pub(crate) env: HashMap<String, String>,
     /// The texts of the `--env-file`s, in order.
     pub(crate) env_files: Vec<String>,
+    /// The texts of the `--label-file`s, in order.
+    pub(crate) label_files: Vec<String>,
     /// The current directory, without symbolic links.
     pub(crate) cwd: PathBuf,
     /// The home as it is called, and without symbolic links.
@@ -35,16 +37,31 @@ impl Caller {
         Ok(Self {
             env: env.collect(),
             env_files: read_files(env_files)?,
+            label_files: Vec::new(),
             cwd,
             home,
             terminal: terminal::size(),
         })
     }
+
+    pub(crate) fn with_label_files(self, paths: &[PathBuf]) -> Result<Self, Error> {
+        Ok(Self { label_files: read_files(paths)?, ..self })
+    }
+
+    /// The labels of the files, then those of the flags.
+    pub(super) fn labels(&self, typed: &[String]) -> Vec<String> {
+        let lines = self.label_files.iter().flat_map(|text| text.lines()).map(str::trim_start);
+        let said = lines.filter(|line| !line.is_empty() && !line.starts_with('#'));
+        said.map(str::to_owned).chain(typed.iter().cloned()).collect()
+    }
 }
 
 fn read_files(paths: &[PathBuf]) -> Result<Vec<String>, Error> {
     let read = |path: &PathBuf| {
-        std::fs::read_to_string(path).map_err(|why| Error::io(told!("read {}", path.display()), why))
+        let text = std::fs::read_to_string(path);
+        // What some editors put at the beginning of a file is no part of a name.
+        let text = text.map(|text| text.strip_prefix('\u{feff}').map_or(text.clone(), str::to_owned));
+        text.map_err(|why| Error::io(told!("read {}", path.display()), why))
     };
     paths.iter().map(read).collect()
 }

@@ -5,7 +5,8 @@ use crate::client::error::Error;
 use crate::protocol::told::told;
 use std::collections::HashMap;
 
-/// The files' variables, then those of the flags. `NAME` alone takes the caller's value and is dropped without one.
+/// The files' variables, then those of the flags. `NAME` alone takes the caller's value. Without one a file's is dropped, and a
+/// flag's takes the image's away, as in Docker.
 pub(crate) fn variables(typed: &[String], caller: &Caller) -> Result<Vec<String>, Error> {
     let mut found = Vec::new();
     for line in caller.env_files.iter().flat_map(|text| text.lines()) {
@@ -15,7 +16,7 @@ pub(crate) fn variables(typed: &[String], caller: &Caller) -> Result<Vec<String>
         }
     }
     for word in typed {
-        found.extend(variable(word, caller)?);
+        found.push(variable(word, caller)?.unwrap_or_else(|| word.clone()));
     }
     Ok(found)
 }
@@ -58,6 +59,16 @@ mod tests {
         };
         let typed = ["C=3".to_owned()];
         assert_eq!(variables(&typed, &caller).unwrap(), ["A=1 2 # kept", "HERE=x", "B=", "C=3"]);
+        // What the caller has not, a flag takes away.
+        let typed = ["HERE".to_owned(), "GONE".to_owned()];
+        assert_eq!(
+            variables(
+                &typed,
+                &Caller { env: HashMap::from([("HERE".to_owned(), "x".to_owned())]), ..Caller::default() }
+            )
+            .unwrap(),
+            ["HERE=x", "GONE"]
+        );
         let broken = Caller { env_files: vec!["A B=1".to_owned()], ..Caller::default() };
         assert!(variables(&[], &broken).is_err());
         assert!(variables(&["=1".to_owned()], &caller).is_err());

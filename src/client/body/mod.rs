@@ -4,6 +4,7 @@ mod caller;
 mod env;
 mod given;
 mod mounts;
+mod other;
 mod ports;
 mod resources;
 
@@ -65,7 +66,7 @@ pub(crate) fn create(args: &CreateArgs, detach: bool, caller: &Caller) -> Result
         hostname: args.hostname.clone(),
         env: some(env),
         working_dir: args.workdir.clone(),
-        labels: some(env::labels(&args.label)?),
+        labels: some(env::labels(&caller.labels(&args.label))?),
         tty: given(args.tty),
         open_stdin: given(args.interactive),
         // The process sees the end of its input when the client goes.
@@ -73,29 +74,34 @@ pub(crate) fn create(args: &CreateArgs, detach: bool, caller: &Caller) -> Result
         attach_stdin: given(streams.stdin),
         attach_stdout: given(streams.stdout),
         attach_stderr: given(streams.stderr),
-        exposed_ports: some(published.keys().cloned().collect()),
+        exposed_ports: some(published.keys().chain(&args.other.expose).cloned().collect()),
+        healthcheck: other::health(&args.other)?,
+        networking_config: other::networking(&args.other, args.network.as_deref()),
         stop_signal: args.stop_signal.clone(),
         stop_timeout: args.stop_timeout,
-        host_config: Some(HostConfig {
-            init: Some(args.init),
-            auto_remove: given(args.rm),
-            readonly_rootfs: given(args.read_only),
-            network_mode: args.network.clone().filter(|network| network != "own"),
-            port_bindings: some(published),
-            mounts: some([binds, mounts::mounts(&args.mount, caller)?].concat()),
-            tmpfs: some(mounts::tmpfs(&args.tmpfs)),
-            device_requests: resources::gpus(args.gpus.as_deref())?,
-            memory: resources::bytes(args.memory)?,
-            nano_cpus: resources::cpus(args.cpus)?,
-            shm_size: resources::bytes(args.shm_size)?,
-            pids_limit: args.pids_limit,
-            ulimits: some(resources::ulimits(&args.ulimit)?),
-            console_size: caller
-                .terminal
-                .filter(|_| args.tty)
-                .map(|(rows, columns)| vec![rows.into(), columns.into()]),
-            ..HostConfig::default()
-        }),
+        host_config: Some(other::host(
+            &args.other,
+            HostConfig {
+                init: Some(args.init),
+                auto_remove: given(args.rm),
+                readonly_rootfs: given(args.read_only),
+                network_mode: args.network.clone().filter(|network| network != "own"),
+                port_bindings: some(published),
+                mounts: some([binds, mounts::mounts(&args.mount, caller)?].concat()),
+                tmpfs: some(mounts::tmpfs(&args.tmpfs)),
+                device_requests: resources::gpus(args.gpus.as_deref())?,
+                memory: resources::bytes(args.memory)?,
+                nano_cpus: resources::cpus(args.cpus)?,
+                shm_size: resources::bytes(args.shm_size)?,
+                pids_limit: args.pids_limit,
+                ulimits: some(resources::ulimits(&args.ulimit)?),
+                console_size: caller
+                    .terminal
+                    .filter(|_| args.tty)
+                    .map(|(rows, columns)| vec![rows.into(), columns.into()]),
+                ..HostConfig::default()
+            },
+        )?),
         ..ContainerCreateBody::default()
     })
 }
@@ -128,7 +134,7 @@ mod tests {
         let typed = "--rm --name web -d -m 8g --cpus 1.5 --pids-limit 64 --shm-size 1g --init=false -e A=b -e LANG \
             -e NONE -l x=y -p 8080:80 -w /srv --entrypoint sh --read-only --network none --stop-timeout 3 img:1 -c --rm";
         let expected = json!({
-            "Image": "img:1", "Cmd": ["-c", "--rm"], "Entrypoint": ["sh"], "Env": ["A=b", "LANG=C"],
+            "Image": "img:1", "Cmd": ["-c", "--rm"], "Entrypoint": ["sh"], "Env": ["A=b", "LANG=C", "NONE"],
             "Labels": {"x": "y"}, "WorkingDir": "/srv", "ExposedPorts": {"80/tcp": {}}, "StopTimeout": 3,
             "HostConfig": {
                 "Init": false, "AutoRemove": true, "ReadonlyRootfs": true, "NetworkMode": "none",

@@ -32,18 +32,14 @@ const USER: Phrase = phrase!("every container runs as you");
 const SHARED: Phrase = phrase!("containers share no namespaces with the host or each other");
 const DEVICES: Phrase = phrase!("devices are handed out with --gpus only");
 const NETWORK: Phrase = phrase!("your containers have a network of their own, managed by the gateway");
-const OTHERS: Phrase = phrase!("a container reaches your other containers by their names");
 const ENGINE: Phrase = phrase!("this belongs to the engine, which all users of this machine share");
 const LIMITS: Phrase = phrase!("limits are set with --memory, --cpus, --pids-limit and --shm-size");
 const MOUNTS: Phrase = phrase!("only your own directories can be mounted, with -v or --mount");
 
-const FLAGS: [Flag; 52] = [
+const FLAGS: [Flag; 35] = [
     flag("privileged", Nothing, POWERS),
     flag("cap-add", Value, POWERS),
-    flag("security-opt", Value, POWERS),
-    flag("sysctl", Value, POWERS),
     short("user", 'u', Value, USER),
-    flag("group-add", Value, USER),
     flag("userns", Value, USER),
     flag("pid", Value, SHARED),
     flag("ipc", Value, SHARED),
@@ -55,7 +51,6 @@ const FLAGS: [Flag; 52] = [
     flag("device-read-iops", Value, DEVICES),
     flag("device-write-bps", Value, DEVICES),
     flag("device-write-iops", Value, DEVICES),
-    flag("add-host", Value, NETWORK),
     flag("dns", Value, NETWORK),
     flag("dns-option", Value, NETWORK),
     flag("dns-search", Value, NETWORK),
@@ -64,32 +59,19 @@ const FLAGS: [Flag; 52] = [
     flag("ip6", Value, NETWORK),
     flag("link-local-ip", Value, NETWORK),
     flag("mac-address", Value, NETWORK),
-    flag("network-alias", Value, NETWORK),
-    short("publish-all", 'P', Nothing, phrase!("say which ports with -p")),
-    flag("link", Value, OTHERS),
     flag("volumes-from", Value, MOUNTS),
     flag("volume-driver", Value, MOUNTS),
     flag("storage-opt", Value, ENGINE),
     flag("cgroup-parent", Value, ENGINE),
     flag("runtime", Value, ENGINE),
     flag("isolation", Value, ENGINE),
-    flag("log-driver", Value, ENGINE),
-    flag("log-opt", Value, ENGINE),
-    flag("platform", Value, ENGINE),
     flag("use-api-socket", Nothing, ENGINE),
     flag("annotation", Value, ENGINE),
-    flag("oom-score-adj", Value, LIMITS),
     flag("oom-kill-disable", Nothing, LIMITS),
-    short("cpu-shares", 'c', Value, LIMITS),
-    flag("cpu-period", Value, LIMITS),
-    flag("cpu-quota", Value, LIMITS),
     flag("cpu-rt-period", Value, LIMITS),
     flag("cpu-rt-runtime", Value, LIMITS),
     flag("cpuset-cpus", Value, LIMITS),
     flag("cpuset-mems", Value, LIMITS),
-    flag("memory-swap", Value, LIMITS),
-    flag("memory-swappiness", Value, LIMITS),
-    flag("blkio-weight", Value, LIMITS),
 ];
 
 /// Whether a word for `--user` is what everything runs as anyway: scripts say `$(id -u):$(id -g)`.

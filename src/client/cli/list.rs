@@ -53,13 +53,6 @@ pub(crate) struct InspectArgs {
     pub(crate) containers: Vec<String>,
 }
 
-/// Shows what a container has changed of its image's files
-#[derive(Debug, Args)]
-#[command(after_help = "Example:\n  ie-container diff web")]
-pub(crate) struct DiffArgs {
-    pub(crate) container: String,
-}
-
 /// Shows the processes of a container
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  ie-container top web\n  ie-container top web -o pid,rss,args")]

@@ -2,6 +2,7 @@
 
 pub(crate) mod forbidden;
 pub(crate) mod list;
+pub(crate) mod other;
 pub(crate) mod process;
 pub(crate) mod run;
 pub(crate) mod site;
@@ -55,7 +56,6 @@ pub(crate) enum Verb {
     Unpause(process::UnpauseArgs),
     Update(process::UpdateArgs),
     Rename(process::RenameArgs),
-    Diff(list::DiffArgs),
     Top(list::TopArgs),
     Stats(list::StatsArgs),
     Port(list::PortArgs),

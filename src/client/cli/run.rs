@@ -1,6 +1,7 @@
 //! The flags of `run` and `create`.
 
 use super::forbidden::Forbidden;
+use super::other::OtherArgs;
 use crate::client::keys::DetachKeys;
 use crate::protocol::amount::{Bytes, Cpus, Span};
 use crate::protocol::name::ContainerName;
@@ -161,6 +162,8 @@ pub(crate) struct CreateArgs {
     /// Print help
     #[arg(long, action = ArgAction::Help)]
     pub(crate) help: Option<bool>,
+    #[command(flatten)]
+    pub(crate) other: OtherArgs,
     #[command(flatten)]
     pub(crate) forbidden: Forbidden,
     #[arg(required = true, num_args = 1.., trailing_var_arg = true, value_names = ["IMAGE", "COMMAND"])]

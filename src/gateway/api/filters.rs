@@ -10,6 +10,9 @@ use std::collections::BTreeMap;
 /// The values asked for, by key.
 pub(in crate::gateway) type Words = BTreeMap<String, Vec<String>>;
 
+/// Values of one filter: each is held against each thing of a list.
+const MOST_VALUES: usize = 256;
+
 /// Docker sends `{"key": ["value"]}`; old clients `{"key": {"value": true}}`. A key that is not served is an error.
 pub(in crate::gateway) fn parse(text: &str, keys: &[&str]) -> Result<Words, Error> {
     if text.is_empty() {
@@ -26,6 +29,9 @@ pub(in crate::gateway) fn parse(text: &str, keys: &[&str]) -> Result<Words, Erro
             }
             _ => return Err(Error::Bad(told!("filters: {key:?} has no list of values"))),
         };
+        if values.len() > MOST_VALUES {
+            return Err(Error::Bad(told!("filters: {key:?} has more than {MOST_VALUES} values")));
+        }
         if !keys.contains(&key.as_str()) {
             return Err(Error::Bad(told!("invalid filter {key:?}, the filters are {}", keys.join(" "))));
         }

@@ -1,8 +1,9 @@
 //! What a caller is shown of the engine's images: those that the policy lets them use, under the names that it allows.
 
+use super::containers::Walks;
 use super::{answer, filters};
 use crate::gateway::caller::Caller;
-use crate::gateway::engine::{Engine, EngineError, ImageId};
+use crate::gateway::engine::{Engine, EngineError, ImageId, Step};
 use crate::gateway::error::Error;
 use crate::gateway::images::{full, look_up};
 use crate::policy::{ImageAsk, Limits};
@@ -18,11 +19,14 @@ use std::sync::Arc;
 pub(in crate::gateway) async fn one(
     caller: Caller,
     State(engine): State<Arc<Engine>>,
+    State(walks): State<Arc<Walks>>,
     Path(rest): Path<String>,
 ) -> Result<Response, Error> {
     match rest.rsplit_once('/') {
         Some((word, "json")) => inspect(&engine, &caller, word).await.map(IntoResponse::into_response),
-        Some((word, "history")) => history(&engine, &caller, word).await.map(IntoResponse::into_response),
+        Some((word, "history")) => {
+            history(&engine, &walks, &caller, word).await.map(IntoResponse::into_response)
+        }
         _ => Err(Error::NotServed(
             format!("GET /images/{rest}"),
             phrase!("images belong to everybody here: they are listed, inspected and pulled"),
@@ -40,14 +44,20 @@ async fn inspect(engine: &Engine, caller: &Caller, word: &str) -> Result<Json<Va
 }
 
 /// What an image was made by, step by step.
-async fn history(engine: &Engine, caller: &Caller, word: &str) -> Result<Json<Value>, Error> {
+async fn history(
+    engine: &Arc<Engine>,
+    walks: &Walks,
+    caller: &Caller,
+    word: &str,
+) -> Result<Json<Vec<Step>>, Error> {
     let image = look_up(engine, caller, word).await?.1;
     let id = image.get("Id").and_then(Value::as_str).and_then(ImageId::parse);
     let id = id.ok_or_else(|| EngineError::Odd("an image without an id".to_owned()))?;
-    let mut history = engine.history(&id).await?;
+    let of = engine.clone();
+    let mut history = walks.one_by_one(caller.uid(), async move { of.history(&id).await }).await??;
     let limits = caller.limits()?;
-    for step in history.as_array_mut().into_iter().flatten() {
-        keep_allowed(&limits, step.get_mut("Tags"));
+    for tags in history.iter_mut().filter_map(|step| step.tags.as_mut()) {
+        tags.retain(|tag| is_allowed(&limits, tag));
     }
     Ok(Json(history))
 }

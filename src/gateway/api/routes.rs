@@ -30,7 +30,6 @@ pub(in crate::gateway) fn user(parts: Parts) -> Router {
         .route("/containers/{word}/kill", post(containers::kill))
         .route("/containers/{word}/pause", post(containers::pause))
         .route("/containers/{word}/unpause", post(containers::unpause))
-        .route("/containers/{word}/changes", whole(get(containers::changes)))
         .route("/containers/{word}/update", post(containers::update))
         .route("/containers/{word}/rename", post(containers::rename))
         .route("/containers/{word}/wait", post(containers::wait))

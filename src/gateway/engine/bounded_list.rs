@@ -35,7 +35,7 @@ const OUR_WORDS: usize = 2 << 20;
 /// The most entries of a list or an object within a list.
 const MOST_ENTRIES: usize = 512;
 /// Bytes of an answer that are in memory at once at the most: thousands of containers are a few MiB.
-const WHOLE: u64 = 16 << 20;
+const WHOLE: u64 = 4 << 20;
 /// How long an engine may say nothing in the midst of a list.
 const PATIENCE: Duration = Duration::from_secs(60);
 

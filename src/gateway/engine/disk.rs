@@ -74,9 +74,10 @@ impl Engine {
         let before = self.disk.copied.before();
         self.disk.measured.begin();
         let account = match self.account(&["container", "volume"]).await {
-            Err(EngineError::Said { .. }) => self.account_one_by_one().await?,
-            account => account?,
+            Err(EngineError::Said { .. }) => self.account_one_by_one().await,
+            account => account,
         };
+        let account = account.inspect_err(|_| self.disk.measured.give_up())?;
         let holdings = self.disk.measured.end(holdings(account));
         self.disk
             .copied

@@ -1,9 +1,22 @@
 //! What the engine tells of images.
 
-use super::{Engine, EngineError, ImageId, Target, bounded_list};
+use super::{Engine, EngineError, ImageId, Target, bounded_list, read};
 use hyper::body::Incoming;
 use hyper::{Method, Response};
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
+
+/// One step of an image's making. Typed: an image may say as many as it likes, and any value takes ten times as much.
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(in crate::gateway) struct Step {
+    id: Box<str>,
+    created: i64,
+    created_by: Box<str>,
+    pub(in crate::gateway) tags: Option<Vec<String>>,
+    size: i64,
+    comment: Box<str>,
+}
 
 impl Engine {
     /// Every image the engine has, without what is long in them.
@@ -20,8 +33,9 @@ impl Engine {
     }
 
     /// What it was made by, step by step.
-    pub(in crate::gateway) async fn history(&self, image: &ImageId) -> Result<Value, EngineError> {
-        self.get(Target::new(format!("/images/{}/history", image.as_str()))).await
+    pub(in crate::gateway) async fn history(&self, image: &ImageId) -> Result<Vec<Step>, EngineError> {
+        let target = Target::new(format!("/images/{}/history", image.as_str()));
+        read(self.call(Method::GET, target).await?).await
     }
 
     /// The digests of an image's layers, as its own record names them.

@@ -23,6 +23,11 @@ impl Measured {
         self.write().gone = Some(HashSet::new());
     }
 
+    /// It came to nothing.
+    pub(super) fn give_up(&self) {
+        self.write().gone = None;
+    }
+
     /// The measurement has ended and says this; given back is what counts of it.
     pub(super) fn end(&self, mut now: Holdings) -> Holdings {
         let mut state = self.write();

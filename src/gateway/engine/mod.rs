@@ -60,6 +60,7 @@ pub(super) use forward::{CallerSide, Source, pump, raw, splice};
 pub(super) use handle::{Engine, parse_version};
 pub(super) use holdings::{Holding, Holdings, Thing};
 pub(super) use id::{ContainerId, ExecId, ImageId, NetworkId};
+pub(super) use images::Step;
 pub(super) use json_lines::read_lines;
 pub(super) use label::{Labels, PREFIX, StageLabel, stage_tokens};
 pub(super) use locked::Locked;

@@ -46,7 +46,7 @@ impl Engine {
     /// Not for long: one that the engine fails to remove is left to the sweep.
     pub(in crate::gateway) async fn until_removed(&self, container: &Owned) {
         let _slow = tokio::time::timeout(REMOVAL, async {
-            let target = container.target("/wait").with("condition", "removed");
+            let target = container.target("/wait").of_nobody().with("condition", "removed");
             if let Ok(answer) = self.call(Method::POST, target).await {
                 let _told = answer.into_body().collect().await;
             }

@@ -124,7 +124,7 @@ impl Error {
     }
 
     /// No wildcard: a new error must choose what it reveals.
-    pub(super) fn status(&self) -> StatusCode {
+    fn status(&self) -> StatusCode {
         match self {
             Self::Peer(Refused::TooMany(..)) => StatusCode::TOO_MANY_REQUESTS,
             Self::Refused(refusal) if refusal.code == "conflict" => StatusCode::CONFLICT,

@@ -315,7 +315,7 @@ fn keys(verb: &str) -> Option<&'static [&'static str]> {
     Some(match verb {
         "" => &["force", "v", "link"],
         "json" => &["size"],
-        "start" | "exec" | "pause" | "unpause" | "changes" | "update" => &[],
+        "start" | "exec" | "pause" | "unpause" | "update" => &[],
         "stop" | "restart" => &["t", "signal"],
         "kill" => &["signal"],
         "rename" => &["name"],

@@ -79,6 +79,8 @@ pub(super) async fn stop_in_engine(
     // An admin does not wait for permits that the owner has filled.
     let status = engine.stop(container.id(), peer.map(Peer::uid), seconds).await?;
     match container.labels().auto_remove {
+        // One that did not run stays.
+        true if status == StatusCode::NOT_MODIFIED => {}
         true => engine.until_removed(container).await,
         false => engine.until_listed_as_ended(container).await,
     }

@@ -6,13 +6,13 @@
 use crate::gateway::audit;
 use crate::gateway::caller::Caller;
 use crate::gateway::caller::in_force::InForce;
-use crate::gateway::engine::{Engine, Owned, Size};
+use crate::gateway::engine::{Engine, Owned, Size, in_time};
 use crate::gateway::error::Error;
 use crate::gateway::locks::lock::Locks;
 use crate::gateway::records::resized::Resized;
 use crate::gateway::task::to_the_end;
 use crate::gateway::wish::UpdateWish;
-use crate::policy::Ask;
+use crate::policy::{Ask, Used};
 use std::sync::Arc;
 
 #[derive(Debug)]
@@ -50,7 +50,9 @@ impl Updater {
         let (usage, now) = turn.usage_and(caller, container.id()).await?;
         let now = now.ok_or_else(|| Error::NoContainer(container.name().to_string()))?;
         let ask = Ask { cpus: wish.cpus, memory: wish.memory, pids: wish.pids, ..Ask::default() };
-        let resized = caller.limits()?.resize(&usage, &now.used(), &ask)?;
+        // One that is listed as ended may be one that the engine is starting for a gateway that was killed.
+        let running = now.running() || in_time(self.engine.locked_runs(&now)).await?;
+        let resized = caller.limits()?.resize(&usage, &Used { running, ..now.used() }, &ask)?;
         let before = Size::of(now.labels());
         let after = Size { cpus: resized.cpus, memory: resized.memory, pids: resized.pids };
         let noted = |size| {
@@ -61,7 +63,7 @@ impl Updater {
             Ok(()) => noted(after),
             Err(error) => {
                 // Whatever else happened, it may have been done.
-                if error.is_said() {
+                if error.is_said() && error.status().is_client_error() {
                     noted(before)?;
                 }
                 Err(error.into())

@@ -66,7 +66,8 @@ impl HealthWish {
     pub(super) fn of_image(self, image: Option<&Value>, warnings: &mut Vec<String>) -> Self {
         let (Self::Over(own), Some(image)) = (&self, image) else { return self };
         let said = Health::deserialize(image).ok();
-        if said.as_ref().is_some_and(|said| said.test.is_empty() || said.is_off()) {
+        // With a test of the caller's own the engine takes each number that is not said even from an image's that is off.
+        if own.test.is_empty() && said.as_ref().is_some_and(|said| said.test.is_empty() || said.is_off()) {
             return self;
         }
         let mut own = own.clone();
@@ -170,6 +171,13 @@ mod tests {
         // The engine would take the interval from the image.
         assert_eq!(both(json!({"Test": ["CMD", "y"]}), image()), (told(&["CMD", "y"], 5 * SECOND, 2), 1));
         assert_eq!(both(json!({"Interval": 1}), json!({})), (None, 1));
+        for off in [
+            json!({"Test": ["NONE"], "Interval": 1}),
+            json!({"Interval": 1}),
+            json!({"Test": [], "Interval": 1}),
+        ] {
+            assert_eq!(both(json!({"Test": ["CMD", "y"]}), off), (told(&["CMD", "y"], 5 * SECOND, 0), 1));
+        }
     }
 
     #[test]

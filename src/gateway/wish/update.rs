@@ -36,16 +36,21 @@ pub(in crate::gateway) fn update_wish(body: Value) -> Result<UpdateWish, WishErr
     let mut fields = Fields::of("", body, SERVED)?;
     let mut warnings = Vec::new();
     let memory: i64 = fields.take("Memory")?;
+    let asked_pids: i64 = fields.take("PidsLimit")?;
+    if asked_pids == -1 {
+        warnings.push("PidsLimit -1 changes nothing: a container has a limit on its processes".to_owned());
+    }
+    let (nano, quota, period) =
+        (fields.take("NanoCpus")?, fields.take("CpuQuota")?, fields.take("CpuPeriod")?);
+    if period != 0 && quota == 0 {
+        warnings.push("CpuPeriod changes nothing without CpuQuota".to_owned());
+    }
     swap(memory, fields.take("MemorySwap")?, &mut warnings)?;
     restart(fields.take("RestartPolicy")?)?;
     let wish = UpdateWish {
-        cpus: scheduling::cpus(
-            fields.take("NanoCpus")?,
-            fields.take("CpuQuota")?,
-            fields.take("CpuPeriod")?,
-        )?,
+        cpus: scheduling::cpus(nano, quota, period)?,
         memory: positive("Memory", memory)?.map(Bytes),
-        pids: pids(fields.take("PidsLimit")?)?,
+        pids: pids(asked_pids)?,
         scheduling: Scheduling::of(&scheduling::Asked {
             cpu_shares: fields.take("CpuShares")?,
             blkio_weight: fields.take("BlkioWeight")?,

@@ -13,7 +13,6 @@ use crate::gateway::locks::lock::Locks;
 use crate::gateway::task::to_the_end;
 use crate::gateway::wish::{container_name, signal};
 use crate::gateway::{audit, failpoint};
-use crate::protocol::escape::escape_line;
 use crate::protocol::report::Refusal;
 use crate::protocol::told::told;
 use axum::Json;
@@ -84,14 +83,18 @@ pub(in crate::gateway) async fn kill(
 
 /// Docker says first what could not be done.
 fn cannot_kill(name: &str, error: Error) -> Error {
-    let said = error.status();
-    if !matches!(said, StatusCode::NOT_FOUND | StatusCode::CONFLICT) {
-        return error;
-    }
-    let mut refusal = error.refusal();
-    let why = refusal.dockers.unwrap_or_else(|| refusal.message.to_string());
-    refusal.dockers = Some(format!("cannot kill container: {}: {why}", escape_line(name)));
-    refusal.into()
+    let (refusal, why) = match error {
+        Error::NoContainer(word) => {
+            let refusal = Refusal::new("no-such-container", told!("No such container: {word}"));
+            (refusal.hint(told!("ie-container ps -a lists yours")), format!("No such container: {word}"))
+        }
+        Error::Refused(refusal) if refusal.dockers.is_some() => {
+            let why = refusal.dockers.clone().unwrap_or_default();
+            (*refusal, why)
+        }
+        other => return other,
+    };
+    refusal.dockers(format!("cannot kill container: {name}: {why}")).into()
 }
 
 #[derive(Debug, Deserialize)]

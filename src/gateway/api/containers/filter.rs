@@ -7,7 +7,11 @@ use crate::gateway::images;
 use crate::protocol::name::ContainerRef;
 use crate::protocol::told::told;
 use serde_json::Value;
+use std::cell::LazyCell;
 use std::collections::BTreeMap;
+
+/// What the engine told of a container, once it is asked for.
+type Told<F> = LazyCell<Value, F>;
 
 const KEYS: [&str; 13] = [
     "ancestor", "before", "exited", "expose", "health", "id", "label", "name", "network", "publish", "since",
@@ -57,10 +61,16 @@ impl Filters {
         let kept = own.into_iter().enumerate().filter(|(at, owned)| {
             since.is_none_or(|place| *at < place)
                 && before.is_none_or(|place| *at > place)
-                && self.words.iter().all(|(key, values)| any_matches(owned, key, values))
+                && self.matches(owned)
                 && self.is_called(owned)
         });
         Ok(kept.map(|(_, owned)| owned).collect())
+    }
+
+    /// By what is asked beside names: the container is parsed once, and only where something asks for it.
+    fn matches(&self, owned: &Owned) -> bool {
+        let told = LazyCell::new(|| owned.found().summary());
+        self.words.iter().all(|(key, values)| any_matches(owned, &told, key, values))
     }
 
     /// By name, with a slash before it and without one as in Docker; and by owner.
@@ -103,37 +113,35 @@ fn check(key: &str, values: &[String]) -> Result<(), Error> {
 }
 
 /// Labels are the one key whose repetition is AND, in Docker too.
-fn any_matches(owned: &Owned, key: &str, values: &[String]) -> bool {
+fn any_matches(owned: &Owned, told: &Told<impl FnOnce() -> Value>, key: &str, values: &[String]) -> bool {
     if key == "label" {
-        return values.iter().all(|value| has_label(owned, value));
+        return values.iter().all(|value| has_label(told, value));
     }
-    values.iter().any(|value| matches(owned, key, value))
+    values.iter().any(|value| matches(owned, told, key, value))
 }
 
-fn matches(owned: &Owned, key: &str, value: &str) -> bool {
-    let summary = owned.found().summary();
-    let text = |key: &str| summary.get(key).and_then(Value::as_str).unwrap_or_default();
+fn matches(owned: &Owned, told: &Told<impl FnOnce() -> Value>, key: &str, value: &str) -> bool {
+    let text = |key: &str| told.get(key).and_then(Value::as_str).unwrap_or_default();
     match key {
         "id" => owned.id().as_str().starts_with(&value.to_ascii_lowercase()),
         "status" => owned.found().state() == value,
         "exited" => exit_code(text("Status")) == Some(value),
         "ancestor" => is_ancestor(text("Image"), text("ImageID"), value),
-        "volume" => mounts(&summary).any(|(source, target)| {
+        "volume" => mounts(told).any(|(source, target)| {
             source == value || target == value || short_volume(owned.found().owner(), source) == Some(value)
         }),
-        "network" if matches!(value, "own" | "default") => matches(owned, key, OWN),
-        "network" => networks(&summary)
+        "network" if matches!(value, "own" | "default") => matches(owned, told, key, OWN),
+        "network" => networks(told)
             .any(|network| network == value || short_network(owned.found().owner(), network) == Some(value)),
-        "publish" => ports(&summary).any(|port| port_matches(port, "PublicPort", value)),
-        "expose" => ports(&summary).any(|port| port_matches(port, "PrivatePort", value)),
+        "publish" => ports(told).any(|port| port_matches(port, "PublicPort", value)),
+        "expose" => ports(told).any(|port| port_matches(port, "PrivatePort", value)),
         "health" => health(text("Status")) == value,
         // since and before were looked at already.
         _ => true,
     }
 }
 
-fn has_label(owned: &Owned, value: &str) -> bool {
-    let summary = owned.found().summary();
+fn has_label(summary: &Value, value: &str) -> bool {
     let (key, wanted) = value.split_once('=').map_or((value, None), |(key, wanted)| (key, Some(wanted)));
     let ours = key.starts_with(crate::gateway::engine::PREFIX);
     let found = summary.get("Labels").and_then(|labels| labels.get(key)).and_then(Value::as_str);

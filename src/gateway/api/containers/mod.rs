@@ -2,7 +2,6 @@
 
 mod act;
 mod attach;
-mod changes;
 mod create;
 mod filter;
 mod list;
@@ -17,7 +16,6 @@ mod walks;
 
 pub(super) use act::{kill, prune, remove, rename, stop};
 pub(super) use attach::{Side, Tied, attach, join};
-pub(super) use changes::changes;
 pub(super) use create::{create, dry_run};
 pub(super) use filter::Filters;
 pub(super) use list::{inspect, list};

@@ -6,14 +6,14 @@ use hyper::Method;
 use serde_json::{Value, json};
 
 impl Engine {
-    /// Gives a container these limits: all of them, as its owner's usage says them.
+    /// Gives a container these limits: all of them, as its owner's usage says them. Under its lock.
     pub(in crate::gateway) async fn update(
         &self,
         container: &Owned,
         size: Size,
         scheduling: &Scheduling,
     ) -> Result<(), EngineError> {
-        let target = container.target("/update").of(container.found().owner());
+        let target = container.target("/update").of_nobody();
         let answer = self.call_with(Method::POST, target, &body(size, scheduling)).await?;
         read::<Value>(answer).await.map(drop)
     }
