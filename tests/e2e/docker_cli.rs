@@ -16,6 +16,8 @@ tests![
     a_terminal_of_the_plain_clients,
     options_of_run,
     what_is_safe_is_served,
+    ports_and_networks_are_asked_for_as_in_docker,
+    health_is_asked_for_as_in_docker,
     what_is_missing_is_no_image,
     files_go_in_and_out,
     an_image_is_pulled,
@@ -235,8 +237,6 @@ fn what_is_safe_is_served() {
     let groups = format!("--group-add={}", ann.gid);
     let words = [
         "run",
-        "--name",
-        "box",
         "--cpu-quota=50000",
         "--cpu-period=100000",
         "--cpu-shares=512",
@@ -255,13 +255,17 @@ fn what_is_safe_is_served() {
         "-c",
         script,
     ];
-    let said = ann.docker(words.as_slice()).ok();
-    assert!(said.contains("10.9.8.7\tdb\n") && said.ends_with("\n512\n500\n"), "{said}");
-    let host = world.inspect(&ann.engine_name("box"), "{{json .HostConfig}}");
-    let host: serde_json::Value = serde_json::from_str(&host).unwrap();
-    assert_eq!((&host["NanoCpus"], &host["CpuQuota"]), (&500_000_000.into(), &0.into()));
-    assert_eq!((&host["CpuShares"], &host["MemoryReservation"]), (&512.into(), &(32 << 20).into()));
-    assert_eq!(host["LogConfig"]["Config"], serde_json::json!({ "max-size": "1m", "max-file": "2" }));
+    // By either client.
+    for (name, is_ours) in [("box", false), ("ours", true)] {
+        let words = [&words[..1], &["--name", name], &words[1..]].concat();
+        let said = if is_ours { ann.run(words.as_slice()).ok() } else { ann.docker(words.as_slice()).ok() };
+        assert!(said.contains("10.9.8.7\tdb\n") && said.ends_with("\n512\n500\n"), "{said}");
+        let host = world.inspect(&ann.engine_name(name), "{{json .HostConfig}}");
+        let host: serde_json::Value = serde_json::from_str(&host).unwrap();
+        assert_eq!((&host["NanoCpus"], &host["CpuQuota"]), (&500_000_000.into(), &0.into()));
+        assert_eq!((&host["CpuShares"], &host["MemoryReservation"]), (&512.into(), &(32 << 20).into()));
+        assert_eq!(host["LogConfig"]["Config"], serde_json::json!({ "max-size": "1m", "max-file": "2" }));
+    }
     // What has another effect than was asked is said.
     let port = 40_300 + ann.uid % 600;
     let publish = format!("0.0.0.0:{port}:80");
@@ -453,4 +457,101 @@ fn a_refusal_reaches_who_is_still_sending() {
     ann.write("context/large", &large);
     ann.docker("build context").says(&["not served"]).fails(1);
     ann.docker("ps").ok();
+}
+
+fn ports_and_networks_are_asked_for_as_in_docker() {
+    let world = world();
+    let ann = world.newcomer("ann");
+    for (name, is_ours) in [("all", false), ("ours", true)] {
+        let words = [
+            "run",
+            "-d",
+            "--name",
+            name,
+            "-P",
+            "--expose",
+            "81",
+            "--network-alias",
+            "site",
+            "busybox:test",
+            "sleep",
+            "1000",
+        ];
+        if is_ours {
+            ann.run(words).ok()
+        } else {
+            ann.docker(words).ok()
+        };
+        let told = ann.docker(["port", name]).line();
+        assert!(told.starts_with("81/tcp -> 127.0.0.1:4"), "{told}");
+        let aliases =
+            ann.docker(["inspect", "-f", "{{json .NetworkSettings.Networks.bridge.Aliases}}", name]).line();
+        // Docker's own client leaves it out where the network has no name.
+        assert!(!is_ours || aliases.contains("site"), "{aliases}");
+        ann.docker(["rm", "-f", name]).ok();
+    }
+    ann.docker("create -p 80-90:80 busybox:test").says(&["host ports 80-90 are not in"]).exits(1);
+    let first = 40_300 + ann.uid % 600;
+    let range = format!("{first}-{}:80", first + 20);
+    for name in ["one", "two"] {
+        ann.docker(["run", "-d", "--name", name, "-p", &range, "busybox:test", "sleep", "1000"]).ok();
+    }
+    let port = |name: &str| -> u32 {
+        ann.docker(["port", name, "80"]).line().rsplit_once(':').unwrap().1.parse().unwrap()
+    };
+    let ports = [port("one"), port("two")];
+    assert!(
+        ports[0] != ports[1] && ports.iter().all(|port| (first..=first + 20).contains(port)),
+        "{ports:?}"
+    );
+    ann.docker("network create --opt com.docker.network.driver.mtu=1400 small").ok();
+    let mtu = ann.docker("run --rm --network small busybox:test cat /sys/class/net/eth0/mtu").line();
+    assert_eq!(mtu, "1400");
+    ann.docker("network create --opt com.docker.network.bridge.name=docker0 x")
+        .says(&["not allowed here"])
+        .exits(1);
+    ann.docker("network rm small").ok();
+    let socket = world.user_socket();
+    let asked = format!(
+        "curl -s --unix-socket {} -X POST -H 'X-Registry-Auth: eyJ1c2VybmFtZSI6ImFubiJ9' 'http://d/images/create?fromImage=busybox&tag=test'",
+        socket.display()
+    );
+    ann.sh(&asked).says(&["what is pulled here is everybody's"]);
+}
+
+fn health_is_asked_for_as_in_docker() {
+    let world = world();
+    let ann = world.newcomer("ann");
+    let words = [
+        "run",
+        "-d",
+        "--name",
+        "box",
+        "--health-cmd",
+        "true",
+        "--health-interval",
+        "42.5s",
+        "--health-timeout",
+        "1m30s",
+        "--health-retries",
+        "2",
+        "busybox:test",
+        "sleep",
+        "1000",
+    ];
+    ann.run(words).ok();
+    let told = ann.docker(["inspect", "-f", "{{json .Config.Healthcheck}}", "box"]).line();
+    let health: serde_json::Value = serde_json::from_str(&told).unwrap();
+    let expected = serde_json::json!({"Test": ["CMD-SHELL", "true"], "Interval": 42_500_000_000_u64, "Timeout": 90_000_000_000_u64, "Retries": 2});
+    for (key, value) in expected.as_object().unwrap() {
+        assert_eq!(&health[key], value, "{health}");
+    }
+    // An image's own runs, and can be left out.
+    ann.run("create --name checked hostile:test").ok();
+    assert_eq!(world.inspect(&ann.engine_name("checked"), "{{.Config.Healthcheck.Interval}}"), "5s");
+    ann.run("create --no-healthcheck --name unchecked hostile:test").ok();
+    assert_eq!(
+        world.inspect(&ann.engine_name("unchecked"), "{{json .Config.Healthcheck.Test}}"),
+        r#"["NONE"]"#
+    );
 }
