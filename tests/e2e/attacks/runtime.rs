@@ -187,7 +187,9 @@ fn the_gateways_user_is_not_root() {
     let own = format!("{0}:{0}", ground.guest.uid);
     gateway(&["exec", "--privileged", "-u", &own, &runs, "true"]).says(&["capability"]).exits(126);
     gateway(&["exec", "-u", &own, &runs, "true"]).exits(0);
-    gateway(&["update", "--pids-limit=-1", &runs]).says(&["limit on processes"]).exits(1);
+    gateway(&["update", "--memory=1g", "--memory-swap=1g", "--pids-limit=-1", &runs])
+        .says(&["limit on processes"])
+        .exits(1);
     gateway(&["rm", "-f", &runs]).exits(0);
     // A build runs its steps as root.
     let mut build = world.as_gateway(&world.engine.docker(&["build", "--no-cache", "-"]));
