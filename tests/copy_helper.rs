@@ -61,8 +61,18 @@ fn run(uid: u32, words: &[&str], stdin: &[u8]) -> Output {
     })
 }
 
+/// The sentence: the last line, before which stands what it was made of, if it was made of something.
 fn said(output: &Output) -> (i32, String) {
-    (output.status.code().unwrap(), String::from_utf8(output.stderr.clone()).unwrap().trim_end().to_owned())
+    let text = String::from_utf8(output.stderr.clone()).unwrap();
+    let sentence = match text.trim_end().split_once('\n') {
+        None => text.trim_end(),
+        Some((made, sentence)) => {
+            let made: serde_json::Value = serde_json::from_str(made).unwrap();
+            assert!(made["template"].is_string(), "{text}");
+            sentence
+        }
+    };
+    (output.status.code().unwrap(), sentence.to_owned())
 }
 
 /// A directory that belongs to the user.

@@ -1,6 +1,6 @@
 //! A message to people: a template and what stands in it. Whoever makes one writes English; whoever shows one has the words.
 //!
-//! It displays as English, for logs, for scripts and for Docker's clients. The macro [`told!`](crate::told) makes it and holds
+//! It displays as English, for logs, for scripts and for Docker's clients. The macro [`told!`] makes it and holds
 //! while it is compiled that each language of `po/` has words for the template, so no finished sentence is ever looked up.
 
 pub(crate) use ie_container_macros::{Told, phrase, told};
