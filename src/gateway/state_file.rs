@@ -1,8 +1,8 @@
 //! The gateway's own directories and files, whatever lies in their places: what is something else than it should be is said
 //! in the log and set aside, for the admin to look at. None of it keeps a gateway from starting.
 //!
-//! The state directory has what Docker cannot hold: account files, ends of leases, hours, marks and reasons. A file
-//! that is no plain file, or that cannot be understood, is set aside under another name and passed over.
+//! The state directory has what Docker cannot hold: account files, ends of leases, hours, marks, reasons and updated limits.
+//! A file that is no plain file, or that cannot be understood, is set aside under another name and passed over.
 //!
 //! Some files must be there before the act: an account's files, and a lease before its start. Where they cannot be
 //! written, the act is not done. The rest stays in memory and is tried again each second or minute.

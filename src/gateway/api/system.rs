@@ -94,16 +94,21 @@ pub(in crate::gateway) async fn info(
     let own = engine.own(&caller, false).await?;
     let running = own.iter().filter(|owned| owned.running()).count();
     let paused = own.iter().filter(|owned| owned.found().state() == "paused").count();
-    let limits = caller.limits()?;
+    // While the name service is away there is nothing that one may use, and the rest is told all the same.
+    let limits = caller.limits().ok();
+    let usable = match &limits {
+        Some(limits) => images::allowed(&engine, limits, false).await?.len(),
+        None => 0,
+    };
     let mut shown = json!({
         "Containers": own.len(),
         "ContainersRunning": running - paused,
         "ContainersPaused": paused,
         "ContainersStopped": own.len() - running,
-        "Images": images::allowed(&engine, &limits, false).await?.len(),
+        "Images": usable,
         "Swarm": { "NodeID": "", "NodeAddr": "", "LocalNodeState": "inactive", "ControlAvailable": false, "Error": "",
             "RemoteManagers": null },
-        "Runtimes": runtimes(gpus.any_for(&limits)),
+        "Runtimes": runtimes(limits.is_some_and(|limits| gpus.any_for(&limits))),
         "DefaultRuntime": "runc",
         "Plugins": { "Volume": ["local"], "Network": ["bridge", "null"], "Authorization": null, "Log": ["json-file"] },
         "Labels": [],
