@@ -166,6 +166,11 @@ fn what_inspect_says_of_the_host() {
     let once = "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}";
     assert_eq!(ann.docker(["inspect", "-f", once, "box"]).line(), address);
     assert_eq!(ann.docker(["inspect", "-f", "{{json .Config.Healthcheck}}", "box"]).line(), "null");
+    // What an image was made by, and of its names those that one may know.
+    let (status, steps) = ann.ask("GET", "/images/busybox:test/history", "");
+    assert!(status == 200 && steps.contains("\"Tags\":[\"busybox:test\"]"), "{status} {steps}");
+    ann.docker("history busybox:test").says(&["IMAGE", "CREATED BY"]).exits(0);
+    assert_eq!(ann.ask("GET", "/images/none:1/history", "").0, 404);
     let names = ann.docker("network ls --format {{.Name}}").ok();
     assert!(names.lines().any(|name| name == "bridge"), "{names}");
     for word in ["bridge", "own", "default"] {

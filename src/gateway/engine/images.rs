@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 /// One step of an image's making. Typed: an image may say as many as it likes, and any value takes ten times as much.
-#[derive(Debug, Deserialize, Serialize)]
-#[serde(rename_all = "PascalCase")]
+#[derive(Debug, Default, Deserialize, Serialize)]
+#[serde(default, rename_all = "PascalCase")]
 pub(in crate::gateway) struct Step {
     id: Box<str>,
     created: i64,
