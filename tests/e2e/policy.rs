@@ -290,7 +290,9 @@ fn whole(world: &World, ann: &User<'_>, said: &Output, step: &str) -> Option<()>
     let network = format!("ie-{}", ann.uid);
     let found = world.docker(["network", "inspect", "-f", "{{(index .IPAM.Config 0).Subnet}}", &network]);
     if found.code != 0 {
-        found.says(&["No such network"]);
+        // Docker 20.10 says the former, 26.1 the latter.
+        let gone = ["No such network", "not found"].iter().any(|words| found.stderr.contains(words));
+        assert!(gone, "{step}: {}", found.stderr);
         return None;
     }
     let subnet = found.ok();
