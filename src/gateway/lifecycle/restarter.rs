@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Semaphore;
 
-/// Starts under way, of all users. An engine takes about half a second of a processor for each, and users start things, too.
+/// Containers of all users that are being started. An engine takes about half a second of a processor for each, and users start things, too.
 pub(in crate::gateway) const AT_ONCE: usize = 4;
 /// Before a container that is busy, or an engine that does not answer, is asked again.
 const PAUSE: Duration = Duration::from_secs(2);

@@ -1,3 +1,5 @@
+//! What starts again and when: what is kept, and in which order it comes.
+
 use super::*;
 use crate::gateway::engine::ContainerId;
 
