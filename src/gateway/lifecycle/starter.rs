@@ -208,6 +208,9 @@ impl Starter {
         if container.running() && self.engine.locked_runs(&container).await? {
             return Ok(Started::Answered(StatusCode::NOT_MODIFIED));
         }
+        if by == By::Itself && self.restarts.is_stopped(container.id()) {
+            return Ok(Started::Answered(StatusCode::NOT_MODIFIED));
+        }
         // What has waited is judged anew, all of it, where the policy is another one by now.
         if let Some(renewed) = caller.renewed(&self.in_force)? {
             return Ok(Started::Renewed(renewed));

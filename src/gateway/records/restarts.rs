@@ -186,6 +186,11 @@ impl Restarts {
         self.now().remove(id);
     }
 
+    /// Asked under the container's lock by whatever starts it again: a stop that comes later waits for that lock.
+    pub(in crate::gateway) fn is_stopped(&self, id: &ContainerId) -> bool {
+        self.kept(id).stopped
+    }
+
     /// Its owner has started it.
     pub(in crate::gateway) fn started(&self, id: &ContainerId) {
         if self.kept.held().contains_key(id) {
