@@ -151,7 +151,7 @@ fn a_wrong_word_gets_one_sentence_and_a_code() {
         (&["pss"], 1, "ie-container: unrecognized subcommand 'pss'\n"),
         (&["run", "--privileged", "img"], 125, "ie-container: --privileged is not allowed here: "),
         (&["run", "-u", "12345", "img"], 125, "ie-container: --user is not allowed here: "),
-        (&["run", "--restart", "always", "img"], 125, "ie-container: --restart always is not allowed here: "),
+        (&["run", "--restart", "sometimes", "img"], 125, "ie-container: invalid restart policy"),
         (
             &["run", "-v", "data", "img"],
             125,

@@ -1,5 +1,6 @@
 //! `update`: other limits for containers that are there.
 
+use super::body::restart;
 use super::cli::process::UpdateArgs;
 use super::context::Context;
 use super::error::Error;
@@ -8,11 +9,12 @@ use super::output::say;
 use super::route::{Route, container};
 use crate::protocol::escape::escape_line;
 use crate::protocol::told::told;
+use bollard_stubs::models::RestartPolicy;
 use serde::{Deserialize, Serialize};
 use std::process::ExitCode;
 
 /// What is not said stays as it is.
-#[derive(Debug, Default, Serialize)]
+#[derive(Debug, Default, PartialEq, Serialize)]
 #[serde(rename_all = "PascalCase")]
 struct Limits {
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -21,6 +23,8 @@ struct Limits {
     nano_cpus: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pids_limit: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    restart_policy: Option<RestartPolicy>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -34,9 +38,12 @@ pub(crate) async fn run(context: &Context, args: &UpdateArgs) -> Result<ExitCode
         memory: args.memory.map(|memory| memory.0),
         nano_cpus: args.cpus.map(|cpus| cpus.0),
         pids_limit: args.pids_limit,
+        restart_policy: args.restart.as_deref().map(restart).transpose()?,
     };
-    if (limits.memory, limits.nano_cpus, limits.pids_limit) == (None, None, None) {
-        return Err(Error::usage(told!("say which limit is to change: --memory, --cpus or --pids-limit")));
+    if limits == Limits::default() {
+        return Err(Error::usage(told!(
+            "say what is to change: --memory, --cpus, --pids-limit or --restart"
+        )));
     }
     each(context, &args.containers, async |word| {
         let route = Route::container(&container(word)?, "update");

@@ -79,6 +79,7 @@ fn run(options: Options) -> anyhow::Result<()> {
             tokio::spawn(gpu::reaper::run(wired.reaper)),
             tokio::spawn(upkeep::disk::run(wired.disk)),
             tokio::spawn(upkeep::expiry::run(wired.expiry)),
+            tokio::spawn(lifecycle::restarter::run(wired.restarter)),
             tokio::spawn(images::look::background::run(wired.looks)),
             tokio::spawn(upkeep::reload::on_hangup(all.reloader.clone(), hangups)),
             tokio::spawn(caller::in_force::remind(all.in_force.clone())),

@@ -25,12 +25,14 @@ use super::lifecycle::account_files::AccountFiles;
 use super::lifecycle::admission::Admission;
 use super::lifecycle::creator::Creator;
 use super::lifecycle::remover::Remover;
+use super::lifecycle::restarter::{AT_ONCE, Restarter};
 use super::lifecycle::starter::Starter;
 use super::lifecycle::updater::Updater;
 use super::locks::lock::Locks;
 use super::options::Options;
 use super::records::reasons::Reasons;
 use super::records::resized::Resized;
+use super::records::restarts::Restarts;
 use super::sessions::cleanup::ExecCleanups;
 use super::sessions::pending::Attaches;
 use super::upkeep::boots::Boots;
@@ -48,6 +50,7 @@ use anyhow::Context;
 use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
+use tokio::sync::Semaphore;
 
 /// What is served, and what runs beside it.
 pub(super) struct Wired {
@@ -60,6 +63,7 @@ pub(super) struct Wired {
     pub(super) sweep: Arc<Sweep>,
     pub(super) disk: DiskWatch,
     pub(super) expiry: Expiry,
+    pub(super) restarter: Arc<Restarter>,
 }
 
 /// Where a gateway finds what is not in its policy.
@@ -127,6 +131,7 @@ impl Wired {
         let reasons = Arc::new(Reasons::open(&paths.state.join("stopped")));
         let expirations = Arc::new(Expirations::open(&paths.state.join("expiring")));
         let resized = Arc::new(Resized::open(&paths.state.join("resized"), engine.clone()));
+        let restarts = Arc::new(Restarts::open(&paths.state.join("restarts")));
         let boots = Arc::new(Boots::open(&paths.state, paths.boot_id.as_deref()));
 
         let terminals = Arc::new(Terminals::default());
@@ -141,6 +146,7 @@ impl Wired {
             engine: engine.clone(),
             terminals: terminals.clone(),
             reasons: reasons.clone(),
+            restarts: restarts.clone(),
         });
         let output = Arc::new(Output::new(absent.clone(), stops.clone()));
         let release = Arc::new(Release {
@@ -155,11 +161,13 @@ impl Wired {
             gpus: gpus.clone(),
             in_force: in_force.clone(),
             reasons: reasons.clone(),
+            restarts: restarts.clone(),
             youth,
         });
         let sweep = Arc::new(Sweep {
             youth,
             resized: resized.clone(),
+            restarts: restarts.clone(),
             boots: boots.clone(),
             channel: channel.clone(),
             looks: looks.clone(),
@@ -173,7 +181,7 @@ impl Wired {
         let expiry = Expiry {
             engine: engine.clone(),
             in_force: in_force.clone(),
-            absent,
+            absent: absent.clone(),
             expirations: expirations.clone(),
         };
 
@@ -209,18 +217,29 @@ impl Wired {
             attaches: attaches.clone(),
             output,
             reasons: reasons.clone(),
+            restarts: restarts.clone(),
             in_force: in_force.clone(),
+        });
+        let restarter = Arc::new(Restarter {
+            engine: engine.clone(),
+            starter: starter.clone(),
+            absent,
+            restarts: restarts.clone(),
+            rate: RateLimit::of_restarts(),
+            at_once: Semaphore::new(AT_ONCE),
         });
         let remover = Arc::new(Remover {
             engine: engine.clone(),
             locks: locks.clone(),
             stager: stager.clone(),
             attaches: attaches.clone(),
+            restarts: restarts.clone(),
         });
         let updater = Arc::new(Updater {
             engine: engine.clone(),
             locks: locks.clone(),
             resized,
+            restarts: restarts.clone(),
             in_force: in_force.clone(),
         });
         let copier = Arc::new(Copier {
@@ -236,7 +255,12 @@ impl Wired {
         let reloader = Arc::new(Reloader { in_force: in_force.clone(), reaper: reaper.clone() });
 
         let parts = Parts(Arc::new(All {
-            ends: Ends { reasons: reasons.clone(), expirations, gpus: gpus.clone() },
+            ends: Ends {
+                reasons: reasons.clone(),
+                restarts: restarts.clone(),
+                expirations,
+                gpus: gpus.clone(),
+            },
             engine,
             wall,
             locks,
@@ -245,6 +269,7 @@ impl Wired {
             attaches,
             cleanups,
             reasons,
+            restarts,
             creator,
             starter,
             remover,
@@ -260,6 +285,6 @@ impl Wired {
             responses: Arc::default(),
             bodies: Arc::<Bodies>::default(),
         }));
-        Ok(Self { parts, look_ups, rate_limit, boots, looks, reaper, sweep, disk, expiry })
+        Ok(Self { parts, look_ups, rate_limit, boots, looks, reaper, sweep, disk, expiry, restarter })
     }
 }

@@ -4,6 +4,7 @@ use super::allowance::Allowance;
 use super::ask::Ask;
 use super::left::left_ones;
 use super::limits::Limits;
+use super::refuse::{FORBIDDEN, refusal};
 use super::total::{Share, Total};
 use super::usage::{Usage, Used};
 use crate::protocol::report::Refusal;
@@ -18,6 +19,9 @@ impl Limits {
     /// The first rule that says no: its name, where it is set, what was asked and what is in use.
     pub fn admit(&self, used: &Usage, ask: &Ask) -> Result<Allowance, Refusal> {
         self.admit_image(&ask.image)?;
+        if ask.restart {
+            self.lets_restart()?;
+        }
         self.one_more(used)?;
         let size = self.size(ask)?;
         self.room_for(used, &size, ask.gpus)?;
@@ -74,6 +78,20 @@ impl Limits {
             }
         }
         Ok(resized)
+    }
+
+    /// Whether what has ended may start again by itself.
+    ///
+    /// # Errors
+    /// `restart`, and where it is set.
+    pub fn lets_restart(&self) -> Result<(), Refusal> {
+        if self.restart.value {
+            return Ok(());
+        }
+        let what = told!(
+            "what has ended stays ended here: leave --restart out, or ask the admin for `restart = true`"
+        );
+        Err(refusal(FORBIDDEN, "restart", &self.restart.source, what))
     }
 
     /// Whether anything may write to the disk, and print.

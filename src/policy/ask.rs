@@ -22,6 +22,8 @@ pub struct Ask {
     /// Where the image itself wants volumes.
     pub image_volumes: Vec<PathBuf>,
     pub gpus: u32,
+    /// Whether it starts again by itself.
+    pub restart: bool,
 }
 
 /// An image and every full name it goes by.

@@ -76,6 +76,7 @@ impl<'h> Reading<'h> {
         ));
         settings.extend(within(table, &layer::GPU_HOURS, gpu_hours));
         settings.extend(one(table, &layer::STOPPED_FOR, stopped_for, Setting::StoppedFor));
+        settings.extend(one(table, &layer::RESTART, |node| node.flag(), Setting::Restart));
         settings.extend(one(table, &layer::IMAGES, images, Setting::Images));
         settings.extend(within(table, &layer::PORTS, ports));
         settings.extend(one(table, &layer::HOME, home, Setting::Home));

@@ -40,6 +40,7 @@ pub struct Limits {
     pub(super) gpu_hours: Sourced<Cap<u64>>,
     /// How long a container stays that does not run.
     pub(super) stopped_for: Sourced<Cap<Span>>,
+    pub(super) restart: Sourced<bool>,
     pub(super) images: Sourced<Vec<Pattern>>,
     pub(super) ports: Ports,
     /// How the home is mounted, if at all.
@@ -138,6 +139,7 @@ impl Limits {
             gpu_hours: most(168),
             // Not finite as the others are: what this takes away does not come back.
             stopped_for: Sourced::built_in(Cap::Unlimited),
+            restart: Sourced::built_in(false),
             images: Sourced::built_in(Vec::new()),
             ports: Ports {
                 range: Sourced::built_in(None),
@@ -189,6 +191,7 @@ impl Limits {
                 Setting::GpuTime(value) => self.gpu_time = value,
                 Setting::GpuHoursWeek(value) => self.gpu_hours = value,
                 Setting::StoppedFor(value) => self.stopped_for = value,
+                Setting::Restart(value) => self.restart = value,
                 Setting::Images(value) => self.images = value,
                 Setting::PortRange(value) => self.ports.range = value,
                 Setting::PortMax(value) => self.ports.max = value,
@@ -225,6 +228,7 @@ impl Limits {
             value("gpu_time", &self.gpu_time),
             value("gpu_hours.week", &self.gpu_hours),
             shown("stopped_for", self.stopped_for_shown(), &self.stopped_for),
+            value("restart", &self.restart),
             shown("images", list(self.image_list()), &self.images),
             shown("ports.range", ports.range_shown(), &ports.range),
             value("ports.max", &ports.max),

@@ -32,6 +32,7 @@ pub(super) enum Setting {
     GpuTime(Sourced<Cap<Span>>),
     GpuHoursWeek(Sourced<Cap<u64>>),
     StoppedFor(Sourced<Cap<Span>>),
+    Restart(Sourced<bool>),
     Images(Sourced<Vec<Pattern>>),
     PortRange(Sourced<Option<PortRange>>),
     PortMax(Sourced<Cap<u64>>),

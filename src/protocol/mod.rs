@@ -10,6 +10,7 @@ pub mod name;
 pub mod nonce;
 pub mod path;
 pub mod report;
+pub mod restart;
 pub mod stage;
 pub mod sysctl;
 pub mod told;

@@ -118,7 +118,7 @@ fn what_is_refused() {
         ("image: busybox:test\n    privileged: true", "Privileged is not allowed here"),
         ("image: busybox:test\n    pid: host", "PidMode is not allowed here"),
         ("image: busybox:test\n    user: root", "User is not allowed here"),
-        ("image: busybox:test\n    restart: always", "RestartPolicy is not allowed here"),
+        ("image: busybox:test\n    restart: always", "restart: what has ended stays ended here"),
         ("image: busybox:test\n    volumes: ['/:/host']", "/"),
         ("image: busybox:test\n    network_mode: host", "NetworkMode is not allowed here"),
         ("image: forbidden/tool:test", "forbidden/tool"),

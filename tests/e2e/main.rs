@@ -43,6 +43,7 @@ mod races;
 mod refusals;
 mod removal;
 mod restart;
+mod restarts;
 mod run;
 mod sandboxed;
 mod staging;
@@ -100,6 +101,7 @@ fn main() -> ExitCode {
         races::tests().into_iter().flatten().collect(),
         exhaustion::tests().into_iter().flatten().collect(),
         restart::tests(),
+        restarts::tests(),
         away::tests(),
         sandboxed::tests(),
     ];

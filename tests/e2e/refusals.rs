@@ -55,7 +55,7 @@ const CREATE: [(&str, &str); 39] = [
         r#""HostConfig":{"LogConfig":{"Type":"syslog","Config":{"syslog-address":"tcp://1.2.3.4:5"}}}"#,
         "LogConfig",
     ),
-    (r#""HostConfig":{"RestartPolicy":{"Name":"always"}}"#, "RestartPolicy"),
+    (r#""HostConfig":{"RestartPolicy":{"Name":"always"}}"#, "restart: what has ended stays ended"),
     (r#""HostConfig":{"StorageOpt":{"size":"1t"}}"#, "StorageOpt"),
     (r#""HostConfig":{"GroupAdd":["0"]}"#, "GroupAdd"),
     (r#""HostConfig":{"MaskedPaths":["/none"]}"#, "MaskedPaths"),

@@ -40,7 +40,7 @@ fn limits_change_within_the_policy() {
     assert_eq!(kernels(&ann, "box"), format!("{} 40", 48 << 20));
     assert_eq!(ann.run("update -m 40m box").line(), "box");
     assert_eq!(kernels(&ann, "box"), format!("{} 40", 40 << 20));
-    ann.run("update box").says(&["say which limit is to change"]).fails(1);
+    ann.run("update box").says(&["say what is to change"]).fails(1);
     ann.run("update -m 48m --cpus 0.25 box").ok();
     let (status, said) = ann.ask("POST", "/containers/box/update", "{}");
     assert!(status == 200 && said.contains("Warnings"), "{status} {said}");
@@ -54,7 +54,7 @@ fn limits_change_within_the_policy() {
         ("--pids-limit 900000", "max.pids"),
         ("--cpu-shares 2048", "CpuShares"),
         ("--cpuset-cpus 0", "CpusetCpus"),
-        ("--restart always", "RestartPolicy"),
+        ("--restart always", "restart: what has ended stays ended"),
         ("--memory-swap 1g --memory 48m", "MemorySwap"),
     ] {
         ann.docker(format!("update {words} box")).says(&[said]).exits(1);

@@ -10,10 +10,12 @@ mod resources;
 
 use super::cli::run::{CreateArgs, StreamName};
 use super::error::Error;
+use crate::protocol::told::told;
 use bollard_stubs::models::{ContainerCreateBody, HostConfig};
 pub(crate) use caller::Caller;
 pub(crate) use env::variables;
 use given::some;
+pub(crate) use resources::restart;
 
 /// Which of its streams the client will be attached to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,7 +55,9 @@ pub(crate) fn start_dir(args: &CreateArgs, caller: &Caller) -> Result<Option<Str
 /// The body of `POST /containers/create`.
 pub(crate) fn create(args: &CreateArgs, detach: bool, caller: &Caller) -> Result<ContainerCreateBody, Error> {
     args.forbidden.refuse()?;
-    resources::refuse_restart(args.restart.as_deref())?;
+    if args.rm && args.restart.as_deref().is_some_and(|policy| !matches!(policy, "" | "no")) {
+        return Err(Error::usage(told!("conflicting options: cannot specify both --restart and --rm")));
+    }
     let streams = Streams::of(args, detach);
     let binds = mounts::binds(&args.volume, caller)?;
     let published = ports::published(&args.publish)?;
@@ -84,6 +88,7 @@ pub(crate) fn create(args: &CreateArgs, detach: bool, caller: &Caller) -> Result
             HostConfig {
                 init: Some(args.init),
                 auto_remove: given(args.rm),
+                restart_policy: args.restart.as_deref().map(resources::restart).transpose()?,
                 readonly_rootfs: given(args.read_only),
                 network_mode: args.network.clone().filter(|network| network != "own"),
                 port_bindings: some(published),
@@ -191,7 +196,7 @@ mod tests {
                 "--privileged is not allowed here: containers run with your own rights and no more",
             ),
             ("-u 12345 img", "--user is not allowed here: every container runs as you"),
-            ("--restart always img", "--restart always is not allowed here: what has ended stays ended"),
+            ("--restart always --rm img", "conflicting options: cannot specify both --restart and --rm"),
         ] {
             assert_eq!(body(line).unwrap_err().to_string(), said);
         }

@@ -2,8 +2,9 @@
 
 use crate::client::error::Error;
 use crate::protocol::amount::{Bytes, Cpus};
+use crate::protocol::restart::Restart;
 use crate::protocol::told::told;
-use bollard_stubs::models::{DeviceRequest, ResourcesUlimits};
+use bollard_stubs::models::{DeviceRequest, ResourcesUlimits, RestartPolicy};
 
 pub(super) fn bytes(amount: Option<Bytes>) -> Result<Option<i64>, Error> {
     amount.map(|Bytes(bytes)| number(bytes)).transpose()
@@ -56,13 +57,13 @@ pub(super) fn gpus(word: Option<&str>) -> Result<Option<Vec<DeviceRequest>>, Err
     }]))
 }
 
-pub(super) fn refuse_restart(policy: Option<&str>) -> Result<(), Error> {
-    match policy {
-        None | Some("" | "no") => Ok(()),
-        Some(policy) => {
-            Err(Error::usage(told!("--restart {policy} is not allowed here: what has ended stays ended")))
-        }
-    }
+/// `no`, `always`, `unless-stopped` or `on-failure[:N]`.
+pub(crate) fn restart(word: &str) -> Result<RestartPolicy, Error> {
+    let policy = Restart::typed(word).map_err(Error::usage)?;
+    Ok(RestartPolicy {
+        name: serde_json::from_value(policy.name().into()).ok(),
+        maximum_retry_count: Some(policy.most().into()),
+    })
 }
 
 #[cfg(test)]

@@ -200,6 +200,9 @@ pub(crate) struct UpdateArgs {
     /// The most processes
     #[arg(long, value_name = "NUMBER")]
     pub(crate) pids_limit: Option<u64>,
+    /// When it starts again by itself: no, always, unless-stopped or on-failure[:N]
+    #[arg(long, value_name = "POLICY")]
+    pub(crate) restart: Option<String>,
     #[arg(required = true, value_name = "CONTAINER")]
     pub(crate) containers: Vec<String>,
 }

@@ -135,7 +135,7 @@ pub(crate) struct CreateArgs {
     /// own (with your other containers), none, or a network of yours by its name
     #[arg(long, visible_alias = "net", value_name = "NETWORK")]
     pub(crate) network: Option<String>,
-    /// Only "no": what has ended stays ended
+    /// When it starts again by itself: no, always, unless-stopped or on-failure[:N]
     #[arg(long, value_name = "POLICY")]
     pub(crate) restart: Option<String>,
     /// When to fetch the image

@@ -3,6 +3,8 @@
 use crate::gateway::engine::{Found, Labels, OWN, Owned, PREFIX, short_network, short_volume};
 use crate::gateway::error::Error;
 use crate::gateway::records::clock::clock;
+use crate::gateway::records::restarts::Shown;
+use crate::protocol::restart::Restart;
 use crate::protocol::told::told;
 use axum::http::header::{CONTENT_TYPE, HeaderValue};
 use axum::response::{IntoResponse, Response};
@@ -56,6 +58,50 @@ pub(in crate::gateway) fn list(things: impl Iterator<Item = Value>) -> Result<Re
 pub(in crate::gateway) fn was_stopped(summary: &mut Value, why: &str) {
     if let Some(Value::String(status)) = summary.get_mut("Status") {
         status.push_str(&format!(", stopped: {why}"));
+    }
+}
+
+/// A line of `ps` whose container starts again in a moment, in Docker's words.
+pub(in crate::gateway) fn restarts(summary: &mut Value) {
+    if let Some(fields) = summary.as_object_mut() {
+        fields.insert("State".into(), json!("restarting"));
+    }
+    if let Some(Value::String(status)) = summary.get_mut("Status") {
+        *status = status.replacen("Exited", "Restarting", 1);
+    }
+}
+
+/// A line of `ps` whose container cannot be started again just now.
+pub(in crate::gateway) fn does_not_restart(summary: &mut Value, why: &str) {
+    if let Some(Value::String(status)) = summary.get_mut("Status") {
+        status.push_str(&format!(", does not start again: {why}"));
+    }
+}
+
+/// In the answer of `inspect`: what the engine does not know of, as it starts nothing again.
+pub(in crate::gateway) fn show_restarts(
+    details: &mut Value,
+    policy: Restart,
+    times: u32,
+    shown: Option<&Shown>,
+) {
+    if let Some(asked) = details.pointer_mut("/HostConfig/RestartPolicy") {
+        *asked = json!({ "Name": policy.name(), "MaximumRetryCount": policy.most() });
+    }
+    if let Some(fields) = details.as_object_mut() {
+        fields.insert("RestartCount".into(), json!(times));
+    }
+    let Some(state) = details.get_mut("State").and_then(Value::as_object_mut) else { return };
+    match shown {
+        Some(Shown::Waits) => {
+            state.insert("Status".into(), json!("restarting"));
+            state.insert("Running".into(), json!(true));
+            state.insert("Restarting".into(), json!(true));
+        }
+        Some(Shown::Refused(why)) => {
+            state.insert("Error".into(), json!(format!("does not start again: {why}")));
+        }
+        None => {}
     }
 }
 

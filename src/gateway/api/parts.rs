@@ -18,6 +18,7 @@ use crate::gateway::lifecycle::starter::Starter;
 use crate::gateway::lifecycle::updater::Updater;
 use crate::gateway::locks::lock::Locks;
 use crate::gateway::records::reasons::Reasons;
+use crate::gateway::records::restarts::Restarts;
 use crate::gateway::sessions::cleanup::ExecCleanups;
 use crate::gateway::sessions::pending::Attaches;
 use crate::gateway::upkeep::reload::Reloader;
@@ -39,6 +40,7 @@ pub(in crate::gateway) struct All {
     pub(in crate::gateway) attaches: Arc<Attaches>,
     pub(in crate::gateway) cleanups: Arc<ExecCleanups>,
     pub(in crate::gateway) reasons: Arc<Reasons>,
+    pub(in crate::gateway) restarts: Arc<Restarts>,
     pub(in crate::gateway) creator: Arc<Creator>,
     pub(in crate::gateway) starter: Arc<Starter>,
     pub(in crate::gateway) remover: Arc<Remover>,
@@ -75,6 +77,7 @@ handed_out! {
     attaches: Arc<Attaches>,
     cleanups: Arc<ExecCleanups>,
     reasons: Arc<Reasons>,
+    restarts: Arc<Restarts>,
     creator: Arc<Creator>,
     starter: Arc<Starter>,
     remover: Arc<Remover>,

@@ -36,6 +36,11 @@ impl RateLimit {
         Self::new(1000, 300)
     }
 
+    /// Of starts that nobody asks for just now: what ends each ten seconds starts each ten seconds, and a user may have many.
+    pub(in crate::gateway) fn of_restarts() -> Self {
+        Self::new(10, 1)
+    }
+
     /// Waits for one user's turn.
     pub(in crate::gateway) async fn wait(&self, uid: u32) {
         let wait = self.due(uid, Instant::now());

@@ -43,7 +43,8 @@ impl Refused {
     }
 }
 
-/// A caller whose uid the kernel vouches for; made only from a connected socket.
+/// A caller whose uid the kernel vouches for; made only from a connected socket, or for the owner of a container who has asked
+/// that it starts again by itself.
 ///
 /// It is cheap to clone: a connection's requests share it.
 #[derive(Debug, Clone)]
@@ -75,6 +76,12 @@ impl Peer {
         let numeric = peer_groups(stream, gid);
         let account = look_ups.account(uid, numeric, groups).await.map(Arc::new);
         Ok(Self { uid, gid, account, connection: None })
+    }
+
+    /// Who is not there, by the name service alone. Only for what a container's owner has asked for before.
+    pub(super) fn absent(uid: u32, account: Account) -> Self {
+        let gid = account.groups().first().map_or(uid, |group| group.gid);
+        Self { uid, gid, account: Ok(Arc::new(account)), connection: None }
     }
 
     pub(in crate::gateway) fn uid(&self) -> u32 {

@@ -277,6 +277,7 @@ mod tests {
             ports: vec![],
             stages: vec![],
             auto_remove: false,
+            restart: crate::protocol::restart::Restart::No,
             tty: false,
             channel: None,
             image: None,

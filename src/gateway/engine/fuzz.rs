@@ -31,6 +31,7 @@ pub(in crate::gateway) fn owned(peer: &Peer, cards: &[CardId]) -> Option<Owned> 
         ports: vec![],
         stages: vec![],
         auto_remove: false,
+        restart: crate::protocol::restart::Restart::No,
         tty: false,
         channel: None,
         image: None,

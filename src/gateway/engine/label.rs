@@ -8,6 +8,7 @@ use crate::policy::Used;
 use crate::protocol::amount::{Bytes, Cpus, Span};
 use crate::protocol::card::CardId;
 use crate::protocol::name::ContainerName;
+use crate::protocol::restart::Restart;
 use crate::protocol::stage::{Access, Map, Stage, Token};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -23,9 +24,9 @@ pub(super) const LOGIN: &str = "io.ie-container.login";
 pub(super) const GIVEN: &str = "io.ie-container.given";
 
 /// What the gateway writes under [`PREFIX`], each beside every container.
-const KEYS: [&str; 15] = [
+const KEYS: [&str; 16] = [
     "uid", "login", "version", "cpus", "memory", "pids", "cards", "time", "ports", "stages", "rm", "tty",
-    "channel", "image", "userns",
+    "channel", "image", "userns", "restart",
 ];
 
 /// Whether a label is one that the gateway writes: anything else under its prefix is an image's.
@@ -78,6 +79,8 @@ pub(in crate::gateway) struct Labels {
     pub(in crate::gateway) stages: Vec<StageLabel>,
     /// Removed by the engine when it ends; one that was never started is tidied away.
     pub(in crate::gateway) auto_remove: bool,
+    /// Whether it starts again by itself: the engine's own policy is "no".
+    pub(in crate::gateway) restart: Restart,
     /// Its own streams are a terminal, on which there is a place for a word of ours.
     pub(in crate::gateway) tty: bool,
     /// Its own directory of the copy helper's channel. One that was made before there was this key has none.
@@ -106,6 +109,7 @@ impl Labels {
             ("stages", serde_json::to_string(&self.stages)?),
             ("rm", self.auto_remove.to_string()),
             ("tty", self.tty.to_string()),
+            ("restart", self.restart.to_string()),
             ("channel", self.channel.as_ref().map(Token::as_str).unwrap_or_default().to_owned()),
             ("image", self.image.as_ref().map(ImageId::as_str).unwrap_or_default().to_owned()),
             ("userns", self.space.word()),
@@ -131,6 +135,7 @@ impl Labels {
             auto_remove: get("rm")?.parse().ok()?,
             // One that was made before there was this key has its words too; an image that says it speaks for itself alone.
             tty: get("tty") == Some("true"),
+            restart: get("restart").and_then(|word| Restart::typed(word).ok()).unwrap_or_default(),
             channel: get("channel").and_then(|word| Token::try_from(word.to_owned()).ok()),
             image: get("image").and_then(ImageId::parse),
             space: get("userns").map_or(Some(Space::Host), Space::parse)?,
@@ -185,6 +190,7 @@ mod tests {
                 access: Access::ReadWrite,
             }],
             auto_remove: true,
+            restart: Restart::OnFailure(3),
             tty: true,
             channel: Some(Token::from_bytes([2; 16])),
             image: ImageId::parse(&format!("sha256:{}", "0f".repeat(32))),
@@ -213,7 +219,9 @@ mod tests {
     fn a_missing_label_makes_it_nobodys() {
         let written = labels().write().unwrap();
         let decides = |key: &&String| {
-            ![".version", ".tty", ".channel", ".image", ".userns"].iter().any(|end| key.ends_with(end))
+            ![".version", ".tty", ".channel", ".image", ".userns", ".restart"]
+                .iter()
+                .any(|end| key.ends_with(end))
         };
         for key in written.keys().filter(decides) {
             let mut fewer = written.clone();

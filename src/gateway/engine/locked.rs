@@ -59,6 +59,11 @@ impl Locked {
         self.time("/State/StartedAt").zip(self.time("/State/FinishedAt")).filter(|_| !self.runs())
     }
 
+    /// What it ended with; what the engine does not say counts as a failure.
+    pub(in crate::gateway) fn exit_code(&self) -> i64 {
+        self.at("/State/ExitCode").and_then(Value::as_i64).unwrap_or(-1)
+    }
+
     /// The same as in a list, if it is one of ours.
     pub(in crate::gateway) fn found(&self) -> Option<Found> {
         Found::parse(json!({

@@ -192,6 +192,13 @@ impl Owned {
         own.then(|| short.to_string())
     }
 
+    /// The same, shown as one that waits to be started again. Docker counts that as running.
+    pub(in crate::gateway) fn shown_as_restarting(mut self) -> Self {
+        self.found.state = "restarting".to_owned();
+        self.found.running = true;
+        self
+    }
+
     pub(in crate::gateway) fn id(&self) -> &ContainerId {
         &self.found.id
     }
@@ -247,6 +254,26 @@ impl Owned {
 }
 
 #[cfg(test)]
+impl Found {
+    /// One that has ended.
+    pub(in crate::gateway) fn fake(
+        id: ContainerId,
+        owner: u32,
+        restart: crate::protocol::restart::Restart,
+    ) -> Self {
+        let summary = tests::summary(&format!("/ie-{owner}-web"), owner, "ann", 'a');
+        let found = Self::parse(summary).unwrap();
+        Self {
+            id,
+            running: false,
+            state: "exited".to_owned(),
+            labels: Labels { restart, ..found.labels },
+            ..found
+        }
+    }
+}
+
+#[cfg(test)]
 pub(super) mod tests {
     use super::*;
     use proptest::prelude::*;
@@ -264,6 +291,7 @@ pub(super) mod tests {
             ports: vec![],
             stages: vec![],
             auto_remove: false,
+            restart: crate::protocol::restart::Restart::No,
             tty: false,
             channel: None,
             image: None,

@@ -165,6 +165,7 @@ impl Grant {
             ports: self.ports.grants().iter().map(|port| port.host).collect(),
             stages: self.stages.clone(),
             auto_remove: self.settings.auto_remove,
+            restart: self.settings.restart,
             tty: self.settings.tty,
             channel: Some(self.channel.clone()),
             image: Some(self.image_id.clone()),

@@ -2,6 +2,7 @@
 
 use super::Error;
 use crate::gateway::bounds::Lost;
+use crate::gateway::caller::absent::AbsentError;
 use crate::gateway::engine::ports::{PortError, PortTaken};
 use crate::gateway::engine::{FindError, NetworkError};
 use crate::gateway::host::channel::NoRandomness;
@@ -29,6 +30,15 @@ impl From<WishError> for Error {
             WishError::NotAllowed { field, reason } => Self::not_allowed(&field, reason),
             WishError::NoContainer(word) => Self::NoContainer(word),
             WishError::NoRandomness(_) => Self::Internal(told!("{error}")),
+        }
+    }
+}
+
+impl From<AbsentError> for Error {
+    fn from(error: AbsentError) -> Self {
+        match error {
+            AbsentError::Account(error) => Self::Account(error),
+            AbsentError::Refused(refused) => Self::Peer(refused),
         }
     }
 }

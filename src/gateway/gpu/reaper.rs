@@ -8,6 +8,7 @@ use crate::gateway::caller::in_force::InForce;
 use crate::gateway::engine::{ContainerId, Found, Patience};
 use crate::gateway::records::clock::clock;
 use crate::gateway::records::reasons::Reasons;
+use crate::gateway::records::restarts::Restarts;
 use crate::protocol::amount::Span;
 use jiff::Timestamp;
 use std::process::{Command, Stdio};
@@ -31,6 +32,7 @@ pub(in crate::gateway) struct Reaper {
     pub(in crate::gateway) gpus: Arc<Gpus>,
     pub(in crate::gateway) in_force: Arc<InForce>,
     pub(in crate::gateway) reasons: Arc<Reasons>,
+    pub(in crate::gateway) restarts: Arc<Restarts>,
     pub(in crate::gateway) youth: Youth,
 }
 
@@ -122,6 +124,7 @@ fn end(reaper: &Arc<Reaper>, id: ContainerId, lease: &Lease) {
     tracing::info!(uid, login, container = id.as_str(), cards, "gpu lease ended");
     reaper.gpus.terminals.say(&id, &format!("the lease of {} has ended, it is stopped", lease.container));
     reaper.reasons.put(&id, "the lease of its gpus has ended".to_owned());
+    reaper.restarts.stop_any(&id);
     hook(reaper, "end", lease, Span(0));
     tokio::spawn(stop(reaper.clone(), id, lease.since));
 }

@@ -15,6 +15,7 @@ use crate::policy::{Allowance, Ask, Usage};
 use crate::protocol::escape::escape_line;
 use crate::protocol::name::ContainerName;
 use crate::protocol::report::Refusal;
+use crate::protocol::restart::Restart;
 use crate::protocol::stage::Access;
 use crate::protocol::told::told;
 use std::path::PathBuf;
@@ -69,6 +70,7 @@ impl Admission {
                 tmpfs.chain(volumes).map(Into::into).collect()
             },
             image_volumes: image.volumes.clone(),
+            restart: wish.settings.restart != Restart::No,
             gpus: wish
                 .gpus
                 .as_ref()

@@ -19,6 +19,7 @@ pub(super) mod admission;
 pub(super) mod creator;
 mod naming;
 pub(super) mod remover;
+pub(super) mod restarter;
 mod space;
 mod staged;
 mod standing;

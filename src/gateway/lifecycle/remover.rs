@@ -7,9 +7,11 @@ use crate::gateway::engine::{Engine, EngineError, Owned};
 use crate::gateway::error::Error;
 use crate::gateway::host::staging::Stager;
 use crate::gateway::locks::lock::Locks;
+use crate::gateway::records::restarts::Restarts;
 use crate::gateway::sessions::pending::Attaches;
 use crate::gateway::task::to_the_end;
 use crate::gateway::{audit, failpoint};
+use crate::protocol::restart::Restart;
 use axum::http::StatusCode;
 use std::sync::Arc;
 
@@ -20,6 +22,7 @@ pub(in crate::gateway) struct Remover {
     pub(in crate::gateway) locks: Arc<Locks>,
     pub(in crate::gateway) stager: Arc<Stager>,
     pub(in crate::gateway) attaches: Arc<Attaches>,
+    pub(in crate::gateway) restarts: Arc<Restarts>,
 }
 
 impl Remover {
@@ -34,10 +37,16 @@ impl Remover {
         seconds: Option<u32>,
     ) -> Result<StatusCode, Error> {
         noted(caller.as_ref(), "stop", container.id().as_str());
+        self.restarts.stop(container.found());
         to_the_end(async move {
-            let status = stop_in_engine(&self.engine, caller.as_deref(), &container, seconds).await?;
-            drop(caller);
-            Ok(status)
+            let peer = caller.as_deref();
+            let status = stop_in_engine(&self.engine, peer, &container, seconds).await?;
+            if status != StatusCode::NOT_MODIFIED || self.restarts.policy(container.found()) == Restart::No {
+                return Ok(status);
+            }
+            // It may be starting again just now, by a look at it before this stop. No later start does.
+            drop(self.locks.lock(&container).await?);
+            Ok(stop_in_engine(&self.engine, peer, &container, seconds).await?)
         })
         .await
     }

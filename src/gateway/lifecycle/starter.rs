@@ -18,6 +18,7 @@ use crate::gateway::images::look::{self, Looks};
 use crate::gateway::locks::lock::Locks;
 use crate::gateway::locks::removals::being_removed;
 use crate::gateway::records::reasons::Reasons;
+use crate::gateway::records::restarts::Restarts;
 use crate::gateway::sessions::pending::Attaches;
 use crate::gateway::task::to_the_end;
 use crate::gateway::upkeep::output::Output;
@@ -44,7 +45,16 @@ pub(in crate::gateway) struct Starter {
     pub(in crate::gateway) attaches: Arc<Attaches>,
     pub(in crate::gateway) output: Arc<Output>,
     pub(in crate::gateway) reasons: Arc<Reasons>,
+    pub(in crate::gateway) restarts: Arc<Restarts>,
     pub(in crate::gateway) in_force: Arc<InForce>,
+}
+
+/// On whose word a container is started.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum By {
+    Owner,
+    /// Its restart policy.
+    Itself,
 }
 
 /// What came of a start that has had its turn.
@@ -64,6 +74,27 @@ impl Starter {
         caller: Caller,
         container: Owned,
     ) -> Result<StatusCode, Error> {
+        self.start_by(By::Owner, caller, container).await
+    }
+
+    /// Starts one by its restart policy, unless it runs.
+    ///
+    /// # Errors
+    /// As of a start.
+    pub(in crate::gateway) async fn start_again(
+        self: Arc<Self>,
+        caller: Caller,
+        container: Owned,
+    ) -> Result<(), Error> {
+        self.start_by(By::Itself, caller, container).await.map(drop)
+    }
+
+    async fn start_by(
+        self: Arc<Self>,
+        by: By,
+        caller: Caller,
+        container: Owned,
+    ) -> Result<StatusCode, Error> {
         if container.running() && self.engine.runs(&container).await? {
             return Ok(StatusCode::NOT_MODIFIED);
         }
@@ -78,7 +109,7 @@ impl Starter {
             let (starter, container, waits) = (self.clone(), container.clone(), Arc::downgrade(&waiting));
             let started =
                 to_the_end(
-                    async move { starter.start_in_turn(&caller, &container, &standing, &waits).await },
+                    async move { starter.start_in_turn(by, &caller, &container, &standing, &waits).await },
                 );
             match started.await? {
                 Started::Answered(status) => return Ok(status),
@@ -117,7 +148,7 @@ impl Starter {
                 let standing = self.may_start(&caller, &container).await?;
                 let held = self.locks.lock_and_turn_however_long(caller.uid(), &container).await?;
                 let waits = Arc::downgrade(&waiting);
-                match self.start_now(&caller, &container, &standing, held, &waits).await? {
+                match self.start_now(By::Owner, &caller, &container, &standing, held, &waits).await? {
                     Started::Answered(_) => return Ok(StatusCode::NO_CONTENT),
                     Started::Renewed(renewed) => caller = renewed,
                 }
@@ -145,6 +176,7 @@ impl Starter {
 
     async fn start_in_turn(
         &self,
+        by: By,
         caller: &Caller,
         container: &Owned,
         standing: &Standing,
@@ -153,7 +185,7 @@ impl Starter {
         let held = self.locks.lock_and_turn(caller.uid(), container).await.inspect_err(|error| {
             audit::refused(caller, "start", container.id().as_str(), error);
         })?;
-        self.start_now(caller, container, standing, held, waits).await.inspect_err(|error| {
+        self.start_now(by, caller, container, standing, held, waits).await.inspect_err(|error| {
             audit::refused(caller, "start", container.id().as_str(), error);
         })
     }
@@ -161,6 +193,7 @@ impl Starter {
     /// Admitted again, staged again, then started: never with a stage that is missing.
     async fn start_now(
         &self,
+        by: By,
         caller: &Caller,
         container: &Owned,
         standing: &Standing,
@@ -173,6 +206,9 @@ impl Starter {
             (_, None) => return Err(Error::NoContainer(container.name().to_string())),
         };
         if container.running() && self.engine.locked_runs(&container).await? {
+            return Ok(Started::Answered(StatusCode::NOT_MODIFIED));
+        }
+        if by == By::Itself && self.restarts.is_stopped(container.id()) {
             return Ok(Started::Answered(StatusCode::NOT_MODIFIED));
         }
         // What has waited is judged anew, all of it, where the policy is another one by now.
@@ -219,6 +255,10 @@ impl Starter {
         let started = started?;
         watch.begin();
         self.reasons.forget(container.id());
+        match by {
+            By::Owner => self.restarts.started(container.id()),
+            By::Itself => self.restarts.started_again(container.id()),
+        }
         Ok(Started::Answered(started))
     }
 }

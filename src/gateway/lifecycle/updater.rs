@@ -10,9 +10,12 @@ use crate::gateway::engine::{Engine, Owned, Size, in_time};
 use crate::gateway::error::Error;
 use crate::gateway::locks::lock::Locks;
 use crate::gateway::records::resized::Resized;
+use crate::gateway::records::restarts::Restarts;
 use crate::gateway::task::to_the_end;
 use crate::gateway::wish::UpdateWish;
 use crate::policy::{Ask, Used};
+use crate::protocol::restart::Restart;
+use crate::protocol::told::told;
 use std::sync::Arc;
 
 #[derive(Debug)]
@@ -20,6 +23,7 @@ pub(in crate::gateway) struct Updater {
     pub(in crate::gateway) engine: Arc<Engine>,
     pub(in crate::gateway) locks: Arc<Locks>,
     pub(in crate::gateway) resized: Arc<Resized>,
+    pub(in crate::gateway) restarts: Arc<Restarts>,
     pub(in crate::gateway) in_force: Arc<InForce>,
 }
 
@@ -52,6 +56,7 @@ impl Updater {
         let ask = Ask { cpus: wish.cpus, memory: wish.memory, pids: wish.pids, ..Ask::default() };
         // One that is listed as ended may be one that the engine is starting for a gateway that was killed.
         let running = now.running() || in_time(self.engine.locked_runs(&now)).await?;
+        may_restart(caller, &now, wish.restart)?;
         let resized = caller.limits()?.resize(&usage, &Used { running, ..now.used() }, &ask)?;
         let before = Size::of(now.labels());
         let after = Size { cpus: resized.cpus, memory: resized.memory, pids: resized.pids };
@@ -60,7 +65,12 @@ impl Updater {
         };
         noted(after.or_more(before))?;
         match self.engine.update(&now, after, &wish.scheduling).await {
-            Ok(()) => noted(after),
+            Ok(()) => {
+                if let Some(policy) = wish.restart {
+                    self.restarts.set_policy(now.id(), policy, running);
+                }
+                noted(after)
+            }
             Err(error) => {
                 // Whatever else happened, it may have been done.
                 if error.is_said() && error.status().is_client_error() {
@@ -70,4 +80,16 @@ impl Updater {
             }
         }
     }
+}
+
+fn may_restart(caller: &Caller, container: &Owned, asked: Option<Restart>) -> Result<(), Error> {
+    if asked.is_none_or(|asked| asked == Restart::No) {
+        return Ok(());
+    }
+    if container.labels().auto_remove {
+        return Err(Error::Bad(told!(
+            "Restart policy cannot be updated because AutoRemove is enabled for the container"
+        )));
+    }
+    Ok(caller.limits()?.lets_restart()?)
 }

@@ -4,3 +4,4 @@ pub(super) mod by_container;
 pub(super) mod clock;
 pub(super) mod reasons;
 pub(super) mod resized;
+pub(super) mod restarts;

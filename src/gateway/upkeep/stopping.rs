@@ -5,6 +5,7 @@
 use crate::gateway::engine::terminals::Terminals;
 use crate::gateway::engine::{ContainerId, Engine, Found};
 use crate::gateway::records::reasons::Reasons;
+use crate::gateway::records::restarts::Restarts;
 use crate::protocol::name::ContainerName;
 use crate::protocol::report::Refusal;
 use jiff::Timestamp;
@@ -49,6 +50,7 @@ pub(in crate::gateway) struct Stops {
     pub(in crate::gateway) engine: Arc<Engine>,
     pub(in crate::gateway) terminals: Arc<Terminals>,
     pub(in crate::gateway) reasons: Arc<Reasons>,
+    pub(in crate::gateway) restarts: Arc<Restarts>,
 }
 
 /// Stops what was seen to take too much, unless that has ended by now. It is told why under its lock, and stopped without:
@@ -62,6 +64,9 @@ pub(in crate::gateway) async fn stop(by: Arc<Stops>, whom: Whom, refusal: Refusa
     tracing::warn!(uid, login, container = id.as_str(), "stopped, {}", refusal.message);
     by.terminals.say(id, &format!("{}: {name} is stopped", refusal.message));
     by.reasons.put(id, refusal.message.to_string());
+    if let Some(found) = container.found() {
+        by.restarts.stop(&found);
+    }
     drop(container);
     match by.engine.stop(id, None, Some(GRACE)).await {
         Err(error) if !error.is_not_found() => {

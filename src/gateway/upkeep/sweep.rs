@@ -18,6 +18,7 @@ use crate::gateway::host::trouble::Trouble;
 use crate::gateway::images::look::Looks;
 use crate::gateway::locks::lock::Locks;
 use crate::gateway::records::resized::Resized;
+use crate::gateway::records::restarts::{Ended, Restarts};
 use crate::gateway::sessions::pending::Attaches;
 use crate::protocol::stage::Token;
 use futures_util::StreamExt;
@@ -45,6 +46,7 @@ pub(in crate::gateway) struct Sweep {
     pub(in crate::gateway) youth: Youth,
     pub(in crate::gateway) boots: Arc<Boots>,
     pub(in crate::gateway) resized: Arc<Resized>,
+    pub(in crate::gateway) restarts: Arc<Restarts>,
     pub(in crate::gateway) channel: Arc<Channel>,
     pub(in crate::gateway) looks: Arc<Looks>,
     pub(in crate::gateway) locks: Arc<Locks>,
@@ -100,7 +102,7 @@ async fn sweep(all: &Arc<Sweep>) -> Result<Duration, Box<dyn std::error::Error +
     // Before the listing: what a create or start that began since relies on would be in neither. Nor would one be listed
     // that was made since, and is stopped already.
     let (since, noted) = (all.release.stager.moment(), all.reaper.reasons.noted());
-    let resized = all.resized.noted();
+    let (resized, restarts) = (all.resized.noted(), all.restarts.noted());
     let watched = all.release.output.before();
     let everyones = all.release.engine.everyones().await?;
     let wanted: HashSet<Token> =
@@ -119,6 +121,9 @@ async fn sweep(all: &Arc<Sweep>) -> Result<Duration, Box<dyn std::error::Error +
     noted.iter().filter(|id| !there.contains(id)).for_each(|id| all.reaper.reasons.forget(id));
     all.reaper.reasons.catch_up();
     resized.iter().filter(|id| !there.contains(id)).for_each(|id| all.resized.forget(id));
+    restarts.iter().filter(|id| !there.contains(id)).for_each(|id| all.restarts.forget(id));
+    all.restarts.catch_up();
+    all.restarts.left(&everyones);
     let running = everyones.iter().filter(|found| found.running()).map(Found::id).collect();
     all.release.cleanups.forget_all_but(&running, SWEEP);
     let mut patience = Patience::default();
@@ -233,8 +238,13 @@ async fn note(all: Arc<Sweep>, event: Value) {
     }
     all.release.ended(&id, stages).await;
     if !destroyed {
+        // After what it had is free again: its next start asks anew.
+        if all.restarts.concerns(&id, attribute("restart")) {
+            all.restarts.ended(Ended { id, uid });
+        }
         return;
     }
+    all.restarts.forget(&id);
     if let Some(channel) = attribute("channel").and_then(|word| Token::try_from(word.to_owned()).ok()) {
         all.channel.remove(&channel);
     }

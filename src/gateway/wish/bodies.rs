@@ -106,7 +106,7 @@ const UPDATE_DANGERS: &[Danger] = &[
     ("MemorySwap", || json!(1), "MemorySwap"),
     ("NanoCpus", || json!(-1), "NanoCpus"),
     ("PidsLimit", || json!(-2), "PidsLimit"),
-    ("RestartPolicy", || json!({"Name": "always"}), "RestartPolicy"),
+    ("RestartPolicy", || json!({"Name": "sometimes"}), "restart policy"),
 ];
 
 const HOST_DANGERS: &[Danger] = &[
@@ -138,7 +138,7 @@ const HOST_DANGERS: &[Danger] = &[
     ("OomScoreAdj", || json!(-1), "OomScoreAdj"),
     ("PidsLimit", || json!(-2), "PidsLimit"),
     ("PortBindings", || json!({"80/tcp": [{"HostPort": "x"}]}), "host port"),
-    ("RestartPolicy", || json!({"Name": "always"}), "RestartPolicy"),
+    ("RestartPolicy", || json!({"Name": "sometimes"}), "restart policy"),
     ("SecurityOpt", || json!(["seccomp=unconfined"]), "SecurityOpt"),
     ("ShmSize", || json!(-1), "ShmSize"),
     ("Sysctls", || json!({"kernel.core_pattern": "|/bin/sh"}), "Sysctls"),

@@ -18,6 +18,7 @@ use crate::gateway::caller::peer::Peer;
 use crate::policy::{MountAsk, PortAsk};
 use crate::protocol::amount::{Bytes, Cpus};
 use crate::protocol::name::ContainerName;
+use crate::protocol::restart::Restart;
 use crate::protocol::told::told;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -140,6 +141,7 @@ pub(in crate::gateway) struct Settings {
     pub(in crate::gateway) volumes: Vec<VolumeAsk>,
     pub(in crate::gateway) links: Vec<Link>,
     pub(in crate::gateway) auto_remove: bool,
+    pub(in crate::gateway) restart: Restart,
     pub(in crate::gateway) init: bool,
     pub(in crate::gateway) read_only: bool,
     pub(in crate::gateway) scheduling: Scheduling,
@@ -199,6 +201,7 @@ pub(in crate::gateway) fn parse(name: Option<&str>, body: Value, peer: &Peer) ->
         volumes: host.mounted.volumes,
         links: host.links,
         auto_remove: host.auto_remove,
+        restart: host.restart,
         init: host.init,
         read_only: host.read_only,
         scheduling: host.scheduling,

@@ -10,6 +10,7 @@ use super::{gpus, log, mounts, names, ports, sysctls};
 use crate::policy::PortAsk;
 use crate::protocol::amount::{Bytes, Cpus};
 use crate::protocol::name::ContainerRef;
+use crate::protocol::restart::Restart;
 use crate::protocol::told::told;
 use serde::Deserialize;
 use serde_json::Value;
@@ -67,6 +68,7 @@ pub(super) struct Host {
     pub(super) network: String,
     pub(super) links: Vec<Link>,
     pub(super) auto_remove: bool,
+    pub(super) restart: Restart,
     pub(super) init: bool,
     pub(super) read_only: bool,
     /// Rows and columns of a terminal, should the container have one.
@@ -83,7 +85,7 @@ pub(super) struct Host {
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "PascalCase")]
-pub(super) struct Restart {
+pub(super) struct RestartPolicy {
     name: Option<String>,
     maximum_retry_count: Option<i64>,
 }
@@ -95,7 +97,6 @@ pub(super) fn parse(value: Value) -> Result<Host, WishError> {
     swap(memory, fields.take("MemorySwap")?, &mut warnings)?;
     swappiness(fields.take::<Option<i64>>("MemorySwappiness")?, &mut warnings);
     annotations(&fields.take::<BTreeMap<String, String>>("Annotations")?, &mut warnings);
-    restart(fields.take("RestartPolicy")?)?;
     let scheduling = Scheduling::of(&scheduling::Asked {
         cpu_shares: fields.take("CpuShares")?,
         blkio_weight: fields.take("BlkioWeight")?,
@@ -122,6 +123,7 @@ pub(super) fn parse(value: Value) -> Result<Host, WishError> {
         network: fields.take("NetworkMode")?,
         links: links(fields.take("Links")?)?,
         auto_remove: fields.take("AutoRemove")?,
+        restart: restart(fields.take("RestartPolicy")?)?.unwrap_or_default(),
         init: fields.take::<Option<bool>>("Init")?.unwrap_or(true),
         read_only: fields.take("ReadonlyRootfs")?,
         console: fields.take("ConsoleSize")?,
@@ -134,6 +136,9 @@ pub(super) fn parse(value: Value) -> Result<Host, WishError> {
         warnings,
     };
     fields.rest_is_zero()?;
+    if host.auto_remove && host.restart != Restart::No {
+        return Err(WishError::Bad(told!("can't create 'AutoRemove' container with restart policy")));
+    }
     Ok(host)
 }
 
@@ -205,12 +210,11 @@ fn groups(words: Vec<String>) -> Result<Vec<String>, WishError> {
     Ok(words)
 }
 
-pub(super) fn restart(policy: Restart) -> Result<(), WishError> {
-    let never = policy.name.is_none_or(|name| matches!(name.as_str(), "" | "no"));
-    if never && policy.maximum_retry_count.unwrap_or_default() == 0 {
-        return Ok(());
-    }
-    Err(WishError::not_allowed("HostConfig.RestartPolicy", reason("HostConfig.RestartPolicy")))
+/// Nothing where nothing is asked for: an update changes nothing then.
+pub(super) fn restart(policy: RestartPolicy) -> Result<Option<Restart>, WishError> {
+    let (name, most) = (policy.name.unwrap_or_default(), policy.maximum_retry_count.unwrap_or_default());
+    let restart = Restart::of(&name, most).map_err(WishError::Bad)?;
+    Ok((!name.is_empty()).then_some(restart))
 }
 
 /// Only what every container has anyhow may be asked for.
@@ -298,7 +302,6 @@ mod tests {
             ("PidsLimit", json!(-2)),
             ("CpuShares", json!(2048)),
             ("OomScoreAdj", json!(-1)),
-            ("RestartPolicy", json!({"Name": "always"})),
             ("LogConfig", json!({"Type": "syslog"})),
             ("LogConfig", json!({"Type": "json-file", "Config": {"max-size": "1t"}})),
             ("NoSuchField", json!(1)),

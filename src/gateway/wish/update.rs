@@ -5,6 +5,7 @@ use super::host::{pids, positive, restart, swap};
 use super::refused::WishError;
 use super::scheduling::{self, Scheduling};
 use crate::protocol::amount::{Bytes, Cpus};
+use crate::protocol::restart::Restart;
 use serde_json::Value;
 
 /// The fields that are read; every other one must be at its zero value.
@@ -27,6 +28,7 @@ pub(in crate::gateway) struct UpdateWish {
     pub(in crate::gateway) cpus: Option<Cpus>,
     pub(in crate::gateway) memory: Option<Bytes>,
     pub(in crate::gateway) pids: Option<u64>,
+    pub(in crate::gateway) restart: Option<Restart>,
     pub(in crate::gateway) scheduling: Scheduling,
     /// What was asked and has no effect.
     pub(in crate::gateway) warnings: Vec<String>,
@@ -46,11 +48,11 @@ pub(in crate::gateway) fn update_wish(body: Value) -> Result<UpdateWish, WishErr
         warnings.push("CpuPeriod changes nothing without CpuQuota".to_owned());
     }
     swap(memory, fields.take("MemorySwap")?, &mut warnings)?;
-    restart(fields.take("RestartPolicy")?)?;
     let wish = UpdateWish {
         cpus: scheduling::cpus(nano, quota, period)?,
         memory: positive("Memory", memory)?.map(Bytes),
         pids: pids(asked_pids)?,
+        restart: restart(fields.take("RestartPolicy")?)?,
         scheduling: Scheduling::of(&scheduling::Asked {
             cpu_shares: fields.take("CpuShares")?,
             blkio_weight: fields.take("BlkioWeight")?,

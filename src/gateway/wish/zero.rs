@@ -44,7 +44,6 @@ pub(super) fn reason(path: &str) -> Phrase {
         "HostConfig.GroupAdd" => phrase!("a container has its owner's groups"),
         "HostConfig.Runtime" => phrase!("the runtime is the gateway's choice"),
         "HostConfig.LogConfig" => phrase!("logs are kept by the engine, with a limit on their size"),
-        "HostConfig.RestartPolicy" => phrase!("the engine starts no container behind the gateway's back"),
         "HostConfig.Dns" | "HostConfig.DnsSearch" | "HostConfig.DnsOptions" | "HostConfig.ExtraHosts" => {
             phrase!("names are looked up as on the host")
         }
@@ -105,7 +104,7 @@ mod tests {
     /// Each says more than that it is not served, and something of its own.
     #[test]
     fn what_users_ask_for_most_is_refused_with_a_reason() {
-        let groups: [&[&str]; 15] = [
+        let groups: [&[&str]; 14] = [
             &["Privileged"],
             &["CapAdd"],
             &["Devices", "DeviceCgroupRules"],
@@ -116,7 +115,6 @@ mod tests {
             &["GroupAdd"],
             &["Runtime"],
             &["LogConfig"],
-            &["RestartPolicy"],
             &["Dns", "DnsSearch", "DnsOptions", "ExtraHosts"],
             &["CpuShares", "CpuQuota", "CpuPeriod", "CpusetCpus"],
             &["StorageOpt", "Sysctls", "CgroupParent", "OomScoreAdj"],

@@ -28,6 +28,7 @@ pub(in crate::policy) static SECTION: Section = Section {
         &GPU_TIME,
         &GPU_HOURS,
         &STOPPED_FOR,
+        &RESTART,
         &IMAGES,
         &PORTS,
         &HOME,
@@ -139,6 +140,17 @@ pub(in crate::policy) static STOPPED_FOR: Key = Key {
     mistake: "\"none\"",
     about: "How long after its end a container is removed, with what it wrote into itself; volumes and homes stay. For its last \
             three days, or the last quarter of a shorter time, `ps -a` says when.",
+};
+
+pub(in crate::policy) static RESTART: Key = Key {
+    name: "restart",
+    kind: Kind::Flag,
+    default: Value("false"),
+    since: FIRST,
+    example: "true",
+    mistake: "\"always\"",
+    about: "Whether containers may be made with `--restart`: what has ended starts again by itself, also after a restart of the \
+            host, as far as the limits of that moment let it. Where it is taken back, what ends stays ended.",
 };
 
 pub(in crate::policy) static IMAGES: Key = Key {

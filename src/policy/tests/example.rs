@@ -50,7 +50,7 @@ fn the_numbers_of_the_example_are_the_built_in_ones() {
     let example = Policy::parse("policy.toml", EXAMPLE).unwrap();
     let who = Who { login: "bob", groups: &[], home: Path::new("/home/bob"), today: TODAY };
     let (written, built_in) = (example.limits(&who), policy("").limits(&who));
-    let lists = ["each.nofile", "total.gpus", "images", "ports.range", "home", "stopped_for"];
+    let lists = ["each.nofile", "total.gpus", "images", "ports.range", "home", "stopped_for", "restart"];
     for (one, other) in written.values().iter().zip(built_in.values()) {
         assert_eq!(one.value == other.value, !lists.contains(&one.rule), "{}", one.rule);
     }

@@ -10,6 +10,7 @@ use crate::gateway::error::Error;
 use crate::gateway::gpu::service::Gpus;
 use crate::gateway::lifecycle::remover::Remover;
 use crate::gateway::locks::lock::Locks;
+use crate::gateway::records::restarts::Restarts;
 use crate::gateway::task::to_the_end;
 use crate::gateway::wish::{container_name, signal};
 use crate::gateway::{audit, failpoint};
@@ -69,6 +70,7 @@ pub(in crate::gateway) struct KillQuery {
 pub(in crate::gateway) async fn kill(
     caller: Caller,
     State(engine): Shared,
+    State(restarts): State<Arc<Restarts>>,
     Word(word): Word,
     Query(query): Query<KillQuery>,
 ) -> Result<StatusCode, Error> {
@@ -78,7 +80,19 @@ pub(in crate::gateway) async fn kill(
     signal("signal", name)?;
     container.must_run().map_err(|error| cannot_kill(container.name().as_str(), error.into()))?;
     audit::allowed(&caller, "kill", container.id().as_str());
+    if ends(name) {
+        restarts.stop(container.found());
+    }
     Ok(engine.kill(&container, name).await?)
+}
+
+/// Signals by which somebody means the end: what they end does not start again. Others are the program's own affair.
+fn ends(signal: &str) -> bool {
+    let word = signal.to_ascii_uppercase();
+    matches!(
+        word.strip_prefix("SIG").unwrap_or(&word),
+        "KILL" | "9" | "TERM" | "15" | "INT" | "2" | "QUIT" | "3"
+    )
 }
 
 /// Docker says first what could not be done.

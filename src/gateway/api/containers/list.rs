@@ -9,6 +9,7 @@ use crate::gateway::engine::{Engine, Owned};
 use crate::gateway::error::Error;
 use crate::gateway::gpu::service::Gpus;
 use crate::gateway::records::reasons::Reasons;
+use crate::gateway::records::restarts::{Restarts, Shown};
 use crate::gateway::upkeep::expiry::Expirations;
 use axum::Json;
 use axum::extract::{Query, State};
@@ -42,6 +43,7 @@ pub(in crate::gateway) async fn list(
             walks.one_by_one(caller.uid(), async move { engine.own(&caller, true).await }).await??
         }
     };
+    let own = own.into_iter().map(|owned| ends.waiting(owned)).collect();
     let limit = query.limit.and_then(|limit| usize::try_from(limit).ok()).filter(|limit| *limit > 0);
     // Asking for a state, or for the newest few, looks at stopped containers too, as in Docker.
     let all = query.all.0 || limit.is_some() || filters.wants_stopped();
@@ -55,15 +57,27 @@ pub(in crate::gateway) async fn list(
 pub(in crate::gateway) struct Ends {
     pub(in crate::gateway) reasons: Arc<Reasons>,
     pub(in crate::gateway) expirations: Arc<Expirations>,
+    pub(in crate::gateway) restarts: Arc<Restarts>,
     pub(in crate::gateway) gpus: Arc<Gpus>,
 }
 
 impl Ends {
+    /// What starts again in a moment counts as running, as in Docker.
+    fn waiting(&self, owned: Owned) -> Owned {
+        let waits = !owned.running() && self.restarts.shown(owned.id()) == Some(Shown::Waits);
+        if waits { owned.shown_as_restarting() } else { owned }
+    }
+
     /// One line of `ps`, with the end of the lease of its GPUs, and with its own end if that is near.
     fn with(&self, owned: &Owned) -> Value {
         let mut summary = answer::summary(owned.found());
         if let (Some(why), false) = (self.reasons.of(owned.id()), owned.running()) {
             answer::was_stopped(&mut summary, &why);
+        }
+        match self.restarts.shown(owned.id()) {
+            Some(Shown::Waits) if owned.found().state() == "restarting" => answer::restarts(&mut summary),
+            Some(Shown::Refused(why)) if !owned.running() => answer::does_not_restart(&mut summary, &why),
+            _ => {}
         }
         if let (Some(goes), false) = (self.expirations.goes(owned.id()), owned.running()) {
             answer::goes(&mut summary, goes);
@@ -89,6 +103,7 @@ pub(in crate::gateway) async fn inspect(
     State(engine): State<Arc<Engine>>,
     State(walks): State<Arc<Walks>>,
     State(reasons): State<Arc<Reasons>>,
+    State(restarts): State<Arc<Restarts>>,
     Word(word): Word,
     Query(query): Query<InspectQuery>,
 ) -> Result<Json<Value>, Error> {
@@ -109,5 +124,8 @@ pub(in crate::gateway) async fn inspect(
     {
         *error = format!("stopped: {why}").into();
     }
+    let state = restarts.shown(container.id()).filter(|_| !runs);
+    let (policy, times) = (restarts.policy(container.found()), restarts.times(container.id()));
+    answer::show_restarts(&mut shown, policy, times, state.as_ref());
     Ok(Json(shown))
 }

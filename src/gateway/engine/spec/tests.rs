@@ -302,6 +302,7 @@ fn labels_are_the_callers_the_images_blanked_and_ours() {
         "io.ie-container.time": "14400",
         "io.ie-container.ports": "40080,40081,40053",
         "io.ie-container.stages": serde_json::to_string(&[stage]).unwrap(),
+        "io.ie-container.restart": "no",
         "io.ie-container.rm": "true",
         "io.ie-container.tty": "true",
         "io.ie-container.userns": "900000.800000",
