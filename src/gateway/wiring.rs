@@ -10,7 +10,7 @@ use super::bounds::youth::Youth;
 use super::caller::absent::Absent;
 use super::caller::account::LookUps;
 use super::caller::in_force::InForce;
-use super::copying::{Copier, REWRITES};
+use super::copying::{Copier, EXPORTS, REWRITES};
 use super::door::serve::Door;
 use super::engine::Engine;
 use super::engine::ports::Desk;
@@ -251,6 +251,7 @@ impl Wired {
             rate_limit: rate_limit.clone(),
             youth,
             rewrites: Permits::new(REWRITES),
+            exports: Permits::new(EXPORTS),
         });
         let reloader = Arc::new(Reloader { in_force: in_force.clone(), reaper: reaper.clone() });
 

@@ -26,6 +26,7 @@ mod events;
 mod exec;
 mod exhaustion;
 mod expiry;
+mod export;
 mod faults;
 mod gpu;
 mod harness;
@@ -74,6 +75,7 @@ fn main() -> ExitCode {
         disk::tests(),
         output::tests(),
         expiry::tests(),
+        export::tests(),
         gpu::tests(),
         line::tests(),
         attach_pty::tests(),

@@ -124,7 +124,6 @@ fn paths_that_are_not_served() {
         ("POST", "/v1.41/images/busybox:test/push"),
         ("PUT", "/v1.41/volumes/x"),
         ("PATCH", "/v1.41/networks/x"),
-        ("GET", "/v1.41/containers/box/export"),
         ("POST", "/v1.41/swarm/init"),
         ("GET", "/v1.41/plugins"),
         ("POST", "/v1.41/plugins/pull?remote=x"),

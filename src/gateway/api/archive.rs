@@ -1,4 +1,4 @@
-//! `/containers/{word}/archive`: what `docker cp` asks for.
+//! `/containers/{word}/archive`, what `docker cp` asks for, and `/containers/{word}/export`.
 
 use super::answer::Flag;
 use super::words::Word;
@@ -57,6 +57,17 @@ pub(super) async fn put(
     request: Request,
 ) -> Result<Response, Error> {
     copier.put(caller, &word, &query.path, query.keep_kinds.0, request).await
+}
+
+/// `export`: all of its own files.
+pub(super) async fn export(
+    caller: Caller,
+    State(copier): State<Arc<Copier>>,
+    Word(word): Word,
+) -> Result<Response, Error> {
+    let tar = copier.export(&caller, &word).await?;
+    let kind = HeaderValue::from_static("application/x-tar");
+    Ok(([(CONTENT_TYPE, kind)], tar).into_response())
 }
 
 fn with_stat(body: Body, kind: &'static str, stat: HeaderValue) -> Response {

@@ -40,6 +40,7 @@ pub(in crate::gateway) fn user(parts: Parts) -> Router {
         .route("/containers/{word}/stats", get(containers::stats))
         .route("/containers/{word}", delete(containers::remove))
         .route("/containers/{word}/archive", head(archive::stat).get(archive::get).put(archive::put))
+        .route("/containers/{word}/export", get(archive::export))
         .route("/containers/{word}/exec", post(exec::create))
         .route("/exec/{id}/start", post(exec::start))
         .route("/exec/{id}/resize", post(exec::resize))

@@ -38,14 +38,13 @@ const INSTEAD: [(&str, Phrase); 23] = [
 ];
 
 /// Verbs on one container that are left out on purpose.
-const ON_A_CONTAINER: [(&str, Phrase); 3] = [
+const ON_A_CONTAINER: [(&str, Phrase); 2] = [
     (
         "/changes",
         phrase!(
             "the engine would hold the name of each file at once; find / -xdev -newer /etc/hostname in it says what was written since"
         ),
     ),
-    ("/export", phrase!("docker cp NAME:/ - gives a tar of its files")),
     ("/attach/ws", phrase!("attach without a websocket")),
 ];
 
@@ -83,7 +82,6 @@ mod tests {
             ("/images/load", "registries only"),
             ("/images/busybox/push", "listed, inspected and pulled"),
             ("/swarm/init", "no swarm"),
-            ("/containers/web/export", "gives a tar"),
             ("/containers/web/checkpoints", "docker cp"),
             ("/whatever", "docs/clients"),
         ] {

@@ -11,10 +11,12 @@
 //! What the helper skips, or finds changed under it, stands in the tar as comments (`tarball/note.rs`).
 
 mod clock;
+mod export;
 pub mod rewrite;
 mod room;
 mod running;
 mod stopped;
+mod stream;
 mod tar;
 
 use super::audit;
@@ -53,10 +55,15 @@ pub(super) struct Copier {
     pub(super) youth: Youth,
     /// Copies out that are rewritten, per uid: each remembers the links that it has seen.
     pub(super) rewrites: Permits,
+    /// Exports, per uid: for each the engine packs all of a container's files.
+    pub(super) exports: Permits,
 }
 
 /// Copies out of one user's that may be rewritten at once, a few MiB each: another waits for its permit.
 pub(super) const REWRITES: usize = 4;
+
+/// Exports of one user's that may be under way at once, of as many containers: another waits for its permit.
+pub(super) const EXPORTS: usize = 1;
 
 /// A container's path that may be copied to or from: absolute, and not a directory of the host's.
 struct CopyPath {

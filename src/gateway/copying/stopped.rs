@@ -13,9 +13,10 @@
 //! The copy begins when the engine has said that the container does not run. An engine cannot say so while it starts
 //! the container for a gateway that has gone.
 
-use super::clock::{IDLE, Pace};
+use super::clock::Pace;
 use super::rewrite::{Limits, Rewriter};
 use super::room::Room;
+use super::stream::{Rewritten, pumped, rewritten};
 use super::{Copier, CopyPath};
 use crate::gateway::audit;
 use crate::gateway::caller::Caller;
@@ -27,12 +28,11 @@ use crate::gateway::task::to_the_end;
 use crate::protocol::copying::{Ended, PathStat};
 use crate::protocol::name::ContainerRef;
 use crate::protocol::report::Refusal;
-use crate::protocol::told::{Phrase, Tell, Told, phrase, told};
+use crate::protocol::told::{Told, told};
 use crate::tarball::entry::Owner;
-use axum::body::{Body, BodyDataStream};
+use axum::body::Body;
 use axum::http::HeaderValue;
-use bytes::Bytes;
-use futures_util::{Stream, StreamExt};
+use futures_util::StreamExt;
 use http_body_util::{BodyExt, StreamBody};
 use hyper::body::{Frame, Incoming};
 use hyper::{Method, Response};
@@ -186,7 +186,7 @@ impl Copy {
         to_the_end(async move {
             let answer = self.ask(Method::GET).await?;
             let stat = header(&answer)?;
-            let rewriter = Rewriter::outward(&asked, owner(&caller), Limits::default());
+            let rewriter = Some(Rewriter::outward(&asked, owner(&caller), Limits::default()));
             let tar = Body::new(answer.into_body()).into_data_stream();
             let cut = self.held.cut.clone();
             // By now it has mounted what is in the stages' place.
@@ -211,7 +211,7 @@ impl Copy {
     async fn unpack(&self, caller: &Caller, tar: Body) -> Result<(), Error> {
         let room = Some(Room::find(&self.copier, caller, &self.at.container).await?);
         let fault = Arc::new(Mutex::new(None));
-        let rewriter = Rewriter::inward(owner(caller), Limits::default());
+        let rewriter = Some(Rewriter::inward(owner(caller), Limits::default()));
         let (tar, cut) = (tar.into_data_stream(), self.held.cut.clone());
         let tar = Rewritten { tar, rewriter, room, pace: Pace::begin(), cut, _held: () };
         let tar = rewritten(tar, fault.clone());
@@ -245,120 +245,4 @@ fn header<T>(answer: &Response<T>) -> Result<HeaderValue, Error> {
     let header =
         stat.and_then(|stat| stat.to_header()).and_then(|header| HeaderValue::from_str(&header).ok());
     header.ok_or_else(|| Error::Internal(told!("the engine says nothing of the path")))
-}
-
-type Fault = Arc<Mutex<Option<Error>>>;
-type Failure = Box<dyn std::error::Error + Send + Sync>;
-
-const TOO_SLOW: Phrase =
-    phrase!("the copy stood still or took too long; with a container that runs it may take its time");
-
-/// Carries a copy on at its own pace, so that a caller who stops reading ends it instead of holding it.
-///
-/// `permit` is for what is in memory meanwhile, and so is kept until the last of it is taken.
-fn pumped<H: Send + 'static>(
-    mut tar: Rewritten<H>,
-    permit: Option<OwnedSemaphorePermit>,
-) -> impl Stream<Item = Result<Bytes, Failure>> + Send {
-    let (sender, receiver) = tokio::sync::mpsc::channel(4);
-    tokio::spawn(async move {
-        let _permit = permit;
-        let last = loop {
-            let piece = match tar.next().await {
-                Ok((piece, false)) => piece,
-                // The end is said too: a stream that just stops was cut off.
-                Ok((piece, true)) => break vec![Some(Ok(piece)), None],
-                Err(error) => break vec![Some(Err(Failure::from(error)))],
-            };
-            let taken = tokio::select! {
-                biased;
-                () = tar.cut.notified() => return,
-                taken = sender.send_timeout(Some(Ok(piece)), tar.pace.patience()) => taken,
-            };
-            if taken.is_err() {
-                return;
-            }
-        };
-        // Nothing more is wanted of the engine: the container is given back, however long the rest is read.
-        drop(tar);
-        for piece in last {
-            if sender.send_timeout(piece, IDLE).await.is_err() {
-                return;
-            }
-        }
-    });
-    futures_util::stream::unfold(Some(receiver), |receiver| async move {
-        let mut receiver = receiver?;
-        match receiver.recv().await {
-            Some(Some(Ok(chunk))) => Some((Ok(chunk), Some(receiver))),
-            Some(Some(Err(error))) => Some((Err(error), None)),
-            Some(None) => None,
-            None => Some((Err(TOO_SLOW.english().into()), None)),
-        }
-    })
-}
-
-/// A tar as it streams through the rewriter. One that is refused, or breaks off, ends there for the engine: if it were cut
-/// off instead, the engine would go on with what it has, and nobody could tell until when.
-fn rewritten<H: Send + 'static>(tar: Rewritten<H>, fault: Fault) -> impl Stream<Item = Bytes> + Send + Sync {
-    let chunks = futures_util::stream::unfold(Some(tar), move |state| {
-        let fault = fault.clone();
-        async move {
-            let mut tar = state?;
-            match tar.next().await {
-                Ok((piece, ended)) => Some((piece, (!ended).then_some(tar))),
-                Err(error) => {
-                    *fault.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
-                    None
-                }
-            }
-        }
-    });
-    sync_wrapper::SyncStream::new(chunks)
-}
-
-struct Rewritten<H> {
-    tar: BodyDataStream,
-    rewriter: Rewriter,
-    /// What it may take, on its way in.
-    room: Option<Room>,
-    pace: Pace,
-    cut: Arc<Notify>,
-    _held: H,
-}
-
-impl<H> Rewritten<H> {
-    /// The next of it, and whether that was the last.
-    async fn next(&mut self) -> Result<(Bytes, bool), Error> {
-        let failed = |why: Told| Error::Copy(Ended::Failed, why);
-        let patience = self.pace.patience();
-        // What is there already is given by a timeout of nothing too.
-        if patience.is_zero() {
-            return Err(failed(TOO_SLOW.told()));
-        }
-        let next = tokio::select! {
-            biased;
-            () = self.cut.notified() => return Err(failed(told!("the container is being removed"))),
-            next = tokio::time::timeout(patience, self.tar.next()) => next,
-        };
-        let mut out = Vec::new();
-        let (done, ended) = match next.map_err(|_| failed(TOO_SLOW.told()))? {
-            Some(Ok(chunk)) => {
-                self.pace.count(chunk.len());
-                (self.rewriter.push(&chunk, &mut out), false)
-            }
-            None => (self.rewriter.finish(&mut out), true),
-            Some(Err(error)) => return Err(failed(told!("the copy broke off: {error}"))),
-        };
-        done.map_err(|error| Error::Copy(Ended::Archive, error.told()))?;
-        if let Some(room) = &mut self.room {
-            tokio::select! {
-                biased;
-                () = self.cut.notified() => return Err(failed(told!("the container is being removed"))),
-                reached = room.reach(self.rewriter.announced()) => reached?,
-            }
-            room.give(out.len());
-        }
-        Ok((Bytes::from(out), ended))
-    }
 }

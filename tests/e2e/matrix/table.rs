@@ -26,7 +26,7 @@ const fn ask(thing: Thing, method: &'static str, path: &'static str, body: &'sta
 use Thing::{Container, Exec, Network, Volume};
 
 /// In the order of the route table; lists and bodies that hold a word come last.
-pub(super) const ASKS: [Ask; 42] = [
+pub(super) const ASKS: [Ask; 43] = [
     ask(Container, "GET", "/containers/{}/json", "", true),
     ask(Container, "GET", "/v1.24/containers/{}/json", "", true),
     ask(Container, "POST", "/containers/{}/start", "", true),
@@ -46,6 +46,7 @@ pub(super) const ASKS: [Ask; 42] = [
     ask(Container, "HEAD", "/containers/{}/archive?path=/etc/passwd", "", true),
     ask(Container, "GET", "/containers/{}/archive?path=/etc/passwd", "", true),
     ask(Container, "PUT", "/containers/{}/archive?path=/tmp", "", true),
+    ask(Container, "GET", "/containers/{}/export", "", true),
     ask(Container, "POST", "/containers/{}/exec", r#"{"Cmd":["true"]}"#, true),
     ask(Container, "POST", "/ie/v1/containers/{}/extend?time=1h", "", true),
     ask(Exec, "POST", "/exec/{}/start", r#"{"Detach":true}"#, false),
