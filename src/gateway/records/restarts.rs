@@ -24,6 +24,11 @@ const FIRST_RETRY: Duration = Duration::from_secs(1);
 /// The longest of those: what may not start at all costs a look-up each time.
 const LONGEST_RETRY: Duration = Duration::from_secs(300);
 
+/// Between two looks at whether an end has been seen.
+const LOOK: Duration = Duration::from_millis(20);
+/// So many looks at the most: an engine tells of an end within milliseconds, and who asks is not kept waiting.
+const LOOKS: u32 = 50;
+
 /// What is kept from one gateway to the next.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 struct Kept {
@@ -247,6 +252,18 @@ impl Restarts {
         }
     }
 
+    /// Whether it starts again in a moment. What has ended just now is looked at first.
+    pub(in crate::gateway) async fn waits(&self, found: &Found) -> bool {
+        let unseen = || found.state() == "exited" && self.is_unseen(found);
+        for _ in 0..LOOKS {
+            if !unseen() {
+                break;
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+        self.shown(found.id()) == Some(Shown::Waits)
+    }
+
     /// It has ended just now.
     pub(in crate::gateway) fn ended(&self, ended: Ended) {
         self.work().push_back(Work::Ended(ended));
@@ -268,13 +285,14 @@ impl Restarts {
     }
 
     fn is_left(&self, found: &Found) -> bool {
-        let standing = self.now().get(found.id()).map(|now| now.standing).unwrap_or_default();
         let under_way =
             self.under_way.lock().unwrap_or_else(PoisonError::into_inner).contains_key(found.id());
-        self.policy(found) != Restart::No
-            && !self.kept(found.id()).stopped
-            && standing == Standing::Unseen
-            && !under_way
+        self.is_unseen(found) && !under_way
+    }
+
+    fn is_unseen(&self, found: &Found) -> bool {
+        let standing = self.now().get(found.id()).map(|now| now.standing).unwrap_or_default();
+        self.policy(found) != Restart::No && !self.kept(found.id()).stopped && standing == Standing::Unseen
     }
 
     /// Waits for work.

@@ -166,6 +166,7 @@ const EXEC_DANGERS: &[Danger] = &[
     ("ConsoleSize", || json!([24, 65536]), "ConsoleSize"),
     ("Container", || json!("other"), "Container"),
     ("DetachKeys", || json!("ctrl-p&x=1"), "detach keys"),
+    ("detachKeys", || json!("ctrl-p&x=1"), "detach keys"),
     ("Env", || json!(["=x"]), "Env"),
     ("User", || json!("0"), "User"),
     ("WorkingDir", || json!("/proc/self/fd/7"), "WorkingDir"),

@@ -23,6 +23,8 @@ pub(super) const SERVED: &[&str] = &[
     "Tty",
     "User",
     "WorkingDir",
+    // The SDK for Python writes it so, and an engine reads either.
+    "detachKeys",
 ];
 
 /// A process to run in a container of the caller's.
@@ -50,6 +52,8 @@ pub(in crate::gateway) fn parse_exec(word: &str, body: Value, peer: &Peer) -> Re
     if !working_dir.is_empty() {
         inner_path("WorkingDir", &working_dir)?;
     }
+    let python: String = fields.take("detachKeys")?;
+    let keys = Some(fields.take::<String>("DetachKeys")?).filter(|keys| !keys.is_empty()).unwrap_or(python);
     let wish = ExecWish {
         command: command("Cmd", fields.take::<Option<Words>>("Cmd")?)?
             .ok_or_else(|| WishError::Bad(told!("no exec command specified")))?,
@@ -58,7 +62,7 @@ pub(in crate::gateway) fn parse_exec(word: &str, body: Value, peer: &Peer) -> Re
         tty,
         console: console("ConsoleSize", tty, fields.take("ConsoleSize")?)?,
         attach: [fields.take("AttachStdin")?, fields.take("AttachStdout")?, fields.take("AttachStderr")?],
-        detach_keys: detach_keys(fields.take("DetachKeys")?)?,
+        detach_keys: detach_keys(keys)?,
     };
     fields.rest_is_zero()?;
     Ok(wish)

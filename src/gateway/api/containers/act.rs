@@ -159,6 +159,7 @@ pub(in crate::gateway) async fn remove(
     caller: Caller,
     State(engine): Shared,
     State(remover): State<Arc<Remover>>,
+    State(restarts): State<Arc<Restarts>>,
     Word(word): Word,
     Query(query): Query<RemoveQuery>,
 ) -> Result<StatusCode, Error> {
@@ -172,6 +173,15 @@ pub(in crate::gateway) async fn remove(
             "cannot remove container \"/{name}\": container is running: stop the container before removing or force remove"
         );
         let ours = told!("{name} is running; stop it first (ie-container stop {name}) or use rm -f");
+        return Err(Refusal::new("conflict", ours).dockers(dockers).into());
+    }
+    if !query.force.0 && restarts.waits(container.found()).await {
+        let name = container.name();
+        let dockers = format!(
+            "cannot remove container \"/{name}\": container is restarting: stop the container before removing or force remove"
+        );
+        let ours =
+            told!("{name} starts again in a moment; stop it first (ie-container stop {name}) or use rm -f");
         return Err(Refusal::new("conflict", ours).dockers(dockers).into());
     }
     remover.remove(Some(caller), container, query.force.0).await
