@@ -21,8 +21,8 @@ pub(super) fn health(args: &OtherArgs) -> Result<Option<HealthConfig>, Error> {
         interval: nanoseconds(args.health_interval)?,
         timeout: nanoseconds(args.health_timeout)?,
         start_period: nanoseconds(args.health_start_period)?,
+        start_interval: nanoseconds(args.health_start_interval)?,
         retries: args.health_retries.map(i64::from),
-        ..HealthConfig::default()
     };
     Ok(Some(health).filter(|health| *health != HealthConfig::default()))
 }
@@ -70,7 +70,7 @@ pub(super) fn host(args: &OtherArgs, host: HostConfig) -> Result<HostConfig, Err
 }
 
 /// `NAME=VALUE`, each of them.
-fn pairs(words: &[String]) -> Result<HashMap<String, String>, Error> {
+pub(crate) fn pairs(words: &[String]) -> Result<HashMap<String, String>, Error> {
     let pair = |word: &String| match word.split_once('=') {
         Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
         _ => Err(Error::usage(told!("{word:?} is not NAME=VALUE"))),

@@ -12,8 +12,9 @@ use std::sync::Arc;
 type Map = Arc<BTreeMap<Arc<str>, Value>>;
 
 /// Fields that are maps: any key may be asked for.
-const MAPS: [&str; 14] = [
+const MAPS: [&str; 15] = [
     "Annotations",
+    "Attributes",
     "Data",
     "DriverOpts",
     "ExposedPorts",
