@@ -443,7 +443,8 @@ fn what_is_pruned_is_asked_for_as_docker_asks() {
     let asked = [
         format!("POST /containers/prune?filters={label}"),
         format!("POST /networks/prune?filters={label}"),
-        format!("POST /volumes/prune?filters={label}"),
+        "POST /volumes/prune?filters=%7B%22all%22%3A%5B%22false%22%5D%2C%22label%22%3A%5B%22a%22%5D%7D"
+            .to_owned(),
         "POST /images/prune?filters=%7B%22dangling%22%3A%5B%22true%22%5D%2C%22label%22%3A%5B%22a%22%5D%7D"
             .to_owned(),
         "POST /volumes/prune?filters=%7B%22all%22%3A%5B%22true%22%5D%7D".to_owned(),

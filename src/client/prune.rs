@@ -54,15 +54,14 @@ pub(crate) async fn networks(context: &Context, args: &NetworkPruneArgs) -> Resu
 
 pub(crate) async fn volumes(context: &Context, args: &VolumePruneArgs) -> Result<ExitCode, Error> {
     may_go_on(args.force, &[if args.all { VOLUMES } else { UNNAMED_VOLUMES }])?;
-    let filters = with(&args.filter, args.all.then_some("all=true"));
-    let pruned = ask(&context.api, "/volumes/prune", &filters).await?;
+    let pruned = ask(&context.api, "/volumes/prune", &of_volumes(&args.filter, args.all)).await?;
     print(&(pruned.shown() + &reclaimed(pruned.space_reclaimed)))?;
     Ok(ExitCode::SUCCESS)
 }
 
 pub(crate) async fn images(context: &Context, args: &ImagePruneArgs) -> Result<ExitCode, Error> {
     may_go_on(args.force, &[IMAGES])?;
-    let filters = with(&args.filter, Some(dangling(args.all)));
+    let filters = with(&args.filter, dangling(args.all));
     let pruned = ask(&context.api, "/images/prune", &filters).await?;
     print(&(pruned.shown() + &reclaimed(pruned.space_reclaimed)))?;
     Ok(ExitCode::SUCCESS)
@@ -75,9 +74,9 @@ pub(crate) async fn system(context: &Context, args: &SystemPruneArgs) -> Result<
     let mut places =
         vec![("/containers/prune", args.filter.clone()), ("/networks/prune", args.filter.clone())];
     if args.volumes {
-        places.push(("/volumes/prune", args.filter.clone()));
+        places.push(("/volumes/prune", of_volumes(&args.filter, false)));
     }
-    places.push(("/images/prune", with(&args.filter, Some(dangling(args.all)))));
+    places.push(("/images/prune", with(&args.filter, dangling(args.all))));
     let mut bytes = 0;
     for (place, filters) in places {
         let pruned = ask(&context.api, place, &filters).await?;
@@ -92,8 +91,13 @@ fn dangling(all: bool) -> &'static str {
     if all { "dangling=false" } else { "dangling=true" }
 }
 
-fn with(filters: &[String], more: Option<&str>) -> Vec<String> {
-    filters.iter().cloned().chain(more.map(str::to_owned)).collect()
+/// Said in any case: before API 1.42 those with a name went, too, where nothing was said.
+fn of_volumes(filters: &[String], all: bool) -> Vec<String> {
+    with(filters, if all { "all=true" } else { "all=false" })
+}
+
+fn with(filters: &[String], more: &str) -> Vec<String> {
+    filters.iter().cloned().chain([more.to_owned()]).collect()
 }
 
 async fn ask(api: &Api, place: &'static str, filters: &[String]) -> Result<Pruned, Error> {

@@ -28,6 +28,7 @@ mod exhaustion;
 mod expiry;
 mod faults;
 mod gpu;
+mod groups;
 mod harness;
 mod line;
 mod look_ups;
@@ -74,6 +75,7 @@ fn main() -> ExitCode {
         output::tests(),
         expiry::tests(),
         gpu::tests(),
+        groups::tests(),
         line::tests(),
         attach_pty::tests(),
         cp::tests(),

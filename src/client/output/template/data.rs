@@ -68,6 +68,14 @@ const LEFT_OUT: [(&str, &str, Empty); 19] = [
     ("Mounts", "Source", Empty::Text),
 ];
 
+/// Fields that Go has another name for than JSON: templates take both.
+const IN_JSON: [(&str, &str); 4] = [
+    ("APIVersion", "ApiVersion"),
+    ("CPUCfsPeriod", "CpuCfsPeriod"),
+    ("CPUCfsQuota", "CpuCfsQuota"),
+    ("ID", "Id"),
+];
+
 /// What is not there, by its type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Empty {
@@ -135,7 +143,10 @@ impl Data {
             {
                 (Some(value), _) => Ok(value.clone()),
                 (None, Some(Shape::Struct(of))) => {
-                    self.left_out(of, name).ok_or_else(|| unknown(fields, name))
+                    let in_json =
+                        IN_JSON.iter().find(|(go, _)| *go == name).and_then(|(_, json)| fields.get(*json));
+                    let found = in_json.cloned().or_else(|| self.left_out(of, name));
+                    found.ok_or_else(|| unknown(fields, name))
                 }
                 (None, _) => Ok(Value::Nil),
             },
