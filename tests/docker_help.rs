@@ -13,6 +13,32 @@ const NOT_DOCKERS: [&str; 2] = ["completion", "compose"];
 /// Flags that are served by and by, and are known to be unknown until then.
 const OTHERS: [(&str, &str); 2] = [("update", "--restart"), ("update", "--cpuset-cpus")];
 
+/// Flags that no help of ours shows and that are taken all the same: as they do nothing any more, or as the gateway refuses them by
+/// the name of their field.
+const PASSED_ON: [(&str, &str); 21] = [
+    ("run", "--disable-content-trust"),
+    ("create", "--disable-content-trust"),
+    ("pull", "--disable-content-trust"),
+    ("inspect", "--verbose"),
+    ("inspect", "-v"),
+    ("create", "--opt"),
+    ("create", "-o"),
+    ("create", "--name"),
+    ("create", "--aux-address"),
+    ("create", "--config-from"),
+    ("create", "--config-only"),
+    ("create", "--ingress"),
+    ("create", "--ipam-driver"),
+    ("create", "--ipam-opt"),
+    ("create", "--ipv4"),
+    ("create", "--scope"),
+    ("connect", "--ip6"),
+    ("connect", "--link"),
+    ("connect", "--link-local-ip"),
+    ("connect", "--driver-opt"),
+    ("connect", "--gw-priority"),
+];
+
 /// The clients at hand, and those that `scripts/docker` has fetched.
 fn dockers() -> Vec<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
@@ -56,7 +82,8 @@ fn flags(help: &str) -> Vec<String> {
             continue;
         }
         let names = text.split_whitespace().take(2).map(|word| word.trim_end_matches(','));
-        found.extend(names.filter(|name| name.starts_with('-')).map(str::to_owned));
+        let names = names.filter(|name| name.starts_with('-'));
+        found.extend(names.map(|name| name.split('[').next().unwrap().to_owned()));
     }
     found
 }
@@ -87,6 +114,7 @@ fn look_at_flags(docker: &Path, verb: &[&str], unknown: &mut Vec<String>) -> usi
     let last = verb.last().unwrap();
     let known = |flag: &str| flag == "--help" || OTHERS.contains(&(last, flag));
     let flags: Vec<String> = flags(&help(docker, verb)).into_iter().filter(|flag| !known(flag)).collect();
+    let shown = shown(verb);
     for flag in &flags {
         // True, a number, a name, and a file that is not there.
         let (_, said) = said(&[verb, &[&format!("{flag}=1")]].concat());
@@ -95,9 +123,32 @@ fn look_at_flags(docker: &Path, verb: &[&str], unknown: &mut Vec<String>) -> usi
             .any(|words| said.contains(words));
         if is_unknown || said.is_empty() {
             unknown.push(format!("{} {flag}: {said}", verb.join(" ")));
+        } else if !shown.contains(flag) && !is_refused(verb, flag) && !PASSED_ON.contains(&(last, flag)) {
+            unknown.push(format!("{} {flag} is taken without a word", verb.join(" ")));
         }
     }
     flags.len()
+}
+
+/// Those that our help knows, which do something.
+fn shown(verb: &[&str]) -> Vec<String> {
+    let words = ["help"].iter().chain(verb).copied();
+    let help = help(Path::new(env!("CARGO_BIN_EXE_ie-container")), &words.collect::<Vec<_>>());
+    let mut found = flags(&help);
+    // They stand in the description, which is broken into lines.
+    let whole = help.split_whitespace().collect::<Vec<_>>().join(" ");
+    let whole = whole.replace("[alias: ", "[aliases: ");
+    let aliases = whole.split("[aliases: ").skip(1).filter_map(|rest| rest.split(']').next());
+    found.extend(aliases.flat_map(|names| names.split(", ")).map(str::to_owned));
+    found
+}
+
+/// Whether there is a reason, once as many names stand behind it as the verb wants.
+fn is_refused(verb: &[&str], flag: &str) -> bool {
+    [&[][..], &["x"], &["x", "x"]].into_iter().any(|names| {
+        let flag = format!("{flag}=1");
+        said(&[verb, &[flag.as_str()], names].concat()).1.contains("is not allowed here: ")
+    })
 }
 
 #[test]
@@ -105,7 +156,8 @@ fn each_verb_and_flag_of_docker_s_is_served_or_refused_by_name() {
     for docker in dockers() {
         let (mut unknown, mut verbs, mut count) = (Vec::new(), 0, 0);
         let whole = help(&docker, &[]);
-        for verb in commands(&whole) {
+        let plain = commands(&whole);
+        for verb in &plain {
             let verb = verb.as_str();
             verbs += 1;
             if !is_served(&[verb], &mut unknown) || NOT_DOCKERS.contains(&verb) {
@@ -117,7 +169,10 @@ fn each_verb_and_flag_of_docker_s_is_served_or_refused_by_name() {
             }
             for second in &below {
                 verbs += 1;
-                if is_served(&[verb, second], &mut unknown) {
+                // `container stop` is `stop`, whose flags are looked at already.
+                let is_plain =
+                    !["network", "volume"].contains(&verb) && second != "inspect" && plain.contains(second);
+                if is_served(&[verb, second], &mut unknown) && !is_plain {
                     count += look_at_flags(&docker, &[verb, second], &mut unknown);
                 }
             }
@@ -131,7 +186,7 @@ fn each_verb_and_flag_of_docker_s_is_served_or_refused_by_name() {
         }
         let docker = docker.display();
         assert!(unknown.is_empty(), "of {docker} is not known:\n{}", unknown.join("\n"));
-        assert!(verbs > 80 && count > 250, "of {docker} only {verbs} verbs and {count} flags were found");
+        assert!(verbs > 80 && count > 200, "of {docker} only {verbs} verbs and {count} flags were found");
     }
 }
 

@@ -3,6 +3,7 @@
 use crate::protocol::told::Told;
 use clap::builder::ValueParser;
 use clap::{Arg, ArgAction, Command};
+use jiff::SignedDuration;
 use std::any::TypeId;
 
 /// Why a word is neither true nor false.
@@ -17,6 +18,25 @@ pub(crate) fn truth(word: &str) -> Result<bool, TruthError> {
         "0" | "f" | "F" | "false" | "FALSE" | "False" => Ok(false),
         _ => Err(TruthError),
     }
+}
+
+/// Why a word is no span of time as Go writes them.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Told)]
+#[error("{0:?} is no span of time such as 42.5s or 1h30m")]
+pub(crate) struct DurationError(String);
+
+/// A span as Go writes it: numbers with `h`, `m`, `s`, `ms`, `us` or `ns` behind them, and `0`.
+pub(crate) fn duration(word: &str) -> Result<SignedDuration, DurationError> {
+    let wrong = || DurationError(word.to_owned());
+    if word == "0" {
+        return Ok(SignedDuration::ZERO);
+    }
+    // jiff reads all of these, and more than Go does.
+    let is_go_s = |c: char| c.is_ascii_digit() || "hmsunµμ.+-".contains(c);
+    if !word.chars().all(is_go_s) || !word.contains(|c: char| c.is_ascii_digit()) {
+        return Err(wrong());
+    }
+    word.parse().map_err(|_| wrong())
 }
 
 /// The tree as a line is read by it. A flag that is true or false takes a value after `=`, what is given again counts
@@ -47,6 +67,7 @@ fn is_truth(arg: &Arg) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::duration;
     use crate::client::cli::{Cli, Verb, read};
 
     fn run(line: &str) -> Result<(bool, bool, bool, bool), String> {
@@ -102,6 +123,27 @@ mod tests {
         assert_eq!(args.create.memory.unwrap().0, 2 << 30);
         let Verb::Ps(args) = whole(&["ps", "-n", "-1", "-aq=true"]).verb else { panic!("not ps") };
         assert_eq!((args.last, args.all, args.quiet), (Some(-1), true, true));
+    }
+
+    #[test]
+    fn spans_of_time_are_go_s() {
+        for (word, milliseconds) in [
+            ("42.5s", 42_500),
+            ("1h30m", 5_400_000),
+            ("1.5h", 5_400_000),
+            ("300ms", 300),
+            ("2h45m0.25s", 9_900_250),
+            ("0", 0),
+            ("-5m", -300_000),
+        ] {
+            assert_eq!(duration(word).unwrap().as_millis(), milliseconds, "{word}");
+        }
+        assert_eq!(duration("1us").unwrap().as_nanos(), 1_000);
+        for wrong in ["", "5", "5 s", "5 minutes", "PT5S", "1d", "s", "1h-3m", "five"] {
+            assert!(duration(wrong).is_err(), "{wrong}");
+        }
+        let said = run("--health-interval 30 img").unwrap_err();
+        assert!(said.contains("\"30\" is no span of time such as 42.5s or 1h30m"), "{said}");
     }
 
     #[test]

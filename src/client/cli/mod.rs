@@ -24,7 +24,8 @@ use std::path::PathBuf;
 
 /// Containers on a shared machine: yours alone, under the policy of the site
 #[derive(Debug, Parser)]
-#[command(name = "ie-container", version, disable_help_subcommand = true, arg_required_else_help = true)]
+#[command(name = "ie-container", version, disable_version_flag = true)]
+#[command(disable_help_subcommand = true, arg_required_else_help = true)]
 #[command(after_help = "\
 Examples:
   ie-container run --rm -it ubuntu:24.04 bash
@@ -37,6 +38,9 @@ pub(crate) struct Cli {
     /// table, json or a template such as '{{.Names}}', where there is something to show; json for errors too
     #[arg(long, global = true, value_name = "FORMAT")]
     pub(crate) format: Option<String>,
+    /// Print version
+    #[arg(short, long, short_alias = 'V', action = clap::ArgAction::Version)]
+    pub(crate) version: Option<bool>,
     #[command(flatten)]
     pub(crate) refused: refused::Refused<refused::OfAll>,
     #[command(subcommand)]
@@ -121,7 +125,8 @@ pub(crate) fn told_of(why: &(dyn std::error::Error + 'static)) -> Option<Told> {
     let name = || why.downcast_ref::<NameError>().map(Tell::told);
     let keys = || why.downcast_ref::<KeysError>().map(Tell::told);
     let truth = || why.downcast_ref::<grammar::TruthError>().map(Tell::told);
-    amount.or_else(name).or_else(keys).or_else(truth)
+    let duration = || why.downcast_ref::<grammar::DurationError>().map(Tell::told);
+    amount.or_else(name).or_else(keys).or_else(truth).or_else(duration)
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! The flags of `run` and `create` that are Docker's and seldom typed: the gateway judges them.
 
+use super::grammar::duration;
 use crate::protocol::amount::Bytes;
 use clap::Args;
 use jiff::SignedDuration;
@@ -95,11 +96,6 @@ pub(crate) struct OtherArgs {
     /// Taken as Docker takes it, whose signatures nobody looks at any more
     #[arg(long, hide = true)]
     pub(crate) disable_content_trust: bool,
-}
-
-/// As Docker writes it: `42.5s`, `1h30m`.
-fn duration(word: &str) -> Result<SignedDuration, jiff::Error> {
-    word.parse()
 }
 
 /// Bytes, or -1.

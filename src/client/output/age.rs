@@ -1,5 +1,6 @@
 //! Times as people say them.
 
+use crate::client::cli::grammar::duration as of_go;
 use crate::protocol::amount::Span;
 use jiff::civil::{Date, DateTime, Time};
 use jiff::tz::{Offset, TimeZone};
@@ -90,14 +91,13 @@ pub(crate) fn moment(word: &str, now: Timestamp) -> Option<String> {
     word.parse::<Timestamp>().ok().or_else(|| short_date(word)).map(seconds)
 }
 
-/// As Go writes it, or days, which Go knows none of.
+/// As Go writes it, or with days, which Go knows none of. Docker's 0 is no span.
 fn span(word: &str) -> Option<SignedDuration> {
-    let begins = word.trim_start_matches(['-', '+']).starts_with(|c: char| c.is_ascii_digit() || c == '.');
-    let ends = word.ends_with(['s', 'm', 'h', 'd']);
     let days = || {
-        word.parse().ok().and_then(|Span(seconds)| i64::try_from(seconds).ok().map(SignedDuration::from_secs))
+        let span = word.ends_with('d').then(|| word.parse::<Span>().ok()).flatten()?;
+        i64::try_from(span.0).ok().map(SignedDuration::from_secs)
     };
-    (begins && ends).then(|| word.parse().ok().or_else(days)).flatten()
+    of_go(word).ok().filter(|_| word != "0").or_else(days)
 }
 
 /// A date that leaves out its zone, its seconds, or its time.
