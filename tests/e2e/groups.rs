@@ -141,8 +141,14 @@ fn lists_are_docker_s() {
     );
     // An engine gives what was made in the same second in any order.
     let sorted = |text: String| text.lines().map(str::to_owned).collect::<BTreeSet<_>>();
-    for line in ["images -q", "image ls --digests=false", "image ls --no-trunc --digests"] {
-        assert_eq!(sorted(ann.run(line).ok()), sorted(ann.docker(line).ok()), "{line}");
+    let fields = "{{.Repository}} {{.Tag}} {{.Digest}} {{.ID}} {{.Size}}";
+    for line in [
+        &["images", "-q"][..],
+        &["image", "ls", "-q", "--no-trunc=true"],
+        &["images", "--no-trunc", "--digests", "--format", fields],
+        &["image", "list", "--format", fields, "busybox"],
+    ] {
+        assert_eq!(sorted(ann.run(line).ok()), sorted(ann.docker(line).ok()), "{line:?}");
     }
     let head = |text: String| text.lines().next().unwrap().to_owned();
     for line in
