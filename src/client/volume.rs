@@ -10,9 +10,8 @@ use super::output::{Column, Format, Row, list, natural, print};
 use super::route::Route;
 use super::{filters, inspect, prune};
 use crate::protocol::escape::escape_line;
-use bollard_stubs::models::VolumeCreateRequest;
-use serde::Deserialize;
-use std::collections::BTreeMap;
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, HashMap};
 use std::process::ExitCode;
 
 pub(crate) async fn run(context: &Context, verb: &VolumeVerb) -> Result<ExitCode, Error> {
@@ -88,14 +87,24 @@ impl Volume {
     }
 }
 
+/// The body of a create. Docker's own model brings all that is of a swarm's volumes with it.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Asked {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<String>,
+    driver: String,
+    driver_opts: HashMap<String, String>,
+    labels: HashMap<String, String>,
+}
+
 async fn create(context: &Context, args: &VolumeCreateArgs) -> Result<ExitCode, Error> {
     args.refused.refuse()?;
-    let body = VolumeCreateRequest {
+    let body = Asked {
         name: args.name.clone().or_else(|| args.called.clone()),
-        driver: Some(args.driver.clone()),
-        driver_opts: Some(pairs(&args.opt)?).filter(|all| !all.is_empty()),
-        labels: Some(labels(&args.label)?).filter(|all| !all.is_empty()),
-        ..VolumeCreateRequest::default()
+        driver: args.driver.clone(),
+        driver_opts: pairs(&args.opt)?,
+        labels: labels(&args.label)?,
     };
     let made: Volume = context.api.post_json(&Route::new("/volumes/create"), &body).await?;
     print(&format!("{}\n", escape_line(&made.name))).map(|()| ExitCode::SUCCESS)

@@ -14,6 +14,7 @@ tests![
     prunes_take_one_s_own_and_ask_first,
     events_are_told_as_docker_tells_them,
     booleans_take_values_as_with_docker,
+    what_is_so_anyhow_is_taken_and_what_cannot_be_names_what_can,
 ];
 
 /// Both clients say the same of each of these.
@@ -294,4 +295,31 @@ fn booleans_take_values_as_with_docker() {
     alike(&ann, &[&["exec", "-t=false", "-e", "A=-1", "box", "sh", "-c", "echo $A"]]);
     ann.run("rm --force=false box").says(&["is running"]).fails(1);
     ann.run("rm -f=true box").ok();
+}
+
+fn what_is_so_anyhow_is_taken_and_what_cannot_be_names_what_can() {
+    let world = world();
+    let ann = world.newcomer("ann");
+    let both = format!("{}:{}", ann.uid, ann.gid);
+    for own in [&ann.login, &both] {
+        let line =
+            ["run", "--rm", "--user", own, "--ipc=private", "--privileged=false", "busybox:test", "id", "-u"];
+        assert_eq!(ann.run(line).line(), ann.uid.to_string());
+    }
+    ann.run("run --rm --annotation a=b busybox:test true")
+        .says(&["WARNING: ", "Annotations has no effect"])
+        .exits(0);
+    let warned = ann.run("run --rm -v cache:/root/.cache busybox:test true");
+    warned.says(&["WARNING: you are not root", &format!("{}/.cache", ann.home.display())]).exits(0);
+    for (line, said, instead) in [
+        ("run --rm --ipc=host busybox:test true", "--ipc is not allowed here", "--shm-size"),
+        ("run --rm --net=host busybox:test true", "--network host is not allowed here", "-p "),
+        ("run --rm --runtime nvidia busybox:test true", "--runtime is not allowed here", "--gpus"),
+        ("run --rm -u root busybox:test true", "--user is not allowed here", "pip install --user"),
+        ("run --rm -v /etc/passwd:/etc/passwd:ro busybox:test true", "is not needed", "leave it out"),
+    ] {
+        ann.run(line).says(&[said, instead]).fails(125);
+    }
+    // Nothing was made meanwhile.
+    assert_eq!(ann.run("ps -aq").ok(), "");
 }

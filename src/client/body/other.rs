@@ -49,6 +49,7 @@ pub(super) fn networking(args: &OtherArgs, network: Option<&str>) -> Option<Netw
 pub(super) fn host(args: &OtherArgs, host: HostConfig) -> Result<HostConfig, Error> {
     let log = HostConfigLogConfig { typ: args.log_driver.clone(), config: some(pairs(&args.log_opt)?) };
     Ok(HostConfig {
+        annotations: some(pairs(&args.annotation)?),
         publish_all_ports: args.publish_all.then_some(true),
         links: some(args.link.clone()),
         extra_hosts: some(args.add_host.clone()),

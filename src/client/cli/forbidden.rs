@@ -44,7 +44,6 @@ const FLAGS: &[Flag] = &[
     flag("runtime", Value, ENGINE),
     flag("isolation", Value, ENGINE),
     flag("use-api-socket", Nothing, ENGINE),
-    flag("annotation", Value, ENGINE),
     flag("oom-kill-disable", Nothing, LIMITS),
     flag("cpu-rt-period", Value, LIMITS),
     flag("cpu-rt-runtime", Value, LIMITS),

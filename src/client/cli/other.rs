@@ -66,6 +66,9 @@ pub(crate) struct OtherArgs {
     /// A group of yours, all of which it has anyhow
     #[arg(long, value_name = "GROUP")]
     pub(crate) group_add: Vec<String>,
+    /// Without effect: use labels
+    #[arg(long, value_name = "NAME=VALUE")]
+    pub(crate) annotation: Vec<String>,
     /// A file of labels, a line for each
     #[arg(long, value_name = "FILE")]
     pub(crate) label_file: Vec<PathBuf>,
