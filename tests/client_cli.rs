@@ -165,6 +165,44 @@ fn a_wrong_word_gets_one_sentence_and_a_code() {
         (&["ps", "-f", "status"], 1, "ie-container: the filter \"status\" is not of the form KEY=VALUE\n"),
         (&["stop", "--format", "{{.ID}}", "web"], 1, "ie-container: this verb knows no --format but json"),
         (&["logs", "--since", "yesterday", "web"], 1, "ie-container: --since yesterday is neither a time"),
+        (
+            &["run", "--rm=maybe", "img"],
+            125,
+            "ie-container: invalid value 'maybe' for '--rm[=<BOOL>]': it is true or false\n",
+        ),
+        (
+            &["ps", "--all=2"],
+            1,
+            "ie-container: invalid value '2' for '--all[=<BOOL>]': it is true or false\n",
+        ),
+        (&["build", "."], 1, "ie-container: build is not served here\n  images are not built here: "),
+        (&["container", "commit", "web", "x"], 1, "ie-container: commit is not served here\n"),
+        (
+            &["--socket", "/x", "login", "-u", "ann"],
+            1,
+            "ie-container: login is not served here\n  images are pulled without",
+        ),
+        (&["image", "rm", "x"], 1, "ie-container: rmi is not served here\n"),
+        (&["volume", "update", "x"], 1, "ie-container: volume update is not served here\n"),
+        (&["container", "frobnicate"], 1, "ie-container: unrecognized subcommand 'frobnicate'\n"),
+        (
+            &["-H", "tcp://x", "ps"],
+            1,
+            "ie-container: --host is not allowed here: the gateway is on this machine",
+        ),
+        (&["run", "--ipc=host", "img"], 125, "ie-container: --ipc is not allowed here: "),
+        (&["rm", "-l", "web"], 1, "ie-container: --link is not allowed here: "),
+        (
+            &["volume", "create", "--availability", "drain", "x"],
+            1,
+            "ie-container: --availability is not allowed here: ",
+        ),
+        (&["container", "prune"], 1, "ie-container: nobody is there to be asked: -f removes"),
+        (
+            &["inspect", "--type", "service", "x"],
+            1,
+            "ie-container: invalid value 'service' for '--type <TYPE>'",
+        ),
     ] {
         let (got, out, err) = alone(args);
         assert_eq!((got, out.as_str()), (code, ""), "{args:?}: {err}");
@@ -194,7 +232,11 @@ fn help_is_an_answer_and_has_examples() {
 fn a_completion_script_needs_no_gateway() {
     for shell in ["bash", "zsh", "fish"] {
         let (code, out, _) = alone(&["completion", shell]);
-        assert!(code == 0 && out.contains("pids-limit"), "{shell}");
+        for word in ["pids-limit", "network", "disconnect", "no-trunc", "prune"] {
+            assert!(code == 0 && out.contains(word), "{word} {shell}");
+        }
+        // Flags that take no value mostly are completed as such.
+        assert!(!out.contains("BOOL\" -- \"${cur}"), "{shell}");
     }
 }
 
@@ -335,6 +377,77 @@ fn filters_and_sizes_are_the_gateway_s_to_apply() {
     let asked = [
         format!("GET /containers/json?all=1&limit=3&size=1&filters={filters}"),
         "GET /containers/json".to_owned(),
+    ];
+    assert_eq!(gateway.asked(), asked);
+}
+
+#[test]
+fn docker_s_spellings_ask_for_the_same() {
+    let list = ("GET /containers/json", 200, "[]");
+    let gateway = Canned::new(&[list, list, list, list]);
+    for words in [
+        &["ps", "-a"][..],
+        &["container", "ls", "--all=true"],
+        &["container", "list", "-a=1", "-q=false"],
+        &["ps", "--all=false", "-a=t"],
+    ] {
+        assert_eq!(gateway.client(words).0, 0, "{words:?}");
+    }
+    assert_eq!(gateway.asked(), ["GET /containers/json?all=1"; 4]);
+    assert_eq!(alone(&["help"]).1, alone(&["--help"]).1);
+    assert_eq!(alone(&["help", "network", "create"]).1, alone(&["network", "create", "--help"]).1);
+    // Help shows the flags as the plain ones that they mostly are.
+    let (code, help, _) = alone(&["ps", "--help"]);
+    assert!(code == 0 && help.contains("-a, --all ") && !help.contains("BOOL"), "{help}");
+}
+
+#[test]
+fn what_is_looked_at_may_be_anything() {
+    let none = |begin| (begin, 404, r#"{"message":"no","code":"not-found"}"#);
+    let image = ("GET /images/a%2Fb%3A1/json", 200, r#"{"Id":"sha256:0"}"#);
+    let gateway = Canned::new(&[
+        image,
+        none("GET /containers/lab/json"),
+        none("GET /images/lab/json"),
+        ("GET /networks/lab", 200, r#"{"Name":"lab"}"#),
+        none("GET /containers/x/json"),
+        none("GET /images/x/json"),
+        none("GET /networks/x"),
+        none("GET /volumes/x"),
+    ]);
+    let answer = gateway.client(&["inspect", "-f", "{{.Id}}", "a/b:1"]);
+    assert_eq!(answer, (0, "sha256:0\n".to_owned(), String::new()));
+    let answer = gateway.client(&["inspect", "-f", "{{.Name}}", "lab", "x"]);
+    assert_eq!(answer, (1, "lab\n".to_owned(), "ie-container: No such object: x\n".to_owned()));
+    let gateway = Canned::new(&[("GET /volumes/data", 200, r#"{"Name":"data"}"#)]);
+    assert_eq!(gateway.client(&["inspect", "--type=volume", "data"]).0, 0);
+    assert_eq!(gateway.client(&["container", "inspect", "data"]).0, 1);
+    let asked = ["GET /volumes/data", "GET /containers/data/json"];
+    assert_eq!(gateway.asked(), asked);
+}
+
+#[test]
+fn what_is_pruned_is_asked_for_as_docker_asks() {
+    let gateway = Canned::new(&[
+        ("POST /containers/prune", 200, r#"{"ContainersDeleted":["0f3c"],"SpaceReclaimed":1500}"#),
+        ("POST /networks/prune", 200, r#"{"NetworksDeleted":null}"#),
+        ("POST /volumes/prune", 200, r#"{"VolumesDeleted":["v"],"SpaceReclaimed":500}"#),
+        ("POST /images/prune", 200, "{}"),
+        ("POST /volumes/prune", 200, "{}"),
+    ]);
+    let (code, out, err) = gateway.client(&["system", "prune", "-f", "--volumes", "--filter", "label=a"]);
+    let said = "Deleted Containers:\n0f3c\n\nDeleted Volumes:\nv\n\nTotal reclaimed space: 2kB\n";
+    assert_eq!((code, out.as_str(), err.as_str()), (0, said, ""));
+    assert_eq!(gateway.client(&["volume", "prune", "-af"]).1, "Total reclaimed space: 0B\n");
+    let label = "%7B%22label%22%3A%5B%22a%22%5D%7D";
+    let asked = [
+        format!("POST /containers/prune?filters={label}"),
+        format!("POST /networks/prune?filters={label}"),
+        "POST /volumes/prune?filters=%7B%22all%22%3A%5B%22false%22%5D%2C%22label%22%3A%5B%22a%22%5D%7D"
+            .to_owned(),
+        "POST /images/prune?filters=%7B%22dangling%22%3A%5B%22true%22%5D%2C%22label%22%3A%5B%22a%22%5D%7D"
+            .to_owned(),
+        "POST /volumes/prune?filters=%7B%22all%22%3A%5B%22true%22%5D%7D".to_owned(),
     ];
     assert_eq!(gateway.asked(), asked);
 }

@@ -53,7 +53,7 @@ pub(crate) async fn make(api: &Api, args: &CreateArgs, detach: bool) -> Result<C
     let (body, start) = (body::create(args, detach, &caller)?, body::start_dir(args, &caller)?);
     let id_file = args.cidfile.as_deref().map(IdFile::reserve).transpose()?;
     if args.pull == Pull::Always {
-        pull::fetch(api, args.image(), args.quiet).await?;
+        pull::fetch(api, args.image(), args.other.platform.as_deref(), args.quiet).await?;
     }
     let _turn = match (args.wait, args.gpus.as_deref()) {
         (Some(longest), Some(gpus)) => Some(line::stand(api, For::Word(gpus), longest, args.quiet).await?),
@@ -66,11 +66,14 @@ pub(crate) async fn make(api: &Api, args: &CreateArgs, detach: bool) -> Result<C
                 let told = language::own().tell(&told!("Unable to find image '{image}' locally"));
                 say(&format!("{told}\n"));
             }
-            pull::fetch(api, args.image(), args.quiet).await?;
+            pull::fetch(api, args.image(), args.other.platform.as_deref(), args.quiet).await?;
             ask(api, args, &body, start.as_deref()).await?
         }
         answer => answer?,
     };
+    if let Some(warning) = body::warning(args, &caller) {
+        say(&format!("WARNING: {}\n", escape_line(&language::own().tell(&warning))));
+    }
     for warning in answer.warnings.unwrap_or_default() {
         say(&format!("WARNING: {}\n", escape_line(&warning)));
     }

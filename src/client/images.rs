@@ -12,12 +12,16 @@ use std::process::ExitCode;
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
-struct Image {
+pub(crate) struct Image {
     id: String,
     repo_tags: Option<Vec<String>>,
     repo_digests: Option<Vec<String>>,
     created: i64,
     size: u64,
+    /// Bytes that other images have, too; -1 where nobody has looked.
+    shared_size: Option<i64>,
+    /// How many there are of it; -1 where nobody has looked.
+    pub(crate) containers: i64,
     labels: Value,
 }
 
@@ -33,6 +37,7 @@ const HEADINGS: [Column; 7] = [
 const NONE: &str = "<none>";
 
 pub(crate) async fn run(context: &Context, args: &ImagesArgs) -> Result<ExitCode, Error> {
+    args.refused.refuse()?;
     let format = Format::parse(context.format.as_deref())?;
     let mut asked = args.filter.clone();
     asked.extend(args.reference.iter().map(|reference| format!("reference={reference}")));
@@ -61,6 +66,28 @@ impl Image {
             true => self.id.trim_start_matches("sha256:").chars().take(12).collect(),
             false => self.id.clone(),
         }
+    }
+
+    /// Bytes that no other image has, if that is known.
+    pub(crate) fn alone(&self) -> Option<u64> {
+        let shared = u64::try_from(self.shared_size.unwrap_or_default()).ok()?;
+        Some(self.size.saturating_sub(shared))
+    }
+
+    /// Its rows, with what it shares.
+    pub(crate) fn sized_rows(&self) -> Vec<Row> {
+        let known = |bytes: Option<u64>| bytes.map_or("N/A".to_owned(), |bytes| size::decimal(bytes, 4));
+        let mut rows = self.rows(true);
+        for row in &mut rows {
+            row.set("Size", size::decimal(self.size, 4));
+            row.set("SharedSize", known(self.alone().map(|alone| self.size - alone)));
+            row.set("UniqueSize", known(self.alone()));
+            row.set(
+                "Containers",
+                if self.containers < 0 { "N/A".to_owned() } else { self.containers.to_string() },
+            );
+        }
+        rows
     }
 
     /// A row for each of its names; one without a name has one row too.

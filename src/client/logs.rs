@@ -29,6 +29,7 @@ pub(crate) async fn run(context: &Context, args: &LogsArgs) -> Result<ExitCode, 
         .with("stdout", "1")
         .with("stderr", "1")
         .flag("follow", args.follow)
+        .flag("details", args.details)
         .flag("timestamps", args.timestamps || args.follow)
         .given("until", until.as_deref());
     let begun = route.clone().given("tail", tail).given("since", since.as_deref());
@@ -69,7 +70,8 @@ async fn shown(
     Ok(())
 }
 
-fn time(flag: &str, word: Option<&str>) -> Result<Option<String>, Error> {
+/// What was typed for `--since` or `--until`.
+pub(crate) fn time(flag: &str, word: Option<&str>) -> Result<Option<String>, Error> {
     let Some(word) = word else { return Ok(None) };
     let wrong = || {
         Error::usage(told!(

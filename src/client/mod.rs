@@ -11,16 +11,21 @@ mod connect;
 mod container;
 mod context;
 mod create;
+mod disk;
 mod doctor;
 pub mod error;
+mod events;
 mod exec;
 mod exit;
+mod export;
 mod filters;
 #[cfg(any(test, feature = "fuzz"))]
 pub(crate) mod fuzz;
 mod gpus;
 pub mod help;
+mod history;
 mod images;
+mod info;
 mod init;
 mod inspect;
 mod keys;
@@ -28,6 +33,7 @@ pub mod language;
 mod line;
 mod lines;
 mod logs;
+mod network;
 mod operands;
 mod output;
 mod patience;
@@ -35,6 +41,7 @@ mod policy;
 mod port;
 mod presence;
 mod progress;
+mod prune;
 mod ps;
 mod pull;
 mod quota;
@@ -46,15 +53,21 @@ mod stamps;
 mod start;
 mod stats;
 mod stream;
+mod subnet;
 mod terminal;
 mod top;
 mod update;
 mod verbs;
 mod version;
+mod volume;
 
 use crate::protocol::layout::{ADMIN_SOCKET, USER_SOCKET};
 use crate::protocol::told::told;
+use clap::error::ErrorKind;
 use clap::{CommandFactory, FromArgMatches};
+use cli::grammar::docker_s;
+use cli::spelling::verb_at;
+use cli::system::{ContainerVerb, ImageVerb, SystemVerb};
 use cli::{Cli, Verb};
 use connect::Api;
 use context::Context;
@@ -80,17 +93,21 @@ pub fn command_in(language: language::Language) -> clap::Command {
 
 /// Runs the program.
 pub fn main() -> ExitCode {
-    let argv = cli::shortened(std::env::args_os().collect());
-    let command = command_in(language::own());
+    let argv = cli::spelling::shortened(std::env::args_os().collect());
+    if let Some(refused) = cli::unserved::refused(&argv) {
+        complain(&refused, wants_json(&argv));
+        return ExitCode::from(FAILED);
+    }
+    let command = docker_s(command_in(language::own()));
     let cli = match command.try_get_matches_from(&argv).and_then(|found| Cli::from_arg_matches(&found)) {
         Ok(cli) => cli,
-        Err(wrong) => return misunderstood(&wrong, &argv),
+        Err(wrong) => return misunderstood(&plain(wrong, &argv), &argv),
     };
-    let context = Context { api: Api::new(&socket(&cli)), format: cli.format };
+    let context = Context { api: Api::new(&socket(&cli)), format: cli.format.clone() };
     let done = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime.block_on(async {
             tokio::select! {
-                done = dispatch(&context, &cli.verb) => done,
+                done = dispatch(&context, &cli) => done,
                 () = presence::lost() => Ok(ExitCode::from(HUNG_UP)),
             }
         }),
@@ -131,7 +148,9 @@ fn socket(cli: &Cli) -> PathBuf {
     cli.socket.clone().or_else(set).unwrap_or_else(|| usual.into())
 }
 
-async fn dispatch(context: &Context, verb: &Verb) -> Result<ExitCode, Error> {
+async fn dispatch(context: &Context, cli: &Cli) -> Result<ExitCode, Error> {
+    cli.refused.refuse()?;
+    let verb = &cli.verb;
     if let Some(format) = &context.format
         && format != "json"
         && !verb.shows_something()
@@ -156,13 +175,23 @@ async fn dispatch(context: &Context, verb: &Verb) -> Result<ExitCode, Error> {
         Verb::Pause(args) => verbs::pause(context, &args.containers).await,
         Verb::Unpause(args) => verbs::unpause(context, &args.containers).await,
         Verb::Update(args) => update::run(context, args).await,
+        Verb::Export(args) => export::run(context, args).await,
         Verb::Rename(args) => verbs::rename(context, args).await,
         Verb::Top(args) => top::run(context, args).await,
         Verb::Stats(args) => stats::run(context, args).await,
         Verb::Port(args) => port::run(context, args).await,
         Verb::Pull(args) => pull::run(context, args).await,
         Verb::Images(args) => images::run(context, args).await,
-        Verb::Version(_) => version::run(context).await,
+        Verb::History(args) => history::run(context, args).await,
+        Verb::Network(verb) => network::run(context, verb).await,
+        Verb::Volume(verb) => volume::run(context, verb).await,
+        Verb::Container(ContainerVerb::Prune(args)) => prune::containers(context, args).await,
+        Verb::Image(ImageVerb::Prune(args)) => prune::images(context, args).await,
+        Verb::System(SystemVerb::Prune(args)) => prune::system(context, args).await,
+        Verb::System(SystemVerb::Df(args)) => disk::run(context, args).await,
+        Verb::Info(args) => info::run(context, args).await,
+        Verb::Events(args) => events::run(context, args).await,
+        Verb::Version(args) => version::run(context, args).await,
         Verb::Quota(_) => quota::run(context).await,
         Verb::Gpus(args) => gpus::run(context, args).await,
         Verb::Extend(args) => gpus::extend(context, &args.container, args.time).await,
@@ -186,6 +215,23 @@ fn code_of(error: &Error, verb: &Verb) -> u8 {
     }
 }
 
+/// Help is that of the tree as it stands, without what Docker's grammar adds to each flag.
+fn plain(wrong: clap::Error, argv: &[OsString]) -> clap::Error {
+    if wrong.kind() != ErrorKind::DisplayHelp {
+        return wrong;
+    }
+    match command_in(language::own()).try_get_matches_from(argv) {
+        Err(plain) if plain.kind() == ErrorKind::DisplayHelp => plain,
+        _ => wrong,
+    }
+}
+
+/// Whether errors are to be JSON, of a line that is not understood.
+fn wants_json(argv: &[OsString]) -> bool {
+    let is_pair = |pair: &[OsString]| matches!(pair, [flag, json] if flag == "--format" && json == "json");
+    argv.windows(2).any(is_pair) || argv.iter().any(|word| word == "--format=json")
+}
+
 /// Help and versions are answers; everything else clap says is one of our sentences.
 fn misunderstood(wrong: &clap::Error, argv: &[OsString]) -> ExitCode {
     if wrong.exit_code() == 0 {
@@ -194,16 +240,14 @@ fn misunderstood(wrong: &clap::Error, argv: &[OsString]) -> ExitCode {
             Err(_) => ExitCode::FAILURE,
         };
     }
-    if wrong.kind() == clap::error::ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+    if wrong.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
         say(&wrong.to_string());
         return ExitCode::from(FAILED);
     }
-    let verb = argv.get(1).and_then(|word| word.to_str()).unwrap_or("");
+    let verb = argv.get(verb_at(argv)).and_then(|word| word.to_str()).unwrap_or("");
     // Of a verb that is not there, there is no help.
     let verb = Cli::command().find_subcommand(verb).map(|_| verb).unwrap_or("");
-    let as_json =
-        argv.windows(2).any(|pair| matches!(pair, [flag, json] if flag == "--format" && json == "json"));
-    complain(&usage(wrong, verb), as_json || argv.iter().any(|word| word == "--format=json"));
+    complain(&usage(wrong, verb), wants_json(argv));
     ExitCode::from(if matches!(verb, "run" | "exec") { OURS } else { FAILED })
 }
 

@@ -115,7 +115,8 @@ pub(crate) async fn fetch(
     place: &'static str,
     size: bool,
 ) -> Result<Vec<Summary>, Error> {
-    let last = if args.latest { Some(1) } else { args.last };
+    // Docker's -1: all that there are.
+    let last = if args.latest { Some(1) } else { args.last.filter(|last| *last > 0) };
     let route = Route::new(place)
         .flag("all", args.all)
         .given("limit", last.map(|last| last.to_string()).as_deref())
@@ -142,6 +143,16 @@ fn columns(args: &PsArgs, owners: bool) -> Vec<&'static str> {
 }
 
 impl Summary {
+    /// Bytes that it has written beside its image.
+    pub(super) fn written(&self) -> u64 {
+        self.size_rw.unwrap_or_default()
+    }
+
+    /// Whether it holds what it has.
+    pub(super) fn is_active(&self) -> bool {
+        matches!(self.state.as_str(), "running" | "paused" | "restarting")
+    }
+
     fn shown_id(&self, short: bool) -> String {
         if short { self.id.chars().take(12).collect() } else { self.id.clone() }
     }
@@ -152,7 +163,7 @@ impl Summary {
         row.set("CreatedAt", age::stamp(self.created));
         row.set("ID", self.shown_id(short));
         row.set("Image", self.shown_image(short));
-        row.set("Labels", self.shown_labels());
+        row.set_labels(self.labels.as_ref());
         row.set("Names", self.shown_names());
         row.set("Ports", displayed(self.ports.as_deref().unwrap_or_default()));
         row.set("RunningFor", age::ago(self.created));
@@ -162,7 +173,6 @@ impl Summary {
         row.set("Owner", self.owner.as_str());
         self.set_mounts(&mut row, short);
         self.set_grant(&mut row);
-        row.labels = serde_json::to_value(&self.labels).unwrap_or_default();
         row
     }
 
@@ -178,11 +188,6 @@ impl Summary {
             return bare(&self.image);
         }
         self.image.split_once('@').map_or(&*self.image, |(name, _)| name).to_owned()
-    }
-
-    fn shown_labels(&self) -> String {
-        let pairs = self.labels.iter().flatten().map(|(key, value)| format!("{key}={value}"));
-        pairs.collect::<Vec<_>>().join(",")
     }
 
     /// Names with a second `/` are links' names, not its own.

@@ -15,7 +15,8 @@ use serde::Deserialize;
 use std::process::ExitCode;
 
 pub(crate) async fn run(context: &Context, args: &PullArgs) -> Result<ExitCode, Error> {
-    fetch(&context.api, &args.image, args.quiet).await?;
+    args.refused.refuse()?;
+    fetch(&context.api, &args.image, args.platform.as_deref(), args.quiet).await?;
     print(&format!("{}\n", escape_line(&whole(&args.image))))?;
     Ok(ExitCode::SUCCESS)
 }
@@ -40,9 +41,10 @@ struct Detail {
 }
 
 /// Fetches an image, telling of it on stderr.
-pub(crate) async fn fetch(api: &Api, image: &str, quiet: bool) -> Result<(), Error> {
+pub(crate) async fn fetch(api: &Api, image: &str, platform: Option<&str>, quiet: bool) -> Result<(), Error> {
     let (name, tag) = parts(image);
     let route = Route::new("/images/create").with("fromImage", name).with("tag", tag);
+    let route = route.given("platform", platform);
     let mut lines = Lines::of(api.post_stream(&route).await?);
     let mut progress = Progress::new(quiet);
     while let Some(line) = lines.next().await? {

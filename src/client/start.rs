@@ -14,6 +14,7 @@ use crate::protocol::told::told;
 use std::process::ExitCode;
 
 pub(crate) async fn run(context: &Context, args: &StartArgs) -> Result<ExitCode, Error> {
+    args.refused.refuse()?;
     let api = &context.api;
     let _turn = match (args.wait, args.containers.as_slice()) {
         (Some(longest), [one]) => Some(line::stand(api, For::Container(one), longest, false).await?),

@@ -22,9 +22,38 @@ struct Limits {
     #[serde(skip_serializing_if = "Option::is_none")]
     nano_cpus: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pids_limit: Option<u64>,
+    pids_limit: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cpu_shares: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cpu_period: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cpu_quota: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    memory_reservation: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    memory_swap: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    blkio_weight: Option<u16>,
     #[serde(skip_serializing_if = "Option::is_none")]
     restart_policy: Option<RestartPolicy>,
+}
+
+impl Limits {
+    fn of(args: &UpdateArgs) -> Result<Self, Error> {
+        Ok(Self {
+            memory: args.memory.map(|memory| memory.0),
+            nano_cpus: args.cpus.map(|cpus| cpus.0),
+            pids_limit: args.pids_limit,
+            cpu_shares: args.cpu_shares,
+            cpu_period: args.cpu_period,
+            cpu_quota: args.cpu_quota,
+            memory_reservation: args.memory_reservation.map(|memory| memory.0),
+            memory_swap: args.memory_swap,
+            blkio_weight: args.blkio_weight,
+            restart_policy: args.restart.as_deref().map(restart).transpose()?,
+        })
+    }
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -34,12 +63,8 @@ struct Updated {
 }
 
 pub(crate) async fn run(context: &Context, args: &UpdateArgs) -> Result<ExitCode, Error> {
-    let limits = Limits {
-        memory: args.memory.map(|memory| memory.0),
-        nano_cpus: args.cpus.map(|cpus| cpus.0),
-        pids_limit: args.pids_limit,
-        restart_policy: args.restart.as_deref().map(restart).transpose()?,
-    };
+    args.refused.refuse()?;
+    let limits = Limits::of(args)?;
     if limits == Limits::default() {
         return Err(Error::usage(told!(
             "say what is to change: --memory, --cpus, --pids-limit or --restart"

@@ -57,6 +57,7 @@ async fn one_word(context: &Context, containers: &[String], verb: &'static str) 
 }
 
 pub(crate) async fn rm(context: &Context, args: &RmArgs) -> Result<ExitCode, Error> {
+    args.refused.refuse()?;
     each(context, &args.containers, async |word| {
         let removed = match container(word) {
             Ok(container) => {

@@ -1,5 +1,6 @@
 //! `version`: ours, the gateway's and the engine's.
 
+use super::cli::site::VersionArgs;
 use super::context::Context;
 use super::error::Error;
 use super::exit::FAILED;
@@ -10,8 +11,10 @@ use crate::protocol::escape::{escape_json, escape_line};
 use serde_json::{Value, json};
 use std::process::ExitCode;
 
-pub(crate) async fn run(context: &Context) -> Result<ExitCode, Error> {
-    let template = match context.format.as_deref() {
+pub(crate) async fn run(context: &Context, args: &VersionArgs) -> Result<ExitCode, Error> {
+    args.refused.refuse()?;
+    let format = args.format.as_deref().or(context.format.as_deref());
+    let template = match format {
         None | Some("" | "json") => None,
         Some(text) => Some(Template::parse_literal(text)?),
     };
@@ -21,7 +24,7 @@ pub(crate) async fn run(context: &Context) -> Result<ExitCode, Error> {
     let all = json!({"Client": client, "Server": server});
     let text = match template {
         Some(template) => template.fill(Source { root: &all, labels: &Value::Null })? + "\n",
-        None if context.wants_json() => escape_json(&all.to_string()) + "\n",
+        None if format == Some("json") => escape_json(&all.to_string()) + "\n",
         None => sections(&all),
     };
     print(&text)?;

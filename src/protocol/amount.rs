@@ -117,7 +117,7 @@ impl fmt::Display for Cpus {
     }
 }
 
-/// A span of time in seconds: `90`, `30m`, `24h`, `7d`, `1h30m`.
+/// A span of time in seconds: `90`, `30m`, `1.5h`, `7d`, `1h30m`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Span(pub u64);
@@ -134,7 +134,7 @@ impl std::str::FromStr for Span {
         }
         let mut total = 0u64;
         while !rest.is_empty() {
-            let end = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
+            let end = rest.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(rest.len());
             let (number, tail) = rest.split_at(end);
             let unit = tail.chars().next();
             let seconds = match unit {
@@ -144,9 +144,7 @@ impl std::str::FromStr for Span {
                 Some('d') => 86400,
                 Some(_) => return Err(wrong(word, SPAN)),
             };
-            let number: u64 = number.parse().map_err(|_| wrong(word, SPAN))?;
-            total = number
-                .checked_mul(seconds)
+            total = decimal(number, seconds)
                 .and_then(|more| total.checked_add(more))
                 .ok_or_else(|| wrong(word, SPAN))?;
             rest = tail.get(unit.map_or(0, char::len_utf8)..).unwrap_or("");
@@ -217,13 +215,18 @@ mod tests {
 
     #[test]
     fn spans_add_their_parts() {
-        for (word, seconds, shown) in
-            [("30m", 1800, "30m"), ("24h", 86400, "1d"), ("1h30m", 5400, "1h30m"), ("90", 90, "1m30s")]
-        {
+        for (word, seconds, shown) in [
+            ("30m", 1800, "30m"),
+            ("24h", 86400, "1d"),
+            ("1h30m", 5400, "1h30m"),
+            ("1.5h", 5400, "1h30m"),
+            ("42.5s", 42, "42s"),
+            ("90", 90, "1m30s"),
+        ] {
             assert_eq!(word.parse::<Span>().unwrap().0, seconds);
             assert_eq!(Span(seconds).to_string(), shown);
         }
-        for bad in ["", "h", "3w", "-1h", "1h m"] {
+        for bad in ["", "h", "3w", "-1h", "1h m", ".h", "1.2.3h", "300ms"] {
             assert!(bad.parse::<Span>().is_err(), "{bad}");
         }
     }

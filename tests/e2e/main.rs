@@ -29,6 +29,7 @@ mod expiry;
 mod export;
 mod faults;
 mod gpu;
+mod groups;
 mod harness;
 mod line;
 mod look_ups;
@@ -77,6 +78,7 @@ fn main() -> ExitCode {
         expiry::tests(),
         export::tests(),
         gpu::tests(),
+        groups::tests(),
         line::tests(),
         attach_pty::tests(),
         cp::tests(),

@@ -65,3 +65,20 @@ fn read_files(paths: &[PathBuf]) -> Result<Vec<String>, Error> {
     };
     paths.iter().map(read).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_an_editor_puts_before_a_file_is_no_part_of_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("env");
+        std::fs::write(&file, "\u{feff}A=1\r\nB=\u{feff}2\n").unwrap();
+        let read = read_files(std::slice::from_ref(&file)).unwrap();
+        assert_eq!(read, ["A=1\r\nB=\u{feff}2\n"]);
+        let caller = Caller { env_files: read, ..Caller::default() };
+        assert_eq!(super::super::env::variables(&[], &caller).unwrap(), ["A=1", "B=\u{feff}2"]);
+        assert!(read_files(&[dir.path().join("none")]).is_err());
+    }
+}

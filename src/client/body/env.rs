@@ -38,7 +38,7 @@ fn variable(word: &str, caller: &Caller) -> Result<Option<String>, Error> {
 }
 
 /// `NAME=VALUE`; `NAME` alone has an empty value.
-pub(super) fn labels(typed: &[String]) -> Result<HashMap<String, String>, Error> {
+pub(crate) fn labels(typed: &[String]) -> Result<HashMap<String, String>, Error> {
     let label = |word: &String| match word.split_once('=').unwrap_or((word, "")) {
         ("", _) => Err(Error::usage(told!("the label {word:?} has no name"))),
         (name, value) => Ok((name.to_owned(), value.to_owned())),

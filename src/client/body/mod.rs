@@ -3,6 +3,7 @@
 mod caller;
 mod env;
 mod given;
+mod instead;
 mod mounts;
 mod other;
 mod ports;
@@ -10,11 +11,12 @@ mod resources;
 
 use super::cli::run::{CreateArgs, StreamName};
 use super::error::Error;
-use crate::protocol::told::told;
+use crate::protocol::told::{Told, told};
 use bollard_stubs::models::{ContainerCreateBody, HostConfig};
 pub(crate) use caller::Caller;
-pub(crate) use env::variables;
+pub(crate) use env::{labels, variables};
 use given::some;
+pub(crate) use other::pairs;
 pub(crate) use resources::restart;
 
 /// Which of its streams the client will be attached to.
@@ -52,9 +54,15 @@ pub(crate) fn start_dir(args: &CreateArgs, caller: &Caller) -> Result<Option<Str
     Ok(Some(mounts::workdir(caller, &binds).unwrap_or_default()))
 }
 
+/// What is taken, and is not what it seems.
+pub(crate) fn warning(args: &CreateArgs, caller: &Caller) -> Option<Told> {
+    instead::in_roots_home(args, caller)
+}
+
 /// The body of `POST /containers/create`.
 pub(crate) fn create(args: &CreateArgs, detach: bool, caller: &Caller) -> Result<ContainerCreateBody, Error> {
     args.forbidden.refuse()?;
+    instead::refuse(args)?;
     if args.rm && args.restart.as_deref().is_some_and(|policy| !matches!(policy, "" | "no")) {
         return Err(Error::usage(told!("conflicting options: cannot specify both --restart and --rm")));
     }
@@ -114,8 +122,7 @@ pub(crate) fn create(args: &CreateArgs, detach: bool, caller: &Caller) -> Result
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::client::cli::{Cli, Verb};
-    use clap::Parser;
+    use crate::client::cli::{Verb, read};
     use serde_json::{Value, json};
     use std::collections::HashMap;
 
@@ -129,7 +136,7 @@ mod tests {
     }
 
     fn body(line: &str) -> Result<Value, Error> {
-        let cli = Cli::try_parse_from(["ie-container", "run"].into_iter().chain(line.split(' '))).unwrap();
+        let cli = read(["ie-container", "run"].into_iter().chain(line.split(' '))).unwrap();
         let Verb::Run(args) = cli.verb else { panic!("not run") };
         Ok(serde_json::to_value(create(&args.create, args.detach, &caller())?).unwrap())
     }
@@ -178,7 +185,7 @@ mod tests {
     #[test]
     fn a_terminal_is_as_large_as_the_caller_s() {
         let sized = |words: &[&str], terminal| {
-            let cli = Cli::try_parse_from([&["ie-container", "run"], words].concat()).unwrap();
+            let cli = read([&["ie-container", "run"], words].concat()).unwrap();
             let Verb::Run(args) = cli.verb else { panic!("not run") };
             let caller = Caller { terminal, ..caller() };
             create(&args.create, args.detach, &caller).unwrap().host_config.unwrap().console_size
@@ -201,5 +208,26 @@ mod tests {
             assert_eq!(body(line).unwrap_err().to_string(), said);
         }
         assert!(body("--restart no img --privileged").is_ok());
+        for line in
+            ["--privileged=false img", "--ipc private --cgroupns= --runtime runc --isolation default img"]
+        {
+            assert!(body(line).is_ok(), "{line}");
+        }
+    }
+
+    #[test]
+    fn a_refused_option_says_what_there_is_instead() {
+        for (line, instead) in [
+            ("--ipc=host img", "--shm-size"),
+            ("--runtime nvidia img", "--gpus"),
+            ("--device /dev/nvidia0 img", "--gpus"),
+            ("--privileged img", "--gpus"),
+            ("--pid=host img", "ie-container top"),
+            ("--uts=host img", "--hostname"),
+            ("--network host img", "-p "),
+        ] {
+            let hint = body(line).unwrap_err().refusal().hint.unwrap_or_default().to_string();
+            assert!(hint.contains(instead), "{line}: {hint}");
+        }
     }
 }

@@ -21,8 +21,8 @@ pub(super) fn health(args: &OtherArgs) -> Result<Option<HealthConfig>, Error> {
         interval: nanoseconds(args.health_interval)?,
         timeout: nanoseconds(args.health_timeout)?,
         start_period: nanoseconds(args.health_start_period)?,
+        start_interval: nanoseconds(args.health_start_interval)?,
         retries: args.health_retries.map(i64::from),
-        ..HealthConfig::default()
     };
     Ok(Some(health).filter(|health| *health != HealthConfig::default()))
 }
@@ -49,6 +49,7 @@ pub(super) fn networking(args: &OtherArgs, network: Option<&str>) -> Option<Netw
 pub(super) fn host(args: &OtherArgs, host: HostConfig) -> Result<HostConfig, Error> {
     let log = HostConfigLogConfig { typ: args.log_driver.clone(), config: some(pairs(&args.log_opt)?) };
     Ok(HostConfig {
+        annotations: some(pairs(&args.annotation)?),
         publish_all_ports: args.publish_all.then_some(true),
         links: some(args.link.clone()),
         extra_hosts: some(args.add_host.clone()),
@@ -70,7 +71,7 @@ pub(super) fn host(args: &OtherArgs, host: HostConfig) -> Result<HostConfig, Err
 }
 
 /// `NAME=VALUE`, each of them.
-fn pairs(words: &[String]) -> Result<HashMap<String, String>, Error> {
+pub(crate) fn pairs(words: &[String]) -> Result<HashMap<String, String>, Error> {
     let pair = |word: &String| match word.split_once('=') {
         Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
         _ => Err(Error::usage(told!("{word:?} is not NAME=VALUE"))),

@@ -1,6 +1,7 @@
 //! The flags of the verbs that show something.
 
-use clap::Args;
+use super::refused::{OfImages, OfOneImage, OfPull, Refused};
+use clap::{Args, ValueEnum};
 
 /// Lists your containers
 #[derive(Debug, Default, Args)]
@@ -18,7 +19,7 @@ pub(crate) struct PsArgs {
     pub(crate) filter: Vec<String>,
     /// The last ones made, in whatever state
     #[arg(short = 'n', long, value_name = "NUMBER")]
-    pub(crate) last: Option<u32>,
+    pub(crate) last: Option<i64>,
     /// The last one made, in whatever state
     #[arg(short, long)]
     pub(crate) latest: bool,
@@ -36,21 +37,36 @@ pub(crate) struct PsArgs {
     pub(crate) wide: bool,
 }
 
-/// Shows everything about containers, as JSON
+/// Shows everything about containers, images, networks or volumes, as JSON
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   ie-container inspect web
+  ie-container inspect --type image ubuntu:24.04
   ie-container inspect -f '{{.State.Status}} {{json .Config.Env}}' web")]
 pub(crate) struct InspectArgs {
     /// json or a template such as '{{.State.Status}}'
     #[arg(id = "template", short = 'f', value_name = "FORMAT")]
     pub(crate) format: Option<String>,
-    /// Sizes too
+    /// Sizes too, of containers
     #[arg(short, long)]
     pub(crate) size: bool,
-    #[arg(required = true, value_name = "CONTAINER")]
-    pub(crate) containers: Vec<String>,
+    /// What it is; whatever has the name unless said otherwise
+    #[arg(long = "type", value_name = "TYPE")]
+    pub(crate) kind: Option<Kind>,
+    #[command(flatten)]
+    pub(crate) refused: Refused<OfOneImage>,
+    #[arg(required = true, value_name = "NAME")]
+    pub(crate) words: Vec<String>,
+}
+
+/// What can be looked at, in the order in which a word is looked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Kind {
+    Container,
+    Image,
+    Network,
+    Volume,
 }
 
 /// Shows the processes of a container
@@ -96,6 +112,14 @@ pub(crate) struct PullArgs {
     /// Say only what was fetched
     #[arg(short, long)]
     pub(crate) quiet: bool,
+    /// The machine's own
+    #[arg(long, value_name = "PLATFORM")]
+    pub(crate) platform: Option<String>,
+    /// Taken as Docker takes it, whose signatures nobody looks at any more
+    #[arg(long, hide = true)]
+    pub(crate) disable_content_trust: bool,
+    #[command(flatten)]
+    pub(crate) refused: Refused<OfPull>,
     pub(crate) image: String,
 }
 
@@ -122,6 +146,8 @@ pub(crate) struct ImagesArgs {
     /// Digests too
     #[arg(long)]
     pub(crate) digests: bool,
+    #[command(flatten)]
+    pub(crate) refused: Refused<OfImages>,
     #[arg(value_name = "REPOSITORY[:TAG]")]
     pub(crate) reference: Option<String>,
 }

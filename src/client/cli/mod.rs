@@ -1,11 +1,19 @@
 //! The command line: every verb and flag, as clap types.
 
 pub(crate) mod forbidden;
+pub(crate) mod grammar;
 pub(crate) mod list;
+pub(crate) mod network;
 pub(crate) mod other;
 pub(crate) mod process;
+pub(crate) mod prune;
+pub(crate) mod refused;
 pub(crate) mod run;
 pub(crate) mod site;
+pub(crate) mod spelling;
+pub(crate) mod system;
+pub(crate) mod unserved;
+pub(crate) mod volume;
 
 use crate::client::keys::KeysError;
 use crate::protocol::amount::AmountError;
@@ -16,7 +24,8 @@ use std::path::PathBuf;
 
 /// Containers on a shared machine: yours alone, under the policy of the site
 #[derive(Debug, Parser)]
-#[command(name = "ie-container", version, disable_help_subcommand = true, arg_required_else_help = true)]
+#[command(name = "ie-container", version, disable_version_flag = true)]
+#[command(disable_help_subcommand = true, arg_required_else_help = true)]
 #[command(after_help = "\
 Examples:
   ie-container run --rm -it ubuntu:24.04 bash
@@ -29,6 +38,11 @@ pub(crate) struct Cli {
     /// table, json or a template such as '{{.Names}}', where there is something to show; json for errors too
     #[arg(long, global = true, value_name = "FORMAT")]
     pub(crate) format: Option<String>,
+    /// Print version
+    #[arg(short, long, short_alias = 'V', action = clap::ArgAction::Version)]
+    pub(crate) version: Option<bool>,
+    #[command(flatten)]
+    pub(crate) refused: refused::Refused<refused::OfAll>,
     #[command(subcommand)]
     pub(crate) verb: Verb,
 }
@@ -55,12 +69,26 @@ pub(crate) enum Verb {
     Pause(process::PauseArgs),
     Unpause(process::UnpauseArgs),
     Update(process::UpdateArgs),
+    Export(process::ExportArgs),
     Rename(process::RenameArgs),
     Top(list::TopArgs),
     Stats(list::StatsArgs),
     Port(list::PortArgs),
     Pull(list::PullArgs),
     Images(list::ImagesArgs),
+    History(system::HistoryArgs),
+    #[command(subcommand)]
+    Network(network::NetworkVerb),
+    #[command(subcommand)]
+    Volume(volume::VolumeVerb),
+    #[command(subcommand)]
+    Container(system::ContainerVerb),
+    #[command(subcommand)]
+    Image(system::ImageVerb),
+    #[command(subcommand)]
+    System(system::SystemVerb),
+    Info(system::InfoArgs),
+    Events(system::EventsArgs),
     Version(site::VersionArgs),
     Quota(site::QuotaArgs),
     Gpus(site::GpusArgs),
@@ -74,26 +102,22 @@ impl Verb {
     pub(crate) fn shows_something(&self) -> bool {
         match self {
             Self::Ps(_) | Self::Inspect(_) | Self::Stats(_) | Self::Images(_) | Self::Version(_) => true,
-            Self::Quota(_) => true,
+            Self::Quota(_) | Self::History(_) | Self::Info(_) | Self::Events(_) => true,
+            Self::Network(network::NetworkVerb::Ls(_) | network::NetworkVerb::Inspect(_)) => true,
+            Self::Volume(volume::VolumeVerb::Ls(_) | volume::VolumeVerb::Inspect(_)) => true,
+            Self::System(system::SystemVerb::Df(_)) => true,
             Self::Admin(args) => matches!(args.verb, site::AdminVerb::Ps(_)),
             _ => false,
         }
     }
 }
 
-/// What arguments of `main` mean in Docker's longer spelling: `container ls`, `image pull`, `images pull`.
-pub(crate) fn shortened(argv: Vec<std::ffi::OsString>) -> Vec<std::ffi::OsString> {
-    let word = |at: usize| argv.get(at).and_then(|word| word.to_str()).unwrap_or_default();
-    let short: &[&str] = match (word(1), word(2)) {
-        ("container", "") => return argv,
-        ("container", verb) => &[verb],
-        ("image", "ls" | "list") => &["images"],
-        ("image" | "images", "pull") => &["pull"],
-        _ => return argv,
-    };
-    let program = argv.first().cloned();
-    let short: Vec<_> = short.iter().map(std::ffi::OsString::from).collect();
-    program.into_iter().chain(short).chain(argv.into_iter().skip(3)).collect()
+/// A line as Docker's clients would read it.
+#[cfg(test)]
+pub(crate) fn read<'w>(words: impl IntoIterator<Item = &'w str>) -> Result<Cli, clap::Error> {
+    use clap::{CommandFactory, FromArgMatches};
+    let found = grammar::docker_s(Cli::command()).try_get_matches_from(words)?;
+    Cli::from_arg_matches(&found)
 }
 
 /// What is wrong with a value, where it is one of our errors that says so.
@@ -101,7 +125,9 @@ pub(crate) fn told_of(why: &(dyn std::error::Error + 'static)) -> Option<Told> {
     let amount = why.downcast_ref::<AmountError>().map(Tell::told);
     let name = || why.downcast_ref::<NameError>().map(Tell::told);
     let keys = || why.downcast_ref::<KeysError>().map(Tell::told);
-    amount.or_else(name).or_else(keys)
+    let truth = || why.downcast_ref::<grammar::TruthError>().map(Tell::told);
+    let duration = || why.downcast_ref::<grammar::DurationError>().map(Tell::told);
+    amount.or_else(name).or_else(keys).or_else(truth).or_else(duration)
 }
 
 #[cfg(test)]
@@ -112,17 +138,5 @@ mod tests {
     #[test]
     fn the_tree_is_sound() {
         Cli::command().debug_assert();
-    }
-
-    #[test]
-    fn docker_s_longer_spellings_are_known() {
-        let short = |line: &str| {
-            let argv = line.split(' ').map(Into::into).collect();
-            shortened(argv).into_iter().map(|word| word.into_string().unwrap()).collect::<Vec<_>>().join(" ")
-        };
-        assert_eq!(short("ie container ls -a"), "ie ls -a");
-        assert_eq!(short("ie image ls"), "ie images");
-        assert_eq!(short("ie images pull x"), "ie pull x");
-        assert_eq!(short("ie run container ls"), "ie run container ls");
     }
 }

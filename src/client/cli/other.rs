@@ -1,5 +1,6 @@
 //! The flags of `run` and `create` that are Docker's and seldom typed: the gateway judges them.
 
+use super::grammar::duration;
 use crate::protocol::amount::Bytes;
 use clap::Args;
 use jiff::SignedDuration;
@@ -35,6 +36,9 @@ pub(crate) struct OtherArgs {
     /// How long a check may fail at the beginning
     #[arg(long, value_name = "TIME", value_parser = duration)]
     pub(crate) health_start_period: Option<SignedDuration>,
+    /// How often while it begins
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    pub(crate) health_start_interval: Option<SignedDuration>,
     /// How many checks must fail one after the other
     #[arg(long, value_name = "NUMBER")]
     pub(crate) health_retries: Option<u32>,
@@ -62,6 +66,9 @@ pub(crate) struct OtherArgs {
     /// A group of yours, all of which it has anyhow
     #[arg(long, value_name = "GROUP")]
     pub(crate) group_add: Vec<String>,
+    /// Without effect: use labels
+    #[arg(long, value_name = "NAME=VALUE")]
+    pub(crate) annotation: Vec<String>,
     /// A file of labels, a line for each
     #[arg(long, value_name = "FILE")]
     pub(crate) label_file: Vec<PathBuf>,
@@ -89,15 +96,13 @@ pub(crate) struct OtherArgs {
     /// How soon the kernel ends it when memory is short, from 0 to 1000
     #[arg(long, value_name = "NUMBER", allow_negative_numbers = true)]
     pub(crate) oom_score_adj: Option<i64>,
-}
-
-/// As Docker writes it: `42.5s`, `1h30m`.
-fn duration(word: &str) -> Result<SignedDuration, jiff::Error> {
-    word.parse()
+    /// Taken as Docker takes it, whose signatures nobody looks at any more
+    #[arg(long, hide = true)]
+    pub(crate) disable_content_trust: bool,
 }
 
 /// Bytes, or -1.
-fn swap(word: &str) -> Result<i64, crate::protocol::amount::AmountError> {
+pub(super) fn swap(word: &str) -> Result<i64, crate::protocol::amount::AmountError> {
     match word {
         "-1" => Ok(-1),
         _ => word.parse().map(|bytes: Bytes| i64::try_from(bytes.0).unwrap_or(i64::MAX)),

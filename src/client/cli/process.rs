@@ -1,5 +1,7 @@
 //! The flags of the verbs that act on a container or its process.
 
+use super::other::swap;
+use super::refused::{OfRm, OfStart, OfUpdate, Refused};
 use crate::client::keys::DetachKeys;
 use crate::protocol::amount::{Bytes, Cpus, Span};
 use clap::{ArgAction, Args};
@@ -24,6 +26,8 @@ pub(crate) struct StartArgs {
     /// Stand in line if its GPUs are taken, for as long as it takes or for so long
     #[arg(long, value_name = "TIME", num_args = 0..=1, require_equals = true)]
     pub(crate) wait: Option<Option<Span>>,
+    #[command(flatten)]
+    pub(crate) refused: Refused<OfStart>,
     #[arg(required = true, value_name = "CONTAINER")]
     pub(crate) containers: Vec<String>,
 }
@@ -77,6 +81,8 @@ pub(crate) struct RmArgs {
     /// Its anonymous volumes too
     #[arg(short, long)]
     pub(crate) volumes: bool,
+    #[command(flatten)]
+    pub(crate) refused: Refused<OfRm>,
     #[arg(required = true, value_name = "CONTAINER")]
     pub(crate) containers: Vec<String>,
 }
@@ -149,6 +155,9 @@ pub(crate) struct LogsArgs {
     /// With the time of each line
     #[arg(short, long)]
     pub(crate) timestamps: bool,
+    /// With the variables and labels that --log-opt names
+    #[arg(long)]
+    pub(crate) details: bool,
     pub(crate) container: String,
 }
 
@@ -199,12 +208,44 @@ pub(crate) struct UpdateArgs {
     pub(crate) cpus: Option<Cpus>,
     /// The most processes
     #[arg(long, value_name = "NUMBER")]
-    pub(crate) pids_limit: Option<u64>,
+    pub(crate) pids_limit: Option<i64>,
+    /// Its share of busy processors, of 1024
+    #[arg(short, long, value_name = "NUMBER")]
+    pub(crate) cpu_shares: Option<i64>,
+    /// The time that --cpu-quota is of, in microseconds
+    #[arg(long, value_name = "NUMBER")]
+    pub(crate) cpu_period: Option<i64>,
+    /// How many CPUs, in microseconds of each period
+    #[arg(long, value_name = "NUMBER")]
+    pub(crate) cpu_quota: Option<i64>,
+    /// The memory that it keeps when the host has none
+    #[arg(long, value_name = "AMOUNT")]
+    pub(crate) memory_reservation: Option<Bytes>,
+    /// As much as --memory, or -1: there is no swap
+    #[arg(long, value_name = "AMOUNT", value_parser = swap)]
+    pub(crate) memory_swap: Option<i64>,
+    /// Its weight at busy disks, 10 to 500
+    #[arg(long, value_name = "NUMBER")]
+    pub(crate) blkio_weight: Option<u16>,
     /// When it starts again by itself: no, always, unless-stopped or on-failure[:N]
     #[arg(long, value_name = "POLICY")]
     pub(crate) restart: Option<String>,
+    #[command(flatten)]
+    pub(crate) refused: Refused<OfUpdate>,
     #[arg(required = true, value_name = "CONTAINER")]
     pub(crate) containers: Vec<String>,
+}
+
+/// Writes a container's own files as one tar, without what is mounted
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  ie-container export -o web.tar web\n  ie-container export web | gzip >web.tar.gz"
+)]
+pub(crate) struct ExportArgs {
+    /// Into this file, not to the standard output
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: Option<std::path::PathBuf>,
+    pub(crate) container: String,
 }
 
 /// Gives a container another name

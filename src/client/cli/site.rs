@@ -1,13 +1,20 @@
 //! The flags of the verbs about the machine and its rules.
 
 use super::list::PsArgs;
+use super::refused::{OfVersion, Refused};
 use crate::protocol::amount::Span;
 use clap::{Args, Subcommand};
 
 /// Shows versions
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  ie-container version --format '{{.Client.Version}}'")]
-pub(crate) struct VersionArgs {}
+pub(crate) struct VersionArgs {
+    /// json or a template such as '{{.State.Status}}'
+    #[arg(id = "template", short = 'f', value_name = "FORMAT")]
+    pub(crate) format: Option<String>,
+    #[command(flatten)]
+    pub(crate) refused: Refused<OfVersion>,
+}
 
 /// Shows what you may have, what you use, and what is left
 #[derive(Debug, Args)]

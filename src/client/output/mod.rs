@@ -2,6 +2,7 @@
 
 pub(crate) mod age;
 pub(crate) mod json;
+pub(crate) mod natural;
 pub(crate) mod size;
 pub(crate) mod table;
 pub(crate) mod template;
@@ -11,6 +12,7 @@ use super::language;
 use crate::protocol::escape::{escape_json, escape_line};
 use crate::protocol::told::told;
 use serde_json::{Map, Value};
+use std::collections::BTreeMap;
 use std::io::{self, ErrorKind, Write};
 use template::{Source, Template};
 
@@ -27,6 +29,13 @@ pub(crate) struct Row {
 impl Row {
     pub(crate) fn set(&mut self, field: &str, value: impl Into<Value>) {
         self.fields.insert(field.to_owned(), value.into());
+    }
+
+    /// The field of the labels, and what `.Label` looks in.
+    pub(crate) fn set_labels(&mut self, labels: Option<&BTreeMap<String, String>>) {
+        let pairs = labels.into_iter().flatten().map(|(key, value)| format!("{key}={value}"));
+        self.set("Labels", pairs.collect::<Vec<_>>().join(","));
+        self.labels = serde_json::to_value(labels).unwrap_or_default();
     }
 
     fn cell(&self, field: &str) -> String {

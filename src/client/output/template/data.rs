@@ -12,8 +12,9 @@ use std::sync::Arc;
 type Map = Arc<BTreeMap<Arc<str>, Value>>;
 
 /// Fields that are maps: any key may be asked for.
-const MAPS: [&str; 14] = [
+const MAPS: [&str; 15] = [
     "Annotations",
+    "Attributes",
     "Data",
     "DriverOpts",
     "ExposedPorts",
@@ -65,6 +66,14 @@ const LEFT_OUT: [(&str, &str, Empty); 19] = [
     ("Mounts", "Driver", Empty::Text),
     ("Mounts", "Name", Empty::Text),
     ("Mounts", "Source", Empty::Text),
+];
+
+/// Fields that Go has another name for than JSON: templates take both.
+const IN_JSON: [(&str, &str); 4] = [
+    ("APIVersion", "ApiVersion"),
+    ("CPUCfsPeriod", "CpuCfsPeriod"),
+    ("CPUCfsQuota", "CpuCfsQuota"),
+    ("ID", "Id"),
 ];
 
 /// What is not there, by its type.
@@ -134,7 +143,10 @@ impl Data {
             {
                 (Some(value), _) => Ok(value.clone()),
                 (None, Some(Shape::Struct(of))) => {
-                    self.left_out(of, name).ok_or_else(|| unknown(fields, name))
+                    let in_json =
+                        IN_JSON.iter().find(|(go, _)| *go == name).and_then(|(_, json)| fields.get(*json));
+                    let found = in_json.cloned().or_else(|| self.left_out(of, name));
+                    found.ok_or_else(|| unknown(fields, name))
                 }
                 (None, _) => Ok(Value::Nil),
             },
