@@ -1,8 +1,10 @@
 //! From the flags of `run` and `create` to the request body: pure, and only what was asked for.
 
 mod caller;
+mod csv;
 mod env;
 mod given;
+pub(crate) mod gpus;
 mod mounts;
 mod other;
 mod ports;
@@ -89,7 +91,12 @@ pub(crate) fn create(args: &CreateArgs, detach: bool, caller: &Caller) -> Result
                 port_bindings: some(published),
                 mounts: some([binds, mounts::mounts(&args.mount, caller)?].concat()),
                 tmpfs: some(mounts::tmpfs(&args.tmpfs)),
-                device_requests: resources::gpus(args.gpus.as_deref())?,
+                device_requests: args
+                    .gpus
+                    .as_deref()
+                    .map(gpus::request)
+                    .transpose()?
+                    .map(|request| vec![request]),
                 memory: resources::bytes(args.memory)?,
                 nano_cpus: resources::cpus(args.cpus)?,
                 shm_size: resources::bytes(args.shm_size)?,

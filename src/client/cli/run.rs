@@ -101,7 +101,7 @@ pub(crate) struct CreateArgs {
     /// A port of the host and the container's port behind it
     #[arg(short, long, value_name = "[[IP:]HOST:]PORT[/PROTOCOL]")]
     pub(crate) publish: Vec<String>,
-    /// A number of GPUs, all, or device=UUID[,…]
+    /// A number of GPUs, all, or device=NUMBER|UUID[,…]
     #[arg(long, value_name = "GPUS")]
     pub(crate) gpus: Option<String>,
     /// How long the GPUs are wanted for, such as 4h; without it as long as you may have them

@@ -21,7 +21,9 @@ use super::{EngineError, ImageId, Owned, PREFIX, Space, short_volume};
 use crate::gateway::caller::peer::Peer;
 use crate::gateway::engine::ports::PortClaim;
 use crate::gateway::host::staging::Staged;
-use crate::gateway::wish::{ExecWish, LARGEST_FILE, Log, Settings, Tmpfs, VISIBLE_DEVICES};
+use crate::gateway::wish::{
+    DRIVER_CAPABILITIES, ExecWish, LARGEST_FILE, Log, Settings, Tmpfs, VISIBLE_DEVICES,
+};
 use crate::policy::{Allowance, Driver};
 use crate::protocol::amount::Span;
 use crate::protocol::card::CardId;
@@ -106,8 +108,7 @@ impl GpuGrant {
 fn gives_orders(name: &str) -> bool {
     let harmless = name.ends_with("_VERSION")
         || name.starts_with("NVIDIA_REQUIRE_")
-        || ["NVIDIA_DRIVER_CAPABILITIES", "NVIDIA_BUILD_ID", "NVIDIA_PRODUCT_NAME", VISIBLE_DEVICES]
-            .contains(&name);
+        || [DRIVER_CAPABILITIES, "NVIDIA_BUILD_ID", "NVIDIA_PRODUCT_NAME", VISIBLE_DEVICES].contains(&name);
     name.starts_with("NVIDIA_") && !harmless
 }
 
@@ -239,9 +240,17 @@ impl Grant {
         let mut env: Vec<String> = own.into_iter().filter(|variable| !asked(variable)).collect();
         // NVIDIA's hook takes orders from an image's variables as from a caller's: those are blank.
         env.extend(self.image_env.iter().filter(|name| gives_orders(name)).map(|name| format!("{name}=")));
+        env.extend(self.capabilities().filter(|variable| !asked(variable)));
         env.extend(self.settings.env.iter().cloned());
         env.push(visible(&self.gpus.cards));
         env
+    }
+
+    /// What the driver is to do, where a request for cards says so: the variable is what every toolkit knows.
+    fn capabilities(&self) -> Option<String> {
+        let words = &self.settings.capabilities;
+        let told = !words.is_empty() && !self.gpus.cards.is_empty();
+        told.then(|| format!("{DRIVER_CAPABILITIES}={}", words.join(",")))
     }
 
     /// The caller's labels, blanks over whatever the image says under our prefix, and ours.

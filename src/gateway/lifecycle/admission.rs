@@ -55,6 +55,7 @@ impl Admission {
         };
         let usage = Usage { taken_ports: look.as_ref().map(Look::taken).unwrap_or_default(), ..usage };
         let name = free_name(&containers, wish.name.as_ref())?;
+        let gpus = wish.gpus.as_ref().map(|wish| self.gpus.wanted(wish, &limits)).transpose()?;
         let ask = Ask {
             image: image.ask.clone(),
             cpus: wish.cpus,
@@ -69,10 +70,7 @@ impl Admission {
                 tmpfs.chain(volumes).map(Into::into).collect()
             },
             image_volumes: image.volumes.clone(),
-            gpus: wish
-                .gpus
-                .as_ref()
-                .map_or(0, |wish| u32::try_from(self.gpus.wanted(wish, &limits).count()).unwrap_or(u32::MAX)),
+            gpus: gpus.map_or(0, |gpus| u32::try_from(gpus.count()).unwrap_or(u32::MAX)),
         };
         let allowance = limits.admit(&usage, &ask)?;
         self.looks.known_to_allow(&image.id, &places(&ask, &allowance, wish))?;

@@ -187,7 +187,7 @@ impl Creator {
             };
         };
         let asker = Asker { uid: caller.uid(), login: account.login() };
-        let wanted = self.gpus.wanted(wish, &limits);
+        let wanted = self.gpus.wanted(wish, &limits)?;
         let (claim, time) = self.gpus.claim(asker, &wanted, time, &limits, Timestamp::now())?;
         let grant = GpuGrant { cards: claim.cards().to_vec(), time, driver: caller.policy().gpus().driver() };
         Ok(Some((claim, grant)))

@@ -5,6 +5,7 @@
 use super::console::{Console, console};
 use super::env::variables;
 use super::fields::Fields;
+use super::gpus::Capabilities;
 use super::health::{HealthWish, health};
 use super::host::{self, Link};
 use super::log::Log;
@@ -148,6 +149,8 @@ pub(in crate::gateway) struct Settings {
     /// Groups that the container has anyhow, if they are the caller's.
     pub(in crate::gateway) groups: Vec<String>,
     pub(in crate::gateway) log: Log,
+    /// What a GPU's driver is to do; nothing for what the image says.
+    pub(in crate::gateway) capabilities: Capabilities,
 }
 
 /// One of a process's limits.
@@ -175,6 +178,7 @@ pub(in crate::gateway) fn parse(name: Option<&str>, body: Value, peer: &Peer) ->
     let tty = fields.take("Tty")?;
     let mut warnings = host.warnings;
     let health = health(fields.take("Healthcheck")?, &mut warnings)?;
+    let (cards, capabilities) = host.gpus.unzip();
     let settings = Settings {
         command: command("Cmd", fields.take("Cmd")?)?,
         entrypoint: command("Entrypoint", fields.take::<Option<Words>>("Entrypoint")?)?,
@@ -206,6 +210,7 @@ pub(in crate::gateway) fn parse(name: Option<&str>, body: Value, peer: &Peer) ->
         sysctls: host.sysctls,
         groups: host.groups,
         log: host.log,
+        capabilities: capabilities.unwrap_or_default(),
     };
     fields.rest_is_zero()?;
     told(&settings)?;
@@ -219,7 +224,7 @@ pub(in crate::gateway) fn parse(name: Option<&str>, body: Value, peer: &Peer) ->
         ports: host.ports,
         publish_all: host.publish_all,
         mounts: host.mounted.directories,
-        gpus: host.gpus,
+        gpus: cards,
         settings,
         warnings,
     })

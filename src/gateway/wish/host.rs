@@ -71,7 +71,7 @@ pub(super) struct Host {
     pub(super) read_only: bool,
     /// Rows and columns of a terminal, should the container have one.
     pub(super) console: Option<(u64, u64)>,
-    pub(super) gpus: Option<super::gpus::CardWish>,
+    pub(super) gpus: Option<(gpus::CardWish, gpus::Capabilities)>,
     pub(super) scheduling: Scheduling,
     pub(super) extra_hosts: Vec<String>,
     pub(super) sysctls: BTreeMap<String, String>,

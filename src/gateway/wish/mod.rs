@@ -29,7 +29,7 @@ mod classified;
 
 pub(super) use body::{Settings, Wish, container_name, parse};
 pub(super) use builder::BUILD_INSTEAD;
-pub(super) use env::VISIBLE_DEVICES;
+pub(super) use env::{DRIVER_CAPABILITIES, VISIBLE_DEVICES};
 pub(super) use exec::{ExecWish, detach_keys, parse_exec};
 pub(super) use gpus::CardWish;
 #[cfg(test)]
