@@ -1,10 +1,11 @@
 //! The engine's bodies word by word: a line more, a line less or another value is a change to what holds everybody.
 
 use super::*;
-use crate::gateway::wish::{HealthWish, parse_exec};
+use crate::gateway::wish::{HealthWish, Tmpfs, parse_exec};
 use crate::policy::{Ask, ImageAsk, Limits, Policy, PortAsk, Protocol, Usage, Who};
 use crate::protocol::amount::{Bytes, Cpus};
 use crate::protocol::stage::{Shift, Token};
+use std::path::Path;
 
 const POLICY: &str = "[gateway]
 uids = '1000-1999'
