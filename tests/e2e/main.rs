@@ -27,6 +27,7 @@ mod exec;
 mod exhaustion;
 mod expiry;
 mod faults;
+mod fields;
 mod gpu;
 mod harness;
 mod line;
@@ -96,6 +97,7 @@ fn main() -> ExitCode {
         compose::tests(),
         devcontainers::tests(),
         faults::tests(),
+        fields::tests(),
         removal::tests(),
         races::tests().into_iter().flatten().collect(),
         exhaustion::tests().into_iter().flatten().collect(),

@@ -6,6 +6,7 @@ mod env;
 mod given;
 pub(crate) mod gpus;
 mod mounts;
+mod networks;
 mod other;
 mod ports;
 mod resources;
@@ -58,6 +59,7 @@ pub(crate) fn create(args: &CreateArgs, detach: bool, caller: &Caller) -> Result
     resources::refuse_restart(args.restart.as_deref())?;
     let streams = Streams::of(args, detach);
     let binds = mounts::binds(&args.volume, caller)?;
+    let networks = networks::networks(args)?;
     let published = ports::published(&args.publish)?;
     let env = env::variables(&args.env, caller)?;
     let given = |yes: bool| yes.then_some(true);
@@ -78,7 +80,7 @@ pub(crate) fn create(args: &CreateArgs, detach: bool, caller: &Caller) -> Result
         attach_stderr: given(streams.stderr),
         exposed_ports: some(published.keys().chain(&args.other.expose).cloned().collect()),
         healthcheck: other::health(&args.other)?,
-        networking_config: other::networking(&args.other, args.network.as_deref()),
+        networking_config: networks.config,
         stop_signal: args.stop_signal.clone(),
         stop_timeout: args.stop_timeout,
         host_config: Some(other::host(
@@ -87,7 +89,7 @@ pub(crate) fn create(args: &CreateArgs, detach: bool, caller: &Caller) -> Result
                 init: Some(args.init),
                 auto_remove: given(args.rm),
                 readonly_rootfs: given(args.read_only),
-                network_mode: args.network.clone().filter(|network| network != "own"),
+                network_mode: networks.mode,
                 port_bindings: some(published),
                 mounts: some([binds, mounts::mounts(&args.mount, caller)?].concat()),
                 tmpfs: some(mounts::tmpfs(&args.tmpfs)),

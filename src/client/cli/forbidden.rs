@@ -36,7 +36,7 @@ const ENGINE: Phrase = phrase!("this belongs to the engine, which all users of t
 const LIMITS: Phrase = phrase!("limits are set with --memory, --cpus, --pids-limit and --shm-size");
 const MOUNTS: Phrase = phrase!("only your own directories can be mounted, with -v or --mount");
 
-const FLAGS: [Flag; 35] = [
+const FLAGS: [Flag; 29] = [
     flag("privileged", Nothing, POWERS),
     flag("cap-add", Value, POWERS),
     short("user", 'u', Value, USER),
@@ -51,15 +51,9 @@ const FLAGS: [Flag; 35] = [
     flag("device-read-iops", Value, DEVICES),
     flag("device-write-bps", Value, DEVICES),
     flag("device-write-iops", Value, DEVICES),
-    flag("dns", Value, NETWORK),
-    flag("dns-option", Value, NETWORK),
-    flag("dns-search", Value, NETWORK),
     flag("domainname", Value, NETWORK),
-    flag("ip", Value, NETWORK),
     flag("ip6", Value, NETWORK),
     flag("link-local-ip", Value, NETWORK),
-    flag("mac-address", Value, NETWORK),
-    flag("volumes-from", Value, MOUNTS),
     flag("volume-driver", Value, MOUNTS),
     flag("storage-opt", Value, ENGINE),
     flag("cgroup-parent", Value, ENGINE),

@@ -132,9 +132,9 @@ pub(crate) struct CreateArgs {
     /// NAME=VALUE, to find it by
     #[arg(short, long, value_name = "NAME[=VALUE]")]
     pub(crate) label: Vec<String>,
-    /// own (with your other containers), none, or a network of yours by its name
+    /// own (with your other containers), none, or a network of yours by its name; several for several
     #[arg(long, visible_alias = "net", value_name = "NETWORK")]
-    pub(crate) network: Option<String>,
+    pub(crate) network: Vec<String>,
     /// Only "no": what has ended stays ended
     #[arg(long, value_name = "POLICY")]
     pub(crate) restart: Option<String>,

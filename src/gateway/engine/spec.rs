@@ -174,6 +174,8 @@ impl Grant {
             // Laid over the image's already: an engine would run one each nanosecond.
             ("Healthcheck", settings.health.body()),
             ("StopSignal", settings.stop_signal.as_ref().map(|word| json!(word))),
+            // Once more beside the network, as engines before 25 look there alone.
+            ("MacAddress", settings.networks.endpoint.mac.map(|mac| json!(mac.to_string()))),
             ("StopTimeout", settings.stop_timeout.map(|seconds| json!(seconds))),
         ];
         for (key, value) in optional {
@@ -242,9 +244,16 @@ impl Grant {
 
     fn networking(&self) -> Value {
         let Some(network) = &self.network else { return json!({}) };
+        let asked = &self.settings.networks.endpoint;
         let mut aliases = vec![self.name.to_string()];
-        aliases.extend(self.settings.aliases.iter().cloned());
-        json!({ "EndpointsConfig": { network: { "Aliases": aliases, "Links": self.links } } })
+        aliases.extend(asked.aliases.iter().cloned());
+        let mut endpoint = json!({ "Aliases": aliases, "Links": self.links });
+        if let Some(endpoint) = endpoint.as_object_mut() {
+            let address = asked.address.map(|address| json!({ "IPv4Address": address.to_string() }));
+            endpoint.extend(address.map(|address| ("IPAMConfig".to_owned(), address)));
+            endpoint.extend(asked.mac.map(|mac| ("MacAddress".to_owned(), json!(mac.to_string()))));
+        }
+        json!({ "EndpointsConfig": { network: endpoint } })
     }
 }
 
@@ -300,7 +309,7 @@ pub(super) fn still_body(image: &str, (uid, login): (u32, &str), volumes: &[(Str
             "CapDrop": ["ALL"],
             "SecurityOpt": ["no-new-privileges"],
             "Privileged": false,
-            "LogConfig": { "Type": "json-file", "Config": Log::default() },
+            "LogConfig": Log::default(),
             "Mounts": volumes.iter().map(mount).collect::<Vec<_>>(),
         },
     })

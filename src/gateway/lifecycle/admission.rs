@@ -47,7 +47,10 @@ impl Admission {
     ) -> Result<Admitted<'_>, Error> {
         self.engine.knows_its_cpus().await?;
         let limits = caller.limits()?;
-        own_groups(caller, &wish.settings.groups)?;
+        own_groups(caller, "HostConfig.GroupAdd", &wish.settings.groups)?;
+        let of_memory: Vec<String> =
+            wish.settings.tmpfs.iter().filter_map(|tmpfs| tmpfs.group()).map(|gid| gid.to_string()).collect();
+        own_groups(caller, "a tmpfs's option gid", &of_memory)?;
         let (containers, usage) = turn.containers_and_usage(caller).await?;
         let look = match wish.ports.is_empty() {
             true => None,
@@ -97,14 +100,14 @@ fn volumes_fit(caller: &Caller, space: Space, volumes: &[VolumeAsk]) -> Result<(
 }
 
 /// A container has its owner's groups, so to ask for those asks for nothing.
-fn own_groups(caller: &Caller, words: &[String]) -> Result<(), Error> {
+fn own_groups(caller: &Caller, field: &str, words: &[String]) -> Result<(), Error> {
     let groups = caller.account()?.groups();
     let is_own =
         |word: &String| groups.iter().any(|group| group.name == *word || group.gid.to_string() == *word);
     match words.iter().find(|word| !is_own(word)) {
         None => Ok(()),
         Some(word) => {
-            let field = format!("HostConfig.GroupAdd: {}", escape_line(word));
+            let field = format!("{field}: {}", escape_line(word));
             Err(Error::not_allowed(&field, told!("a container has its owner's groups, and no others")))
         }
     }

@@ -3,16 +3,19 @@
 //! What stands in the engine's lists has an end, counted in JSON: everybody's lists carry it.
 
 use super::console::{Console, console};
+use super::dns::Dns;
 use super::env::variables;
 use super::fields::Fields;
 use super::gpus::Capabilities;
 use super::health::{HealthWish, health};
 use super::host::{self, Link};
 use super::log::Log;
-use super::mounts::{Tmpfs, VolumeAsk};
-use super::network::{NetworkWord, aliases, network};
+use super::mounts::VolumeAsk;
+use super::network::{Networks, networks};
 use super::refused::WishError;
 use super::scheduling::Scheduling;
+use super::tmpfs::Tmpfs;
+use super::volumes_from::VolumesFrom;
 use super::words::{Words, at_most, command, hostname, inner_path, signal};
 use super::{PREFIX, builder, ports, zero};
 use crate::gateway::caller::peer::Peer;
@@ -39,6 +42,7 @@ pub(super) const SERVED: &[&str] = &[
     "Hostname",
     "Image",
     "Labels",
+    "MacAddress",
     "NetworkingConfig",
     "OpenStdin",
     "StdinOnce",
@@ -125,7 +129,6 @@ pub(in crate::gateway) struct Settings {
     /// Ours: where to start if neither the caller nor the image says. Empty for the home.
     pub(in crate::gateway) start_dir: Option<String>,
     pub(in crate::gateway) hostname: Option<String>,
-    pub(in crate::gateway) aliases: Vec<String>,
     pub(in crate::gateway) tty: bool,
     pub(in crate::gateway) console: Option<Console>,
     pub(in crate::gateway) open_stdin: bool,
@@ -137,13 +140,16 @@ pub(in crate::gateway) struct Settings {
     pub(in crate::gateway) health: HealthWish,
     pub(in crate::gateway) tmpfs: Vec<Tmpfs>,
     pub(in crate::gateway) ulimits: Vec<Ulimit>,
-    pub(in crate::gateway) network: NetworkWord,
+    pub(in crate::gateway) networks: Networks,
     pub(in crate::gateway) volumes: Vec<VolumeAsk>,
+    /// Containers whose volumes and directories it has as well.
+    pub(in crate::gateway) volumes_from: Vec<VolumesFrom>,
     pub(in crate::gateway) links: Vec<Link>,
     pub(in crate::gateway) auto_remove: bool,
     pub(in crate::gateway) init: bool,
     pub(in crate::gateway) read_only: bool,
     pub(in crate::gateway) scheduling: Scheduling,
+    pub(in crate::gateway) dns: Dns,
     pub(in crate::gateway) extra_hosts: Vec<String>,
     pub(in crate::gateway) sysctls: BTreeMap<String, String>,
     /// Groups that the container has anyhow, if they are the caller's.
@@ -168,13 +174,15 @@ pub(in crate::gateway) fn parse(name: Option<&str>, body: Value, peer: &Peer) ->
     let mut fields = Fields::of("", body, SERVED)?;
     let mut host = host::parse(fields.raw("HostConfig"))?;
     host.mounted.add_unnamed(fields.take("Volumes")?)?;
-    let aliases = aliases(fields.raw("NetworkingConfig"), &host.network)?;
+    let mac: String = fields.take("MacAddress")?;
+    let networks = networks(&host.network, fields.raw("NetworkingConfig"), &mac, peer)?;
     user(fields.take("User")?, peer)?;
     let image: String = fields.take("Image")?;
     if image.is_empty() {
         return Err(WishError::Bad(told!("Image is missing")));
     }
     same_name(name, &fields.take::<String>("name")?)?;
+    host.mounted.memory.iter().try_for_each(|tmpfs| tmpfs.judge_owner(peer))?;
     let tty = fields.take("Tty")?;
     let mut warnings = host.warnings;
     let health = health(fields.take("Healthcheck")?, &mut warnings)?;
@@ -187,7 +195,6 @@ pub(in crate::gateway) fn parse(name: Option<&str>, body: Value, peer: &Peer) ->
         working_dir: working_dir(fields.take("WorkingDir")?)?,
         start_dir: None,
         hostname: host_name(fields.take("Hostname")?)?,
-        aliases,
         tty,
         console: console("HostConfig.ConsoleSize", tty, host.console)?,
         open_stdin: fields.take("OpenStdin")?,
@@ -199,13 +206,15 @@ pub(in crate::gateway) fn parse(name: Option<&str>, body: Value, peer: &Peer) ->
         health,
         tmpfs: host.mounted.memory,
         ulimits: host.ulimits,
-        network: network(&host.network, peer)?,
+        networks,
         volumes: host.mounted.volumes,
+        volumes_from: host.volumes_from,
         links: host.links,
         auto_remove: host.auto_remove,
         init: host.init,
         read_only: host.read_only,
         scheduling: host.scheduling,
+        dns: host.dns,
         extra_hosts: host.extra_hosts,
         sysctls: host.sysctls,
         groups: host.groups,

@@ -1,9 +1,11 @@
 //! `HostConfig`: what is read of it, and what it says about limits, mounts and ports.
 
 use super::body::Ulimit;
+use super::dns::Dns;
 use super::fields::Fields;
 use super::refused::WishError;
 use super::scheduling::{self, Scheduling};
+use super::volumes_from::{VolumesFrom, volumes_from};
 use super::words::{alias, at_most};
 use super::zero::reason;
 use super::{gpus, log, mounts, names, ports, sysctls};
@@ -28,6 +30,9 @@ pub(super) const SERVED: &[&str] = &[
     "CpuQuota",
     "CpuShares",
     "DeviceRequests",
+    "Dns",
+    "DnsOptions",
+    "DnsSearch",
     "ExtraHosts",
     "GroupAdd",
     "Init",
@@ -51,6 +56,7 @@ pub(super) const SERVED: &[&str] = &[
     "Sysctls",
     "Tmpfs",
     "Ulimits",
+    "VolumesFrom",
 ];
 
 /// What a caller asks of the host.
@@ -63,6 +69,7 @@ pub(super) struct Host {
     pub(super) ports: Vec<PortAsk>,
     pub(super) publish_all: bool,
     pub(super) mounted: mounts::All,
+    pub(super) volumes_from: Vec<VolumesFrom>,
     pub(super) ulimits: Vec<Ulimit>,
     pub(super) network: String,
     pub(super) links: Vec<Link>,
@@ -73,6 +80,7 @@ pub(super) struct Host {
     pub(super) console: Option<(u64, u64)>,
     pub(super) gpus: Option<(gpus::CardWish, gpus::Capabilities)>,
     pub(super) scheduling: Scheduling,
+    pub(super) dns: Dns,
     pub(super) extra_hosts: Vec<String>,
     pub(super) sysctls: BTreeMap<String, String>,
     pub(super) groups: Vec<String>,
@@ -105,7 +113,8 @@ pub(super) fn parse(value: Value) -> Result<Host, WishError> {
     security(fields.take("SecurityOpt")?)?;
     // All capabilities are dropped anyhow; the id file is the client's.
     let _: (Option<Vec<String>>, String) = (fields.take("CapDrop")?, fields.take("ContainerIDFile")?);
-    let mounted = mounts::all(fields.take("Binds")?, fields.take("Mounts")?, fields.take("Tmpfs")?)?;
+    let mounted =
+        mounts::all(fields.take("Binds")?, fields.take("Mounts")?, fields.take("Tmpfs")?, &mut warnings)?;
     let host = Host {
         memory: positive("HostConfig.Memory", memory)?.map(Bytes),
         cpus: scheduling::cpus(
@@ -118,6 +127,7 @@ pub(super) fn parse(value: Value) -> Result<Host, WishError> {
         ports: ports::asks(fields.take("PortBindings")?)?,
         publish_all: fields.take("PublishAllPorts")?,
         mounted,
+        volumes_from: volumes_from(fields.take("VolumesFrom")?)?,
         ulimits: ulimits(fields.take("Ulimits")?)?,
         network: fields.take("NetworkMode")?,
         links: links(fields.take("Links")?)?,
@@ -127,6 +137,7 @@ pub(super) fn parse(value: Value) -> Result<Host, WishError> {
         console: fields.take("ConsoleSize")?,
         gpus: gpus::wish(fields.take("DeviceRequests")?)?,
         scheduling,
+        dns: Dns::of(&mut fields)?,
         extra_hosts: names::extra_hosts(fields.take("ExtraHosts")?)?,
         sysctls: sysctls::sysctls(fields.take("Sysctls")?)?,
         groups: groups(fields.take("GroupAdd")?)?,
@@ -291,7 +302,6 @@ mod tests {
             ("CgroupParent", json!("/x")),
             ("Runtime", json!("nvidia")),
             ("SecurityOpt", json!(["seccomp=unconfined"])),
-            ("VolumesFrom", json!(["web"])),
             ("MaskedPaths", json!(["/x"])),
             ("DeviceRequests", json!([{"Count": -1, "Capabilities": [["tpu"]]}])),
             ("MemorySwap", json!(1)),

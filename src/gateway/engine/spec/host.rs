@@ -58,7 +58,7 @@ impl Grant {
             "PidsLimit": allowance.pids(),
             "ShmSize": allowance.shm().0,
             "Ulimits": self.ulimits(),
-            "LogConfig": { "Type": "json-file", "Config": settings.log },
+            "LogConfig": settings.log,
             "PortBindings": self.port_bindings(),
             "Mounts": self.mounts(),
             "Tmpfs": self.memory(),
@@ -73,6 +73,9 @@ impl Grant {
     fn asked(&self) -> Value {
         let settings = &self.settings;
         let mut asked = json!(settings.scheduling);
+        if let (Some(asked), Value::Object(dns)) = (asked.as_object_mut(), json!(settings.dns)) {
+            asked.extend(dns);
+        }
         let optional = [
             ("ExtraHosts", (!settings.extra_hosts.is_empty()).then(|| json!(settings.extra_hosts))),
             ("Sysctls", (!settings.sysctls.is_empty()).then(|| json!(settings.sysctls))),

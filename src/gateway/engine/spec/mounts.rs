@@ -1,15 +1,10 @@
 //! What is mounted in a container: stages, volumes, files of the gateway's, and memory.
 
 use super::{Grant, whose};
-use crate::gateway::wish::Tmpfs;
 use crate::protocol::layout;
 use crate::protocol::stage::Access;
 use serde_json::{Map, Value, json};
 use std::path::Path;
-
-/// In bytes. A tmpfs without a size would be half of the host's memory in name; its pages count as the container's
-/// memory.
-const TMPFS_SIZE: u64 = 64 << 20;
 
 impl Grant {
     /// `Mounts`, never `Binds`: a missing source must be an error, not a new directory of root's.
@@ -45,9 +40,11 @@ impl Grant {
             .collect()
     }
 
-    /// By their places.
+    /// File systems in memory, by their places.
     pub(super) fn memory(&self) -> Map<String, Value> {
-        self.settings.tmpfs.iter().map(tmpfs).collect()
+        let memory = self.allowance.memory().0;
+        let tmpfs = self.settings.tmpfs.iter();
+        tmpfs.map(|tmpfs| (tmpfs.target.clone(), json!(tmpfs.options(memory)))).collect()
     }
 }
 
@@ -59,10 +56,4 @@ fn bind(source: &Path, target: &Path, read_only: bool) -> Value {
         "ReadOnly": read_only,
         "BindOptions": { "Propagation": "rprivate" },
     })
-}
-
-fn tmpfs(tmpfs: &Tmpfs) -> (String, Value) {
-    let exec = if tmpfs.exec { "exec" } else { "noexec" };
-    let size = tmpfs.size.unwrap_or(TMPFS_SIZE);
-    (tmpfs.target.clone(), json!(format!("rw,nosuid,nodev,{exec},size={size},mode={:o}", tmpfs.mode)))
 }
