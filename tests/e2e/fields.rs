@@ -17,6 +17,7 @@ tests![
     addresses_of_ones_own,
     other_peoples_networks_are_none_here_either,
     alone a_network_that_fails_leaves_no_container,
+    processors_are_those_of_the_policy,
 ];
 
 /// What runs a client with these words.
@@ -370,4 +371,30 @@ fn a_network_that_fails_leaves_no_container() {
     ann.finish(&mut gateway.client(&ann, words), b"").says(&["no more bridges"]).fails(1);
     assert_eq!(ann.run("ps -aq").ok(), "");
     ann.run(words).ok();
+}
+
+fn processors_are_those_of_the_policy() {
+    let world = world();
+    let ann = world.newcomer("ann");
+    let words = |set: &'static str| {
+        let script = "grep Cpus_allowed_list /proc/self/status";
+        ["run", "--rm", "--cpuset-cpus", set, "busybox:test", "sh", "-c", script]
+    };
+    for (_, run) in both(&ann) {
+        run(&words("0")).says(&["cpuset: no processors may be named here"]).fails(125);
+    }
+    world.limit(&ann, "cpuset = \"0-1\"");
+    for (_, run) in both(&ann) {
+        assert_eq!(run(&words("0")).ok(), "Cpus_allowed_list:\t0\n");
+        assert_eq!(run(&words("1,0")).ok(), "Cpus_allowed_list:\t0-1\n");
+        run(&words("0-2")).says(&["cpuset: asked 0-2, you may be bound to 0-1", "policy.toml:"]).fails(125);
+    }
+    ann.docker("create --cpuset-cpus 0- busybox:test").says(&["HostConfig.CpusetCpus"]).fails(1);
+    ann.docker("create --cpuset-mems 0 busybox:test")
+        .says(&["HostConfig.CpusetMems is not allowed here"])
+        .fails(1);
+    // As of the day of each start.
+    ann.run("create --name bound --cpuset-cpus 1 busybox:test true").ok();
+    world.limit(&ann, "cpuset = \"0\"");
+    ann.run("start bound").says(&["asked 1, you may be bound to 0", "the policy has changed"]).fails(1);
 }

@@ -48,6 +48,7 @@ pub(super) fn host(args: &OtherArgs, host: HostConfig) -> Result<HostConfig, Err
         security_opt: some(args.security_opt.clone()),
         sysctls: some(pairs(&args.sysctl)?),
         group_add: some(args.group_add.clone()),
+        cpuset_cpus: args.cpuset_cpus.clone(),
         cpu_shares: args.cpu_shares,
         cpu_period: args.cpu_period,
         cpu_quota: args.cpu_quota,

@@ -36,7 +36,7 @@ const ENGINE: Phrase = phrase!("this belongs to the engine, which all users of t
 const LIMITS: Phrase = phrase!("limits are set with --memory, --cpus, --pids-limit and --shm-size");
 const MOUNTS: Phrase = phrase!("only your own directories can be mounted, with -v or --mount");
 
-const FLAGS: [Flag; 29] = [
+const FLAGS: [Flag; 28] = [
     flag("privileged", Nothing, POWERS),
     flag("cap-add", Value, POWERS),
     short("user", 'u', Value, USER),
@@ -64,7 +64,6 @@ const FLAGS: [Flag; 29] = [
     flag("oom-kill-disable", Nothing, LIMITS),
     flag("cpu-rt-period", Value, LIMITS),
     flag("cpu-rt-runtime", Value, LIMITS),
-    flag("cpuset-cpus", Value, LIMITS),
     flag("cpuset-mems", Value, LIMITS),
 ];
 

@@ -86,6 +86,9 @@ pub(crate) struct OtherArgs {
     /// Its share of busy processors, of 1024
     #[arg(short, long, value_name = "NUMBER")]
     pub(crate) cpu_shares: Option<i64>,
+    /// The processors that it runs on, such as 0-3,8
+    #[arg(long, value_name = "CPUS")]
+    pub(crate) cpuset_cpus: Option<String>,
     /// The time that --cpu-quota is of, in microseconds
     #[arg(long, value_name = "NUMBER")]
     pub(crate) cpu_period: Option<i64>,

@@ -55,11 +55,12 @@ fn fixed() -> [(&'static str, Value); 10] {
 }
 
 /// What else `HostConfig` has.
-const HOST: [&str; 25] = [
+const HOST: [&str; 26] = [
     "AutoRemove",
     "BlkioWeight",
     "ConsoleSize",
     "CpuShares",
+    "CpusetCpus",
     "DeviceRequests",
     "Dns",
     "DnsOptions",
@@ -121,6 +122,7 @@ fn admit(wish: &Wish) -> Result<Allowance, crate::protocol::report::Refusal> {
         memory: wish.memory,
         pids: wish.pids,
         shm: wish.shm,
+        cpuset: wish.cpuset.clone(),
         ports: wish.ports.clone(),
         mounts: wish.mounts.clone(),
         memory_mounts: tmpfs.chain(volumes).map(Into::into).collect(),

@@ -65,6 +65,7 @@ impl Admission {
             memory: wish.memory,
             pids: wish.pids,
             shm: wish.shm,
+            cpuset: wish.cpuset.clone(),
             ports: wish.ports.clone(),
             mounts: wish.mounts.clone(),
             memory_mounts: {

@@ -117,6 +117,7 @@ const HOST_DANGERS: &[Danger] = &[
     ("CpuPeriod", || json!(1), "period"),
     ("CpuQuota", || json!(1), "CPU"),
     ("CpuShares", || json!(1025), "CpuShares"),
+    ("CpusetCpus", || json!("0-"), "CpusetCpus"),
     (
         "DeviceRequests",
         || json!([{"Driver": "cdi", "DeviceIDs": ["vendor.com/device=all"], "Capabilities": [["gpu"]]}]),

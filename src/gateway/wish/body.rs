@@ -21,6 +21,7 @@ use super::{PREFIX, builder, ports, zero};
 use crate::gateway::caller::peer::Peer;
 use crate::policy::{MountAsk, PortAsk};
 use crate::protocol::amount::{Bytes, Cpus};
+use crate::protocol::cpu_set::CpuSet;
 use crate::protocol::name::ContainerName;
 use crate::protocol::told::told;
 use serde::{Deserialize, Serialize};
@@ -65,6 +66,7 @@ pub(in crate::gateway) struct Wish {
     pub(in crate::gateway) memory: Option<Bytes>,
     pub(in crate::gateway) pids: Option<u64>,
     pub(in crate::gateway) shm: Option<Bytes>,
+    pub(in crate::gateway) cpuset: Option<CpuSet>,
     pub(in crate::gateway) ports: Vec<PortAsk>,
     /// Whatever the image exposes, too.
     publish_all: bool,
@@ -230,6 +232,7 @@ pub(in crate::gateway) fn parse(name: Option<&str>, body: Value, peer: &Peer) ->
         memory: host.memory,
         pids: host.pids,
         shm: host.shm,
+        cpuset: host.cpuset,
         ports: host.ports,
         publish_all: host.publish_all,
         mounts: host.mounted.directories,

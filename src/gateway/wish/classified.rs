@@ -55,7 +55,6 @@ const HOST_ZERO: &[&str] = &[
     "CpuPercent",
     "CpuRealtimePeriod",
     "CpuRealtimeRuntime",
-    "CpusetCpus",
     "CpusetMems",
     "DeviceCgroupRules",
     "Devices",

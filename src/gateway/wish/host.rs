@@ -11,6 +11,7 @@ use super::zero::reason;
 use super::{gpus, log, mounts, names, ports, sysctls};
 use crate::policy::PortAsk;
 use crate::protocol::amount::{Bytes, Cpus};
+use crate::protocol::cpu_set::{CpuSet, CpuSetError};
 use crate::protocol::name::ContainerRef;
 use crate::protocol::told::told;
 use serde::Deserialize;
@@ -29,6 +30,7 @@ pub(super) const SERVED: &[&str] = &[
     "CpuPeriod",
     "CpuQuota",
     "CpuShares",
+    "CpusetCpus",
     "DeviceRequests",
     "Dns",
     "DnsOptions",
@@ -66,6 +68,7 @@ pub(super) struct Host {
     pub(super) cpus: Option<Cpus>,
     pub(super) pids: Option<u64>,
     pub(super) shm: Option<Bytes>,
+    pub(super) cpuset: Option<CpuSet>,
     pub(super) ports: Vec<PortAsk>,
     pub(super) publish_all: bool,
     pub(super) mounted: mounts::All,
@@ -124,6 +127,7 @@ pub(super) fn parse(value: Value) -> Result<Host, WishError> {
         )?,
         pids: pids(fields.take("PidsLimit")?)?,
         shm: positive("HostConfig.ShmSize", fields.take("ShmSize")?)?.map(Bytes),
+        cpuset: cpuset(&fields.take::<String>("CpusetCpus")?)?,
         ports: ports::asks(fields.take("PortBindings")?)?,
         publish_all: fields.take("PublishAllPorts")?,
         mounted,
@@ -146,6 +150,12 @@ pub(super) fn parse(value: Value) -> Result<Host, WishError> {
     };
     fields.rest_is_zero()?;
     Ok(host)
+}
+
+/// Which of them may be named the policy says.
+fn cpuset(word: &str) -> Result<Option<CpuSet>, WishError> {
+    let wrong = |error: CpuSetError| WishError::Bad(told!("{}: {error}", "HostConfig.CpusetCpus"));
+    (!word.is_empty()).then(|| word.parse()).transpose().map_err(wrong)
 }
 
 /// A container of the caller's, under one more name for this container alone.

@@ -77,6 +77,7 @@ impl Grant {
             asked.extend(dns);
         }
         let optional = [
+            ("CpusetCpus", self.allowance.cpuset().map(|set| json!(set.to_string()))),
             ("ExtraHosts", (!settings.extra_hosts.is_empty()).then(|| json!(settings.extra_hosts))),
             ("Sysctls", (!settings.sysctls.is_empty()).then(|| json!(settings.sysctls))),
             (
