@@ -10,9 +10,6 @@ use std::process::Command;
 /// Whose flags are others': scripts for shells, and a plugin.
 const NOT_DOCKERS: [&str; 2] = ["completion", "compose"];
 
-/// Flags that are served by and by, and are known to be unknown until then.
-const OTHERS: [(&str, &str); 2] = [("update", "--restart"), ("update", "--cpuset-cpus")];
-
 /// Flags that no help of ours shows and that are taken all the same: as they do nothing any more, or as the gateway refuses them by
 /// the name of their field.
 const PASSED_ON: [(&str, &str); 21] = [
@@ -112,7 +109,7 @@ fn is_served(verb: &[&str], unknown: &mut Vec<String>) -> bool {
 
 fn look_at_flags(docker: &Path, verb: &[&str], unknown: &mut Vec<String>) -> usize {
     let last = verb.last().unwrap();
-    let known = |flag: &str| flag == "--help" || OTHERS.contains(&(last, flag));
+    let known = |flag: &str| flag == "--help";
     let flags: Vec<String> = flags(&help(docker, verb)).into_iter().filter(|flag| !known(flag)).collect();
     let shown = shown(verb);
     for flag in &flags {

@@ -55,8 +55,9 @@ pub(crate) async fn make(api: &Api, args: &CreateArgs, detach: bool) -> Result<C
     if args.pull == Pull::Always {
         pull::fetch(api, args.image(), args.other.platform.as_deref(), args.quiet).await?;
     }
-    let _turn = match (args.wait, args.gpus.as_deref()) {
-        (Some(longest), Some(gpus)) => Some(line::stand(api, For::Word(gpus), longest, args.quiet).await?),
+    let cards = body.host_config.as_ref().and_then(|host| host.device_requests.as_ref()?.first());
+    let _turn = match (args.wait, cards) {
+        (Some(longest), Some(cards)) => Some(line::stand(api, For::Cards(cards), longest, args.quiet).await?),
         _ => None,
     };
     let answer = match ask(api, args, &body, start.as_deref()).await {

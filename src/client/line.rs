@@ -9,6 +9,7 @@ use super::route::Route;
 use crate::protocol::amount::Span;
 use crate::protocol::report::Refusal;
 use crate::protocol::told::{Told, told};
+use bollard_stubs::models::DeviceRequest;
 use serde::Deserialize;
 use std::time::Duration;
 
@@ -27,7 +28,7 @@ struct Said {
 /// What is waited for.
 pub(crate) enum For<'a> {
     /// What `--gpus` says.
-    Word(&'a str),
+    Cards(&'a DeviceRequest),
     /// The cards of a container that exists.
     Container(&'a str),
 }
@@ -58,11 +59,9 @@ pub(crate) async fn stand(
     let route = Route::new("/ie/v1/gpus/wait");
     let route = match what {
         For::Container(name) => route.with("container", name),
-        For::Word("all") => route.with("all", "1"),
-        For::Word(word) => match word.trim_matches('"').strip_prefix("device=") {
-            Some(cards) => route.with("cards", cards),
-            None => route.with("count", word.strip_prefix("count=").unwrap_or(word)),
-        },
+        For::Cards(DeviceRequest { device_ids: Some(cards), .. }) => route.with("cards", &cards.join(",")),
+        For::Cards(DeviceRequest { count: Some(-1), .. }) => route.with("all", "1"),
+        For::Cards(asked) => route.with("count", &asked.count.unwrap_or_default().to_string()),
     };
     let waiting = wait(api, &route, quiet);
     match longest {

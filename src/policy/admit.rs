@@ -5,8 +5,10 @@ use super::ask::Ask;
 use super::left::left_ones;
 use super::limits::Limits;
 use super::refuse::{FORBIDDEN, refusal};
+use super::source::Sourced;
 use super::total::{Share, Total};
 use super::usage::{Usage, Used};
+use crate::protocol::cpu_set::CpuSet;
 use crate::protocol::report::Refusal;
 use crate::protocol::told::{Told, told};
 
@@ -24,11 +26,12 @@ impl Limits {
         }
         self.one_more(used)?;
         let size = self.size(ask)?;
+        self.admit_cpuset(ask.cpuset.as_ref())?;
         self.room_for(used, &size, ask.gpus)?;
         self.lets_write(used)?;
         let ports = self.grant_ports(used, &ask.ports)?;
         let mounts = self.grant_mounts(&ask.mounts, &ask.memory_mounts, &ask.image_volumes)?;
-        Ok(Allowance::new(size, ask.gpus, ports, mounts))
+        Ok(Allowance::new((size, ask.cpuset.clone()), ask.gpus, ports, mounts))
     }
 
     /// Whether a container that exists and does not run may be started: only what running ones share is asked, and
@@ -92,6 +95,22 @@ impl Limits {
             "what has ended stays ended here: leave --restart out, or ask the admin for `restart = true`"
         );
         Err(refusal(FORBIDDEN, "restart", &self.restart.source, what))
+    }
+
+    /// Whether a container may be bound to these processors.
+    pub(super) fn admit_cpuset(&self, asked: Option<&CpuSet>) -> Result<(), Refusal> {
+        let Some(asked) = asked else { return Ok(()) };
+        let Sourced { value, source } = &self.cpuset;
+        let (message, limit) = match value {
+            None => (told!("no processors may be named here"), None),
+            Some(allowed) if allowed.contains(asked) => return Ok(()),
+            Some(allowed) => {
+                (told!("asked {asked}, you may be bound to {allowed}"), Some(allowed.to_string()))
+            }
+        };
+        let mut no = refusal(FORBIDDEN, "cpuset", source, message);
+        (no.asked, no.limit) = (Some(asked.to_string()), limit);
+        Err(no.hint(told!("ask for a number of cpus with --cpus")))
     }
 
     /// Whether anything may write to the disk, and print.

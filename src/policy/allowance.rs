@@ -4,6 +4,7 @@ use super::mounts::MountGrant;
 use super::ports::PortGrant;
 use super::size::Size;
 use crate::protocol::amount::{Bytes, Cpus};
+use crate::protocol::cpu_set::CpuSet;
 
 /// The terms of one container, made by [`admit`](super::Limits::admit) alone.
 ///
@@ -19,14 +20,20 @@ use crate::protocol::amount::{Bytes, Cpus};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Allowance {
     size: Size,
+    cpuset: Option<CpuSet>,
     gpus: u32,
     ports: Vec<PortGrant>,
     mounts: Vec<MountGrant>,
 }
 
 impl Allowance {
-    pub(super) fn new(size: Size, gpus: u32, ports: Vec<PortGrant>, mounts: Vec<MountGrant>) -> Self {
-        Self { size, gpus, ports, mounts }
+    pub(super) fn new(
+        (size, cpuset): (Size, Option<CpuSet>),
+        gpus: u32,
+        ports: Vec<PortGrant>,
+        mounts: Vec<MountGrant>,
+    ) -> Self {
+        Self { size, cpuset, gpus, ports, mounts }
     }
 
     pub fn cpus(&self) -> Cpus {
@@ -48,6 +55,11 @@ impl Allowance {
     /// Open files of one process, unless it was asked for others; nothing where they are the engine's to limit.
     pub fn nofile(&self) -> Option<u64> {
         self.size.nofile
+    }
+
+    /// The processors that it is bound to, if it asked for some.
+    pub fn cpuset(&self) -> Option<&CpuSet> {
+        self.cpuset.as_ref()
     }
 
     pub fn gpus(&self) -> u32 {

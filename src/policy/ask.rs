@@ -1,6 +1,7 @@
 //! What a caller asks for, in the policy's words; the gateway fills it from a request.
 
 use crate::protocol::amount::{Bytes, Cpus};
+use crate::protocol::cpu_set::CpuSet;
 use crate::protocol::stage::Access;
 use crate::protocol::told::Told;
 use std::fmt;
@@ -15,6 +16,8 @@ pub struct Ask {
     pub memory: Option<Bytes>,
     pub pids: Option<u64>,
     pub shm: Option<Bytes>,
+    /// The processors that it is to be bound to.
+    pub cpuset: Option<CpuSet>,
     pub ports: Vec<PortAsk>,
     pub mounts: Vec<MountAsk>,
     /// Where file systems in memory are mounted in the container.

@@ -180,6 +180,18 @@ impl Pool {
         fits.then(|| Self { network: Ipv4Addr::from(u32::from(self.network) | offset), prefix: size })
     }
 
+    /// Whether another block lies in this one.
+    pub fn contains(self, other: Self) -> bool {
+        self.prefix <= other.prefix && masked(other.network, self.prefix) == self.network
+    }
+
+    /// Whether an interface in this network may have the address: neither its own nor its broadcast's.
+    pub fn has_host(self, address: Ipv4Addr) -> bool {
+        let rest = u32::MAX.checked_shr(u32::from(self.prefix)).unwrap_or(0);
+        let host = u32::from(address) & rest;
+        masked(address, self.prefix) == self.network && host != 0 && host != rest
+    }
+
     fn is_private(self) -> bool {
         PRIVATE.iter().any(|(block, bits)| self.prefix >= *bits && masked(self.network, *bits) == *block)
     }
@@ -244,6 +256,22 @@ mod tests {
         {
             assert!(bad.parse::<UidRange>().is_err(), "{bad:?}");
         }
+    }
+
+    #[test]
+    fn a_block_has_blocks_and_addresses() {
+        let pool: Pool = "10.200.0.0/16".parse().unwrap();
+        for (block, inside) in [
+            ("10.200.0.0/16", true),
+            ("10.200.255.0/24", true),
+            ("10.201.0.0/24", false),
+            ("10.0.0.0/8", false),
+        ] {
+            assert_eq!(pool.contains(block.parse().unwrap()), inside, "{block}");
+        }
+        let small: Pool = "10.200.0.4/30".parse().unwrap();
+        let hosts = (0..12).filter(|last| small.has_host(Ipv4Addr::new(10, 200, 0, *last)));
+        assert_eq!(hosts.collect::<Vec<_>>(), [5, 6]);
     }
 
     #[test]

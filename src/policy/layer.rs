@@ -66,6 +66,7 @@ impl<'h> Reading<'h> {
         settings.extend(within(table, &layer::EACH, each));
         settings.extend(within(table, &layer::MAX, max));
         settings.extend(within(table, &layer::TOTAL, total));
+        settings.extend(one(table, &layer::CPUSET, |node| node.word().map(Some), Setting::CpuSet));
         settings.extend(one(table, &layer::NETWORKS, |node| node.cap(Node::whole), Setting::Networks));
         settings.extend(one(table, &layer::VOLUMES, |node| node.cap(Node::whole), Setting::Volumes));
         settings.extend(one(

@@ -8,6 +8,7 @@ use super::ports::PortRange;
 use super::setting::Setting;
 use super::source::{Source, Sourced};
 use crate::protocol::amount::{Bytes, Cpus, Span};
+use crate::protocol::cpu_set::CpuSet;
 use crate::protocol::stage::Access;
 use jiff::civil::Date;
 use std::fmt::Display;
@@ -31,6 +32,8 @@ pub struct Limits {
     pub(super) each: Each,
     pub(super) max: Max,
     pub(super) total: Totals,
+    /// The processors that a container may be bound to, if any may be named.
+    pub(super) cpuset: Sourced<Option<CpuSet>>,
     /// Networks and volumes made by name, whether used or not.
     pub(super) networks: Sourced<Cap<u64>>,
     pub(super) volumes: Sourced<Cap<u64>>,
@@ -133,6 +136,7 @@ impl Limits {
                 disk: most(Bytes(40 * GIB)),
                 output: most(Cpus(Cpus::ONE / 10)),
             },
+            cpuset: Sourced::built_in(None),
             networks: most(4),
             volumes: most(8),
             gpu_time: most(Span(24 * 3600)),
@@ -186,6 +190,7 @@ impl Limits {
                 Setting::TotalGpus(value) => self.total.gpus = value,
                 Setting::TotalDisk(value) => self.total.disk = value,
                 Setting::TotalOutput(value) => self.total.output = value,
+                Setting::CpuSet(value) => self.cpuset = value,
                 Setting::Networks(value) => self.networks = value,
                 Setting::Volumes(value) => self.volumes = value,
                 Setting::GpuTime(value) => self.gpu_time = value,
@@ -223,6 +228,7 @@ impl Limits {
             value("total.gpus", &total.gpus),
             value("total.disk", &total.disk),
             value("total.output", &total.output),
+            shown("cpuset", self.cpuset_shown(), &self.cpuset),
             value("networks", &self.networks),
             value("volumes", &self.volumes),
             value("gpu_time", &self.gpu_time),
@@ -240,6 +246,10 @@ impl Limits {
 
     pub(super) fn image_list(&self) -> Vec<String> {
         self.images.value.iter().map(Pattern::to_string).collect()
+    }
+
+    fn cpuset_shown(&self) -> String {
+        self.cpuset.value.as_ref().map_or_else(|| "none".to_owned(), CpuSet::to_string)
     }
 
     pub(super) fn home_shown(&self) -> &'static str {

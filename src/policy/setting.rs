@@ -6,6 +6,7 @@ use super::mounts::Offer;
 use super::ports::PortRange;
 use super::source::Sourced;
 use crate::protocol::amount::{Bytes, Cpus, Span};
+use crate::protocol::cpu_set::CpuSet;
 use crate::protocol::stage::Access;
 use std::net::IpAddr;
 
@@ -27,6 +28,7 @@ pub(super) enum Setting {
     TotalGpus(Sourced<Cap<u64>>),
     TotalDisk(Sourced<Cap<Bytes>>),
     TotalOutput(Sourced<Cap<Cpus>>),
+    CpuSet(Sourced<Option<CpuSet>>),
     Networks(Sourced<Cap<u64>>),
     Volumes(Sourced<Cap<u64>>),
     GpuTime(Sourced<Cap<Span>>),

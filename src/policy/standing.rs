@@ -4,6 +4,7 @@ use super::ask::{Ask, ImageAsk, MountAsk};
 use super::limits::Limits;
 use super::usage::Used;
 use crate::protocol::amount::Bytes;
+use crate::protocol::cpu_set::CpuSet;
 use crate::protocol::report::Refusal;
 use crate::protocol::told::told;
 use std::net::IpAddr;
@@ -14,6 +15,8 @@ pub struct Standing {
     pub image: ImageAsk,
     /// Its shared memory, where the engine says how much.
     pub shm: Option<Bytes>,
+    /// The processors that it is bound to.
+    pub cpuset: Option<CpuSet>,
     /// Host ports, and the address each is published on.
     pub ports: Vec<(u16, IpAddr)>,
     /// The directories of the host.
@@ -35,6 +38,7 @@ impl Limits {
         };
         self.admit_image(&standing.image)
             .and_then(|()| self.size(&size).map(drop))
+            .and_then(|()| self.admit_cpuset(standing.cpuset.as_ref()))
             .and_then(|()| standing.ports.iter().try_for_each(|(port, at)| self.still_published(*port, *at)))
             .and_then(|()| standing.mounts.iter().try_for_each(|mount| self.offered_today(mount)))
             .map_err(|no| {

@@ -38,6 +38,28 @@ impl std::str::FromStr for CardId {
     }
 }
 
+/// A card as people say it: by its UUID, or by the number that `gpus` shows, which changes from boot to boot.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum CardWord {
+    Uuid(CardId),
+    Number(u32),
+}
+
+/// Why a word names no card.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Told)]
+#[error("{0:?} is neither a GPU's number nor its UUID such as GPU-8f3c1b2a-…, ie-container gpus shows both")]
+pub struct CardWordError(String);
+
+impl std::str::FromStr for CardWord {
+    type Err = CardWordError;
+
+    fn from_str(word: &str) -> Result<Self, CardWordError> {
+        let number = || word.bytes().all(|b| b.is_ascii_digit()).then(|| word.parse().ok()).flatten();
+        let uuid = word.parse().ok().map(Self::Uuid);
+        uuid.or_else(|| number().map(Self::Number)).ok_or_else(|| CardWordError(word.to_owned()))
+    }
+}
+
 impl TryFrom<String> for CardId {
     type Error = CardError;
 
@@ -83,5 +105,14 @@ mod tests {
             assert!(bad.parse::<CardId>().is_err(), "{bad:?}");
         }
         assert!(format!("GPU-{}", "a".repeat(100)).parse::<CardId>().is_err());
+    }
+
+    #[test]
+    fn people_say_a_number_too() {
+        assert_eq!("0".parse(), Ok(CardWord::Number(0)));
+        assert_eq!("GPU-a".parse(), Ok(CardWord::Uuid("GPU-a".parse().unwrap())));
+        for bad in ["", "+1", "-1", "1.0", "0:1", "all", "4294967296", "GPU-a,GPU-b", " 1"] {
+            assert!(bad.parse::<CardWord>().is_err(), "{bad:?}");
+        }
     }
 }

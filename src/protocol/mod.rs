@@ -4,6 +4,7 @@
 pub mod amount;
 pub mod card;
 pub mod copying;
+pub mod cpu_set;
 pub mod escape;
 pub mod layout;
 pub mod name;

@@ -7,6 +7,8 @@ use std::time::Duration;
 
 tests![
     alone what_is_granted_is_what_is_seen,
+    alone cards_are_named_as_in_docker,
+    alone nobody_waits_for_what_they_hold,
     alone without_a_grant_the_hook_is_never_called,
     alone a_stopped_container_s_cards_are_free_and_asked_for_anew,
     alone who_starts_nothing_has_no_more_cards,
@@ -90,13 +92,86 @@ fn what_is_granted_is_what_is_seen() {
     ann.run("run -d --name more --gpus device=GPU-e2e-9 busybox:test true")
         .says(&["no gpu GPU-e2e-9"])
         .fails(125);
-    for wrong in ["0", "device=0", "device=all", "x"] {
+    for wrong in ["0", "device=9", "device=0:0", "device=all", "x"] {
         assert_ne!(
             ann.run(format!("run --rm --gpus {wrong} --time 1h busybox:test true")).code,
             0,
             "{wrong}"
         );
     }
+}
+
+/// By the numbers that `gpus` shows, with what the driver is to do, by every client.
+fn cards_are_named_as_in_docker() {
+    let world = world_alone();
+    let ann = granted(&world, "ann", "");
+    let cards = |numbers: &[usize]| {
+        let card = |number: &usize| (CARDS[*number].to_owned(), "box".to_owned());
+        numbers.iter().map(card).collect::<Vec<_>>()
+    };
+    // As the toolkit reads it.
+    let asked = || ann.run("exec box env").ok();
+    let words = ["run", "-d", "--name", "box", "--gpus"];
+    let sleep = ["busybox:test", "sleep", "1000"];
+    for is_ours in [true, false] {
+        let run = |more: &[&str]| {
+            let words = [&words[..], more, &sleep[..]].concat();
+            if is_ours { ann.run(words.as_slice()).ok() } else { ann.docker(words.as_slice()).ok() }
+        };
+        run(&["\"device=0,2\",\"capabilities=utility,compute\",driver=nvidia"]);
+        assert_eq!(held(&ann), cards(&[0, 2]));
+        assert!(asked().contains("NVIDIA_DRIVER_CAPABILITIES=compute,utility"), "{}", asked());
+        ann.run("rm -f box").ok();
+        // What the caller says of it counts.
+        run(&["\"device=GPU-e2e-1,3\",capabilities=video", "-e", "NVIDIA_DRIVER_CAPABILITIES=all"]);
+        assert_eq!(held(&ann), cards(&[1, 3]));
+        assert!(
+            asked().contains("NVIDIA_DRIVER_CAPABILITIES=all\n") && !asked().contains("=video"),
+            "{}",
+            asked()
+        );
+        ann.run("rm -f box").ok();
+    }
+    let devices = "{driver: nvidia, device_ids: ['3', 'GPU-e2e-0'], capabilities: [gpu, utility]}";
+    let service = format!(
+        "version: \"3.8\"\nservices:\n  one:\n    image: busybox:test\n    container_name: box\n    command: sleep 1000\n    \
+         deploy: {{resources: {{reservations: {{devices: [{devices}]}}}}}}\n"
+    );
+    ann.sh("mkdir -p lab").ok();
+    ann.write("lab/docker-compose.yml", service);
+    ann.compose("lab", "up -d").exits(0);
+    assert_eq!(held(&ann), cards(&[0, 3]));
+    assert!(asked().contains("NVIDIA_DRIVER_CAPABILITIES=utility"), "{}", asked());
+    for (word, said) in [
+        ("\"device=7\"", "no gpu 7"),
+        ("all,capabilities=tpu", "gpus are the only devices"),
+        ("all,driver=cdi", "gpus are the only devices"),
+        ("all,\"options=a=b\"", "gpus are the only devices"),
+        ("\"device=nvidia.com/gpu=all\"", "neither a GPU's number nor its UUID"),
+    ] {
+        let words = ["run", "--rm", "--gpus", word, "busybox:test", "true"];
+        ann.docker(words).says(&[said]).fails(125);
+        ann.run(words).says(&[said]).fails(125);
+    }
+}
+
+fn nobody_waits_for_what_they_hold() {
+    let world = world_alone();
+    let (ann, bob) = (granted(&world, "ann", ""), granted(&world, "bob", ""));
+    ann.run("run -d --name train --gpus device=1 busybox:test sleep 1000").ok();
+    bob.run("run -d --name his --gpus device=2 busybox:test sleep 1000").ok();
+    let again = ann.run("run --rm --gpus device=1 busybox:test true");
+    again.says(&["GPU-e2e-1, not free", "train of yours until", "stop it, or ask for another"]).fails(125);
+    let waits = ann.run("run --rm --wait --gpus device=0,1 busybox:test true");
+    waits.says(&["train of yours until", "nobody waits for what they hold themselves"]).fails(125);
+    // What she has made and not started keeps its cards, too.
+    ann.run("create --name later --gpus device=0 busybox:test true").ok();
+    ann.run("run --rm --wait --gpus device=0 busybox:test true").says(&["later of yours"]).fails(125);
+    // For others she may wait.
+    let refused = ann.run("run --rm --wait=1s --gpus device=2 busybox:test true");
+    refused.says(&["no gpus came free within 1s"]).fails(125);
+    let refused = ann.run("run --rm --gpus device=2 busybox:test true");
+    refused.says(&["his of", &bob.login, "--wait stands in line"]).fails(125);
 }
 
 fn without_a_grant_the_hook_is_never_called() {

@@ -28,6 +28,7 @@ mod exhaustion;
 mod expiry;
 mod export;
 mod faults;
+mod fields;
 mod gpu;
 mod groups;
 mod harness;
@@ -101,6 +102,7 @@ fn main() -> ExitCode {
         compose::tests(),
         devcontainers::tests(),
         faults::tests(),
+        fields::tests(),
         removal::tests(),
         races::tests().into_iter().flatten().collect(),
         exhaustion::tests().into_iter().flatten().collect(),

@@ -247,7 +247,7 @@ fn networks_are_counted_and_plain() {
     for (words, what) in [
         ("network create -d macvlan x", "Driver"),
         ("network create -o com.docker.network.bridge.name=docker0 x", "Options"),
-        ("network create --subnet 10.0.0.0/8 x", "IPAM.Config"),
+        ("network create --subnet 10.0.0.0/8 x", "does not lie in 10.200.0.0/16"),
         ("network create --ipv6 x", "EnableIPv6"),
         ("network create host", "predefined"),
     ] {

@@ -109,6 +109,9 @@ fn a_flood_without_lines_or_in_disguise_is_one() {
         ("mixed", "", "cat /dev/zero & while :; do echo a line >&2; sleep 0.1; done"),
         ("dated", "-t", "yes 2020-01-01T00:00:00.000000000Z"),
         ("bytes", "", "while :; do cat /bin/busybox; done"),
+        // Without a log, or with another, it costs the engine as well.
+        ("unkept", "--log-driver none", "cat /dev/zero"),
+        ("compact", "--log-driver local", "yes ''"),
     ] {
         world.limit(&ann, "total = { output = 4 }");
         flood(&ann, name, options, script);

@@ -33,7 +33,7 @@ const CREATE: [(&str, &str); 39] = [
         r#""HostConfig":{"Mounts":[{"Type":"volume","Target":"/x","VolumeOptions":{"DriverConfig":{"Name":"local","Options":{"type":"none","o":"bind","device":"/"}}}}]}"#,
         "olume",
     ),
-    (r#""HostConfig":{"VolumesFrom":["other"]}"#, "VolumesFrom"),
+    (r#""HostConfig":{"VolumesFrom":["../other"]}"#, "VolumesFrom"),
     (r#""HostConfig":{"VolumeDriver":"evil"}"#, "VolumeDriver"),
     (r#""HostConfig":{"Links":["../other:other"]}"#, "Links"),
     (r#""HostConfig":{"NetworkMode":"host"}"#, "NetworkMode"),

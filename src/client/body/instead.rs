@@ -3,14 +3,13 @@
 use super::super::cli::run::CreateArgs;
 use super::super::error::Error;
 use super::caller::Caller;
+use super::csv;
 use crate::protocol::told::{Phrase, Told, phrase, told};
 use std::path::Path;
 
 /// What cannot be, by the words of the line alone. Whatever a policy may allow is the gateway's to judge.
 pub(super) fn refuse(args: &CreateArgs) -> Result<(), Error> {
-    if let Some(network) = args.network.as_deref() {
-        network_of_others(network)?;
-    }
+    args.network.iter().try_for_each(|network| network_of_others(network))?;
     targets(args).try_for_each(|target| given_anyhow(&target))
 }
 
@@ -61,11 +60,12 @@ pub(super) fn in_roots_home(args: &CreateArgs, caller: &Caller) -> Option<Told> 
 /// Where something is to be mounted.
 fn targets(args: &CreateArgs) -> impl Iterator<Item = String> {
     let volumes = args.volume.iter().filter_map(|word| word.split(':').nth(1));
-    let mounts = args.mount.iter().flat_map(|word| word.split(',')).filter_map(|pair| {
-        let (key, value) = pair.split_once('=')?;
-        matches!(key, "target" | "dst" | "destination").then_some(value)
-    });
-    volumes.chain(mounts).map(str::to_owned)
+    let mounts =
+        args.mount.iter().flat_map(|word| csv::fields(word).unwrap_or_default()).filter_map(|pair| {
+            let (key, value) = pair.split_once('=')?;
+            matches!(key, "target" | "dst" | "destination").then(|| value.to_owned())
+        });
+    volumes.map(str::to_owned).chain(mounts)
 }
 
 #[cfg(test)]

@@ -1,10 +1,13 @@
 //! From the flags of `run` and `create` to the request body: pure, and only what was asked for.
 
 mod caller;
+mod csv;
 mod env;
 mod given;
+pub(crate) mod gpus;
 mod instead;
 mod mounts;
+mod networks;
 mod other;
 mod ports;
 mod resources;
@@ -68,6 +71,7 @@ pub(crate) fn create(args: &CreateArgs, detach: bool, caller: &Caller) -> Result
     }
     let streams = Streams::of(args, detach);
     let binds = mounts::binds(&args.volume, caller)?;
+    let networks = networks::networks(args)?;
     let published = ports::published(&args.publish)?;
     let env = env::variables(&args.env, caller)?;
     let given = |yes: bool| yes.then_some(true);
@@ -88,7 +92,7 @@ pub(crate) fn create(args: &CreateArgs, detach: bool, caller: &Caller) -> Result
         attach_stderr: given(streams.stderr),
         exposed_ports: some(published.keys().chain(&args.other.expose).cloned().collect()),
         healthcheck: other::health(&args.other)?,
-        networking_config: other::networking(&args.other, args.network.as_deref()),
+        networking_config: networks.config,
         stop_signal: args.stop_signal.clone(),
         stop_timeout: args.stop_timeout,
         host_config: Some(other::host(
@@ -98,11 +102,16 @@ pub(crate) fn create(args: &CreateArgs, detach: bool, caller: &Caller) -> Result
                 auto_remove: given(args.rm),
                 restart_policy: args.restart.as_deref().map(resources::restart).transpose()?,
                 readonly_rootfs: given(args.read_only),
-                network_mode: args.network.clone().filter(|network| network != "own"),
+                network_mode: networks.mode,
                 port_bindings: some(published),
                 mounts: some([binds, mounts::mounts(&args.mount, caller)?].concat()),
                 tmpfs: some(mounts::tmpfs(&args.tmpfs)),
-                device_requests: resources::gpus(args.gpus.as_deref())?,
+                device_requests: args
+                    .gpus
+                    .as_deref()
+                    .map(gpus::request)
+                    .transpose()?
+                    .map(|request| vec![request]),
                 memory: resources::bytes(args.memory)?,
                 nano_cpus: resources::cpus(args.cpus)?,
                 shm_size: resources::bytes(args.shm_size)?,

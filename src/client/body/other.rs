@@ -4,9 +4,7 @@ use super::given::some;
 use crate::client::cli::other::OtherArgs;
 use crate::client::error::Error;
 use crate::protocol::told::told;
-use bollard_stubs::models::{
-    EndpointSettings, HealthConfig, HostConfig, HostConfigLogConfig, NetworkingConfig,
-};
+use bollard_stubs::models::{HealthConfig, HostConfig, HostConfigLogConfig};
 use jiff::SignedDuration;
 use std::collections::HashMap;
 
@@ -34,17 +32,6 @@ fn nanoseconds(time: Option<SignedDuration>) -> Result<Option<i64>, Error> {
     time.map(number).transpose()
 }
 
-/// The names of a container in the network that it is made in.
-pub(super) fn networking(args: &OtherArgs, network: Option<&str>) -> Option<NetworkingConfig> {
-    if args.network_alias.is_empty() {
-        return None;
-    }
-    let endpoint =
-        EndpointSettings { aliases: Some(args.network_alias.clone()), ..EndpointSettings::default() };
-    let endpoints = HashMap::from([(network.unwrap_or("default").to_owned(), endpoint)]);
-    Some(NetworkingConfig { endpoints_config: Some(endpoints) })
-}
-
 /// What of it is the host's.
 pub(super) fn host(args: &OtherArgs, host: HostConfig) -> Result<HostConfig, Error> {
     let log = HostConfigLogConfig { typ: args.log_driver.clone(), config: some(pairs(&args.log_opt)?) };
@@ -52,12 +39,17 @@ pub(super) fn host(args: &OtherArgs, host: HostConfig) -> Result<HostConfig, Err
         annotations: some(pairs(&args.annotation)?),
         publish_all_ports: args.publish_all.then_some(true),
         links: some(args.link.clone()),
+        volumes_from: some(args.volumes_from.clone()),
         extra_hosts: some(args.add_host.clone()),
+        dns: some(args.dns.clone()),
+        dns_search: some(args.dns_search.clone()),
+        dns_options: some(args.dns_option.clone()),
         log_config: Some(log).filter(|log| *log != HostConfigLogConfig::default()),
         cap_drop: some(args.cap_drop.clone()),
         security_opt: some(args.security_opt.clone()),
         sysctls: some(pairs(&args.sysctl)?),
         group_add: some(args.group_add.clone()),
+        cpuset_cpus: args.cpuset_cpus.clone(),
         cpu_shares: args.cpu_shares,
         cpu_period: args.cpu_period,
         cpu_quota: args.cpu_quota,

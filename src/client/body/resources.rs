@@ -1,10 +1,10 @@
-//! Limits and GPUs.
+//! Limits.
 
 use crate::client::error::Error;
 use crate::protocol::amount::{Bytes, Cpus};
 use crate::protocol::restart::Restart;
 use crate::protocol::told::told;
-use bollard_stubs::models::{DeviceRequest, ResourcesUlimits, RestartPolicy};
+use bollard_stubs::models::{ResourcesUlimits, RestartPolicy};
 
 pub(super) fn bytes(amount: Option<Bytes>) -> Result<Option<i64>, Error> {
     amount.map(|Bytes(bytes)| number(bytes)).transpose()
@@ -31,32 +31,6 @@ fn ulimit(word: &str) -> Option<ResourcesUlimits> {
     Some(ResourcesUlimits { name: Some(name.to_owned()), soft: Some(soft), hard: Some(hard) })
 }
 
-/// `--gpus N`, `all` or `device=UUID[,…]`, as Docker's client sends it.
-pub(super) fn gpus(word: Option<&str>) -> Result<Option<Vec<DeviceRequest>>, Error> {
-    let Some(word) = word else { return Ok(None) };
-    // Docker wants a list of devices in quotes of its own.
-    let word = word.trim_matches('"');
-    let (count, devices) = match (word, word.strip_prefix("device=")) {
-        ("all", _) => (Some(-1), None),
-        (_, Some(list)) if !list.is_empty() => (None, Some(list.split(',').map(str::to_owned).collect())),
-        _ => match word.strip_prefix("count=").unwrap_or(word).parse::<u32>() {
-            Ok(count) => (Some(i64::from(count)), None),
-            Err(_) => {
-                return Err(Error::usage(told!(
-                    "--gpus {word} is not understood, say a number, all or device=UUID"
-                )));
-            }
-        },
-    };
-    Ok(Some(vec![DeviceRequest {
-        driver: Some(String::new()),
-        count,
-        device_ids: devices,
-        capabilities: Some(vec![vec!["gpu".to_owned()]]),
-        options: None,
-    }]))
-}
-
 /// `no`, `always`, `unless-stopped` or `on-failure[:N]`.
 pub(crate) fn restart(word: &str) -> Result<RestartPolicy, Error> {
     let policy = Restart::typed(word).map_err(Error::usage)?;
@@ -69,18 +43,6 @@ pub(crate) fn restart(word: &str) -> Result<RestartPolicy, Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn gpus_are_a_number_all_or_devices() {
-        let asked = |word| gpus(Some(word)).map(|some| some.unwrap().remove(0));
-        assert_eq!(asked("2").unwrap().count, Some(2));
-        assert_eq!(asked("all").unwrap().count, Some(-1));
-        let devices = asked("\"device=GPU-a,GPU-b\"").unwrap().device_ids;
-        assert_eq!(devices, Some(vec!["GPU-a".to_owned(), "GPU-b".to_owned()]));
-        for bad in ["", "two", "-1", "device="] {
-            assert!(asked(bad).is_err(), "{bad}");
-        }
-    }
 
     #[test]
     fn a_ulimit_has_a_soft_and_a_hard_side() {

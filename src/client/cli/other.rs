@@ -18,12 +18,30 @@ pub(crate) struct OtherArgs {
     /// One more name for it in its network
     #[arg(long, visible_alias = "net-alias", value_name = "NAME")]
     pub(crate) network_alias: Vec<String>,
+    /// Its address in its network
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) ip: Option<String>,
+    /// The MAC address of its interface there
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) mac_address: Option<String>,
     /// A container of yours under one more name
     #[arg(long, value_name = "CONTAINER[:NAME]")]
     pub(crate) link: Vec<String>,
+    /// A container of yours whose volumes and directories it has, too
+    #[arg(long, value_name = "CONTAINER[:ro]")]
+    pub(crate) volumes_from: Vec<String>,
     /// A line of its /etc/hosts
     #[arg(long, value_name = "NAME:ADDRESS")]
     pub(crate) add_host: Vec<String>,
+    /// A server that it asks for names
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) dns: Vec<String>,
+    /// A domain in which it looks for a short name
+    #[arg(long, value_name = "DOMAIN")]
+    pub(crate) dns_search: Vec<String>,
+    /// How it asks, such as ndots:2 or rotate
+    #[arg(long, visible_alias = "dns-opt", value_name = "OPTION")]
+    pub(crate) dns_option: Vec<String>,
     /// The command that says whether it is well
     #[arg(long, value_name = "COMMAND")]
     pub(crate) health_cmd: Option<String>,
@@ -45,7 +63,7 @@ pub(crate) struct OtherArgs {
     /// Leave the image's health check out
     #[arg(long, conflicts_with = "health_cmd")]
     pub(crate) no_healthcheck: bool,
-    /// Only json-file
+    /// json-file, local or none
     #[arg(long, value_name = "DRIVER")]
     pub(crate) log_driver: Option<String>,
     /// max-size=10m or max-file=3, or less
@@ -75,6 +93,9 @@ pub(crate) struct OtherArgs {
     /// Its share of busy processors, of 1024
     #[arg(short, long, value_name = "NUMBER")]
     pub(crate) cpu_shares: Option<i64>,
+    /// The processors that it runs on, such as 0-3,8
+    #[arg(long, value_name = "CPUS")]
+    pub(crate) cpuset_cpus: Option<String>,
     /// The time that --cpu-quota is of, in microseconds
     #[arg(long, value_name = "NUMBER")]
     pub(crate) cpu_period: Option<i64>,

@@ -161,6 +161,7 @@ impl Table for OfUpdate {
     const FLAGS: &'static [Flag] = &[
         flag("cpu-rt-period", Value, LIMITS),
         flag("cpu-rt-runtime", Value, LIMITS),
+        flag("cpuset-cpus", Value, phrase!("a container is bound to processors when it is made")),
         flag("cpuset-mems", Value, LIMITS),
         flag("kernel-memory", Value, LIMITS),
     ];

@@ -101,7 +101,7 @@ pub(crate) struct CreateArgs {
     /// A port of the host and the container's port behind it
     #[arg(short, long, value_name = "[[IP:]HOST:]PORT[/PROTOCOL]")]
     pub(crate) publish: Vec<String>,
-    /// A number of GPUs, all, or device=UUID[,…]
+    /// A number of GPUs, all, or device=NUMBER|UUID[,…]
     #[arg(long, value_name = "GPUS")]
     pub(crate) gpus: Option<String>,
     /// How long the GPUs are wanted for, such as 4h; without it as long as you may have them
@@ -132,9 +132,9 @@ pub(crate) struct CreateArgs {
     /// NAME=VALUE, to find it by
     #[arg(short, long, value_name = "NAME[=VALUE]")]
     pub(crate) label: Vec<String>,
-    /// own (with your other containers), none, or a network of yours by its name
+    /// own (with your other containers), none, or a network of yours by its name; several for several
     #[arg(long, visible_alias = "net", value_name = "NETWORK")]
-    pub(crate) network: Option<String>,
+    pub(crate) network: Vec<String>,
     /// When it starts again by itself: no, always, unless-stopped or on-failure[:N]
     #[arg(long, value_name = "POLICY")]
     pub(crate) restart: Option<String>,

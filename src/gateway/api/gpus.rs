@@ -9,7 +9,7 @@ use crate::gateway::gpu::desk::{Asker, Standing};
 use crate::gateway::gpu::service::Gpus;
 use crate::gateway::wish::CardWish;
 use crate::protocol::amount::Span;
-use crate::protocol::card::CardId;
+use crate::protocol::card::CardWord;
 use crate::protocol::name::ContainerRef;
 use crate::protocol::report::Refusal;
 use crate::protocol::told::told;
@@ -35,19 +35,16 @@ pub(in crate::gateway) async fn list(
     let now = Timestamp::now();
     let holders = gpus.desk.holders(&gpus.leased(), now);
     let processes = crate::gateway::gpu::processes::Owners::of_late(&gpus).await?;
-    let cards = gpus.inventory.cards().into_iter().enumerate().map(|(place, card)| {
+    let cards = gpus.inventory.numbered().into_iter().map(|(number, card)| {
         let held = holders.iter().filter(|holder| holder.cards.contains(&card.id)).map(|holder| {
             let since = gpus.since(holder, &card.id);
             json!({
                 "Login": holder.login, "Container": holder.container, "Until": holder.until, "Since": since,
             })
         });
-        let row = gpus.inventory.row(&card.id);
-        // For show: the driver's, or the place in the admin's list.
-        let index = row.as_ref().map_or(place, |row| usize::try_from(row.index).unwrap_or(place));
-        let row = row.unwrap_or_default();
+        let row = gpus.inventory.row(&card.id).unwrap_or_default();
         json!({
-            "Uuid": card.id, "Name": card.name, "Index": index, "Share": card.share, "Fault": card.fault,
+            "Uuid": card.id, "Name": card.name, "Index": number, "Share": card.share, "Fault": card.fault,
             "Holders": held.collect::<Vec<_>>(),
             "Load": row.load, "MemoryUsed": row.memory_used, "MemoryTotal": row.memory_total,
             "Processes": row.processes.iter().map(|process| processes.shown(process)).collect::<Vec<_>>(),
@@ -91,13 +88,13 @@ impl WaitQuery {
             let word =
                 ContainerRef::try_from(self.container).map_err(|error| Error::Bad(told!("{error}")))?;
             let cards = engine.owned(caller, &word).await?.labels().cards.clone();
-            return Ok(CardWish::These(cards));
+            return Ok(CardWish::These(cards.into_iter().map(CardWord::Uuid).collect()));
         }
         match self.count {
             _ if self.all.0 => Ok(CardWish::All),
             Some(count) => Ok(CardWish::Count(count)),
             None => {
-                let cards = self.cards.split(',').map(str::parse).collect::<Result<Vec<CardId>, _>>();
+                let cards = self.cards.split(',').map(str::parse).collect::<Result<Vec<CardWord>, _>>();
                 cards.map(CardWish::These).map_err(|error| Error::Bad(told!("{error}")))
             }
         }
@@ -119,7 +116,7 @@ pub(in crate::gateway) async fn wait(
     if matches!(&wish, CardWish::Count(0)) || matches!(&wish, CardWish::These(cards) if cards.is_empty()) {
         return Err(Error::Bad(told!("there are no gpus to wait for")));
     }
-    let wanted = gpus.wanted(&wish, &limits);
+    let wanted = gpus.wanted(&wish, &limits)?;
     if limits.most_gpus().is_some_and(|most| u64::try_from(wanted.count()).unwrap_or(u64::MAX) > most) {
         let message = told!("total.gpus: asked {}, and that many are never granted to you", wanted.count());
         return Err(Refusal::new("quota", message)
@@ -127,10 +124,10 @@ pub(in crate::gateway) async fn wait(
             .hint(told!("ie-container quota shows your limits"))
             .into());
     }
-    gpus.possible(&wanted)?;
+    let asker = Asker { uid: caller.uid(), login: caller.account()?.login() };
+    gpus.may_wait_for(asker, &wanted)?;
     // Whoever has no hours left could not use what is given.
     limits.lease(None, wanted.count(), gpus.week(caller.uid(), Timestamp::now()))?;
-    let asker = Asker { uid: caller.uid(), login: caller.account()?.login() };
     let ticket = gpus.desk.join(asker, wanted, limits.most_gpus()).map_err(|message| {
         Error::from(Refusal::new("quota", message).rule("gpus").hint(told!("let the first of them begin")))
     })?;

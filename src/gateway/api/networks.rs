@@ -7,6 +7,7 @@ use crate::gateway::caller::Caller;
 use crate::gateway::engine::{Engine, OwnedNetwork, short_network, without_ours};
 use crate::gateway::error::Error;
 use crate::gateway::host::wall::Wall;
+use crate::gateway::lifecycle::networks::may_join;
 use crate::gateway::locks::lock::Locks;
 use crate::gateway::task::to_the_end;
 use crate::gateway::wish::{NetworkWish, connect_wish, disconnect_wish, network_wish};
@@ -175,12 +176,13 @@ pub(in crate::gateway) async fn connect(
     body: BufferedBody,
 ) -> Result<StatusCode, Error> {
     caller.account()?;
-    let (container, aliases) = connect_wish(json_body(&body)?)?;
+    let (container, endpoint) = connect_wish(json_body(&body)?)?;
     wall.stands()?;
     let network = engine.network_of(&caller, &word).await?;
     let container = engine.owned(&caller, &container).await?;
+    may_join(&engine, &network, &endpoint).await?;
     audit::allowed(&caller, "network-connect", container.id().as_str());
-    engine.connect(&network, &container, &aliases).await?;
+    engine.connect(&network, caller.uid(), (container.id(), container.name()), &endpoint).await?;
     Ok(StatusCode::OK)
 }
 

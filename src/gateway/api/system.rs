@@ -110,7 +110,7 @@ pub(in crate::gateway) async fn info(
             "RemoteManagers": null },
         "Runtimes": runtimes(limits.is_some_and(|limits| gpus.any_for(&limits))),
         "DefaultRuntime": "runc",
-        "Plugins": { "Volume": ["local"], "Network": ["bridge", "null"], "Authorization": null, "Log": ["json-file"] },
+        "Plugins": { "Volume": ["local"], "Network": ["bridge", "null"], "Authorization": null, "Log": ["json-file", "local"] },
         "Labels": [],
         "ExperimentalBuild": false,
         "LiveRestoreEnabled": false,

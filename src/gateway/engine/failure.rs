@@ -45,6 +45,11 @@ impl EngineError {
         matches!(self, Self::Said { status: StatusCode::NOT_FOUND, message } if message.starts_with("No such image"))
     }
 
+    /// Whether what was asked for is a log that is not kept.
+    pub(in crate::gateway) fn is_no_log(&self) -> bool {
+        matches!(self, Self::Said { message, .. } if code(message) == NO_LOG)
+    }
+
     /// Whether the engine was not even asked.
     pub(in crate::gateway) fn is_unasked(&self) -> bool {
         matches!(self, Self::Away(..) | Self::Crowded(_) | Self::Abandoned(..))
@@ -102,6 +107,7 @@ pub(in crate::gateway) fn explain(error: &str) -> Told {
 }
 
 const OTHER: &str = "engine";
+const NO_LOG: &str = "no-log";
 
 /// What scripts may tell apart in an engine's sentence.
 fn code(said: &str) -> &'static str {
@@ -111,6 +117,8 @@ fn code(said: &str) -> &'static str {
     } else if has("permission denied: unknown") || has("is a directory: unknown") || has("exec format error")
     {
         "command-not-invokable"
+    } else if has("logging driver does not support reading") {
+        NO_LOG
     } else {
         OTHER
     }

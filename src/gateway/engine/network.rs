@@ -5,6 +5,7 @@ use super::label::{LOGIN, UID};
 use super::orders::Order;
 use super::{Engine, EngineError, NetworkId, Target, read};
 use crate::gateway::caller::peer::Peer;
+use crate::gateway::wish::Range;
 use crate::policy::{Gateway, Pool};
 use crate::protocol::told::Told;
 use hyper::Method;
@@ -18,6 +19,13 @@ pub(in crate::gateway) enum NetworkError {
     Engine(#[from] EngineError),
     #[error("gateway.networks: all networks of the pool {0} are in use")]
     PoolEmpty(String),
+    #[error("{subnet} does not lie in {pool}, the addresses that networks here have")]
+    Outside { subnet: Pool, pool: Pool },
+    #[error("{subnet} is larger than a network here, which has /{size}")]
+    TooLarge { subnet: Pool, size: u8 },
+    /// Somebody has it, or the host: no more is said.
+    #[error("{subnet} is not free")]
+    NotFree { subnet: Pool },
     /// Nobody enters a network in which containers of somebody else's may be, though the uid be the same.
     #[error("the network of your uid is still that of {0}, who had your uid before")]
     NotYours(String),
@@ -110,6 +118,43 @@ impl Engine {
                 Err(error) if overlaps(&error) && tries.next().is_some() => taken.extend(block(&subnet)),
                 made => return Ok(read(made?).await?),
             }
+        }
+    }
+
+    /// Makes a network of the addresses that its owner chose, out of the policy's pool and no larger than others: a place that
+    /// anybody could have been given.
+    pub(super) async fn create_in_range(
+        &self,
+        site: &Gateway,
+        listed: &[Value],
+        range: Range,
+        body: impl Fn(Value) -> Value,
+    ) -> Result<Value, NetworkError> {
+        let (subnet, pool, size) = (range.subnet, site.networks(), site.network_size());
+        if !pool.contains(subnet) {
+            return Err(NetworkError::Outside { subnet, pool });
+        }
+        if subnet.prefix() < size {
+            return Err(NetworkError::TooLarge { subnet, size });
+        }
+        let (first, last) = span(subnet);
+        let mut taken = listed.iter().filter_map(block_of).flatten();
+        if taken.any(|(from, to)| first <= to && from <= last) {
+            return Err(NetworkError::NotFree { subnet });
+        }
+        let mut config = json!({ "Subnet": subnet.to_string() });
+        let named = [
+            ("Gateway", range.gateway.map(|gateway| gateway.to_string())),
+            ("IPRange", range.given.map(|given| given.to_string())),
+        ];
+        for (key, value) in named {
+            if let (Some(value), Some(config)) = (value, config.as_object_mut()) {
+                config.insert(key.to_owned(), value.into());
+            }
+        }
+        match self.call_with(Method::POST, Target::new("/networks/create"), &body(config)).await {
+            Err(error) if overlaps(&error) => Err(NetworkError::NotFree { subnet }),
+            made => Ok(read(made?).await?),
         }
     }
 

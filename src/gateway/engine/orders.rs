@@ -33,8 +33,8 @@ pub(super) enum Order<'a> {
     /// Lines and columns of a terminal.
     Resize(&'a ContainerId, (u16, u16)),
     ResizeExec(&'a ExecId, (u16, u16)),
-    /// Under these names.
-    Connect(&'a NetworkId, &'a ContainerId, &'a [String]),
+    /// Under its names, and with addresses of its own.
+    Connect(&'a NetworkId, &'a ContainerId, &'a EndpointSettings),
     Disconnect(&'a NetworkId, &'a ContainerId, bool),
     RemoveNetwork(&'a NetworkId),
     RemoveVolume(VolumeName<'a>),
@@ -94,11 +94,9 @@ impl Order<'_> {
             Self::ResizeExec(id, (h, w)) => {
                 docker.resize_exec(id.as_str(), ResizeExecOptions { h: h.into(), w: w.into() }).await
             }
-            Self::Connect(network, id, names) => {
-                let names = Some(names.to_vec());
-                let endpoint = EndpointSettings { aliases: names, ..EndpointSettings::default() };
-                let body =
-                    NetworkConnectRequest { container: id.to_string(), endpoint_config: Some(endpoint) };
+            Self::Connect(network, id, endpoint) => {
+                let endpoint_config = Some(endpoint.clone());
+                let body = NetworkConnectRequest { container: id.to_string(), endpoint_config };
                 docker.connect_network(network.as_str(), body).await
             }
             Self::Disconnect(network, id, force) => {
@@ -314,7 +312,8 @@ mod tests {
     async fn each_order_is_one_request_of_the_agreed_version() {
         let (id, exec) = (id(), ExecId::parse(&"ab".repeat(32)).unwrap());
         let network = NetworkId::parse(&"cd".repeat(32)).unwrap();
-        let names = ["web".to_owned(), "a b".to_owned()];
+        let aliases = Some(["web", "a b"].map(str::to_owned).to_vec());
+        let names = EndpointSettings { aliases, ..EndpointSettings::default() };
         let word = "a b&c=d?#/%";
         for (order, expected) in [
             (Order::Start(&id), "POST /v1.41/containers/ID/start"),

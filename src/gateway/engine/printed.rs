@@ -7,6 +7,8 @@
 //! A look asks for the last line. If that line is young, the look asks for some more; if all of those are young, for
 //! more still. The times of those say the pace.
 //!
+//! A container may have no log: each look at such a one is a moment's listening.
+//!
 //! `since` and `until` are not asked. An engine gives each piece of a long line the time of its beginning. So a line
 //! that does not end would never be young.
 
@@ -36,7 +38,11 @@ impl Engine {
         ago: Duration,
     ) -> Result<Cpus, EngineError> {
         let since = before(Timestamp::now(), ago);
-        let last = self.tail(found, 1, since).await?;
+        let last = match self.tail(found, 1, since).await {
+            // It has no log: there is what is printed just now, and nothing of before.
+            Err(error) if error.is_no_log() => return hear(ears, self, found).await,
+            last => last?,
+        };
         if last.goes_on() {
             return hear(ears, self, found).await;
         }

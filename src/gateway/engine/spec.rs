@@ -21,17 +21,16 @@ use super::{EngineError, ImageId, Owned, PREFIX, Space, short_volume};
 use crate::gateway::caller::peer::Peer;
 use crate::gateway::engine::ports::PortClaim;
 use crate::gateway::host::staging::Staged;
-use crate::gateway::wish::{ExecWish, LARGEST_FILE, Log, Settings, Tmpfs, VISIBLE_DEVICES};
+use crate::gateway::wish::{DRIVER_CAPABILITIES, ExecWish, Log, Settings, VISIBLE_DEVICES};
 use crate::policy::{Allowance, Driver};
 use crate::protocol::amount::Span;
 use crate::protocol::card::CardId;
-use crate::protocol::layout;
 use crate::protocol::name::ContainerName;
 use crate::protocol::stage::{Access, Token};
 use crate::tarball::entry::Owner;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// What the policy allowed and ie-mountd staged: everything a container is made of.
 #[derive(Debug)]
@@ -84,30 +83,12 @@ pub(in crate::gateway) struct GpuGrant {
     pub(in crate::gateway) driver: Driver,
 }
 
-impl GpuGrant {
-    fn requests(&self) -> Value {
-        if self.cards.is_empty() {
-            return json!([]);
-        }
-        match self.driver {
-            Driver::Nvidia => {
-                json!([{ "Driver": "nvidia", "DeviceIDs": self.cards, "Capabilities": [["gpu"]] }])
-            }
-            Driver::Cdi => {
-                let names: Vec<_> = self.cards.iter().map(|card| format!("nvidia.com/gpu={card}")).collect();
-                json!([{ "Driver": "cdi", "DeviceIDs": names }])
-            }
-        }
-    }
-}
-
 /// Whether NVIDIA's hook may do as this variable of an image's says. What it asks for, of which version, what it can do and
 /// what it needs is no order.
 fn gives_orders(name: &str) -> bool {
     let harmless = name.ends_with("_VERSION")
         || name.starts_with("NVIDIA_REQUIRE_")
-        || ["NVIDIA_DRIVER_CAPABILITIES", "NVIDIA_BUILD_ID", "NVIDIA_PRODUCT_NAME", VISIBLE_DEVICES]
-            .contains(&name);
+        || [DRIVER_CAPABILITIES, "NVIDIA_BUILD_ID", "NVIDIA_PRODUCT_NAME", VISIBLE_DEVICES].contains(&name);
     name.starts_with("NVIDIA_") && !harmless
 }
 
@@ -125,14 +106,6 @@ pub(in crate::gateway) struct Files {
     pub(in crate::gateway) copy_helper: PathBuf,
     pub(in crate::gateway) channel: PathBuf,
 }
-
-/// Bytes of a container's message queues: two as large as they are when nothing is said of it.
-const QUEUES: i64 = 204_800;
-/// Signals that wait in a container, timers among them.
-const SIGNALS: i64 = 1024;
-/// In bytes. A tmpfs without a size would be half of the host's memory in name; its pages count as the container's
-/// memory.
-const TMPFS_SIZE: u64 = 64 << 20;
 
 impl Grant {
     pub(in crate::gateway) fn name(&self) -> &ContainerName {
@@ -202,6 +175,8 @@ impl Grant {
             // Laid over the image's already: an engine would run one each nanosecond.
             ("Healthcheck", settings.health.body()),
             ("StopSignal", settings.stop_signal.as_ref().map(|word| json!(word))),
+            // Once more beside the network, as engines before 25 look there alone.
+            ("MacAddress", settings.networks.endpoint.mac.map(|mac| json!(mac.to_string()))),
             ("StopTimeout", settings.stop_timeout.map(|seconds| json!(seconds))),
         ];
         for (key, value) in optional {
@@ -240,9 +215,17 @@ impl Grant {
         let mut env: Vec<String> = own.into_iter().filter(|variable| !asked(variable)).collect();
         // NVIDIA's hook takes orders from an image's variables as from a caller's: those are blank.
         env.extend(self.image_env.iter().filter(|name| gives_orders(name)).map(|name| format!("{name}=")));
+        env.extend(self.capabilities().filter(|variable| !asked(variable)));
         env.extend(self.settings.env.iter().cloned());
         env.push(visible(&self.gpus.cards));
         env
+    }
+
+    /// What the driver is to do, where a request for cards says so: the variable is what every toolkit knows.
+    fn capabilities(&self) -> Option<String> {
+        let words = &self.settings.capabilities;
+        let told = !words.is_empty() && !self.gpus.cards.is_empty();
+        told.then(|| format!("{DRIVER_CAPABILITIES}={}", words.join(",")))
     }
 
     /// The caller's labels, blanks over whatever the image says under our prefix, and ours.
@@ -260,148 +243,23 @@ impl Grant {
         published.chain(self.settings.exposed.iter().cloned()).map(|port| (port, json!({}))).collect()
     }
 
-    fn host_config(&self) -> Value {
-        let (allowance, settings) = (&self.allowance, &self.settings);
-        let mut host = json!({
-            "NetworkMode": self.network.as_deref().unwrap_or("none"),
-            "AutoRemove": settings.auto_remove,
-            // The engine must not start a container whose stage may be missing.
-            "RestartPolicy": { "Name": "no" },
-            "Init": settings.init,
-            // Named, so that a default runtime that hands out GPUs is not used.
-            "Runtime": "runc",
-            // Of engines from 23 on the first size of a terminal; others wait for the first resize.
-            "ConsoleSize": settings.console.map_or_else(|| json!([0, 0]), |console| json!(console)),
-            "DeviceRequests": self.gpus.requests(),
-            "CapDrop": ["ALL"],
-            "SecurityOpt": ["no-new-privileges"],
-            "Privileged": false,
-            "ReadonlyRootfs": settings.read_only,
-            "IpcMode": "private",
-            "CgroupnsMode": "private",
-            "UsernsMode": self.space.mode(),
-            "PublishAllPorts": false,
-            "GroupAdd": self.gids.iter().skip(1).map(u32::to_string).collect::<Vec<_>>(),
-            "Memory": allowance.memory().0,
-            // As much as Memory: no swap.
-            "MemorySwap": allowance.memory().0,
-            "NanoCpus": allowance.cpus().0,
-            "PidsLimit": allowance.pids(),
-            "ShmSize": allowance.shm().0,
-            "Ulimits": self.ulimits(),
-            "LogConfig": { "Type": "json-file", "Config": settings.log },
-            "PortBindings": self.port_bindings(),
-            "Mounts": self.mounts(),
-            "Tmpfs": settings.tmpfs.iter().map(tmpfs).collect::<Map<_, _>>(),
-        });
-        if let (Some(host), Value::Object(asked)) = (host.as_object_mut(), self.asked()) {
-            host.extend(asked);
-        }
-        host
-    }
-
-    /// What stands in the body only if it was asked for.
-    fn asked(&self) -> Value {
-        let settings = &self.settings;
-        let mut asked = json!(settings.scheduling);
-        let optional = [
-            ("ExtraHosts", (!settings.extra_hosts.is_empty()).then(|| json!(settings.extra_hosts))),
-            ("Sysctls", (!settings.sysctls.is_empty()).then(|| json!(settings.sysctls))),
-            (
-                "MemoryReservation",
-                settings.scheduling.reservation(self.allowance.memory().0).map(Value::from),
-            ),
-        ];
-        for (key, value) in optional {
-            if let (Some(value), Some(asked)) = (value, asked.as_object_mut()) {
-                asked.insert(key.to_owned(), value);
-            }
-        }
-        asked
-    }
-
-    /// Core dumps of a container would land where the host puts its own: none, unless asked for. Open files are the
-    /// policy's, or the engine's own limit, which a container cannot raise. Signals that wait and message queues the kernel counts for
-    /// all containers of a remapped engine together, and for root: each has a part.
-    fn ulimits(&self) -> Value {
-        let asked = &self.settings.ulimits;
-        let shared = [("msgqueue", QUEUES), ("sigpending", SIGNALS)];
-        let files = self.allowance.nofile().and_then(|files| Some(("nofile", i64::try_from(files).ok()?)));
-        let own = [("core", 0), ("fsize", LARGEST_FILE)].into_iter().chain(shared).chain(files);
-        let own = own.collect::<Vec<_>>();
-        let own = own.iter().filter(|(name, _)| !asked.iter().any(|ulimit| ulimit.name == *name));
-        let own = own.map(|(name, most)| json!({ "Name": name, "Soft": most, "Hard": most }));
-        Value::Array(own.chain(asked.iter().map(|ulimit| json!(ulimit))).collect())
-    }
-
-    fn port_bindings(&self) -> BTreeMap<String, Vec<Value>> {
-        let mut bindings: BTreeMap<String, Vec<Value>> = BTreeMap::new();
-        for port in self.ports.grants() {
-            let binding = json!({ "HostIp": port.address.to_string(), "HostPort": port.host.to_string() });
-            bindings.entry(format!("{}/{}", port.container, port.protocol)).or_default().push(binding);
-        }
-        bindings
-    }
-
-    /// `Mounts`, never `Binds`: a missing source must be an error, not a new directory of root's.
-    fn mounts(&self) -> Vec<Value> {
-        let staged = self
-            .staged
-            .iter()
-            .map(|staged| bind(staged.source(), staged.target(), staged.access() == Access::ReadOnly));
-        let files = [
-            (&self.files.passwd, "/etc/passwd"),
-            (&self.files.group, "/etc/group"),
-            (&self.files.copy_helper, layout::COPY_IN_CONTAINER),
-            (&self.files.channel, layout::CHANNEL_IN_CONTAINER),
-        ];
-        // Nothing of the image is copied into a volume: the engine would do it as root, where another container of
-        // its owner's may be putting links in its way.
-        let volumes = self.volumes.iter().map(|volume| {
-            json!({
-                "Type": "volume",
-                "Source": volume.engine_name.as_deref().unwrap_or_default(),
-                "Target": volume.target,
-                "ReadOnly": volume.access == Access::ReadOnly,
-                "VolumeOptions": {
-                    "NoCopy": true,
-                    // The engine makes what is missing: it is somebody's then, too.
-                    "Labels": volume.engine_name.as_ref().map(|_| whose(self.uid, &self.login)),
-                },
-            })
-        });
-        staged
-            .chain(volumes)
-            .chain(files.into_iter().map(|(source, target)| bind(source, Path::new(target), true)))
-            .collect()
-    }
-
     fn networking(&self) -> Value {
         let Some(network) = &self.network else { return json!({}) };
+        let asked = &self.settings.networks.endpoint;
         let mut aliases = vec![self.name.to_string()];
-        aliases.extend(self.settings.aliases.iter().cloned());
-        json!({ "EndpointsConfig": { network: { "Aliases": aliases, "Links": self.links } } })
+        aliases.extend(asked.aliases.iter().cloned());
+        let mut endpoint = json!({ "Aliases": aliases, "Links": self.links });
+        if let Some(endpoint) = endpoint.as_object_mut() {
+            let address = asked.address.map(|address| json!({ "IPv4Address": address.to_string() }));
+            endpoint.extend(address.map(|address| ("IPAMConfig".to_owned(), address)));
+            endpoint.extend(asked.mac.map(|mac| ("MacAddress".to_owned(), json!(mac.to_string()))));
+        }
+        json!({ "EndpointsConfig": { network: endpoint } })
     }
 }
 
 fn key(variable: &str) -> &str {
     variable.split('=').next().unwrap_or_default()
-}
-
-fn bind(source: &Path, target: &Path, read_only: bool) -> Value {
-    json!({
-        "Type": "bind",
-        "Source": source,
-        "Target": target,
-        "ReadOnly": read_only,
-        "BindOptions": { "Propagation": "rprivate" },
-    })
-}
-
-fn tmpfs(tmpfs: &Tmpfs) -> (String, Value) {
-    let exec = if tmpfs.exec { "exec" } else { "noexec" };
-    let size = tmpfs.size.unwrap_or(TMPFS_SIZE);
-    (tmpfs.target.clone(), json!(format!("rw,nosuid,nodev,{exec},size={size},mode={:o}", tmpfs.mode)))
 }
 
 /// The body of the engine's exec create: as the owner, whatever was asked.
@@ -452,12 +310,14 @@ pub(super) fn still_body(image: &str, (uid, login): (u32, &str), volumes: &[(Str
             "CapDrop": ["ALL"],
             "SecurityOpt": ["no-new-privileges"],
             "Privileged": false,
-            "LogConfig": { "Type": "json-file", "Config": Log::default() },
+            "LogConfig": Log::default(),
             "Mounts": volumes.iter().map(mount).collect::<Vec<_>>(),
         },
     })
 }
 
+mod host;
+mod mounts;
 mod update;
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! Networks and volumes of a user's own: `ie-<uid>-<name>` in the engine, with labels that must agree, short names outside.
 //!
 //! A network or volume is its caller's when both labels agree, as with containers. The caller chooses the name, the
-//! labels and `internal`, and nothing else. Networks are bridges out of the policy's pool; volumes are the local
+//! labels, `internal` and addresses of the policy's pool, and nothing else. Networks are bridges; volumes are the local
 //! driver's, without options. Both are counted under the caller's turn (`policy/things.rs`). The default network is
 //! shown as `own`, and no word leads to the engine's others.
 
@@ -10,15 +10,17 @@ use super::network::network_name;
 use super::orders::Order;
 use super::whose::{Estate, LeftThing, Whose};
 use super::wire::Of;
-use super::{Engine, EngineError, FindError, NetworkError, NetworkId, PREFIX, Target, read};
+use super::{ContainerId, Engine, EngineError, FindError, NetworkError, NetworkId, PREFIX, Target, read};
 use crate::gateway::caller::peer::Peer;
-use crate::gateway::wish::NetworkWish;
-use crate::policy::Gateway;
+use crate::gateway::wish::{Endpoint, NetworkWish};
+use crate::policy::{Gateway, Pool};
 use crate::protocol::escape::escape_line;
-use crate::protocol::name::ThingName;
+use crate::protocol::name::{ContainerName, ThingName};
+use bollard::models::{EndpointIpamConfig, EndpointSettings};
 use hyper::Method;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
 
 /// What the default network is called outside.
 pub(in crate::gateway) const OWN: &str = "bridge";
@@ -106,6 +108,23 @@ impl OwnedNetwork {
 
     pub(in crate::gateway) fn details(&self) -> &Value {
         &self.details
+    }
+
+    /// As its owner may read them anyway.
+    pub(in crate::gateway) fn subnets(&self) -> Vec<&str> {
+        self.addresses("Subnet").collect()
+    }
+
+    /// Whether a container in it may have the address.
+    pub(in crate::gateway) fn has_address(&self, address: Ipv4Addr) -> bool {
+        let is_gateway = self.addresses("Gateway").any(|gateway| gateway == address.to_string());
+        let in_subnet = |subnet: &str| subnet.parse().is_ok_and(|subnet: Pool| subnet.has_host(address));
+        !is_gateway && self.addresses("Subnet").any(in_subnet)
+    }
+
+    fn addresses(&self, key: &'static str) -> impl Iterator<Item = &str> {
+        let configs = self.details.pointer("/IPAM/Config").and_then(Value::as_array);
+        configs.into_iter().flatten().filter_map(move |config| config.get(key)?.as_str())
     }
 
     /// The engine's path of this network.
@@ -221,33 +240,45 @@ impl Engine {
             wish.options.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
         options.insert(BRIDGE, &bridge);
         options.insert("com.docker.network.bridge.host_binding_ipv4", "127.0.0.1");
-        let body = |subnet: &str| {
+        let body = |config: Value| {
             json!({
                 "Name": engine_name(peer.uid(), &wish.name),
                 "CheckDuplicate": true,
                 "Driver": "bridge",
                 "Internal": wish.internal,
-                "IPAM": { "Driver": "default", "Config": [{ "Subnet": subnet }] },
+                "IPAM": { "Driver": "default", "Config": [config] },
                 "Options": options,
                 "Labels": labels(peer, login, &wish.labels),
             })
         };
-        let made = self.create_in_pool(site, &listed, body).await?;
+        let made = match &wish.range {
+            Some(range) => self.create_in_range(site, &listed, *range, body).await?,
+            None => self.create_in_pool(site, &listed, |subnet| body(json!({ "Subnet": subnet }))).await?,
+        };
         let id = made.get("Id").and_then(Value::as_str).and_then(NetworkId::parse);
         id.ok_or_else(|| EngineError::Odd("a network without an id".into()).into())
     }
 
-    /// Puts a container into a network, under its own name and these.
+    /// Puts a container into a network, under its own name and others.
     pub(in crate::gateway) async fn connect(
         &self,
         network: &OwnedNetwork,
-        container: &super::Owned,
-        aliases: &[String],
+        uid: u32,
+        (id, name): (&ContainerId, &ContainerName),
+        endpoint: &Endpoint,
     ) -> Result<(), EngineError> {
-        let mut names = vec![container.name().to_string()];
-        names.extend(aliases.iter().cloned());
-        let of = Of::Asked(container.found().owner());
-        self.order(Some(of), Order::Connect(network.id(), container.id(), &names)).await.map(drop)
+        let mut names = vec![name.to_string()];
+        names.extend(endpoint.aliases.iter().cloned());
+        let settings = EndpointSettings {
+            aliases: Some(names),
+            ipam_config: endpoint.address.map(|address| EndpointIpamConfig {
+                ipv4_address: Some(address.to_string()),
+                ..EndpointIpamConfig::default()
+            }),
+            mac_address: endpoint.mac.map(|mac| mac.to_string()),
+            ..EndpointSettings::default()
+        };
+        self.order(Some(Of::Asked(uid)), Order::Connect(network.id(), id, &settings)).await.map(drop)
     }
 
     /// Takes a container out of a network.

@@ -67,6 +67,13 @@ impl From<NetworkError> for Error {
                 .rule("gateway.networks")
                 .hint(told!("use --network none, or ask the admin for a larger pool"))
                 .into(),
+            NetworkError::Outside { .. } | NetworkError::TooLarge { .. } => {
+                Refusal::new("forbidden", told!("{error}")).rule("gateway.networks").into()
+            }
+            NetworkError::NotFree { .. } => Refusal::new("conflict", told!("{error}"))
+                .rule("gateway.networks")
+                .hint(told!("choose another block, or leave it to the gateway"))
+                .into(),
             NetworkError::NotYours(_) => Refusal::new("conflict", told!("{error}"))
                 .rule("network")
                 .hint(told!("ask your administrator to remove its containers, or use --network none"))

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
-const TOP: [&str; 18] = [
+const TOP: [&str; 19] = [
     "AttachStderr",
     "AttachStdin",
     "AttachStdout",
@@ -27,6 +27,7 @@ const TOP: [&str; 18] = [
     "Hostname",
     "Image",
     "Labels",
+    "MacAddress",
     "NetworkingConfig",
     "OpenStdin",
     "StdinOnce",
@@ -38,7 +39,7 @@ const TOP: [&str; 18] = [
 const TOP_FIXED: [&str; 2] = ["User", "WorkingDir"];
 
 /// What `HostConfig` has one value for, whoever asks for what.
-fn fixed() -> [(&'static str, Value); 11] {
+fn fixed() -> [(&'static str, Value); 10] {
     [
         ("Privileged", json!(false)),
         ("CapDrop", json!(["ALL"])),
@@ -50,25 +51,35 @@ fn fixed() -> [(&'static str, Value); 11] {
         ("Runtime", json!("runc")),
         ("RestartPolicy", json!({ "Name": "no" })),
         ("GroupAdd", json!(["2000", "2001"])),
-        ("LogConfig", json!({ "Type": "json-file", "Config": { "max-size": "10m", "max-file": "3" } })),
     ]
 }
 
 /// What else `HostConfig` has.
-const HOST: [&str; 15] = [
+const HOST: [&str; 26] = [
     "AutoRemove",
+    "BlkioWeight",
     "ConsoleSize",
+    "CpuShares",
+    "CpusetCpus",
     "DeviceRequests",
+    "Dns",
+    "DnsOptions",
+    "DnsSearch",
+    "ExtraHosts",
     "Init",
+    "LogConfig",
     "Memory",
+    "MemoryReservation",
     "MemorySwap",
     "Mounts",
     "NanoCpus",
     "NetworkMode",
+    "OomScoreAdj",
     "PidsLimit",
     "PortBindings",
     "ReadonlyRootfs",
     "ShmSize",
+    "Sysctls",
     "Tmpfs",
     "Ulimits",
 ];
@@ -111,6 +122,7 @@ fn admit(wish: &Wish) -> Result<Allowance, crate::protocol::report::Refusal> {
         memory: wish.memory,
         pids: wish.pids,
         shm: wish.shm,
+        cpuset: wish.cpuset.clone(),
         ports: wish.ports.clone(),
         mounts: wish.mounts.clone(),
         memory_mounts: tmpfs.chain(volumes).map(Into::into).collect(),
@@ -151,7 +163,7 @@ fn granted(wish: Wish, allowance: Allowance) -> Grant {
         login: "ann".into(),
         home: Some("/home/ann".into()),
         gpus: engine::GpuGrant::default(),
-        network: (wish.settings.network != NetworkWord::Nothing).then(|| "ie-1000".to_owned()),
+        network: (wish.settings.networks.first != NetworkWord::Nothing).then(|| "ie-1000".to_owned()),
         volumes: wish.settings.volumes.iter().map(volume).collect(),
         links: vec![],
         staged: staged.collect(),
@@ -238,6 +250,7 @@ fn check_host(host: &Value) {
     }
     assert_eq!(number("Memory"), number("MemorySwap"));
     check_console(host.get("ConsoleSize").unwrap());
+    check_log(host.get("LogConfig").unwrap());
     for binding in host.get("PortBindings").unwrap().as_object().unwrap().values() {
         for binding in binding.as_array().unwrap() {
             assert_eq!(binding.get("HostIp").unwrap(), "127.0.0.1");
@@ -276,8 +289,9 @@ fn check_mounts(mounts: &Value, tmpfs: &Value) {
     for (target, options) in tmpfs.as_object().unwrap() {
         check_inner("a tmpfs", target);
         let options = options.as_str().unwrap();
-        assert!(options.starts_with("rw,nosuid,nodev,"), "a tmpfs is {options}");
-        let mode = options.rsplit("mode=").next().unwrap();
+        let (access, rest) = options.split_once(',').unwrap();
+        assert!(matches!(access, "ro" | "rw") && rest.starts_with("nosuid,nodev,"), "a tmpfs is {options}");
+        let mode = rest.split_once("mode=").unwrap().1.split(',').next().unwrap();
         assert_eq!(u32::from_str_radix(mode, 8).unwrap() & !0o1777, 0, "a tmpfs is {options}");
         targets.push(target.into());
     }
@@ -296,7 +310,9 @@ fn check_network(mode: &Value, networking: &Value) {
     let endpoints = endpoints.unwrap();
     assert_eq!(endpoints.keys().collect::<Vec<_>>(), ["ie-1000"]);
     for endpoint in endpoints.values() {
-        assert_eq!(endpoint.as_object().unwrap().keys().collect::<Vec<_>>(), ["Aliases", "Links"]);
+        const KEYS: [&str; 4] = ["Aliases", "IPAMConfig", "Links", "MacAddress"];
+        let keys: Vec<_> = endpoint.as_object().unwrap().keys().collect();
+        assert!(keys.iter().all(|key| KEYS.contains(&key.as_str())), "{keys:?}");
     }
 }
 
@@ -304,6 +320,13 @@ fn check_health(health: &Value) {
     let interval = health.get("Interval").and_then(Value::as_i64).unwrap_or_default();
     assert!(interval == 0 || interval >= 5_000_000_000, "a health check each {interval} ns");
     assert!(!health.get("Test").unwrap().as_array().unwrap().is_empty(), "a health check without a test");
+}
+
+fn check_log(log: &Value) {
+    let kind = log.get("Type").unwrap().as_str().unwrap();
+    assert!(matches!(kind, "json-file" | "local" | "none"), "a log of {kind}");
+    let config = log.get("Config").unwrap();
+    assert_eq!(config.get("max-size").is_some() && config.get("max-file").is_some(), kind != "none");
 }
 
 fn check_console(size: &Value) {

@@ -57,6 +57,19 @@ impl Wanted {
         }
     }
 
+    /// Of a user's own holds those that alone are in the way of a card that is wanted by name.
+    pub(super) fn own_in_the_way(&self, cards: &[Card], holders: &[Holder], uid: u32) -> Vec<Holder> {
+        let Self::These(wanted) = self else { return Vec::new() };
+        let holds = |card: &Card, holder: &Holder| holder.cards.contains(&card.id);
+        let own_alone = |card: &&Card| {
+            let mut held = holders.iter().filter(|holder| holds(card, holder));
+            wanted.contains(&card.id) && card.places(holders) == 0 && held.all(|holder| holder.uid == uid)
+        };
+        let kept: Vec<&Card> = cards.iter().filter(own_alone).collect();
+        let in_the_way = |holder: &&Holder| kept.iter().any(|card| holds(card, holder));
+        holders.iter().filter(in_the_way).cloned().collect()
+    }
+
     /// Whether the machine could ever serve it.
     pub(in crate::gateway) fn possible(&self, cards: &[Card]) -> Result<(), Denied> {
         let working = || cards.iter().filter(|card| card.fault.is_none());
@@ -164,6 +177,26 @@ pub(super) mod tests {
         let wanted = Wanted::these(&[id(1), id(0), id(1)]);
         let Wanted::These(once) = &wanted else { panic!() };
         assert_eq!((once.as_slice(), wanted.count()), ([id(1), id(0)].as_slice(), 2));
+    }
+
+    #[test]
+    fn who_names_a_card_waits_for_nobody_but_others() {
+        let cards = [card(0, 1), card(1, 2), card(2, 1), Card { fault: Some("gone".into()), ..card(3, 1) }];
+        let holders = [holder(7, &[id(0), id(1)]), holder(7, &[id(1)]), holder(8, &[id(2)])];
+        let own = |wanted: &Wanted| {
+            let own = wanted.own_in_the_way(&cards, &holders, 7);
+            assert!(own.iter().all(|holder| holder.uid == 7));
+            own.len()
+        };
+        let these = |numbers: &[usize]| Wanted::These(numbers.iter().map(|number| id(*number)).collect());
+        assert_eq!(
+            [own(&these(&[0])), own(&these(&[1])), own(&these(&[2, 0])), own(&these(&[2]))],
+            [1, 2, 1, 0]
+        );
+        // Out of order, held by nobody: that is said elsewhere. Any cards may be somebody else's.
+        assert_eq!([own(&these(&[3])), own(&Wanted::Some(4))], [0, 0]);
+        let shared = [holder(7, &[id(1)]), holder(8, &[id(1)])];
+        assert_eq!(these(&[1]).own_in_the_way(&cards, &shared, 7), []);
     }
 
     #[test]

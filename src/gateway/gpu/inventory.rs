@@ -2,7 +2,8 @@
 
 use super::card::Card;
 use crate::policy::{Gpus, ListedGpu};
-use crate::protocol::card::CardId;
+use crate::protocol::card::{CardId, CardWord};
+use crate::protocol::told::{Told, told};
 use nvml_wrapper::Nvml;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
@@ -64,6 +65,26 @@ impl Inventory {
         self.seen.read().unwrap_or_else(PoisonError::into_inner).cards.clone()
     }
 
+    /// The cards with the numbers by which people know them: the driver's, or the places in the admin's list.
+    pub(in crate::gateway) fn numbered(&self) -> Vec<(u32, Card)> {
+        self.seen.read().unwrap_or_else(PoisonError::into_inner).numbered()
+    }
+
+    /// The card that a word means just now.
+    pub(in crate::gateway) fn named(&self, word: &CardWord) -> Result<CardId, Told> {
+        let wanted = match word {
+            CardWord::Uuid(id) => return Ok(id.clone()),
+            CardWord::Number(wanted) => wanted,
+        };
+        let mut so_numbered = self.numbered().into_iter().filter(|(number, _)| number == wanted);
+        match (so_numbered.next(), so_numbered.next()) {
+            (Some((_, card)), None) => Ok(card.id),
+            (None, _) => Err(told!("this machine has no gpu {wanted}")),
+            // The instances of a card have its number.
+            (Some(_), Some(_)) => Err(told!("there are several gpus {wanted}: say which by its UUID")),
+        }
+    }
+
     /// What NVML told of a card.
     pub(in crate::gateway) fn row(&self, id: &CardId) -> Option<Row> {
         let seen = self.seen.read().unwrap_or_else(PoisonError::into_inner);
@@ -86,6 +107,16 @@ impl Inventory {
             }
         }
         nvml.as_deref().map(read).unwrap_or_default()
+    }
+}
+
+impl Seen {
+    fn numbered(&self) -> Vec<(u32, Card)> {
+        let number = |place: usize, card: &Card| {
+            let row = self.rows.iter().find(|row| row.uuid == card.id.as_str());
+            row.map_or_else(|| u32::try_from(place).unwrap_or(u32::MAX), |row| row.index)
+        };
+        self.cards.iter().enumerate().map(|(place, card)| (number(place, card), card.clone())).collect()
     }
 }
 
@@ -187,6 +218,29 @@ mod tests {
     fn a_card_that_is_cut_gives_way_to_its_instances() {
         let rows = [row("GPU-0", false), row("GPU-1", true), row("MIG-a", false), row("MIG-b", false)];
         assert_eq!(ids(&discovered(&rows)), ["GPU-0", "MIG-a", "MIG-b"]);
+    }
+
+    #[test]
+    fn a_number_is_the_one_that_is_shown() {
+        let of = |rows: &[Row]| Inventory {
+            seen: RwLock::new(Seen { cards: discovered(rows), rows: rows.to_vec() }),
+            ..Inventory::default()
+        };
+        let word = |word: &str| word.parse().unwrap();
+        let at = |uuid, index, cut| Row { index, ..row(uuid, cut) };
+        let cards =
+            of(&[at("GPU-1", 1, false), at("GPU-0", 0, true), at("MIG-a", 0, false), at("MIG-b", 0, false)]);
+        assert_eq!(cards.named(&word("1")).unwrap().as_str(), "GPU-1");
+        assert_eq!(
+            cards.named(&word("0")).unwrap_err().to_string(),
+            "there are several gpus 0: say which by its UUID"
+        );
+        assert_eq!(cards.named(&word("2")).unwrap_err().to_string(), "this machine has no gpu 2");
+        assert_eq!(cards.named(&word("MIG-b")).unwrap().as_str(), "MIG-b");
+        // Without a driver the places in the admin's list are shown.
+        let listed = Seen { cards: discovered(&[row("GPU-b", false), row("GPU-a", false)]), rows: vec![] };
+        let listed = Inventory { seen: RwLock::new(listed), ..Inventory::default() };
+        assert_eq!(listed.named(&word("1")).unwrap().as_str(), "GPU-a");
     }
 
     #[test]

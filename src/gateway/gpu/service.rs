@@ -1,13 +1,13 @@
 //! GPUs as the gateway's verbs use them: claimed at create, leased at start, freed at the end.
 
-use super::allocate::Wanted;
+use super::allocate::{Denied, Wanted};
 use super::card::Holder;
-use super::desk::{Asker, Claim, Desk, Refused, Scene, Standing};
+use super::desk::{Asker, Claim, Desk, Scene, Standing};
 use super::hours::{Hours, Spell};
 use super::inventory::Inventory;
 use super::lease::{Lease, Leases, after};
 use super::processes::Owners;
-use super::refusal::refusal;
+use super::refusal::{never, of_ones_own, refusal};
 use crate::gateway::bounds::cache::Cache;
 use crate::gateway::engine::terminals::Terminals;
 use crate::gateway::engine::{ContainerId, Engine, Locked, Owned};
@@ -76,17 +76,20 @@ impl Gpus {
         }
     }
 
-    /// How many cards are meant: `all` is all the caller may hold.
-    pub(in crate::gateway) fn wanted(&self, wish: &CardWish, limits: &Limits) -> Wanted {
-        match wish {
+    /// Which cards are meant, or how many: `all` is all the caller may hold.
+    pub(in crate::gateway) fn wanted(&self, wish: &CardWish, limits: &Limits) -> Result<Wanted, Error> {
+        Ok(match wish {
             CardWish::Count(count) => Wanted::Some(*count),
-            CardWish::These(cards) => Wanted::these(cards),
+            CardWish::These(words) => {
+                let cards = words.iter().map(|word| self.inventory.named(word).map_err(never));
+                Wanted::these(&cards.collect::<Result<Vec<_>, _>>()?)
+            }
             CardWish::All => {
                 let there = self.inventory.cards().len();
                 let may = limits.most_gpus().and_then(|most| usize::try_from(most).ok()).unwrap_or(there);
                 Wanted::Some(may.min(there).max(1))
             }
-        }
+        })
     }
 
     /// Whether there is any that somebody with these limits may hold.
@@ -109,7 +112,7 @@ impl Gpus {
         self.room(asker, wanted, None, limits, &leased, now)?;
         let scene = Scene { cards: &cards, leased: &leased, now };
         let claim = self.desk.claim(scene, asker, wanted);
-        Ok((claim.map_err(|refused| refusal(refused, wanted, cards.len()))?, time))
+        Ok((claim.map_err(|refused| refusal(refused, asker, wanted, cards.len()))?, time))
     }
 
     /// The lease of a container that is about to start.
@@ -138,7 +141,7 @@ impl Gpus {
         self.room(asker, &wanted, Some(container.id()), limits, &leased, now)?;
         self.desk
             .reclaim(scene, asker, container.id(), &labels.cards)
-            .map_err(|refused| refusal(refused, &wanted, cards.len()))?;
+            .map_err(|refused| refusal(refused, asker, &wanted, cards.len()))?;
         let lease = Lease {
             uid: asker.uid,
             login: asker.login.to_owned(),
@@ -353,11 +356,19 @@ impl Gpus {
         self.changed.send_modify(|count| *count = count.wrapping_add(1));
     }
 
-    /// Whether the machine could ever grant it.
-    pub(in crate::gateway) fn possible(&self, wanted: &Wanted) -> Result<(), Error> {
-        let cards = self.inventory.cards();
-        let no = |why| refusal(Refused { why, promised: 0, before: 0 }, wanted, cards.len());
-        wanted.possible(&cards).map_err(no)
+    /// Whether the machine could ever grant it, and not only once the asker lets go of one of these very cards: who names
+    /// cards would stand behind nobody else.
+    pub(in crate::gateway) fn may_wait_for(&self, asker: Asker<'_>, wanted: &Wanted) -> Result<(), Error> {
+        let (cards, leased) = (self.inventory.cards(), self.leased());
+        wanted.possible(&cards).map_err(|why| match why {
+            Denied::Never(why) => never(why),
+            Denied::Taken(holders) => of_ones_own(&holders, asker, wanted),
+        })?;
+        let holders = self.desk.holders(&leased, Timestamp::now());
+        match wanted.own_in_the_way(&cards, &holders, asker.uid) {
+            own if own.is_empty() => Ok(()),
+            own => Err(of_ones_own(&own, asker, wanted)),
+        }
     }
 
     /// Since when a holder has a card under a lease.

@@ -48,7 +48,10 @@ impl Admission {
     ) -> Result<Admitted<'_>, Error> {
         self.engine.knows_its_cpus().await?;
         let limits = caller.limits()?;
-        own_groups(caller, &wish.settings.groups)?;
+        own_groups(caller, "HostConfig.GroupAdd", &wish.settings.groups)?;
+        let of_memory: Vec<String> =
+            wish.settings.tmpfs.iter().filter_map(|tmpfs| tmpfs.group()).map(|gid| gid.to_string()).collect();
+        own_groups(caller, "a tmpfs's option gid", &of_memory)?;
         let (containers, usage) = turn.containers_and_usage(caller).await?;
         let look = match wish.ports.is_empty() {
             true => None,
@@ -56,12 +59,14 @@ impl Admission {
         };
         let usage = Usage { taken_ports: look.as_ref().map(Look::taken).unwrap_or_default(), ..usage };
         let name = free_name(&containers, wish.name.as_ref())?;
+        let gpus = wish.gpus.as_ref().map(|wish| self.gpus.wanted(wish, &limits)).transpose()?;
         let ask = Ask {
             image: image.ask.clone(),
             cpus: wish.cpus,
             memory: wish.memory,
             pids: wish.pids,
             shm: wish.shm,
+            cpuset: wish.cpuset.clone(),
             ports: wish.ports.clone(),
             mounts: wish.mounts.clone(),
             memory_mounts: {
@@ -71,10 +76,7 @@ impl Admission {
             },
             image_volumes: image.volumes.clone(),
             restart: wish.settings.restart != Restart::No,
-            gpus: wish
-                .gpus
-                .as_ref()
-                .map_or(0, |wish| u32::try_from(self.gpus.wanted(wish, &limits).count()).unwrap_or(u32::MAX)),
+            gpus: gpus.map_or(0, |gpus| u32::try_from(gpus.count()).unwrap_or(u32::MAX)),
         };
         let allowance = limits.admit(&usage, &ask)?;
         self.looks.known_to_allow(&image.id, &places(&ask, &allowance, wish))?;
@@ -101,14 +103,14 @@ fn volumes_fit(caller: &Caller, space: Space, volumes: &[VolumeAsk]) -> Result<(
 }
 
 /// A container has its owner's groups, so to ask for those asks for nothing.
-fn own_groups(caller: &Caller, words: &[String]) -> Result<(), Error> {
+fn own_groups(caller: &Caller, field: &str, words: &[String]) -> Result<(), Error> {
     let groups = caller.account()?.groups();
     let is_own =
         |word: &String| groups.iter().any(|group| group.name == *word || group.gid.to_string() == *word);
     match words.iter().find(|word| !is_own(word)) {
         None => Ok(()),
         Some(word) => {
-            let field = format!("HostConfig.GroupAdd: {}", escape_line(word));
+            let field = format!("{field}: {}", escape_line(word));
             Err(Error::not_allowed(&field, told!("a container has its owner's groups, and no others")))
         }
     }

@@ -2,14 +2,14 @@
 
 use super::account_files::AccountFiles;
 use super::admission::{Admission, Admitted};
+use super::borrowed::borrow;
+use super::networks;
 use super::staged::{stage, stage_labels, token, unstage};
 use super::volumes;
 use crate::gateway::caller::Caller;
 use crate::gateway::caller::in_force::InForce;
 use crate::gateway::engine::ports::PortClaim;
-use crate::gateway::engine::{
-    ContainerId, Engine, GpuGrant, Grant, Space, StageLabel, Turn, VolumeGrant, network_name,
-};
+use crate::gateway::engine::{ContainerId, Engine, GpuGrant, Grant, Space, StageLabel, Turn, VolumeGrant};
 use crate::gateway::error::Error;
 use crate::gateway::gpu::desk::{Asker, Claim};
 use crate::gateway::gpu::service::Gpus;
@@ -18,7 +18,7 @@ use crate::gateway::host::staging::Stager;
 use crate::gateway::host::wall::Wall;
 use crate::gateway::images::look::LookError;
 use crate::gateway::locks::lock::Locks;
-use crate::gateway::wish::{NetworkWord, Settings, VolumeAsk, Wish};
+use crate::gateway::wish::{Settings, VolumeAsk, Wish};
 use crate::gateway::{audit, failpoint, images};
 use crate::policy::Allowance;
 use crate::protocol::amount::Span;
@@ -51,7 +51,7 @@ struct Parts {
     allowance: Allowance,
     ports: PortClaim,
     gpus: GpuGrant,
-    network: Option<String>,
+    networks: networks::Found,
     volumes: Vec<VolumeGrant>,
     stages: Vec<StageLabel>,
     channel: Token,
@@ -73,6 +73,7 @@ impl Creator {
         let image = images::admit(&self.engine, caller, &wish.image).await?;
         let wish = wish.of_image(image.working_dir.as_deref(), image.health.as_ref(), &image.exposed)?;
         let turn = self.locks.turn(caller.uid()).await?;
+        let wish = borrow(&self.engine, caller, wish).await?;
         let admitted = self.admission.admit(caller, &turn, &wish, &image).await?;
         let Admitted { name, allowance, look: _look, .. } = admitted;
         let mounts = allowance.mounts().iter().map(|mount| {
@@ -127,7 +128,7 @@ impl Creator {
         }
         let caller = renewed.as_ref().unwrap_or(caller);
         let wish = wish.of_image(image.working_dir.as_deref(), image.health.as_ref(), &image.exposed)?;
-        let mut wish = wish;
+        let mut wish = borrow(&self.engine, caller, wish).await?;
         wish.warn_of_address(caller.limits()?.published_on());
         let admitted = self.admission.admit(caller, &turn, &wish, &image).await?;
         let Admitted { name, allowance, space, look } = admitted;
@@ -137,7 +138,7 @@ impl Creator {
         let gpus = gpus.unwrap_or_default();
         failpoint::at("create-claimed");
         audit::allowed(caller, "create", name.as_str());
-        let network = self.network(caller, &wish.settings.network).await?;
+        let networks = networks::find(&self.engine, &self.wall, caller, &wish.settings.networks).await?;
         let volumes = self.volumes(caller, &wish.settings.volumes).await?;
         let stages = stage_labels(allowance.mounts())?;
         let tokens: Vec<Token> = stages.iter().map(|stage| stage.token.clone()).collect();
@@ -150,7 +151,7 @@ impl Creator {
             allowance,
             ports,
             gpus,
-            network,
+            networks,
             volumes,
             stages,
             channel: channel.clone(),
@@ -187,26 +188,10 @@ impl Creator {
             };
         };
         let asker = Asker { uid: caller.uid(), login: account.login() };
-        let wanted = self.gpus.wanted(wish, &limits);
+        let wanted = self.gpus.wanted(wish, &limits)?;
         let (claim, time) = self.gpus.claim(asker, &wanted, time, &limits, Timestamp::now())?;
         let grant = GpuGrant { cards: claim.cards().to_vec(), time, driver: caller.policy().gpus().driver() };
         Ok(Some((claim, grant)))
-    }
-
-    /// The engine's name of the network a container is made in; none for loopback only.
-    async fn network(&self, caller: &Caller, word: &NetworkWord) -> Result<Option<String>, Error> {
-        match word {
-            NetworkWord::Nothing => Ok(None),
-            NetworkWord::Own => {
-                self.wall.stands()?;
-                self.engine.ensure_network(caller, caller.policy().gateway()).await?;
-                Ok(Some(network_name(caller.uid())))
-            }
-            NetworkWord::Named(word) => {
-                self.wall.stands()?;
-                Ok(Some(self.engine.network_of(caller, word).await?.engine_name().to_owned()))
-            }
-        }
     }
 
     /// The caller's volumes, made where they are not there yet, as Docker does.
@@ -231,8 +216,19 @@ impl Creator {
         turn: &Turn<'_>,
         parts: Parts,
     ) -> Result<ContainerId, Error> {
-        let Parts { name, image, allowance, ports, gpus, network, volumes, stages, channel, settings, space } =
-            parts;
+        let Parts {
+            name,
+            image,
+            allowance,
+            ports,
+            gpus,
+            networks,
+            volumes,
+            stages,
+            channel,
+            settings,
+            space,
+        } = parts;
         let account = caller.account()?;
         let staged = stage(&self.stager, caller, &stages, space).await?;
         failpoint::at("create-staged");
@@ -261,7 +257,7 @@ impl Creator {
             allowance,
             ports,
             gpus,
-            network,
+            network: networks.first.clone(),
             volumes,
             links,
             staged,
@@ -280,6 +276,10 @@ impl Creator {
             Ok(Some(made)) => self.engine.give_volumes(&made, &grant).await.map_err(Error::from),
             Ok(None) => Err(LookError::Moved.into()),
             Err(error) => Err(error.into()),
+        };
+        let given = match given {
+            Ok(()) => networks.join(&self.engine, caller, &id, &grant.name).await,
+            given => given,
         };
         if let Err(error) = given {
             turn.undo(&id).await;

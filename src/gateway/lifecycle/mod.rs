@@ -16,8 +16,10 @@
 
 pub(super) mod account_files;
 pub(super) mod admission;
+mod borrowed;
 pub(super) mod creator;
 mod naming;
+pub(super) mod networks;
 pub(super) mod remover;
 pub(super) mod restarter;
 mod space;

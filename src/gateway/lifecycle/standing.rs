@@ -6,6 +6,7 @@ use crate::gateway::images;
 use crate::gateway::images::look::mount_points;
 use crate::policy::{self, MountAsk, Standing};
 use crate::protocol::amount::Bytes;
+use crate::protocol::cpu_set::CpuSet;
 use serde_json::Value;
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -28,6 +29,7 @@ async fn granted(engine: &Engine, container: &Owned, details: &Value) -> Result<
         image: images::of_container(engine, details).await?,
         ports: published(details)?,
         shm: details.pointer("/HostConfig/ShmSize").and_then(Value::as_u64).map(Bytes),
+        cpuset: bound_to(details)?,
         mounts: stages
             .iter()
             .map(|stage| MountAsk {
@@ -37,6 +39,13 @@ async fn granted(engine: &Engine, container: &Owned, details: &Value) -> Result<
             })
             .collect(),
     })
+}
+
+/// The processors in the engine's record; what cannot be read was not granted.
+fn bound_to(details: &Value) -> Result<Option<CpuSet>, Error> {
+    let word = details.pointer("/HostConfig/CpusetCpus").and_then(Value::as_str).unwrap_or_default();
+    let set = (!word.is_empty()).then(|| word.parse()).transpose();
+    Ok(set.map_err(|_| EngineError::Odd(format!("a container's processors {word:?}")))?)
 }
 
 /// The host ports in the engine's record; one that cannot be read is no port of ours.

@@ -85,6 +85,7 @@ const CONFIG_DANGERS: &[Danger] = &[
     ("Image", || json!(""), "Image"),
     ("Labels", || json!({"io.ie-container.uid": "0"}), "the label io.ie-container.uid"),
     ("Volumes", || json!({"/data": {"Driver": "nfs"}}), "Volumes"),
+    ("MacAddress", || json!("01:00:5e:00:00:01"), "MacAddress"),
     ("NetworkingConfig", || json!("x"), "NetworkingConfig"),
     ("StopSignal", || json!("KILL&x=1"), "StopSignal"),
     ("StopTimeout", || json!(1_000_000), "StopTimeout"),
@@ -116,11 +117,15 @@ const HOST_DANGERS: &[Danger] = &[
     ("CpuPeriod", || json!(1), "period"),
     ("CpuQuota", || json!(1), "CPU"),
     ("CpuShares", || json!(1025), "CpuShares"),
+    ("CpusetCpus", || json!("0-"), "CpusetCpus"),
     (
         "DeviceRequests",
         || json!([{"Driver": "cdi", "DeviceIDs": ["vendor.com/device=all"], "Capabilities": [["gpu"]]}]),
         "DeviceRequests",
     ),
+    ("Dns", || json!(["127.0.0.1"]), "HostConfig.Dns"),
+    ("DnsOptions", || json!(["debug"]), "DnsOptions"),
+    ("DnsSearch", || json!(["lab\nnameserver 127.0.0.1"]), "DnsSearch"),
     ("ExtraHosts", || json!(["a b:1.2.3.4"]), "ExtraHosts"),
     ("GroupAdd", || json!(vec!["x"; 65]), "GroupAdd"),
     ("Links", || json!(["a b:x"]), "Links"),
@@ -142,8 +147,9 @@ const HOST_DANGERS: &[Danger] = &[
     ("SecurityOpt", || json!(["seccomp=unconfined"]), "SecurityOpt"),
     ("ShmSize", || json!(-1), "ShmSize"),
     ("Sysctls", || json!({"kernel.core_pattern": "|/bin/sh"}), "Sysctls"),
-    ("Tmpfs", || json!({"/proc/x": ""}), "Tmpfs"),
+    ("Tmpfs", || json!({"/t": "bind"}), "tmpfs"),
     ("Ulimits", || json!([{"Name": "rtprio", "Soft": 1, "Hard": 1}]), "Ulimits"),
+    ("VolumesFrom", || json!(["web:rshared"]), "VolumesFrom"),
 ];
 /// Switches, words for the client alone, what has no effect, and capabilities to take away, which are all gone anyhow.
 const HOST_PLAIN: &[&str] = &[
@@ -159,7 +165,11 @@ const HOST_PLAIN: &[&str] = &[
 
 const NETWORKING_DANGERS: &[Danger] =
     &[("EndpointsConfig", || json!({"host": {"Aliases": ["x"]}}), "EndpointsConfig")];
-const ENDPOINT_DANGERS: &[Danger] = &[("Aliases", || json!(["../x"]), "Aliases")];
+const ENDPOINT_DANGERS: &[Danger] = &[
+    ("Aliases", || json!(["../x"]), "Aliases"),
+    ("IPAMConfig", || json!({"IPv6Address": "fd00::1"}), "IPAMConfig"),
+    ("MacAddress", || json!("ff:ff:ff:ff:ff:ff"), "MacAddress"),
+];
 
 const EXEC_DANGERS: &[Danger] = &[
     ("Cmd", || json!(["\0"]), "Cmd"),
@@ -176,13 +186,16 @@ const EXEC_PLAIN: &[&str] = &["AttachStderr", "AttachStdin", "AttachStdout", "De
 const NETWORK_DANGERS: &[Danger] = &[
     ("Driver", || json!("macvlan"), "Driver"),
     ("EnableIPv4", || json!(false), "EnableIPv4"),
-    ("IPAM", || json!({"Config": [{"Subnet": "10.0.0.0/8"}]}), "IPAM.Config"),
+    ("IPAM", || json!({"Config": [{"Subnet": "8.8.8.0/24"}]}), "IPAM.Config"),
     ("Labels", || json!({"io.ie-container.uid": "0"}), "the label io.ie-container.uid"),
     ("Name", || json!("../x"), "Name"),
     ("Options", || json!({"com.docker.network.bridge.name": "docker0"}), "com.docker.network.bridge.name"),
 ];
 const NETWORK_PLAIN: &[&str] = &["Attachable", "CheckDuplicate", "Internal"];
-const IPAM_DANGERS: &[Danger] = &[("Driver", || json!("x"), "IPAM.Driver")];
+const IPAM_DANGERS: &[Danger] = &[
+    ("Config", || json!([{"Subnet": "10.1.2.0/24", "Gateway": "10.9.9.9"}]), "IPAM.Config"),
+    ("Driver", || json!("x"), "IPAM.Driver"),
+];
 const VOLUME_DANGERS: &[Danger] = &[
     ("Driver", || json!("nfs"), "Driver"),
     ("Labels", || json!({"io.ie-container.uid": "0"}), "the label io.ie-container.uid"),
@@ -190,7 +203,7 @@ const VOLUME_DANGERS: &[Danger] = &[
 ];
 const CONNECT_DANGERS: &[Danger] = &[
     ("Container", || json!("a/b"), "a/b"),
-    ("EndpointConfig", || json!({"IPAMConfig": {"IPv4Address": "10.0.0.1"}}), "IPAMConfig"),
+    ("EndpointConfig", || json!({"IPAMConfig": {"LinkLocalIPs": ["169.254.0.1"]}}), "IPAMConfig"),
 ];
 
 /// Where an object of the body lies, from the top.
@@ -295,7 +308,7 @@ fn one_dangerous_field_is_refused_by_name() {
             NETWORKING_DANGERS,
             &[],
         ),
-        create(endpoint, fields_of::<EndpointSettings>(), things::ENDPOINT_SERVED, ENDPOINT_DANGERS, &[]),
+        create(endpoint, fields_of::<EndpointSettings>(), super::endpoint::SERVED, ENDPOINT_DANGERS, &[]),
         other("exec", execute, fields_of::<ExecConfig>(), exec::SERVED, EXEC_DANGERS, EXEC_PLAIN),
         other("update", updated, fields_of::<ContainerUpdateBody>(), update::SERVED, UPDATE_DANGERS, &[]),
         other(
@@ -332,7 +345,7 @@ fn one_dangerous_field_is_refused_by_name() {
                 "connect",
                 connect,
                 fields_of::<EndpointSettings>(),
-                things::ENDPOINT_SERVED,
+                super::endpoint::SERVED,
                 ENDPOINT_DANGERS,
                 &[],
             )

@@ -3,20 +3,25 @@
 //! What stands in the engine's lists has an end, counted in JSON: everybody's lists carry it.
 
 use super::console::{Console, console};
+use super::dns::Dns;
 use super::env::variables;
 use super::fields::Fields;
+use super::gpus::Capabilities;
 use super::health::{HealthWish, health};
 use super::host::{self, Link};
 use super::log::Log;
-use super::mounts::{Tmpfs, VolumeAsk};
-use super::network::{NetworkWord, aliases, network};
+use super::mounts::VolumeAsk;
+use super::network::{Networks, networks};
 use super::refused::WishError;
 use super::scheduling::Scheduling;
+use super::tmpfs::Tmpfs;
+use super::volumes_from::VolumesFrom;
 use super::words::{Words, at_most, command, hostname, inner_path, signal};
 use super::{PREFIX, builder, ports, zero};
 use crate::gateway::caller::peer::Peer;
 use crate::policy::{MountAsk, PortAsk};
 use crate::protocol::amount::{Bytes, Cpus};
+use crate::protocol::cpu_set::CpuSet;
 use crate::protocol::name::ContainerName;
 use crate::protocol::restart::Restart;
 use crate::protocol::told::told;
@@ -39,6 +44,7 @@ pub(super) const SERVED: &[&str] = &[
     "Hostname",
     "Image",
     "Labels",
+    "MacAddress",
     "NetworkingConfig",
     "OpenStdin",
     "StdinOnce",
@@ -61,6 +67,7 @@ pub(in crate::gateway) struct Wish {
     pub(in crate::gateway) memory: Option<Bytes>,
     pub(in crate::gateway) pids: Option<u64>,
     pub(in crate::gateway) shm: Option<Bytes>,
+    pub(in crate::gateway) cpuset: Option<CpuSet>,
     pub(in crate::gateway) ports: Vec<PortAsk>,
     /// Whatever the image exposes, too.
     publish_all: bool,
@@ -125,7 +132,6 @@ pub(in crate::gateway) struct Settings {
     /// Ours: where to start if neither the caller nor the image says. Empty for the home.
     pub(in crate::gateway) start_dir: Option<String>,
     pub(in crate::gateway) hostname: Option<String>,
-    pub(in crate::gateway) aliases: Vec<String>,
     pub(in crate::gateway) tty: bool,
     pub(in crate::gateway) console: Option<Console>,
     pub(in crate::gateway) open_stdin: bool,
@@ -137,19 +143,24 @@ pub(in crate::gateway) struct Settings {
     pub(in crate::gateway) health: HealthWish,
     pub(in crate::gateway) tmpfs: Vec<Tmpfs>,
     pub(in crate::gateway) ulimits: Vec<Ulimit>,
-    pub(in crate::gateway) network: NetworkWord,
+    pub(in crate::gateway) networks: Networks,
     pub(in crate::gateway) volumes: Vec<VolumeAsk>,
+    /// Containers whose volumes and directories it has as well.
+    pub(in crate::gateway) volumes_from: Vec<VolumesFrom>,
     pub(in crate::gateway) links: Vec<Link>,
     pub(in crate::gateway) auto_remove: bool,
     pub(in crate::gateway) restart: Restart,
     pub(in crate::gateway) init: bool,
     pub(in crate::gateway) read_only: bool,
     pub(in crate::gateway) scheduling: Scheduling,
+    pub(in crate::gateway) dns: Dns,
     pub(in crate::gateway) extra_hosts: Vec<String>,
     pub(in crate::gateway) sysctls: BTreeMap<String, String>,
     /// Groups that the container has anyhow, if they are the caller's.
     pub(in crate::gateway) groups: Vec<String>,
     pub(in crate::gateway) log: Log,
+    /// What a GPU's driver is to do; nothing for what the image says.
+    pub(in crate::gateway) capabilities: Capabilities,
 }
 
 /// One of a process's limits.
@@ -167,16 +178,19 @@ pub(in crate::gateway) fn parse(name: Option<&str>, body: Value, peer: &Peer) ->
     let mut fields = Fields::of("", body, SERVED)?;
     let mut host = host::parse(fields.raw("HostConfig"))?;
     host.mounted.add_unnamed(fields.take("Volumes")?)?;
-    let aliases = aliases(fields.raw("NetworkingConfig"), &host.network)?;
+    let mac: String = fields.take("MacAddress")?;
+    let networks = networks(&host.network, fields.raw("NetworkingConfig"), &mac, peer)?;
     user(fields.take("User")?, peer)?;
     let image: String = fields.take("Image")?;
     if image.is_empty() {
         return Err(WishError::Bad(told!("Image is missing")));
     }
     same_name(name, &fields.take::<String>("name")?)?;
+    host.mounted.memory.iter().try_for_each(|tmpfs| tmpfs.judge_owner(peer))?;
     let tty = fields.take("Tty")?;
     let mut warnings = host.warnings;
     let health = health(fields.take("Healthcheck")?, &mut warnings)?;
+    let (cards, capabilities) = host.gpus.unzip();
     let settings = Settings {
         command: command("Cmd", fields.take("Cmd")?)?,
         entrypoint: command("Entrypoint", fields.take::<Option<Words>>("Entrypoint")?)?,
@@ -185,7 +199,6 @@ pub(in crate::gateway) fn parse(name: Option<&str>, body: Value, peer: &Peer) ->
         working_dir: working_dir(fields.take("WorkingDir")?)?,
         start_dir: None,
         hostname: host_name(fields.take("Hostname")?)?,
-        aliases,
         tty,
         console: console("HostConfig.ConsoleSize", tty, host.console)?,
         open_stdin: fields.take("OpenStdin")?,
@@ -197,18 +210,21 @@ pub(in crate::gateway) fn parse(name: Option<&str>, body: Value, peer: &Peer) ->
         health,
         tmpfs: host.mounted.memory,
         ulimits: host.ulimits,
-        network: network(&host.network, peer)?,
+        networks,
         volumes: host.mounted.volumes,
+        volumes_from: host.volumes_from,
         links: host.links,
         auto_remove: host.auto_remove,
         restart: host.restart,
         init: host.init,
         read_only: host.read_only,
         scheduling: host.scheduling,
+        dns: host.dns,
         extra_hosts: host.extra_hosts,
         sysctls: host.sysctls,
         groups: host.groups,
         log: host.log,
+        capabilities: capabilities.unwrap_or_default(),
     };
     fields.rest_is_zero()?;
     told(&settings)?;
@@ -219,10 +235,11 @@ pub(in crate::gateway) fn parse(name: Option<&str>, body: Value, peer: &Peer) ->
         memory: host.memory,
         pids: host.pids,
         shm: host.shm,
+        cpuset: host.cpuset,
         ports: host.ports,
         publish_all: host.publish_all,
         mounts: host.mounted.directories,
-        gpus: host.gpus,
+        gpus: cards,
         settings,
         warnings,
     })

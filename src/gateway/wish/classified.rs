@@ -1,6 +1,6 @@
 //! Holds that every field of Docker's create and exec models is classified: read, or known to be zero only.
 
-use super::{body, exec, host, network, things};
+use super::{body, endpoint, exec, host, network};
 use serde::Deserialize;
 use serde::de::{self, Deserializer, Visitor};
 
@@ -39,8 +39,7 @@ pub(super) fn fields_of<T: for<'de> Deserialize<'de>>() -> &'static [&'static st
 }
 
 /// Known to Docker, never served: each must be at its zero value.
-const CONFIG_ZERO: &[&str] =
-    &["ArgsEscaped", "Domainname", "MacAddress", "NetworkDisabled", "OnBuild", "Shell"];
+const CONFIG_ZERO: &[&str] = &["ArgsEscaped", "Domainname", "NetworkDisabled", "OnBuild", "Shell"];
 
 const HOST_ZERO: &[&str] = &[
     "BlkioDeviceReadBps",
@@ -56,13 +55,9 @@ const HOST_ZERO: &[&str] = &[
     "CpuPercent",
     "CpuRealtimePeriod",
     "CpuRealtimeRuntime",
-    "CpusetCpus",
     "CpusetMems",
     "DeviceCgroupRules",
     "Devices",
-    "Dns",
-    "DnsOptions",
-    "DnsSearch",
     "IOMaximumBandwidth",
     "IOMaximumIOps",
     "IpcMode",
@@ -78,7 +73,6 @@ const HOST_ZERO: &[&str] = &[
     "UTSMode",
     "UsernsMode",
     "VolumeDriver",
-    "VolumesFrom",
 ];
 
 const ENDPOINT_ZERO: &[&str] = &[
@@ -89,12 +83,10 @@ const ENDPOINT_ZERO: &[&str] = &[
     "GlobalIPv6Address",
     "GlobalIPv6PrefixLen",
     "GwPriority",
-    "IPAMConfig",
     "IPAddress",
     "IPPrefixLen",
     "IPv6Gateway",
     "Links",
-    "MacAddress",
     "NetworkID",
 ];
 
@@ -115,6 +107,6 @@ fn create_and_exec_are_classified() {
     every_field_is_classified::<ContainerCreateBody>(body::SERVED, CONFIG_ZERO);
     every_field_is_classified::<HostConfig>(host::SERVED, HOST_ZERO);
     every_field_is_classified::<NetworkingConfig>(network::NETWORKING_SERVED, &[]);
-    every_field_is_classified::<EndpointSettings>(things::ENDPOINT_SERVED, ENDPOINT_ZERO);
+    every_field_is_classified::<EndpointSettings>(endpoint::SERVED, ENDPOINT_ZERO);
     every_field_is_classified::<ExecConfig>(exec::SERVED, EXEC_ZERO);
 }

@@ -12,6 +12,9 @@ const MOST_BYTES: usize = 64 << 10;
 /// The variable by which NVIDIA's hook hands out cards: always the gateway's.
 pub(in crate::gateway) const VISIBLE_DEVICES: &str = "NVIDIA_VISIBLE_DEVICES";
 
+/// The variable that says what the driver is to do in a container: the image's, or the caller's.
+pub(in crate::gateway) const DRIVER_CAPABILITIES: &str = "NVIDIA_DRIVER_CAPABILITIES";
+
 /// Checks a container's variables and leaves out the ones the gateway sets itself.
 pub(super) fn variables(env: Vec<String>) -> Result<Vec<String>, WishError> {
     checked(env, check)
@@ -63,7 +66,7 @@ fn check(name: &str, variable: &str) -> Result<(), WishError> {
         )));
     }
     // The NVIDIA hook runs on the host and reads its orders from these.
-    if name.starts_with("NVIDIA_") && name != VISIBLE_DEVICES && name != "NVIDIA_DRIVER_CAPABILITIES" {
+    if name.starts_with("NVIDIA_") && name != VISIBLE_DEVICES && name != DRIVER_CAPABILITIES {
         return Err(WishError::not_allowed(
             &format!("Env {name}"),
             told!("the driver's hook takes orders from it"),

@@ -1,14 +1,17 @@
 //! `HostConfig`: what is read of it, and what it says about limits, mounts and ports.
 
 use super::body::Ulimit;
+use super::dns::Dns;
 use super::fields::Fields;
 use super::refused::WishError;
 use super::scheduling::{self, Scheduling};
+use super::volumes_from::{VolumesFrom, volumes_from};
 use super::words::{alias, at_most};
 use super::zero::reason;
 use super::{gpus, log, mounts, names, ports, sysctls};
 use crate::policy::PortAsk;
 use crate::protocol::amount::{Bytes, Cpus};
+use crate::protocol::cpu_set::{CpuSet, CpuSetError};
 use crate::protocol::name::ContainerRef;
 use crate::protocol::restart::Restart;
 use crate::protocol::told::told;
@@ -28,7 +31,11 @@ pub(super) const SERVED: &[&str] = &[
     "CpuPeriod",
     "CpuQuota",
     "CpuShares",
+    "CpusetCpus",
     "DeviceRequests",
+    "Dns",
+    "DnsOptions",
+    "DnsSearch",
     "ExtraHosts",
     "GroupAdd",
     "Init",
@@ -52,6 +59,7 @@ pub(super) const SERVED: &[&str] = &[
     "Sysctls",
     "Tmpfs",
     "Ulimits",
+    "VolumesFrom",
 ];
 
 /// What a caller asks of the host.
@@ -61,9 +69,11 @@ pub(super) struct Host {
     pub(super) cpus: Option<Cpus>,
     pub(super) pids: Option<u64>,
     pub(super) shm: Option<Bytes>,
+    pub(super) cpuset: Option<CpuSet>,
     pub(super) ports: Vec<PortAsk>,
     pub(super) publish_all: bool,
     pub(super) mounted: mounts::All,
+    pub(super) volumes_from: Vec<VolumesFrom>,
     pub(super) ulimits: Vec<Ulimit>,
     pub(super) network: String,
     pub(super) links: Vec<Link>,
@@ -73,8 +83,9 @@ pub(super) struct Host {
     pub(super) read_only: bool,
     /// Rows and columns of a terminal, should the container have one.
     pub(super) console: Option<(u64, u64)>,
-    pub(super) gpus: Option<super::gpus::CardWish>,
+    pub(super) gpus: Option<(gpus::CardWish, gpus::Capabilities)>,
     pub(super) scheduling: Scheduling,
+    pub(super) dns: Dns,
     pub(super) extra_hosts: Vec<String>,
     pub(super) sysctls: BTreeMap<String, String>,
     pub(super) groups: Vec<String>,
@@ -106,7 +117,8 @@ pub(super) fn parse(value: Value) -> Result<Host, WishError> {
     security(fields.take("SecurityOpt")?)?;
     // All capabilities are dropped anyhow; the id file is the client's.
     let _: (Option<Vec<String>>, String) = (fields.take("CapDrop")?, fields.take("ContainerIDFile")?);
-    let mounted = mounts::all(fields.take("Binds")?, fields.take("Mounts")?, fields.take("Tmpfs")?)?;
+    let mounted =
+        mounts::all(fields.take("Binds")?, fields.take("Mounts")?, fields.take("Tmpfs")?, &mut warnings)?;
     let host = Host {
         memory: positive("HostConfig.Memory", memory)?.map(Bytes),
         cpus: scheduling::cpus(
@@ -116,9 +128,11 @@ pub(super) fn parse(value: Value) -> Result<Host, WishError> {
         )?,
         pids: pids(fields.take("PidsLimit")?)?,
         shm: positive("HostConfig.ShmSize", fields.take("ShmSize")?)?.map(Bytes),
+        cpuset: cpuset(&fields.take::<String>("CpusetCpus")?)?,
         ports: ports::asks(fields.take("PortBindings")?)?,
         publish_all: fields.take("PublishAllPorts")?,
         mounted,
+        volumes_from: volumes_from(fields.take("VolumesFrom")?)?,
         ulimits: ulimits(fields.take("Ulimits")?)?,
         network: fields.take("NetworkMode")?,
         links: links(fields.take("Links")?)?,
@@ -129,6 +143,7 @@ pub(super) fn parse(value: Value) -> Result<Host, WishError> {
         console: fields.take("ConsoleSize")?,
         gpus: gpus::wish(fields.take("DeviceRequests")?)?,
         scheduling,
+        dns: Dns::of(&mut fields)?,
         extra_hosts: names::extra_hosts(fields.take("ExtraHosts")?)?,
         sysctls: sysctls::sysctls(fields.take("Sysctls")?)?,
         groups: groups(fields.take("GroupAdd")?)?,
@@ -140,6 +155,12 @@ pub(super) fn parse(value: Value) -> Result<Host, WishError> {
         return Err(WishError::Bad(told!("can't create 'AutoRemove' container with restart policy")));
     }
     Ok(host)
+}
+
+/// Which of them may be named the policy says.
+fn cpuset(word: &str) -> Result<Option<CpuSet>, WishError> {
+    let wrong = |error: CpuSetError| WishError::Bad(told!("{}: {error}", "HostConfig.CpusetCpus"));
+    (!word.is_empty()).then(|| word.parse()).transpose().map_err(wrong)
 }
 
 /// A container of the caller's, under one more name for this container alone.
@@ -295,7 +316,6 @@ mod tests {
             ("CgroupParent", json!("/x")),
             ("Runtime", json!("nvidia")),
             ("SecurityOpt", json!(["seccomp=unconfined"])),
-            ("VolumesFrom", json!(["web"])),
             ("MaskedPaths", json!(["/x"])),
             ("DeviceRequests", json!([{"Count": -1, "Capabilities": [["tpu"]]}])),
             ("MemorySwap", json!(1)),

@@ -1,8 +1,8 @@
-//! `--log-driver` and `--log-opt`: a container's log is a file of the engine's, with an end.
+//! `--log-driver` and `--log-opt`: a container's log is files of the engine's, with an end, or nothing.
 
 use super::refused::WishError;
 use super::zero::reason;
-use crate::protocol::told::told;
+use crate::protocol::told::{Tell, Told, told};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -18,38 +18,71 @@ pub(super) struct Asked {
     config: Option<BTreeMap<String, String>>,
 }
 
-/// As large as everybody's, or smaller.
+/// How a log is kept.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+enum Kind {
+    #[default]
+    JsonFile,
+    Local,
+    /// Nowhere: what is printed is for whoever is attached.
+    None,
+}
+
+/// As large as everybody's, or smaller, or none.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "PascalCase")]
 pub(in crate::gateway) struct Log {
-    #[serde(rename = "max-size")]
-    size: String,
-    #[serde(rename = "max-file")]
-    files: String,
+    r#type: Kind,
+    config: BTreeMap<&'static str, String>,
 }
 
 impl Default for Log {
     fn default() -> Self {
-        Self { size: "10m".to_owned(), files: FILES.to_string() }
+        Self::of(Kind::default())
+    }
+}
+
+impl Log {
+    fn of(kind: Kind) -> Self {
+        let mut config = BTreeMap::new();
+        if kind != Kind::None {
+            config.insert("max-size", "10m".to_owned());
+            config.insert("max-file", FILES.to_string());
+        }
+        if kind == Kind::Local {
+            // The engine would do it as root with what nobody is charged for, and by default.
+            config.insert("compress", "false".to_owned());
+        }
+        Self { r#type: kind, config }
     }
 }
 
 pub(super) fn log(asked: Asked) -> Result<Log, WishError> {
     const FIELD: &str = "HostConfig.LogConfig";
-    if !matches!(asked.r#type.as_str(), "" | "json-file") {
-        return Err(WishError::not_allowed(FIELD, reason(FIELD)));
-    }
-    let mut log = Log::default();
+    let refused = |why: Told| Err(WishError::not_allowed(FIELD, why));
+    let mut log = Log::of(match asked.r#type.as_str() {
+        "" | "json-file" => Kind::JsonFile,
+        "local" => Kind::Local,
+        "none" => Kind::None,
+        _ => return refused(reason(FIELD).told()),
+    });
     for (key, value) in asked.config.unwrap_or_default() {
         match key.as_str() {
-            "max-size" if bytes(&value).is_some_and(|bytes| (1..=SIZE).contains(&bytes)) => log.size = value,
+            _ if log.r#type == Kind::None => return refused(told!("a log of none has no options")),
+            "max-size" if bytes(&value).is_some_and(|bytes| (1..=SIZE).contains(&bytes)) => {
+                log.config.insert("max-size", value);
+            }
             "max-file" if value.parse::<u64>().is_ok_and(|files| (1..=FILES).contains(&files)) => {
-                log.files = value
+                log.config.insert("max-file", value);
             }
             "max-size" | "max-file" => {
-                let most = told!("logs go up to max-size=10m and max-file=3 here");
-                return Err(WishError::not_allowed(FIELD, most));
+                return refused(told!("logs go up to max-size=10m and max-file=3 here"));
             }
-            _ => return Err(WishError::not_allowed(FIELD, told!("only max-size and max-file are set"))),
+            // As it is anyhow.
+            "compress" if value == "false" => {}
+            "mode" if value == "blocking" => {}
+            _ => return refused(told!("only max-size and max-file are set")),
         }
     }
     Ok(log)
@@ -85,14 +118,27 @@ mod tests {
     #[test]
     fn a_log_is_as_large_as_everybodys_or_smaller() {
         let all = json!({ "max-size": "10m", "max-file": "3" });
-        assert_eq!(of(json!({})), Ok(all.clone()));
-        assert_eq!(of(json!({ "Type": "json-file", "Config": {} })), Ok(all.clone()));
-        assert_eq!(of(json!({ "Type": "", "Config": null })), Ok(all.clone()));
-        assert_eq!(of(json!({ "Type": "json-file", "Config": all.clone() })), Ok(all));
+        let file = |config: &Value| Ok(json!({ "Type": "json-file", "Config": config }));
+        assert_eq!(of(json!({})), file(&all));
+        assert_eq!(of(json!({ "Type": "json-file", "Config": {} })), file(&all));
+        assert_eq!(of(json!({ "Type": "", "Config": null })), file(&all));
+        assert_eq!(of(json!({ "Type": "json-file", "Config": all.clone() })), file(&all));
         let small = json!({ "max-size": "200k", "max-file": "1" });
-        assert_eq!(of(json!({ "Config": small.clone() })), Ok(small));
+        assert_eq!(of(json!({ "Config": small.clone() })), file(&small));
+        assert_eq!(of(json!({ "Config": { "compress": "false", "mode": "blocking" } })), file(&all));
+        // Compressed only if it is said.
+        let local =
+            json!({ "Type": "local", "Config": { "max-size": "1m", "max-file": "3", "compress": "false" } });
+        assert_eq!(of(json!({ "Type": "local", "Config": { "max-size": "1m" } })), Ok(local));
+        assert_eq!(of(json!({ "Type": "none", "Config": {} })), Ok(json!({ "Type": "none", "Config": {} })));
         for bad in [
             json!({ "Type": "syslog" }),
+            json!({ "Type": "None" }),
+            json!({ "Type": "none", "Config": { "max-size": "1m" } }),
+            json!({ "Type": "local", "Config": { "max-size": "20m" } }),
+            json!({ "Type": "local", "Config": { "max-file": "5" } }),
+            json!({ "Type": "local", "Config": { "compress": "true" } }),
+            json!({ "Config": { "mode": "non-blocking" } }),
             json!({ "Type": "json-file", "Config": { "max-size": "11m" } }),
             json!({ "Config": { "max-size": "1g" } }),
             json!({ "Config": { "max-size": "0" } }),

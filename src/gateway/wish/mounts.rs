@@ -2,25 +2,16 @@
 
 use super::fields::Fields;
 use super::refused::WishError;
+use super::tmpfs::Tmpfs;
 use super::words::{at_most, inner_path};
 use super::zero::is_zero;
 use crate::policy::MountAsk;
-use crate::protocol::amount::Bytes;
 use crate::protocol::name::ThingName;
 use crate::protocol::stage::Access;
 use crate::protocol::told::told;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::{Component, Path, PathBuf};
-
-/// A file system in memory, at a path of the container's.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::gateway) struct Tmpfs {
-    pub(in crate::gateway) target: String,
-    pub(in crate::gateway) size: Option<u64>,
-    pub(in crate::gateway) mode: u32,
-    pub(in crate::gateway) exec: bool,
-}
 
 /// A volume of the caller's, at a path of the container's; one without a name goes with its container.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -83,13 +74,14 @@ const SERVED: &[&str] =
 const VOLUME_SERVED: &[&str] = &["DriverConfig", "NoCopy"];
 const DRIVER_SERVED: &[&str] = &["Name"];
 const BIND_SERVED: &[&str] = &["Propagation", "CreateMountpoint", "NonRecursive"];
-const TMPFS_SERVED: &[&str] = &["SizeBytes", "Mode"];
+const TMPFS_SERVED: &[&str] = &["SizeBytes", "Mode", "Options"];
 
 /// Everything that is mounted: directories of the host's, volumes, and file systems in memory.
 pub(super) fn all(
     binds: Vec<String>,
     mounts: Vec<Value>,
     tmpfs: BTreeMap<String, String>,
+    warnings: &mut Vec<String>,
 ) -> Result<All, WishError> {
     at_most("HostConfig.Binds", binds.len(), MOST)?;
     at_most("HostConfig.Mounts", mounts.len(), MOST)?;
@@ -99,7 +91,7 @@ pub(super) fn all(
         all.add(from_bind(bind)?);
     }
     for (target, options) in &tmpfs {
-        all.memory.push(from_options(target, options)?);
+        all.memory.push(from_options(target, options, warnings)?);
     }
     for mount in mounts {
         let mut fields = Fields::of("HostConfig.Mounts[]", mount, SERVED)?;
@@ -107,7 +99,7 @@ pub(super) fn all(
         let kind: String = fields.take("Type")?;
         match kind.as_str() {
             "bind" => all.directories.push(bind(&mut fields, &target)?),
-            "tmpfs" => all.memory.push(in_memory(&mut fields, &target)?),
+            "tmpfs" => all.memory.push(in_memory(&mut fields, &target, warnings)?),
             "volume" => all.volumes.push(volume(&mut fields, &target)?),
             _ => {
                 return Err(WishError::Bad(told!(
@@ -221,39 +213,29 @@ fn plain_path(word: &str) -> Result<PathBuf, WishError> {
     Ok(path.components().collect())
 }
 
-fn in_memory(fields: &mut Fields, target: &str) -> Result<Tmpfs, WishError> {
-    inner_path("HostConfig.Mounts[].Target", target)?;
+fn in_memory(fields: &mut Fields, target: &str, warnings: &mut Vec<String>) -> Result<Tmpfs, WishError> {
+    let tmpfs = Tmpfs::at(target)?;
     fields.raw("Consistency");
-    if !fields.take::<String>("Source")?.is_empty() || fields.take::<bool>("ReadOnly")? {
-        return Err(WishError::Bad(told!("a tmpfs has no source and can be written")));
+    if !fields.take::<String>("Source")?.is_empty() {
+        return Err(WishError::Bad(told!("a tmpfs has no source")));
     }
+    let read_only = fields.take("ReadOnly")?;
     let mut options =
         Fields::of("HostConfig.Mounts[].TmpfsOptions", fields.raw("TmpfsOptions"), TMPFS_SERVED)?;
-    let size: u64 = options.take("SizeBytes")?;
-    let mode: u32 = options.take("Mode")?;
+    let mut tmpfs = tmpfs.sized(options.take("SizeBytes")?, options.take("Mode")?, read_only);
+    // Of newer clients: a word each, or a name and its value.
+    for words in options.take::<Vec<Vec<String>>>("Options")? {
+        tmpfs.with(&words.join("="), warnings)?;
+    }
     options.rest_is_zero()?;
-    let mode = if mode == 0 { 0o1777 } else { mode & 0o1777 };
-    Ok(Tmpfs { target: plain(target)?, size: (size > 0).then_some(size), mode, exec: false })
+    Ok(tmpfs)
 }
 
 /// `--tmpfs TARGET[:size=…,mode=…,exec,…]`.
-fn from_options(target: &str, options: &str) -> Result<Tmpfs, WishError> {
-    inner_path("HostConfig.Tmpfs", target)?;
-    let mut tmpfs = Tmpfs { target: plain(target)?, size: None, mode: 0o1777, exec: false };
-    for option in options.split(',').filter(|option| !option.is_empty()) {
-        let bad = || {
-            WishError::Bad(told!(
-                "HostConfig.Tmpfs option {option:?} is not served, size=, mode=, exec and noexec are"
-            ))
-        };
-        match option.split_once('=') {
-            Some(("size", size)) => tmpfs.size = Some(size.parse::<Bytes>().map_err(|_| bad())?.0),
-            Some(("mode", mode)) => tmpfs.mode = u32::from_str_radix(mode, 8).map_err(|_| bad())? & 0o1777,
-            None if option == "exec" => tmpfs.exec = true,
-            None if matches!(option, "rw" | "noexec" | "nosuid" | "nodev") => {}
-            _ => return Err(bad()),
-        }
-    }
+fn from_options(target: &str, options: &str, warnings: &mut Vec<String>) -> Result<Tmpfs, WishError> {
+    let mut tmpfs = Tmpfs::at(target)?;
+    let mut options = options.split(',').filter(|option| !option.is_empty());
+    options.try_for_each(|option| tmpfs.with(option, warnings))?;
     Ok(tmpfs)
 }
 

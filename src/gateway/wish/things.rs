@@ -1,10 +1,10 @@
 //! The bodies of `POST /networks/create`, `POST /volumes/create` and of a network's endpoints, as far as they are served.
 
+use super::addresses::{Range, range};
 use super::body::labels;
+use super::endpoint::{Endpoint, endpoint};
 use super::fields::Fields;
 use super::refused::WishError;
-use super::words::{alias, at_most};
-use super::zero;
 use crate::protocol::escape::escape_line;
 use crate::protocol::name::{ContainerRef, ThingName};
 use crate::protocol::told::told;
@@ -22,11 +22,10 @@ pub(super) const NETWORK_SERVED: &[&str] = &[
     "Name",
     "Options",
 ];
-pub(super) const IPAM_SERVED: &[&str] = &["Driver"];
+pub(super) const IPAM_SERVED: &[&str] = &["Config", "Driver"];
 pub(super) const VOLUME_SERVED: &[&str] = &["Driver", "Labels", "Name"];
 pub(super) const CONNECT_SERVED: &[&str] = &["Container", "EndpointConfig"];
 pub(super) const DISCONNECT_SERVED: &[&str] = &["Container", "Force"];
-pub(super) const ENDPOINT_SERVED: &[&str] = &["Aliases"];
 
 /// Words that mean a network already, or no network.
 const RESERVED: [&str; 6] = ["own", "bridge", "default", "host", "none", "ingress"];
@@ -35,7 +34,7 @@ fn name(word: &str) -> Result<ThingName, WishError> {
     word.parse().map_err(|error| WishError::Bad(told!("{}: {error}", "Name")))
 }
 
-/// A network of the caller's: a bridge out of the policy's pool, and nothing of the caller's choice but names.
+/// A network of the caller's: a bridge with addresses of the policy's pool.
 pub(in crate::gateway) fn network_wish(body: Value) -> Result<NetworkWish, WishError> {
     let mut fields = Fields::of("", body, NETWORK_SERVED)?;
     let word: String = fields.take("Name")?;
@@ -48,6 +47,7 @@ pub(in crate::gateway) fn network_wish(body: Value) -> Result<NetworkWish, WishE
     if !matches!(driver.as_str(), "" | "default") {
         return Err(WishError::not_allowed("IPAM.Driver", told!("addresses come out of the policy's pool")));
     }
+    let range = range(ipam.take("Config")?)?;
     ipam.rest_is_zero()?;
     if fields.take::<Option<bool>>("EnableIPv4")? == Some(false) {
         return Err(WishError::not_allowed("EnableIPv4", told!("networks have IPv4 addresses")));
@@ -59,6 +59,7 @@ pub(in crate::gateway) fn network_wish(body: Value) -> Result<NetworkWish, WishE
         internal: fields.take("Internal")?,
         labels: labels(fields.take("Labels")?)?,
         options: network_options(fields.take("Options")?)?,
+        range,
     };
     fields.rest_is_zero()?;
     if RESERVED.contains(&wish.name.as_str()) {
@@ -67,7 +68,6 @@ pub(in crate::gateway) fn network_wish(body: Value) -> Result<NetworkWish, WishE
     Ok(wish)
 }
 
-/// A volume of the caller's.
 /// What a network is made of, beside its name: everything else is the gateway's to say.
 #[derive(Debug, Clone)]
 pub(in crate::gateway) struct NetworkWish {
@@ -76,6 +76,8 @@ pub(in crate::gateway) struct NetworkWish {
     pub(in crate::gateway) labels: BTreeMap<String, String>,
     /// Of the driver's, those that are about this network alone.
     pub(in crate::gateway) options: BTreeMap<String, String>,
+    /// The addresses it is to have; whether they are to be had remains to be looked at.
+    pub(in crate::gateway) range: Option<Range>,
 }
 
 /// Bytes of a frame, from the least of IPv4 to the most of a bridge.
@@ -132,13 +134,13 @@ fn made_up() -> Result<ThingName, WishError> {
     name(&format!("v{word}"))
 }
 
-/// A container of the caller's that is to join a network, and the names it answers to there.
-pub(in crate::gateway) fn connect_wish(body: Value) -> Result<(ContainerRef, Vec<String>), WishError> {
+/// A container of the caller's that is to join a network, and how.
+pub(in crate::gateway) fn connect_wish(body: Value) -> Result<(ContainerRef, Endpoint), WishError> {
     let mut fields = Fields::of("", body, CONNECT_SERVED)?;
     let container = container(fields.take("Container")?)?;
-    let aliases = endpoint_aliases(fields.raw("EndpointConfig"))?;
+    let endpoint = endpoint(fields.raw("EndpointConfig"))?;
     fields.rest_is_zero()?;
-    Ok((container, aliases))
+    Ok((container, endpoint))
 }
 
 /// A container of the caller's that is to leave a network, and whether also if it ended meanwhile.
@@ -152,19 +154,6 @@ pub(in crate::gateway) fn disconnect_wish(body: Value) -> Result<(ContainerRef, 
 fn container(word: String) -> Result<ContainerRef, WishError> {
     let shown = escape_line(&word).chars().take(200).collect();
     ContainerRef::try_from(word).map_err(|_| WishError::NoContainer(shown))
-}
-
-/// The names a container answers to in a network, beside its own.
-pub(super) fn endpoint_aliases(endpoint: Value) -> Result<Vec<String>, WishError> {
-    if zero::is_zero(&endpoint) {
-        return Ok(Vec::new());
-    }
-    let mut endpoint = Fields::of("EndpointConfig", endpoint, ENDPOINT_SERVED)?;
-    let aliases: Vec<String> = endpoint.take("Aliases")?;
-    endpoint.rest_is_zero()?;
-    at_most("Aliases", aliases.len(), 32)?;
-    aliases.iter().try_for_each(|word| alias("Aliases", word))?;
-    Ok(aliases)
 }
 
 #[cfg(test)]
@@ -186,10 +175,6 @@ mod tests {
         let nameless = volume_wish(json!({"Labels": {"a": "b"}})).unwrap();
         assert!(nameless.name.as_str().starts_with('v'));
         assert_eq!(nameless.labels.keys().collect::<Vec<_>>(), ["a", ANONYMOUS]);
-        assert_eq!(
-            endpoint_aliases(json!({"Aliases": ["db", "x"], "Links": null, "IPAMConfig": {}})).unwrap(),
-            ["db", "x"]
-        );
     }
 
     #[test]
@@ -197,7 +182,7 @@ mod tests {
         for (body, word) in [
             (json!({"Name": "x", "Driver": "macvlan"}), "Driver"),
             (json!({"Name": "x", "Options": {"parent": "eth0"}}), "Options"),
-            (json!({"Name": "x", "IPAM": {"Config": [{"Subnet": "10.0.0.0/8"}]}}), "IPAM.Config"),
+            (json!({"Name": "x", "IPAM": {"Config": [{"Subnet": "fd00::/64"}]}}), "IPAM.Config"),
             (json!({"Name": "x", "IPAM": {"Driver": "x"}}), "IPAM.Driver"),
             (json!({"Name": "x", "IPAM": {"Options": {"a": "b"}}}), "IPAM.Options"),
             (json!({"Name": "x", "EnableIPv6": true}), "EnableIPv6"),
@@ -224,16 +209,6 @@ mod tests {
             (json!({"Name": "../x"}), "Name"),
         ] {
             let error = volume_wish(body.clone()).unwrap_err().to_string();
-            assert!(error.contains(word), "{body}: {error}");
-        }
-        for (body, word) in [
-            (json!({"IPAMConfig": {"IPv4Address": "10.0.0.9"}}), "IPAMConfig"),
-            (json!({"Links": ["other:x"]}), "Links"),
-            (json!({"DriverOpts": {"a": "b"}}), "DriverOpts"),
-            (json!({"MacAddress": "02:42:00:00:00:01"}), "MacAddress"),
-            (json!({"Aliases": ["a b"]}), "Aliases"),
-        ] {
-            let error = endpoint_aliases(body.clone()).unwrap_err().to_string();
             assert!(error.contains(word), "{body}: {error}");
         }
     }

@@ -39,14 +39,13 @@ pub(super) fn reason(path: &str) -> Phrase {
         | "HostConfig.UsernsMode"
         | "HostConfig.CgroupnsMode" => phrase!("each container has namespaces of its own"),
         "HostConfig.SecurityOpt" => phrase!("the walls around a container are the same for everyone"),
-        "HostConfig.VolumesFrom" => phrase!("name the volumes of the other container with -v"),
+        "EnableIPv6" | "EndpointConfig.IPAMConfig.IPv6Address" => {
+            phrase!("networks have IPv4 addresses alone: the policy has no IPv6 pool")
+        }
         "HostConfig.VolumeDriver" => phrase!("volumes are on the engine's own disk"),
         "HostConfig.GroupAdd" => phrase!("a container has its owner's groups"),
         "HostConfig.Runtime" => phrase!("the runtime is the gateway's choice"),
         "HostConfig.LogConfig" => phrase!("logs are kept by the engine, with a limit on their size"),
-        "HostConfig.Dns" | "HostConfig.DnsSearch" | "HostConfig.DnsOptions" | "HostConfig.ExtraHosts" => {
-            phrase!("names are looked up as on the host")
-        }
         "HostConfig.CpuShares" | "HostConfig.CpuQuota" | "HostConfig.CpuPeriod" | "HostConfig.CpusetCpus" => {
             phrase!("ask for cpus with --cpus")
         }
@@ -104,18 +103,16 @@ mod tests {
     /// Each says more than that it is not served, and something of its own.
     #[test]
     fn what_users_ask_for_most_is_refused_with_a_reason() {
-        let groups: [&[&str]; 14] = [
+        let groups: [&[&str]; 12] = [
             &["Privileged"],
             &["CapAdd"],
             &["Devices", "DeviceCgroupRules"],
             &["PidMode", "IpcMode", "UTSMode", "UsernsMode", "CgroupnsMode"],
             &["SecurityOpt"],
-            &["VolumesFrom"],
             &["VolumeDriver"],
             &["GroupAdd"],
             &["Runtime"],
             &["LogConfig"],
-            &["Dns", "DnsSearch", "DnsOptions", "ExtraHosts"],
             &["CpuShares", "CpuQuota", "CpuPeriod", "CpusetCpus"],
             &["StorageOpt", "Sysctls", "CgroupParent", "OomScoreAdj"],
             &["Anything"],

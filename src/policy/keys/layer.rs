@@ -23,6 +23,7 @@ pub(in crate::policy) static SECTION: Section = Section {
         &EACH,
         &MAX,
         &TOTAL,
+        &CPUSET,
         &NETWORKS,
         &VOLUMES,
         &GPU_TIME,
@@ -89,6 +90,16 @@ pub(in crate::policy) static TOTAL: Key = Key {
     example: "{ cpus = 16, gpus = 1 }",
     mistake: "{ gpu = 1 }",
     about: "What all of a user's containers may have together.",
+};
+
+pub(in crate::policy) static CPUSET: Key = Key {
+    name: "cpuset",
+    kind: Kind::Text("processors' numbers with commas and hyphens between them"),
+    default: Unset("no container may ask for processors by their numbers"),
+    since: FIRST,
+    example: "\"0-7\"",
+    mistake: "\"0-\"",
+    about: "The processors that a container may be bound to with `--cpuset-cpus`. What is not bound runs on all.",
 };
 
 pub(in crate::policy) static NETWORKS: Key = Key {

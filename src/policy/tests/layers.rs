@@ -85,12 +85,14 @@ fn nothing_set_grants_nothing_and_limits_everything() {
         ("mounts", "none"),
         ("ports.range", "none"),
         ("home", "none"),
+        ("cpuset", "none"),
         ("total.gpus", "0"),
     ] {
         assert!(values.contains(&(rule, value.into())), "{rule}");
     }
-    for (rule, value) in
-        values.iter().filter(|(rule, _)| !["images", "mounts", "ports.range", "home"].contains(rule))
+    for (rule, value) in values
+        .iter()
+        .filter(|(rule, _)| !["images", "mounts", "ports.range", "home", "cpuset"].contains(rule))
     {
         assert_ne!(value, "none", "{rule} is unlimited by omission");
     }

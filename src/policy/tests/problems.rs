@@ -44,7 +44,7 @@ fn an_unknown_key_is_named_with_its_line_and_the_nearest() {
         ),
         (
             "[users.first.last]\n",
-            "p.toml:4: unknown key `last` in [users.first], the keys are until, containers, each, max, total, networks, volumes, gpu_time, gpu_hours, stopped_for, restart, images, ports, home, mounts",
+            "p.toml:4: unknown key `last` in [users.first], the keys are until, containers, each, max, total, cpuset, networks, volumes, gpu_time, gpu_hours, stopped_for, restart, images, ports, home, mounts",
         ),
     ] {
         assert_eq!(problems(&format!("{GATEWAY}{text}")), [said], "{text}");
@@ -87,7 +87,7 @@ fn every_wrong_limit_is_refused() {
     for (line, said) in [
         (
             "until = 2027-02-28",
-            "unknown key `until` in [defaults], the keys are containers, each, max, total, networks, volumes, gpu_time, gpu_hours, stopped_for, restart, images, ports, home, mounts",
+            "unknown key `until` in [defaults], the keys are containers, each, max, total, cpuset, networks, volumes, gpu_time, gpu_hours, stopped_for, restart, images, ports, home, mounts",
         ),
         ("each = 4", "`defaults.each` must be a table"),
         ("each = { cpus = '2' }", "`defaults.each.cpus` must be a number of cpus such as 2 or 0.5"),

@@ -289,16 +289,34 @@ fn starting_again_asks_only_what_running_containers_share() {
 }
 
 #[test]
+fn processors_are_named_where_the_policy_names_some() {
+    let asked = |limits: &Limits, set: &str| {
+        limits.admit(&Usage::default(), &Ask { cpuset: Some(set.parse().unwrap()), ..ubuntu() })
+    };
+    let (none, some) = (open(""), open("cpuset = '0-3,8'"));
+    assert_eq!(asked(&some, "8,1-2").unwrap().cpuset().unwrap().to_string(), "1-2,8");
+    assert_eq!(some.admit(&Usage::default(), &ubuntu()).unwrap().cpuset(), None);
+    let no = asked(&some, "3-4").unwrap_err();
+    assert_eq!((no.asked.as_deref(), no.limit.as_deref()), (Some("3-4"), Some("0-3,8")));
+    assert_eq!(
+        no.message.to_string(),
+        "cpuset: asked 3-4, you may be bound to 0-3,8 (policy.toml:6, [defaults])"
+    );
+    assert_eq!(told(asked(&none, "0")), "cpuset: no processors may be named here (built-in default)");
+}
+
+#[test]
 fn what_was_granted_is_asked_again_of_todays_lists() {
     let memory = "2g".parse().unwrap();
     let box_ = Used { name: "box".into(), cpus: Cpus(3 * Cpus::ONE), memory, pids: 700, ..Used::default() };
     let standing = Standing {
+        cpuset: Some("2".parse().unwrap()),
         image: ubuntu().image,
         shm: Some("1g".parse().unwrap()),
         ports: vec![(40000, "127.0.0.1".parse().unwrap())],
         mounts: vec![MountAsk { source: "/data/x".into(), target: "/d".into(), access: Access::ReadWrite }],
     };
-    let offers = "ports = { range = '40000-40999', address = '127.0.0.1' }\nmounts = [{ source = '/data', mode = 'rw' }]";
+    let offers = "ports = { range = '40000-40999', address = '127.0.0.1' }\nmounts = [{ source = '/data', mode = 'rw' }]\ncpuset = '0-3'";
     let asked = |defaults: &str| told(open(defaults).still_allows(&box_, &standing));
     assert_eq!(asked(offers), "yes");
     assert_eq!(
@@ -307,7 +325,9 @@ fn what_was_granted_is_asked_again_of_todays_lists() {
     );
     assert!(asked(&offers.replace("/data", "/other")).starts_with("mounts: /data/x is not among"));
     assert!(asked(&offers.replace("40000-", "40001-")).starts_with("ports.range: host port 40000 is not in"));
-    assert!(asked("mounts = [{ source = '/data', mode = 'rw' }]").starts_with("ports.range: no port may be"));
+    assert!(asked(&offers.replace("0-3", "0-1")).starts_with("cpuset: asked 2, you may be bound to 0-1"));
+    let without = "mounts = [{ source = '/data', mode = 'rw' }]\ncpuset = '2'";
+    assert!(asked(without).starts_with("ports.range: no port may be"));
     assert!(asked(&format!("{offers}\nmax = {{ memory = '1g' }}")).starts_with("max.memory: asked 2g"));
     assert!(asked(&format!("{offers}\nmax = {{ cpus = 2 }}")).starts_with("max.cpus: asked 3"));
     assert!(asked(&format!("{offers}\nmax = {{ shm = '512m' }}")).starts_with("max.shm: asked 1g"));

@@ -163,6 +163,9 @@ pub(super) fn limits_that_are_said(asked: &LinuxResources) -> Result<(), Refused
     if memory.and_then(|memory| memory.kernel()).is_some_and(|kernel| kernel != 0) {
         return Err(Refused::new("its limit on the kernel's memory is not served here"));
     }
+    if asked.cpu().as_ref().is_some_and(|cpu| cpu.mems().as_ref().is_some_and(|nodes| !nodes.is_empty())) {
+        return Err(Refused::new("the nodes of its memory are not served here"));
+    }
     if is_none(asked.pids().as_ref().map(|pids| pids.limit())) {
         return Err(Refused::new("it would have no limit on processes"));
     }

@@ -45,12 +45,13 @@ pub(crate) fn create(
     let asked = spec.process().as_ref().ok_or_else(|| Refused::new("its specification names no process"))?;
     process::judge(asked, site, groups)?;
     process::place(asked, root)?;
+    let owner = asked.user().uid();
     let hooks = spec.hooks().clone().map(|hooks| hooks::judge(hooks, site, id)).transpose()?;
     spec.set_hooks(hooks);
     let linux =
         spec.linux().clone().ok_or_else(|| Refused::new("its specification has no part for Linux"))?;
     spec.set_linux(Some(linux::judge(linux, site, id)?));
-    let mounts = mounts::judge(spec.mounts().clone().unwrap_or_default(), site, id, root)?;
+    let mounts = mounts::judge(spec.mounts().clone().unwrap_or_default(), site, (id, owner), root)?;
     Ok(Judged { spec, mounts })
 }
 

@@ -69,13 +69,19 @@ pub(crate) enum Kind {
     ReadOnly,
 }
 
-pub(super) fn judge(asked: Vec<Mount>, site: &Site, id: &Id, root: &RootFs) -> Result<Vec<Planned>, Refused> {
+/// Those of a container and its owner, whose processes all are that user's.
+pub(super) fn judge(
+    asked: Vec<Mount>,
+    site: &Site,
+    (id, owner): (&Id, u32),
+    root: &RootFs,
+) -> Result<Vec<Planned>, Refused> {
     kernels_are_all_there(&asked)?;
     let mut places: Vec<PathBuf> = Vec::new();
     let mut judged = Vec::new();
     for mut mount in asked {
         let (kind, source) = kind(&mount, site, id)?;
-        options(&mount, kind)?;
+        options(&mount, kind, owner)?;
         let place = match kind {
             Kind::Kernel => lands_there(&mount, root)?,
             _ => {
@@ -110,13 +116,14 @@ fn kernels_are_all_there(asked: &[Mount]) -> Result<(), Refused> {
 }
 
 /// Each kind has its own: whatever else would change what kind it is, or take away what that kind is to have.
-fn options(mount: &Mount, kind: Kind) -> Result<(), Refused> {
+fn options(mount: &Mount, kind: Kind, owner: u32) -> Result<(), Refused> {
+    let owners = format!("uid={owner}");
     let known = |option: &str| {
         let own = || OWN.contains(&option);
         OPTIONS.contains(&option)
             || match kind {
                 Kind::Kernel => option == "newinstance" || is_value(option),
-                Kind::Memory => own() || is_value(option),
+                Kind::Memory => own() || is_value(option) || option == owners,
                 Kind::Stage | Kind::Volume | Kind::Engines => own() || BINDS.contains(&option),
                 Kind::ReadOnly => BINDS.contains(&option),
             }

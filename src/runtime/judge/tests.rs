@@ -395,10 +395,18 @@ fn what_is_new_has_no_source() {
     for option in ["bind", "rbind", "rro", "size=1,uid=0", "mode=1=2", "newinstance", "size=1 bind"] {
         assert!(memory(json!([option])).is_err(), "{option}");
     }
+    // It is its owner's, if it is anybody's by name.
+    for option in ["uid=0", "uid=1001", "uid=01000", "uid=1000,dev"] {
+        assert!(memory(json!([option])).is_err(), "{option}");
+    }
+    let judged =
+        memory(json!(["ro", "noatime", "size=64k", "uid=1000", "gid=2000", "nr_inodes=16"])).unwrap();
+    let options = &judged["mounts"][place_of(&judged, "/x")]["options"];
+    assert!(options.as_array().unwrap().contains(&json!("nosuid")), "{options}");
     let judged = memory(json!(["rw", "exec", "size=64k", "mode=1777"])).unwrap();
     assert_eq!(judged["mounts"][place_of(&judged, "/x")]["source"], "tmpfs");
     let kernels = place_of(&spec, "/dev/shm");
-    for option in ["bind", "rbind", "rw", "exec", "mode=1,bind"] {
+    for option in ["bind", "rbind", "rw", "exec", "uid=1000", "mode=1,bind"] {
         let wrong = with(&spec, &format!("/mounts/{kernels}/options/99"), json!(option));
         ground.refuses(&wrong, "/dev/shm");
     }

@@ -192,6 +192,11 @@ impl Engine {
         command
     }
 
+    /// Its network namespace, which is what containers take for the host's.
+    pub(crate) fn network(&self) -> PathBuf {
+        format!("/run/netns/{}", self.name).into()
+    }
+
     /// A program in the engine's network namespace, where published ports are.
     pub(crate) fn inside_network(&self, words: &[&str]) -> Command {
         let mut command = Command::new("nsenter");

@@ -1,10 +1,11 @@
 //! The engine's bodies word by word: a line more, a line less or another value is a change to what holds everybody.
 
 use super::*;
-use crate::gateway::wish::{HealthWish, parse_exec};
+use crate::gateway::wish::{Endpoint, HealthWish, Networks, Tmpfs, parse_exec};
 use crate::policy::{Ask, ImageAsk, Limits, Policy, PortAsk, Protocol, Usage, Who};
 use crate::protocol::amount::{Bytes, Cpus};
 use crate::protocol::stage::{Shift, Token};
+use std::path::Path;
 
 const POLICY: &str = "[gateway]
 uids = '1000-1999'
@@ -159,7 +160,7 @@ fn all() -> Grant {
     };
     let staged = |source: &str, target: &str, access| Staged::fake(source.into(), target.into(), access);
     let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
-    let memory = |target: &str, size, exec| Tmpfs { target: target.into(), size, mode: 0o700, exec };
+    let memory = |target: &str, options: &str| Tmpfs::fake(target, options);
     let allowance = limits().admit(&Usage::default(), &ask).unwrap();
     Grant {
         gids: vec![1005, 2000, 2001],
@@ -183,7 +184,10 @@ fn all() -> Grant {
             env: words(&["A=1", "HOME=/x", "BARE"]),
             working_dir: Some("/w".into()),
             hostname: Some("box".into()),
-            aliases: words(&["db"]),
+            networks: Networks {
+                endpoint: Endpoint { aliases: words(&["db"]), ..Endpoint::default() },
+                ..Networks::default()
+            },
             tty: true,
             console: serde_json::from_value(json!([31, 97])).unwrap(),
             open_stdin: true,
@@ -195,7 +199,7 @@ fn all() -> Grant {
             health: HealthWish::Over(
                 serde_json::from_value(json!({ "Test": ["CMD", "true"], "Retries": 2 })).unwrap(),
             ),
-            tmpfs: vec![memory("/t", None, false), memory("/u", Some(4096), true)],
+            tmpfs: vec![memory("/t", "mode=700"), memory("/u", "mode=700,size=4096,exec")],
             ulimits: serde_json::from_value(json!([{ "Name": "core", "Soft": 1, "Hard": 2 }])).unwrap(),
             auto_remove: true,
             init: true,

@@ -1,6 +1,7 @@
 //! The body of a create, by hand: what is served, what is refused, and with which words.
 
 use super::*;
+use crate::gateway::wish::NetworkWord;
 use serde_json::json;
 
 fn wish(body: Value) -> Result<Wish, WishError> {
@@ -12,7 +13,7 @@ fn what_docker_sends_for_a_plain_run_is_accepted() {
     let body = serde_json::from_str(include_str!("docker-20.10-run.json")).unwrap();
     let wish = wish(body).unwrap();
     assert_eq!(wish.settings.command, Some(vec!["true".to_owned()]));
-    assert!(wish.settings.auto_remove && wish.settings.network == NetworkWord::Own);
+    assert!(wish.settings.auto_remove && wish.settings.networks.first == NetworkWord::Own);
 }
 
 #[test]
@@ -21,16 +22,16 @@ fn nothing_outside_the_served_fields_gets_through() {
         (json!({"Image": "x", "User": "0"}), "User"),
         (json!({"Image": "x", "User": "1001:1000"}), "User"),
         (json!({"Image": "x", "Volumes": {"/data": {}, "/x": {"a": 1}}}), "Volumes"),
-        (json!({"Image": "x", "MacAddress": "02:00:00:00:00:01"}), "MacAddress"),
+        (json!({"Image": "x", "MacAddress": "03:00:00:00:00:01"}), "MacAddress"),
         (json!({"Image": "x", "Labels": {"io.ie-container.uid": "1001"}}), "io.ie-container.uid"),
         (json!({"Image": "x", "HostConfig": {"NetworkMode": "container:web"}}), "NetworkMode"),
         (json!({"Image": "x", "HostConfig": {"NetworkMode": "a/b"}}), "NetworkMode"),
         (
-            json!({"Image": "x", "NetworkingConfig": {"EndpointsConfig": {"ie-1001": {"Aliases": ["x"]}}}}),
+            json!({"Image": "x", "NetworkingConfig": {"EndpointsConfig": {"host": {"Aliases": ["x"]}}}}),
             "Endpoints",
         ),
         (
-            json!({"Image": "x", "NetworkingConfig": {"EndpointsConfig": {"own": {"IPAMConfig": {"IPv4Address": "10.0.0.1"}}}}}),
+            json!({"Image": "x", "NetworkingConfig": {"EndpointsConfig": {"own": {"IPAMConfig": {"IPv6Address": "fd00::1"}}}}}),
             "IPAMConfig",
         ),
         (json!({"Image": "x", "WorkingDir": "/proc/self/fd/7"}), "WorkingDir"),
@@ -79,7 +80,7 @@ fn what_stands_in_every_list_has_an_end() {
 fn a_network_is_named_or_its_id() {
     let named = |mode: &str| {
         let body = json!({"Image": "x", "HostConfig": {"NetworkMode": mode}});
-        wish(body).map(|wish| wish.settings.network).ok()
+        wish(body).map(|wish| wish.settings.networks.first).ok()
     };
     let id = "ab".repeat(32);
     for mode in ["lab", &id, &id[..12]] {

@@ -41,7 +41,7 @@ fn volume_drivers_and_propagation_are_refused() {
         json!({"Type": "npipe", "Source": "/a", "Target": "/x"}),
         json!({"Type": "tmpfs", "Target": "/proc/x"}),
     ] {
-        assert!(all(vec![], vec![bad.clone()], BTreeMap::new()).is_err(), "{bad}");
+        assert!(all(vec![], vec![bad.clone()], BTreeMap::new(), &mut vec![]).is_err(), "{bad}");
     }
 }
 
@@ -53,7 +53,7 @@ fn a_volume_has_a_name_and_a_target() {
         ("proj_data", "/data", Access::ReadOnly)
     );
     let mount = json!({"Type": "volume", "Source": "x", "Target": "/x", "VolumeOptions": {"NoCopy": true}});
-    let mut all = all(vec!["data:/d".into()], vec![mount], BTreeMap::new()).unwrap();
+    let mut all = all(vec!["data:/d".into()], vec![mount], BTreeMap::new(), &mut vec![]).unwrap();
     assert_eq!(all.volumes[1].target, "/x");
     // As Compose writes it: once more by its target. What is mounted nowhere else has no name.
     let volumes = [("/d/", json!({})), ("/y", json!({}))].map(|(at, options)| (at.to_owned(), options));
@@ -67,39 +67,45 @@ fn a_volume_has_a_name_and_a_target() {
 
 #[test]
 fn a_tmpfs_takes_size_and_mode() {
-    let tmpfs = from_options("/t", "size=64m,mode=0700,exec").unwrap();
-    assert_eq!((tmpfs.size, tmpfs.mode, tmpfs.exec), (Some(64 << 20), 0o700, true));
-    assert!(from_options("/t", "rw,noexec,nosuid,nodev,").is_ok_and(|tmpfs| !tmpfs.exec));
-    assert!(from_options("/t", "suid").is_err());
-    assert!(from_options("/t", "uid=0").is_err());
+    let options = |asked: &str| from_options("/t/", asked, &mut vec![]).map(|tmpfs| tmpfs.options(1 << 30));
+    assert_eq!(options("size=64m,mode=0700,exec").unwrap(), "rw,nosuid,nodev,exec,size=67108864,mode=700");
+    assert!(options("rw,noexec,nosuid,nodev,").is_ok_and(|options| options.contains(",noexec,")));
+    assert!(options("bind").is_err());
+    // Whose it is to be is looked at where it is known who asks.
+    assert!(options("uid=0").is_ok());
 }
 
 #[test]
 fn memory_that_is_mounted_is_as_asked() {
-    let mounted = |options: Value| {
-        let asked = json!({"Target": "/t/", "TmpfsOptions": options});
-        let mut fields =
-            Fields::of("", asked, &["Target", "TmpfsOptions", "Consistency", "Source", "ReadOnly"]).unwrap();
-        in_memory(&mut fields, "/t/").map(|tmpfs| (tmpfs.target, tmpfs.size, tmpfs.mode)).ok()
+    const KEYS: &[&str] = &["Target", "TmpfsOptions", "Consistency", "Source", "ReadOnly"];
+    let mounted = |asked: Value| {
+        let mut fields = Fields::of("", asked, KEYS).unwrap();
+        in_memory(&mut fields, "/t/", &mut vec![]).ok().map(|tmpfs| {
+            assert_eq!(tmpfs.target, "/t");
+            tmpfs.options(1 << 30)
+        })
     };
-    let is = |size, mode| Some(("/t".to_owned(), size, mode));
-    assert_eq!(mounted(Value::Null), is(None, 0o1777));
-    assert_eq!(mounted(json!({"SizeBytes": 0, "Mode": 0})), is(None, 0o1777));
-    assert_eq!(mounted(json!({"SizeBytes": 1, "Mode": 0o700})), is(Some(1), 0o700));
+    let is = |access: &str, rest: &str| Some(format!("{access},nosuid,nodev,{rest}"));
+    assert_eq!(mounted(json!({})), is("rw", "noexec,size=67108864,mode=1777"));
+    let asked = |options: Value| mounted(json!({ "TmpfsOptions": options }));
+    assert_eq!(asked(json!({"SizeBytes": 0, "Mode": 0})), is("rw", "noexec,size=67108864,mode=1777"));
+    assert_eq!(asked(json!({"SizeBytes": 1, "Mode": 0o700})), is("rw", "noexec,size=1,mode=700"));
     // Neither setuid nor setgid, whatever is asked.
-    assert_eq!(mounted(json!({"SizeBytes": 1 << 20, "Mode": 0o7755})), is(Some(1 << 20), 0o1755));
-    for (key, value) in [("Source", json!("x")), ("ReadOnly", json!(true))] {
-        let asked = json!({"Target": "/t", key: value});
-        let mut fields =
-            Fields::of("", asked, &["Target", "TmpfsOptions", "Consistency", "Source", "ReadOnly"]).unwrap();
-        assert!(in_memory(&mut fields, "/t").is_err(), "{key}");
-    }
+    assert_eq!(
+        asked(json!({"SizeBytes": 1 << 20, "Mode": 0o7755})),
+        is("rw", "noexec,size=1048576,mode=1755")
+    );
+    let options = json!([["exec"], ["uid", "1000"]]);
+    assert_eq!(asked(json!({ "Options": options })), is("rw", "exec,size=67108864,mode=1777,uid=1000"));
+    assert_eq!(asked(json!({"Options": [["bind"]]})), None);
+    assert_eq!(mounted(json!({"ReadOnly": true})), is("ro", "noexec,size=67108864,mode=1777"));
+    assert_eq!(mounted(json!({"Source": "x"})), None);
 }
 
 #[test]
 fn what_is_mounted_already_needs_no_volume() {
     let volume = |target: &str| VolumeAsk { name: None, target: target.into(), access: Access::ReadWrite };
-    let tmpfs = |target: &str| Tmpfs { target: target.into(), size: None, mode: 0o1777, exec: false };
+    let tmpfs = |target: &str| Tmpfs::at(target).unwrap();
     let mount =
         |target: &str| MountAsk { source: "/data".into(), target: target.into(), access: Access::ReadOnly };
     let mut all =
