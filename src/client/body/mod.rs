@@ -1,6 +1,7 @@
 //! From the flags of `run` and `create` to the request body: pure, and only what was asked for.
 
 mod caller;
+mod csv;
 mod env;
 mod given;
 mod mounts;
@@ -46,8 +47,8 @@ pub(crate) fn start_dir(args: &CreateArgs, caller: &Caller) -> Result<Option<Str
     if args.workdir.is_some() {
         return Ok(None);
     }
-    let binds = mounts::binds(&args.volume, caller)?;
-    Ok(Some(mounts::workdir(caller, &binds).unwrap_or_default()))
+    let volumes = mounts::volumes(&args.volume, caller)?;
+    Ok(Some(mounts::workdir(caller, &volumes).unwrap_or_default()))
 }
 
 /// The body of `POST /containers/create`.
@@ -55,7 +56,9 @@ pub(crate) fn create(args: &CreateArgs, detach: bool, caller: &Caller) -> Result
     args.forbidden.refuse()?;
     resources::refuse_restart(args.restart.as_deref())?;
     let streams = Streams::of(args, detach);
-    let binds = mounts::binds(&args.volume, caller)?;
+    let (lines, volumes): (Vec<_>, Vec<_>) =
+        mounts::volumes(&args.volume, caller)?.into_iter().partition(|volume| volume.line.is_some());
+    let volumes: Vec<_> = volumes.into_iter().map(|volume| volume.mount).collect();
     let published = ports::published(&args.publish)?;
     let env = env::variables(&args.env, caller)?;
     let given = |yes: bool| yes.then_some(true);
@@ -87,7 +90,8 @@ pub(crate) fn create(args: &CreateArgs, detach: bool, caller: &Caller) -> Result
                 readonly_rootfs: given(args.read_only),
                 network_mode: args.network.clone().filter(|network| network != "own"),
                 port_bindings: some(published),
-                mounts: some([binds, mounts::mounts(&args.mount, caller)?].concat()),
+                binds: some(lines.into_iter().filter_map(|volume| volume.line).collect()),
+                mounts: some([volumes, mounts::mounts(&args.mount, caller)?].concat()),
                 tmpfs: some(mounts::tmpfs(&args.tmpfs)),
                 device_requests: resources::gpus(args.gpus.as_deref())?,
                 memory: resources::bytes(args.memory)?,

@@ -106,6 +106,7 @@ pub(super) fn parse(value: Value) -> Result<Host, WishError> {
     // All capabilities are dropped anyhow; the id file is the client's.
     let _: (Option<Vec<String>>, String) = (fields.take("CapDrop")?, fields.take("ContainerIDFile")?);
     let mounted = mounts::all(fields.take("Binds")?, fields.take("Mounts")?, fields.take("Tmpfs")?)?;
+    warnings.extend(mounted.warnings.iter().cloned());
     let host = Host {
         memory: positive("HostConfig.Memory", memory)?.map(Bytes),
         cpus: scheduling::cpus(
