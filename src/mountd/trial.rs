@@ -32,7 +32,7 @@ pub(super) fn of_calls() -> anyhow::Result<()> {
     let map = Need::UserNamespace.tried("a user namespace", map)?;
     let flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC;
     Need::Mounts.tried("open_tree", open_tree(CWD, "/", flags))?;
-    let memory = Need::Mounts.tried("mounting a file system of memory", make_wrapper(""))?;
+    let memory = Need::Mounts.tried("mounting a file system of memory", make_wrapper("", &[], &[]))?;
     Ok(idmapped(&memory, &map)?)
 }
 
@@ -50,7 +50,7 @@ pub(super) fn of_a_stage(stages: &Stages) -> anyhow::Result<()> {
     let mut random = [0; 16];
     getrandom(&mut random, GetRandomFlags::empty()).context("drawing a name for a trial")?;
     let token = Token::from_bytes(random);
-    let made = stages.hollow(&token).map(drop).map_err(Error::cause);
+    let made = stages.hollow(&token, &[]).map(drop).map_err(Error::cause);
     let made = Need::Mounts.tried("making a stage", made);
     let seen = made.as_ref().map(|()| is_seen_outside(&token)).unwrap_or(Ok(true));
     let gone = stages.unstage(&token).map_err(Error::cause);

@@ -32,6 +32,7 @@ mod harness;
 mod line;
 mod look_ups;
 mod matrix;
+mod mounts;
 mod network;
 mod output;
 mod ownership;
@@ -81,6 +82,7 @@ fn main() -> ExitCode {
         archive::tests(),
         channel::tests(),
         staging::tests(),
+        mounts::tests(),
         state::tests(),
         pause::tests(),
         policy::tests(),

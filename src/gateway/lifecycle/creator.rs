@@ -2,7 +2,7 @@
 
 use super::account_files::AccountFiles;
 use super::admission::{Admission, Admitted};
-use super::staged::{stage, stage_labels, token, unstage};
+use super::staged::{stage_anew, stage_labels, token, unstage};
 use super::volumes;
 use crate::gateway::caller::Caller;
 use crate::gateway::caller::in_force::InForce;
@@ -231,10 +231,11 @@ impl Creator {
         turn: &Turn<'_>,
         parts: Parts,
     ) -> Result<ContainerId, Error> {
-        let Parts { name, image, allowance, ports, gpus, network, volumes, stages, channel, settings, space } =
+        let Parts { name, image, allowance, ports, gpus, network, volumes, channel, settings, space, .. } =
             parts;
+        let mut stages = parts.stages;
         let account = caller.account()?;
-        let staged = stage(&self.stager, caller, &stages, space).await?;
+        let staged = stage_anew(&self.stager, caller, &mut stages, space).await?;
         failpoint::at("create-staged");
         let files = self
             .files
