@@ -88,7 +88,8 @@ impl Roots {
     /// host's user namespace with whatever else it mounts.
     fn maps_of(&self, root: &StageRoot) -> impl Iterator<Item = Map> {
         let hosts = self.remap.is_none() || self.list.iter().any(|root| !root.idmap);
-        let shifted = self.remap.map(|remap| Map::Shifted(remap.shift()));
+        let shown = if root.group { Map::Group } else { Map::Shifted };
+        let shifted = self.remap.map(|remap| shown(remap.shift()));
         let maps = match root.idmap {
             true => [shifted, hosts.then_some(Map::Same)],
             false => [Some(Map::Off), None],
@@ -98,7 +99,7 @@ impl Roots {
 
     /// What a stage shows to a container of a remapped engine stays in the range of that engine.
     fn in_range(&self, ask: &Stage) -> Result<(), Error> {
-        let (Some(remap), Map::Shifted(_)) = (self.remap, ask.map) else { return Ok(()) };
+        let (Some(remap), Map::Shifted(_) | Map::Group(_)) = (self.remap, ask.map) else { return Ok(()) };
         if !remap.uids.covers(ask.uid) {
             return Err(Error::BeyondRange { what: "uid", id: ask.uid, count: remap.uids.count() });
         }
@@ -199,7 +200,7 @@ mod tests {
     use crate::protocol::stage::{Reason, Token};
 
     fn roots() -> Roots {
-        let root = |path: &str, kind| StageRoot { path: path.into(), kind, idmap: true };
+        let root = |path: &str, kind| StageRoot { path: path.into(), kind, idmap: true, group: false };
         Roots {
             uids: "1000-4294967294".parse().unwrap(),
             engine: "/nonexistent".into(),

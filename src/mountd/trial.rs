@@ -2,7 +2,7 @@
 //! it is told then, in one sentence, and not by each user's container.
 
 use super::error::Error;
-use super::idmap::{Maps, NO_SHIFT};
+use super::idmap::{Maps, NO_SHIFT, Others};
 use super::open::{become_user, look_at_root};
 use super::stage::{Stages, make_wrapper};
 use crate::mountinfo::{Mount, mounts_of};
@@ -28,7 +28,7 @@ pub(super) fn of_calls() -> anyhow::Result<()> {
     let took_on = thread::spawn(|| become_user(NOBODY, &[NOBODY])).join();
     let took_on = took_on.unwrap_or_else(|_| Err(Error::system("a thread")(Errno::INVAL)));
     Need::Identity.tried("taking on a user's ids", took_on.map_err(Error::cause))?;
-    let map = Maps::default().of(NOBODY, &[NOBODY], NO_SHIFT).map_err(Error::cause);
+    let map = Maps::default().of(NOBODY, &[NOBODY], NO_SHIFT, Others::Nobody).map_err(Error::cause);
     let map = Need::UserNamespace.tried("a user namespace", map)?;
     let flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC;
     Need::Mounts.tried("open_tree", open_tree(CWD, "/", flags))?;

@@ -1,7 +1,7 @@
 //! What ie-mountd does for a request.
 
 use super::error::Error;
-use super::idmap::{Maps, NO_SHIFT};
+use super::idmap::{Maps, NO_SHIFT, Others};
 use super::open::Opener;
 use super::policy::File;
 use super::roots::{Admitted, Gateway, Roots, places};
@@ -78,12 +78,14 @@ impl Mountd {
     fn stage(&self, ask: &Stage) -> Result<Answer, Error> {
         let admitted = Arc::new(self.admit(ask)?);
         let opened = self.opener.open(&admitted)?;
-        let shift = match admitted.map() {
-            Map::Off => None,
-            Map::Same => Some(NO_SHIFT),
-            Map::Shifted(shift) => Some(shift),
+        let (shift, others) = match admitted.map() {
+            Map::Off => (None, Others::Nobody),
+            Map::Same => (Some(NO_SHIFT), Others::Nobody),
+            Map::Shifted(shift) => (Some(shift), Others::Nobody),
+            Map::Group(shift) => (Some(shift), Others::AsOwners),
         };
-        let map = shift.map(|shift| self.maps.of(admitted.uid(), admitted.gids(), shift)).transpose()?;
+        let map =
+            shift.map(|shift| self.maps.of(admitted.uid(), admitted.gids(), shift, others)).transpose()?;
         let wish = Wish { ask: &admitted, opened: &opened, map: map.as_ref().map(|map| map.as_fd()) };
         let shape = opened.shape;
         let Made { path, anew } = self.stages.stage(&ask.token, &wish)?;

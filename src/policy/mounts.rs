@@ -25,6 +25,8 @@ pub(super) struct Offer {
     /// Mounted without being asked for, at this path.
     pub(super) always: Option<PathBuf>,
     pub(super) idmap: bool,
+    /// Written to by a group, whoever owns what.
+    pub(super) group: bool,
 }
 
 impl fmt::Display for Offer {
@@ -123,6 +125,7 @@ pub(super) fn roots<'s>(settings: impl Iterator<Item = &'s Setting>) -> Vec<Stag
                 path: offer.source.clone(),
                 kind: RootKind::Shared { writable },
                 idmap: offer.idmap,
+                group: offer.group,
             }),
         }
     }

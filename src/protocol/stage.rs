@@ -93,6 +93,8 @@ pub enum Map {
     Same,
     /// The user's own, higher by so much, and nobody else's: for a container in a user namespace of its own.
     Shifted(Shift),
+    /// The same, and owners who are none of the container's, so that what a group may write is written.
+    Group(Shift),
 }
 
 /// The host's ids of uid 0 and gid 0 of a container.

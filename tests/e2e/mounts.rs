@@ -4,7 +4,7 @@ use crate::suite::{tests, world};
 use crate::world::User;
 use crate::world::output::Output;
 use std::fs;
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 
 tests![
     one_file_is_mounted,
@@ -16,6 +16,7 @@ tests![
     a_copy_with_a_stopped_container_makes_nothing,
     the_same_place_is_no_second_mount,
     what_has_no_effect_is_taken,
+    a_lab_shares_a_directory,
 ];
 
 /// `run --rm`, with a script in a shell.
@@ -319,4 +320,46 @@ fn what_has_no_effect_is_taken() {
         ann.run(["run", "--rm", "-v", &bind, "busybox:test", "true"].as_slice()).fails(125);
         ann.docker(["run", "--rm", "-v", &bind, "busybox:test", "true"].as_slice()).fails(125);
     }
+}
+
+/// root's directory that a group may write, with a colleague's in it. In the host's user namespace nothing is shared so.
+fn a_lab_shares_a_directory() {
+    let world = world();
+    let (ann, bob, eve) = (world.newcomer("ann"), world.newcomer("b-o.b"), world.newcomer("eve"));
+    // ann's own group is the lab's.
+    world.give_group(&bob, &ann.login);
+    let lab = world.shared().with_file_name(format!("lab-{}", ann.uid));
+    let shown = lab.display();
+    let make = |path: &std::path::Path, owner: u32, mode: u32| {
+        fs::create_dir(path).unwrap();
+        chown(path, Some(owner), Some(ann.gid)).unwrap();
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    };
+    make(&lab, 0, 0o2770);
+    make(&lab.join("anns"), ann.uid, 0o2775);
+    for user in [&ann, &bob, &eve] {
+        world
+            .limit(user, &format!("mounts = [{{ source = \"{shown}\", mode = \"rw\", share = \"group\" }}]"));
+    }
+    let bind = format!("-v={shown}:/lab");
+    let write = "echo mine >/lab/new && mkdir /lab/dir && echo mine >/lab/anns/new && cat /lab/anns/new";
+    let told = script(&bob, &[&bind], write);
+    if world.outside(0) == 0 {
+        told.says(&["denied"]).fails(1);
+        return;
+    }
+    assert_eq!(told.ok(), "mine\n");
+    for name in ["new", "dir", "anns/new"] {
+        let made = fs::metadata(lab.join(name)).unwrap();
+        assert_eq!((made.uid(), made.gid()), (bob.uid, ann.gid), "{name}");
+    }
+    script(&ann, &[&bind], "cat /lab/new; rm -r /lab/anns/new /lab/dir").ok();
+    script(&bob, &[&bind], "chmod 777 /lab").fails(1);
+    // Who is not of the group does not even come in, and root inside leaves nothing.
+    eve.run(["run", "--rm", &bind, "busybox:test", "true"]).says(&["closed to you"]).fails(125);
+    bob.run(["run", "-d", "--name", "box", &bind, "busybox:test", "sleep", "1000"]).ok();
+    let evil = "touch /lab/left; cp /bin/busybox /lab/left && chmod 4755 /lab/left; chown 0 /lab/new";
+    world.docker(["exec", "-u", "0", "--privileged", &bob.engine_name("box"), "sh", "-c", evil]);
+    assert!(!lab.join("left").exists());
+    assert_eq!(fs::metadata(lab.join("new")).unwrap().uid(), bob.uid);
 }

@@ -71,8 +71,11 @@ async fn all(
     let roots = caller.policy().roots();
     for stage in stages {
         // One that is no root any more ie-mountd refuses.
-        let idmap = roots.iter().find(|root| root.path == stage.root).is_none_or(|root| root.idmap);
-        let map = if idmap { space.map() } else { Map::Off };
+        let map = match (roots.iter().find(|root| root.path == stage.root), space.map()) {
+            (Some(root), _) if !root.idmap => Map::Off,
+            (Some(root), Map::Shifted(shift)) if root.group => Map::Group(shift),
+            (_, map) => map,
+        };
         let request = stage.request(caller.uid(), gids.clone(), map, shape(stage));
         let answer = stager.stage(request, stage.target.clone()).await;
         staged.push(answer.map_err(|error| blamed(&limits, stage, error))?);
