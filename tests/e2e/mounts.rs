@@ -220,30 +220,25 @@ fn a_copy_with_a_stopped_container_makes_nothing() {
     ann.sh("mkdir -p proj/here data; echo mine >proj/mine; echo cfg >cfg").ok();
     let (outer, inner) = (format!("-v={home}/proj:/app"), format!("-v={home}/data:/app/new/deep"));
     let (file, config) = (format!("-v={home}/cfg:/app/new/cfg"), format!("-v={home}/cfg:/etc/cfg"));
-    ann.run([
-        "create",
-        "--name",
-        "box",
-        &outer,
-        &inner,
-        &file,
-        &config,
-        "-v=/app/cache",
-        "busybox:test",
-        "true",
-    ])
-    .ok();
+    let create = |name: &str, more: &str| {
+        let mounts = [&outer, &inner, &config, "-v=/app/cache", more];
+        ann.run([&["create", "--name", name], &mounts[..], &["busybox:test", "true"]].concat().as_slice())
+            .ok();
+    };
+    create("box", "--tmpfs=/app/tmp");
+    create("other", &file);
     ann.write("note", "x\n");
     ann.run("cp note box:/tmp/note").ok();
     ann.run("cp box:/tmp/note back").ok();
     assert_eq!(ann.read("back"), "x\n");
     ann.docker("cp note box:/tmp/again").ok();
+    ann.run("cp note other:/tmp/note").says(&["other mounts a file inside another mount"]).fails(1);
     // What is mounted is not there to be copied with, and cannot be written to.
     assert_ne!(ann.run("cp box:/app/mine out").code, 0);
     assert_ne!(ann.run("cp note box:/app/planted").code, 0);
     assert_eq!(ann.sh("ls proj").ok(), "here\nmine\n");
     assert_eq!(ann.read("cfg"), "cfg\n");
-    ann.run("start -a box").ok();
+    ann.run("start -a other").ok();
     assert_eq!(ann.sh("ls proj").ok(), "cache\nhere\nmine\nnew\n");
     assert_eq!(fs::metadata(ann.home.join("proj/new/deep")).unwrap().uid(), ann.uid);
 }

@@ -94,6 +94,19 @@ fn refuse_hosts(caller: &Caller, at: &CopyPath) -> Result<(), Error> {
     Err(Refusal::new("conflict", message).hint(Told::Text(format!("ie-container start {name}"))).into())
 }
 
+/// Newer engines open the place of a file for writing before they mount it, and a hollow stage is read-only.
+fn refuse_files_inside(at: &CopyPath) -> Result<(), Error> {
+    let stages = &at.container.labels().stages;
+    let places = |outer| places_inside(outer, stages, &[]);
+    if !stages.iter().flat_map(places).any(|place| place.shape == Shape::File) {
+        return Ok(());
+    }
+    let name = at.container.name();
+    let message =
+        told!("{name} mounts a file inside another mount, and is only copied to and from while it runs");
+    Err(Refusal::new("conflict", message).hint(Told::Text(format!("ie-container start {name}"))).into())
+}
+
 /// Where the engine puts the container's volumes, none of which has a name.
 async fn places_of_volumes(copier: &Copier, at: &CopyPath) -> Result<Vec<PathBuf>, Error> {
     if at.container.found().volumes().is_empty() {
@@ -169,6 +182,7 @@ impl Copy {
         }
         refuse_volumes(&at)?;
         refuse_hosts(caller, &at)?;
+        refuse_files_inside(&at)?;
         let tokens = at.container.found().stage_tokens();
         let held = Held {
             cut,
