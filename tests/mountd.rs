@@ -9,6 +9,8 @@
 
 #[path = "mountd/daemon.rs"]
 mod daemon;
+#[path = "mountd/files.rs"]
+mod files;
 #[path = "mountd/life.rs"]
 mod life;
 #[path = "mountd/path.rs"]

@@ -1,6 +1,6 @@
 //! `--try-idmap DIR`: whether a directory can be staged for one user's ids, found out by trying. Nothing stays mounted.
 
-use super::idmap::{Maps, NO_SHIFT};
+use super::idmap::{Maps, NO_SHIFT, Others};
 use crate::sys::mount_setattr;
 use anyhow::Context;
 use rustix::fs::CWD;
@@ -17,7 +17,7 @@ const ANY_ID: u32 = 1000;
 
 pub(super) fn try_idmap(dir: &Path) -> anyhow::Result<ExitCode> {
     let shown = dir.display();
-    let map = Maps::default().of(ANY_ID, &[ANY_ID], NO_SHIFT)?;
+    let map = Maps::default().of(ANY_ID, &[ANY_ID], NO_SHIFT, Others::Nobody)?;
     let flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC;
     let tree = open_tree(CWD, dir, flags).with_context(|| format!("cloning {shown}"))?;
     match mount_setattr(&tree, MountAttrFlags::empty(), Some(map.as_fd())) {

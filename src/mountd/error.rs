@@ -36,7 +36,11 @@ pub(super) enum Error {
     Missing(PathBuf),
     #[error("{} is not a directory", shown(.0))]
     NotADirectory(PathBuf),
-    #[error("{} is a symbolic link; name the directory itself", shown(.0))]
+    #[error("{} is a directory, and was a file when the container was made", shown(.0))]
+    NotAFile(PathBuf),
+    #[error("{} is neither a directory nor a plain file", shown(.0))]
+    Neither(PathBuf),
+    #[error("{} is a symbolic link; name what it leads to", shown(.0))]
     SymbolicLink(PathBuf),
     #[error("{} is a mount inside a directory that is not the system's; only what lies on the same mount can be mounted", shown(.0))]
     InnerMount(PathBuf),
@@ -83,7 +87,7 @@ impl Error {
     fn reason(&self) -> Reason {
         match self {
             Self::BadRequest(_) => Reason::BadRequest,
-            Self::Missing(_) | Self::NotADirectory(_) => Reason::Missing,
+            Self::Missing(_) | Self::NotADirectory(_) | Self::NotAFile(_) => Reason::Missing,
             Self::NoIdmap { .. } => Reason::NoIdmap,
             Self::NoAnswer(_) | Self::System { .. } => Reason::System,
             Self::Uid(_)
@@ -96,6 +100,7 @@ impl Error {
             | Self::NotRootsAlone(_)
             | Self::NotYours(_)
             | Self::GroupNotYours { .. }
+            | Self::Neither(_)
             | Self::SymbolicLink(_)
             | Self::InnerMount(_)
             | Self::UsersMount { .. }
@@ -133,7 +138,7 @@ mod tests {
     fn a_step_that_fails_is_told_as_what_it_means() {
         let said = |errno| Error::opening(Path::new("/home/ann/x"), errno).to_string();
         assert_eq!(said(Errno::NOENT), "/home/ann/x does not exist");
-        assert_eq!(said(Errno::LOOP), "/home/ann/x is a symbolic link; name the directory itself");
+        assert_eq!(said(Errno::LOOP), "/home/ann/x is a symbolic link; name what it leads to");
         assert_eq!(said(Errno::ACCESS), "/home/ann/x is closed to you (permission denied)");
         assert!(said(Errno::IO).starts_with("opening /home/ann/x failed: Input/output error"));
     }

@@ -5,6 +5,10 @@
 //!
 //! For an engine with a user namespace of its own, a stage shows uid U on disk as R+U (`U R+U 1` in `uid_map`). Each
 //! gid is mapped likewise. What has `idmap = "off"` in the policy shows all ids as they are.
+//!
+//! The kernel lets nobody write to what has an owner that is not mapped, whatever its group. Where a directory is shared by
+//! a group, other owners are mapped, too: to ids that no process of a container can have, as they lie below the engine's
+//! range. root's is mapped to one that nobody has, so that root itself leaves nothing through a stage.
 
 use super::error::Error;
 use crate::protocol::stage::Shift;
@@ -20,8 +24,20 @@ pub(super) const HOLD: &str = "--hold-namespace";
 /// How many namespaces are kept for the next stage; each is an open file.
 const MOST_KEPT: usize = 256;
 
-/// A uid, the gids that go with it, and how much higher each is for whoever looks.
-type Ids = (u32, BTreeSet<u32>, Shift);
+/// What a root's uid is shown as where others are: none that a process has, nor one with a meaning of its own.
+const ROOT_SHOWN: u32 = u32::MAX - 2;
+
+/// What becomes of owners who are not the user.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Others {
+    /// They are nobody, and what is theirs is not written to.
+    Nobody,
+    /// They own what is theirs, and its mode decides.
+    AsOwners,
+}
+
+/// A uid, the gids that go with it, how much higher each is for whoever looks, and what becomes of others.
+type Ids = (u32, BTreeSet<u32>, Shift, Others);
 
 /// What maps ids to themselves.
 pub(super) const NO_SHIFT: Shift = Shift { uid: 0, gid: 0 };
@@ -34,8 +50,14 @@ pub(super) struct Maps {
 
 impl Maps {
     /// The namespace in which `uid` and each of `gids` map to the ids so much higher.
-    pub(super) fn of(&self, uid: u32, gids: &[u32], shift: Shift) -> Result<Arc<OwnedFd>, Error> {
-        let ids: Ids = (uid, gids.iter().copied().collect(), shift);
+    pub(super) fn of(
+        &self,
+        uid: u32,
+        gids: &[u32],
+        shift: Shift,
+        others: Others,
+    ) -> Result<Arc<OwnedFd>, Error> {
+        let ids: Ids = (uid, gids.iter().copied().collect(), shift, others);
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(map) = kept.get(&ids) {
             return Ok(Arc::clone(map));
@@ -55,10 +77,24 @@ fn line(id: u32, shift: u32) -> std::io::Result<String> {
     Ok(format!("{id} {seen} 1\n"))
 }
 
-fn make((uid, gids, shift): &Ids) -> std::io::Result<OwnedFd> {
+/// The user's line, and those of others: themselves as far as they lie below the engine's range, root apart.
+fn uid_lines(uid: u32, shift: u32, others: Others) -> std::io::Result<String> {
+    let own = line(uid, shift)?;
+    if others == Others::Nobody {
+        return Ok(own);
+    }
+    let span = |first: u32, end: u32| match end.checked_sub(first) {
+        Some(count) if count > 0 => format!("{first} {first} {count}\n"),
+        _ => String::new(),
+    };
+    let (below, above) = (span(1, uid.min(shift)), span(uid.saturating_add(1), shift));
+    Ok(format!("0 {ROOT_SHOWN} 1\n{below}{own}{above}"))
+}
+
+fn make((uid, gids, shift, others): &Ids) -> std::io::Result<OwnedFd> {
     let mut holder = Holder::start()?;
     holder.wait_until_ready()?;
-    holder.write("uid_map", &line(*uid, shift.uid)?)?;
+    holder.write("uid_map", &uid_lines(*uid, shift.uid, *others)?)?;
     let lines: std::io::Result<String> = gids.iter().map(|gid| line(*gid, shift.gid)).collect();
     holder.write("gid_map", &lines?)?;
     Ok(File::open(holder.proc("ns/user"))?.into())
@@ -113,4 +149,21 @@ fn held() -> std::io::Result<()> {
     std::io::stdout().write_all(b"!")?;
     std::io::stdout().flush()?;
     std::io::stdin().read_to_end(&mut Vec::new()).map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn others_are_themselves_below_the_range_and_root_is_nobody() {
+        let lines = |uid, shift| uid_lines(uid, shift, Others::AsOwners).unwrap();
+        let root = "0 4294967293 1\n";
+        let expected = format!("{root}1 1 4999\n5000 105000 1\n5001 5001 94999\n");
+        assert_eq!(lines(5000, 100_000), expected);
+        // A user of the ids that containers have: what lies above the range's beginning is nobody's.
+        assert_eq!(lines(200_000, 100_000), format!("{root}1 1 99999\n200000 300000 1\n"));
+        assert_eq!(lines(1, 2), format!("{root}1 3 1\n"));
+        assert_eq!(uid_lines(5000, 100_000, Others::Nobody).unwrap(), "5000 105000 1\n");
+    }
 }

@@ -1,15 +1,18 @@
-//! Opens the directory to stage: down to the root as root, and from there as the user.
+//! Opens the directory or file to stage: down to the root as root, and from there as the user.
 //!
 //! The walk changes this thread's fsuid and groups to the user's, and opens each step by `openat2` beneath the root. It
-//! follows no symbolic link and crosses into no other mount inside a home. The owner is checked on the open descriptor.
+//! follows no symbolic link and crosses into no other mount inside a home. The owner is checked on the open descriptor, and
+//! that it is a directory or a plain file: it is opened as a path alone, so that no pipe, device or socket is woken.
 
 use super::error::Error;
 use super::roots::Admitted;
 use crate::mountinfo::mounts;
 use crate::policy::RootKind;
-use crate::protocol::stage::{Access, Map};
+use crate::protocol::stage::{Access, Map, Shape};
 use nix::unistd::{Gid, Uid, setfsgid, setfsuid};
-use rustix::fs::{AtFlags, Mode, OFlags, ResolveFlags, Stat, StatxFlags, fstat, open, openat2, statx};
+use rustix::fs::{
+    AtFlags, FileType, Mode, OFlags, ResolveFlags, Stat, StatxFlags, fstat, open, openat2, statx,
+};
 use std::collections::HashMap;
 use std::ffi::OsStr;
 use std::os::fd::OwnedFd;
@@ -28,17 +31,18 @@ const MOST_IN_ALL: usize = 256;
 /// How long the next one waits for a permit: living file systems free one in far less.
 const BRIEFLY: Duration = Duration::from_secs(1);
 
-/// An open directory that the user may have staged; from here on the path is not looked at again.
+/// An open directory or file that the user may have staged; from here on the path is not looked at again.
 #[derive(Debug)]
 pub(super) struct Opened {
-    pub(super) dir: OwnedFd,
+    pub(super) node: OwnedFd,
+    pub(super) shape: Shape,
     pub(super) device: u64,
     pub(super) inode: u64,
     /// The type of the file system it lies on, for messages.
     pub(super) kind: String,
 }
 
-/// Opens directories, each in a thread of its own that may hang without holding up other users.
+/// Opens what is to be staged, each in a thread of its own that may hang without holding up other users.
 #[derive(Debug, Default)]
 pub(super) struct Opener {
     permits: Arc<Permits>,
@@ -108,12 +112,27 @@ impl Drop for Permit {
 fn walk(ask: &Admitted) -> Result<Opened, Error> {
     let root = open_root(ask)?;
     become_user(ask.uid(), ask.gids())?;
-    let (dir, ground) = descend(root, ask)?;
-    let stat = look(&dir, &ask.path())?;
+    let (node, ground) = descend(root, ask)?;
+    let stat = look(&node, &ask.path())?;
+    let shape = shape(&stat, ask)?;
     if ask.root().kind == RootKind::Home {
         belongs_to_user(&stat, ask)?;
     }
-    Ok(Opened { dir, device: stat.st_dev, inode: stat.st_ino, kind: ground.kind })
+    Ok(Opened { node, shape, device: stat.st_dev, inode: stat.st_ino, kind: ground.kind })
+}
+
+/// What it is, if that is what it was when the container was made: the engine binds by that.
+fn shape(stat: &Stat, ask: &Admitted) -> Result<Shape, Error> {
+    let shape = match FileType::from_raw_mode(stat.st_mode) {
+        FileType::Directory => Shape::Directory,
+        FileType::RegularFile => Shape::File,
+        _ => return Err(Error::Neither(ask.path())),
+    };
+    match (ask.shape(), shape) {
+        (Some(Shape::Directory), Shape::File) => Err(Error::NotADirectory(ask.path())),
+        (Some(Shape::File), Shape::Directory) => Err(Error::NotAFile(ask.path())),
+        _ => Ok(shape),
+    }
 }
 
 fn belongs_to_user(stat: &Stat, ask: &Admitted) -> Result<(), Error> {
@@ -179,7 +198,7 @@ pub(super) fn become_user(uid: u32, gids: &[u32]) -> Result<(), Error> {
     Ok(())
 }
 
-/// Walks from the root to the directory. Mounts are crossed only as long as every directory so far is root's alone:
+/// Walks from the root to what is asked for. Mounts are crossed only as long as every directory so far is root's alone:
 /// there the admin mounts (automounted homes, data sets); below it users can, and what they mount is not staged.
 fn descend(root: OwnedFd, ask: &Admitted) -> Result<(OwnedFd, Ground), Error> {
     let mut path = ask.root().path.clone();
@@ -190,10 +209,13 @@ fn descend(root: OwnedFd, ask: &Admitted) -> Result<(OwnedFd, Ground), Error> {
         // A root the user may not enter is not the user's to have mounted either.
         here = step(&here, OsStr::new("."), ResolveFlags::NO_XDEV).map_err(|e| Error::opening(&path, e))?;
     }
-    for name in ask.relative() {
+    let mut names = ask.relative().iter().peekable();
+    while let Some(name) = names.next() {
         path.push(name);
         let crossing = if admins { ResolveFlags::empty() } else { ResolveFlags::NO_XDEV };
-        here = step(&here, name, crossing).map_err(|e| Error::opening(&path, e))?;
+        // The last may be a file, too.
+        let kind = if names.peek().is_some() { OFlags::DIRECTORY } else { OFlags::empty() };
+        here = to(&here, name, kind, crossing).map_err(|e| Error::opening(&path, e))?;
         ground = Ground::below(&here, &path, Some(ground))?;
         admins = admins && is_roots_alone(&look(&here, &path)?);
     }
@@ -224,9 +246,14 @@ impl Ground {
     }
 }
 
-/// One step down. `OFlags::NOFOLLOW` is left out on purpose: with it a link would be opened, without it is refused.
+/// One step down, into a directory.
 fn step(dir: &OwnedFd, name: &OsStr, more: ResolveFlags) -> rustix::io::Result<OwnedFd> {
-    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    to(dir, name, OFlags::DIRECTORY, more)
+}
+
+/// One step. `OFlags::NOFOLLOW` is left out on purpose: with it a link would be opened, without it is refused.
+fn to(dir: &OwnedFd, name: &OsStr, kind: OFlags, more: ResolveFlags) -> rustix::io::Result<OwnedFd> {
+    let flags = OFlags::PATH | OFlags::CLOEXEC | kind;
     let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS | more;
     openat2(dir, name, flags, Mode::empty(), resolve)
 }

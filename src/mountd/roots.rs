@@ -3,7 +3,7 @@
 use super::error::Error;
 use crate::policy::{HostGroups, Policy, Remap, RootKind, StageRoot, UidRange};
 use crate::protocol::escape::escape_line;
-use crate::protocol::stage::{Access, Map, Stage};
+use crate::protocol::stage::{Access, Map, Place, Shape, Stage};
 use crate::protocol::told::told;
 use std::collections::BTreeSet;
 use std::os::unix::ffi::OsStrExt;
@@ -11,6 +11,9 @@ use std::path::{Component, Path, PathBuf};
 
 /// The most gids one stage maps.
 const MOST_GIDS: usize = 64;
+
+/// The most directories and files that are made inside a hollow stage: a container has 32 mounts, and a path a few names.
+const MOST_INSIDE: usize = 1024;
 
 /// The ids that the gateway has itself, which no stage is for.
 #[derive(Debug, Clone, Copy)]
@@ -37,6 +40,7 @@ pub(super) struct Admitted {
     root: StageRoot,
     relative: PathBuf,
     access: Access,
+    shape: Option<Shape>,
     map: Map,
 }
 
@@ -76,14 +80,16 @@ impl Roots {
             }
             _ => {}
         }
-        Ok(Admitted { uid: ask.uid, gids, root, relative, access: ask.access, map: ask.map })
+        let (uid, access, shape, map) = (ask.uid, ask.access, ask.shape, ask.map);
+        Ok(Admitted { uid, gids, root, relative, access, shape, map })
     }
 
     /// The maps that a stage of this root may have. Where a root is not idmapped, a container that mounts it is in the
     /// host's user namespace with whatever else it mounts.
     fn maps_of(&self, root: &StageRoot) -> impl Iterator<Item = Map> {
         let hosts = self.remap.is_none() || self.list.iter().any(|root| !root.idmap);
-        let shifted = self.remap.map(|remap| Map::Shifted(remap.shift()));
+        let shown = if root.group { Map::Group } else { Map::Shifted };
+        let shifted = self.remap.map(|remap| shown(remap.shift()));
         let maps = match root.idmap {
             true => [shifted, hosts.then_some(Map::Same)],
             false => [Some(Map::Off), None],
@@ -93,7 +99,7 @@ impl Roots {
 
     /// What a stage shows to a container of a remapped engine stays in the range of that engine.
     fn in_range(&self, ask: &Stage) -> Result<(), Error> {
-        let (Some(remap), Map::Shifted(_)) = (self.remap, ask.map) else { return Ok(()) };
+        let (Some(remap), Map::Shifted(_) | Map::Group(_)) = (self.remap, ask.map) else { return Ok(()) };
         if !remap.uids.covers(ask.uid) {
             return Err(Error::BeyondRange { what: "uid", id: ask.uid, count: remap.uids.count() });
         }
@@ -132,6 +138,11 @@ impl Admitted {
         self.access
     }
 
+    /// What it must be, if it was staged before.
+    pub(super) fn shape(&self) -> Option<Shape> {
+        self.shape
+    }
+
     pub(super) fn map(&self) -> Map {
         self.map
     }
@@ -151,6 +162,21 @@ fn plain_gids(gids: &[u32], never: &HostGroups) -> Result<Vec<u32>, Error> {
     }
     let mut seen = BTreeSet::new();
     Ok(gids.iter().copied().filter(|gid| seen.insert(*gid)).collect())
+}
+
+/// Whether all of these may be made inside a hollow stage.
+pub(super) fn places(inside: &[Place]) -> Result<(), Error> {
+    for place in inside {
+        if plain_path(&place.path)?.as_os_str().is_empty() {
+            return Err(Error::BadRequest(told!("a place inside a stage is not the stage itself")));
+        }
+    }
+    match inside.iter().map(|place| place.path.iter().count()).sum::<usize>() {
+        names if names > MOST_INSIDE => Err(Error::BadRequest(told!(
+            "the places inside a stage have {names} names, and at most {MOST_INSIDE} are made"
+        ))),
+        _ => Ok(()),
+    }
 }
 
 fn plain_path(path: &Path) -> Result<PathBuf, Error> {
@@ -174,7 +200,7 @@ mod tests {
     use crate::protocol::stage::{Reason, Token};
 
     fn roots() -> Roots {
-        let root = |path: &str, kind| StageRoot { path: path.into(), kind, idmap: true };
+        let root = |path: &str, kind| StageRoot { path: path.into(), kind, idmap: true, group: false };
         Roots {
             uids: "1000-4294967294".parse().unwrap(),
             engine: "/nonexistent".into(),
@@ -195,6 +221,7 @@ mod tests {
             root: root.into(),
             relative: relative.into(),
             access: Access::ReadOnly,
+            shape: None,
             map: Map::Same,
         }
     }
@@ -260,6 +287,19 @@ mod tests {
             assert_eq!(verdict(&ask("/home", path)), Some(Reason::BadRequest), "{path:?}");
         }
         assert_eq!(verdict(&ask("/home", "")), Some(Reason::NotAllowed));
+    }
+
+    #[test]
+    fn places_inside_are_plain_and_few() {
+        let said = |path: &str, count| {
+            let place = Place { path: path.into(), shape: Shape::Directory };
+            places(&vec![place; count]).is_ok()
+        };
+        assert!(said("a", 32) && said("a/b/c", 32) && said("a/b", MOST_INSIDE / 2));
+        assert!(!said("a/b", MOST_INSIDE / 2 + 1));
+        for path in ["", "/", "/a", "..", "a/..", "../a", ".", "a/./b", "a//b", "a\0"] {
+            assert!(!said(path, 1), "{path:?}");
+        }
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! The stages: made, confirmed and taken away, each a directory of root's that exists only while it is mounted.
 //!
-//! `stage/<token>` is a tiny read-only tmpfs, the wrapper, and `stage/<token>/d` in it the user's directory. An engine
-//! that does not receive our mounts sees an empty `stage/<token>` without `d`, so binding `d` fails there, where it
-//! would otherwise bind an empty directory in silence.
+//! `stage/<token>` is a tiny read-only tmpfs, the wrapper, and in it `d` is the user's directory, or `f` the user's file.
+//! An engine that does not receive our mounts sees an empty `stage/<token>` without either, so binding fails there, where
+//! it would otherwise bind an empty directory in silence. So it does where a file has become a directory.
 //!
 //! Docker resolves the source of a bind again at each start, as root. So no path that a user can change is ever given
 //! to Docker: the engine binds a stage. A stage is a clone (`open_tree`) of the directory's mount: nosuid, nodev and
@@ -17,7 +17,7 @@ use super::error::Error;
 use super::open::{Opened, open_roots_alone};
 use super::roots::Admitted;
 use crate::mountinfo::{Mount, mounts};
-use crate::protocol::stage::{Access, Token};
+use crate::protocol::stage::{Access, Place, Shape, Token};
 use crate::sys::mount_setattr;
 use rustix::fs::{AtFlags, Mode, OFlags, ResolveFlags, mkdirat, openat, openat2, unlinkat};
 use rustix::io::Errno;
@@ -33,6 +33,8 @@ use std::time::{Duration, Instant};
 
 /// The user's directory in the wrapper.
 const DIRECTORY: &str = "d";
+/// The user's file in the wrapper.
+const FILE: &str = "f";
 /// What was staged for whom, in the wrapper, written before it becomes read-only.
 const NOTE: &str = "note";
 /// The note of a stage that nobody's directory is in.
@@ -62,10 +64,10 @@ impl Stages {
         Ok(Self { dir, path: path.to_owned(), turn: Mutex::new(()) })
     }
 
-    /// Makes the stage, or confirms that it is there as it must be. The path holds the user's directory and no other.
+    /// Makes the stage, or confirms that it is there as it must be. The path holds what is the user's, and nothing else.
     pub(super) fn stage(&self, token: &Token, wish: &Wish) -> Result<Made, Error> {
         let _turn = self.turn();
-        let path = self.path.join(token.as_str()).join(DIRECTORY);
+        let path = self.path.join(token.as_str()).join(wish.name());
         if self.is_confirmed(token, wish)? {
             return Ok(Made { path, anew: false });
         }
@@ -79,11 +81,13 @@ impl Stages {
         }
     }
 
-    /// An empty stage in the place of whatever is there. Only a wrapper: no wish is ever confirmed by it.
-    pub(super) fn hollow(&self, token: &Token) -> Result<PathBuf, Error> {
+    /// An empty stage in the place of whatever is there, which has both a directory and a file. Only a wrapper: no wish is
+    /// ever confirmed by it.
+    pub(super) fn hollow(&self, token: &Token, inside: &[Place]) -> Result<PathBuf, Error> {
         let _turn = self.turn();
         self.take_away(token)?;
-        self.wrap(token, HOLLOW).map_err(|error| self.undone(token, error))?;
+        let both = [Shape::Directory, Shape::File];
+        self.wrap(token, HOLLOW, &both, inside).map_err(|error| self.undone(token, error))?;
         Ok(self.path.join(token.as_str()).join(DIRECTORY))
     }
 
@@ -113,14 +117,14 @@ impl Stages {
         self.turn.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether exactly the wrapper and the directory are mounted, with the flags they must have, and the wrapper's
-    /// note says that they were made for this wish. The directory itself is not touched: its server may be dead.
+    /// Whether exactly the wrapper and what is the user's are mounted, with the flags they must have, and the wrapper's
+    /// note says that they were made for this wish. What is the user's is not touched: its server may be dead.
     fn is_confirmed(&self, token: &Token, wish: &Wish) -> Result<bool, Error> {
         let at = self.path.join(token.as_str());
         let table = mounts().map_err(Error::system("reading the table of mounts"))?;
         let here: Vec<&Mount> = table.iter().filter(|mount| mount.at.starts_with(&at)).collect();
         let only = |path: &Path| here.iter().find(|mount| mount.at == path).filter(|_| here.len() == 2);
-        let (Some(wrapper), Some(inner)) = (only(&at), only(&at.join(DIRECTORY))) else {
+        let (Some(wrapper), Some(inner)) = (only(&at), only(&at.join(wish.name()))) else {
             return Ok(false);
         };
         if inner.parent != wrapper.id || !is_wrapper(wrapper) || !wish.is_met_by(inner) {
@@ -132,13 +136,14 @@ impl Stages {
     /// Everything the file system may object to comes first, while nothing can be seen of it.
     fn make(&self, token: &Token, wish: &Wish) -> Result<(), Error> {
         let tree = wish.tree()?;
-        self.wrap(token, &wish.note())?;
-        attach(&tree, &self.open_wrapper(token)?, DIRECTORY).map_err(Error::system("mounting the stage"))
+        self.wrap(token, &wish.note(), &[wish.opened.shape], &[])?;
+        attach(&tree, &self.open_wrapper(token)?, wish.name()).map_err(Error::system("mounting the stage"))
     }
 
-    /// The wrapper alone, with an empty directory in it.
-    fn wrap(&self, token: &Token, note: &str) -> Result<(), Error> {
-        let wrapper = make_wrapper(note).map_err(Error::system("making the stage's wrapper"))?;
+    /// The wrapper alone, with something empty of each shape in it.
+    fn wrap(&self, token: &Token, note: &str, shapes: &[Shape], inside: &[Place]) -> Result<(), Error> {
+        let wrapper =
+            make_wrapper(note, shapes, inside).map_err(Error::system("making the stage's wrapper"))?;
         let failed = || Error::system("mounting the stage");
         mkdirat(&self.dir, token.as_str(), Mode::RWXU).map_err(failed())?;
         attach(&wrapper, &self.dir, token.as_str()).map_err(failed())
@@ -180,13 +185,13 @@ impl Stages {
 /// A stage that is there.
 #[derive(Debug)]
 pub(super) struct Made {
-    /// The directory to bind.
+    /// What to bind.
     pub(super) path: PathBuf,
     /// False when it was there already.
     pub(super) anew: bool,
 }
 
-/// What a stage is to be: an open directory, for whom, and the ids to map.
+/// What a stage is to be: something open, for whom, and the ids to map.
 pub(super) struct Wish<'a> {
     pub(super) ask: &'a Admitted,
     pub(super) opened: &'a Opened,
@@ -195,7 +200,12 @@ pub(super) struct Wish<'a> {
 }
 
 impl Wish<'_> {
-    /// All that tells one stage from another. A directory under a mount keeps its inode, so its number is not reused.
+    /// What it is called in the wrapper.
+    fn name(&self) -> &'static str {
+        name(self.opened.shape)
+    }
+
+    /// All that tells one stage from another. What is under a mount keeps its inode, so its number is not reused.
     fn note(&self) -> String {
         let gids: BTreeSet<&u32> = self.ask.gids().iter().collect();
         let Opened { device, inode, .. } = self.opened;
@@ -222,13 +232,13 @@ impl Wish<'_> {
             && (self.ask.access() == Access::ReadWrite || mount.has("ro"))
     }
 
-    /// A clone of the open directory's mount, seen nowhere yet. Not recursive: what is mounted inside stays outside.
+    /// A clone of the mount of what is open, seen nowhere yet. Not recursive: what is mounted inside stays outside.
     /// And private, or what is mounted inside later would come after it.
     fn tree(&self) -> Result<OwnedFd, Error> {
         let flags =
             OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC | OpenTreeFlags::AT_EMPTY_PATH;
         let tree =
-            mnt::open_tree(&self.opened.dir, "", flags).map_err(Error::system("cloning the directory"))?;
+            mnt::open_tree(&self.opened.node, "", flags).map_err(Error::system("cloning what is staged"))?;
         mount_setattr(&tree, self.attributes(), self.map).map_err(|cause| self.unmappable(cause))?;
         Ok(tree)
     }
@@ -240,6 +250,13 @@ impl Wish<'_> {
             return Error::NoIdmap { path: self.ask.path(), kind: self.opened.kind.clone() };
         }
         Error::system("setting the mount's attributes")(cause)
+    }
+}
+
+fn name(shape: Shape) -> &'static str {
+    match shape {
+        Shape::Directory => DIRECTORY,
+        Shape::File => FILE,
     }
 }
 
@@ -255,25 +272,56 @@ fn is_wrapper(mount: &Mount) -> bool {
     mount.kind == "tmpfs" && ["ro", "nosuid", "nodev", "noexec"].iter().all(|option| mount.has(option))
 }
 
-/// A tmpfs with room for the directory and the note, read-only before anyone can see it.
-pub(super) fn make_wrapper(note: &str) -> std::io::Result<OwnedFd> {
-    let wrapper = writable_wrapper(note)?;
+/// A tmpfs with something of each shape and the note, read-only before anyone can see it.
+pub(super) fn make_wrapper(note: &str, shapes: &[Shape], inside: &[Place]) -> std::io::Result<OwnedFd> {
+    let wrapper = writable_wrapper(note, shapes, inside)?;
     make_read_only(&wrapper)?;
     Ok(wrapper)
 }
 
-fn writable_wrapper(note: &str) -> std::io::Result<OwnedFd> {
+fn writable_wrapper(note: &str, shapes: &[Shape], inside: &[Place]) -> std::io::Result<OwnedFd> {
     let tmpfs = mnt::fsopen("tmpfs", FsOpenFlags::FSOPEN_CLOEXEC)?;
-    for (key, value) in [("mode", "0700"), ("size", "16k"), ("nr_inodes", "4"), ("source", "ie-mountd")] {
+    let names = inside.iter().map(|place| place.path.iter().count()).sum::<usize>();
+    let inodes = (names + 4).to_string();
+    for (key, value) in [("mode", "0700"), ("size", "16k"), ("nr_inodes", &inodes), ("source", "ie-mountd")] {
         mnt::fsconfig_set_string(tmpfs.as_fd(), key, value)?;
     }
     mnt::fsconfig_create(tmpfs.as_fd())?;
     let wrapper = mnt::fsmount(tmpfs.as_fd(), FsMountFlags::FSMOUNT_CLOEXEC, wrapper_attributes())?;
-    mkdirat(&wrapper, DIRECTORY, Mode::RWXU)?;
+    for shape in shapes {
+        make_empty(&wrapper, Path::new(name(*shape)), *shape)?;
+    }
+    for place in inside {
+        make_inside(&wrapper, place)?;
+    }
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
     let file = openat(&wrapper, NOTE, flags, Mode::RUSR)?;
     std::fs::File::from(file).write_all(note.as_bytes())?;
     Ok(wrapper)
+}
+
+/// Something of that shape, and the directories above it.
+fn make_inside(wrapper: &OwnedFd, place: &Place) -> std::io::Result<()> {
+    let mut at = PathBuf::from(DIRECTORY);
+    let mut names = place.path.iter().peekable();
+    while let Some(name) = names.next() {
+        at.push(name);
+        let shape = if names.peek().is_some() { Shape::Directory } else { place.shape };
+        match make_empty(wrapper, &at, shape) {
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+            made => made?,
+        }
+    }
+    Ok(())
+}
+
+fn make_empty(wrapper: &OwnedFd, at: &Path, shape: Shape) -> std::io::Result<()> {
+    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
+    match shape {
+        Shape::Directory => mkdirat(wrapper, at, Mode::RWXU)?,
+        Shape::File => drop(openat(wrapper, at, flags, Mode::RUSR)?),
+    }
+    Ok(())
 }
 
 /// A child of another thread's has what was open when it began, until it is its own program: for so long the note counts as
@@ -304,7 +352,7 @@ mod tests {
 
     #[test]
     fn a_note_that_a_child_has_open_at_its_beginning_is_waited_for() {
-        let wrapper = writable_wrapper("words").unwrap();
+        let wrapper = writable_wrapper("words", &[Shape::Directory], &[]).unwrap();
         let held = openat(&wrapper, NOTE, OFlags::WRONLY, Mode::empty()).unwrap();
         let at_once = mount_setattr(&wrapper, MountAttrFlags::MOUNT_ATTR_RDONLY, None);
         assert_eq!(at_once.unwrap_err().kind(), ErrorKind::ResourceBusy);

@@ -2,7 +2,7 @@
 //! it is told then, in one sentence, and not by each user's container.
 
 use super::error::Error;
-use super::idmap::{Maps, NO_SHIFT};
+use super::idmap::{Maps, NO_SHIFT, Others};
 use super::open::{become_user, look_at_root};
 use super::stage::{Stages, make_wrapper};
 use crate::mountinfo::{Mount, mounts_of};
@@ -28,11 +28,11 @@ pub(super) fn of_calls() -> anyhow::Result<()> {
     let took_on = thread::spawn(|| become_user(NOBODY, &[NOBODY])).join();
     let took_on = took_on.unwrap_or_else(|_| Err(Error::system("a thread")(Errno::INVAL)));
     Need::Identity.tried("taking on a user's ids", took_on.map_err(Error::cause))?;
-    let map = Maps::default().of(NOBODY, &[NOBODY], NO_SHIFT).map_err(Error::cause);
+    let map = Maps::default().of(NOBODY, &[NOBODY], NO_SHIFT, Others::Nobody).map_err(Error::cause);
     let map = Need::UserNamespace.tried("a user namespace", map)?;
     let flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC;
     Need::Mounts.tried("open_tree", open_tree(CWD, "/", flags))?;
-    let memory = Need::Mounts.tried("mounting a file system of memory", make_wrapper(""))?;
+    let memory = Need::Mounts.tried("mounting a file system of memory", make_wrapper("", &[], &[]))?;
     Ok(idmapped(&memory, &map)?)
 }
 
@@ -50,7 +50,7 @@ pub(super) fn of_a_stage(stages: &Stages) -> anyhow::Result<()> {
     let mut random = [0; 16];
     getrandom(&mut random, GetRandomFlags::empty()).context("drawing a name for a trial")?;
     let token = Token::from_bytes(random);
-    let made = stages.hollow(&token).map(drop).map_err(Error::cause);
+    let made = stages.hollow(&token, &[]).map(drop).map_err(Error::cause);
     let made = Need::Mounts.tried("making a stage", made);
     let seen = made.as_ref().map(|()| is_seen_outside(&token)).unwrap_or(Ok(true));
     let gone = stages.unstage(&token).map_err(Error::cause);

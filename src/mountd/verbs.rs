@@ -1,13 +1,13 @@
 //! What ie-mountd does for a request.
 
 use super::error::Error;
-use super::idmap::{Maps, NO_SHIFT};
+use super::idmap::{Maps, NO_SHIFT, Others};
 use super::open::Opener;
 use super::policy::File;
-use super::roots::{Admitted, Gateway, Roots};
+use super::roots::{Admitted, Gateway, Roots, places};
 use super::say;
 use super::stage::{Made, Stages, Wish};
-use crate::protocol::stage::{Answer, Map, Request, Stage, Token};
+use crate::protocol::stage::{Answer, Map, Place, Request, Shape, Stage, Token};
 use std::os::fd::AsFd;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -42,7 +42,7 @@ impl Mountd {
     pub(super) fn answer(&self, request: &Request) -> Answer {
         let done = match request {
             Request::Stage(ask) => self.stage(ask),
-            Request::Hollow { token } => self.stages.hollow(token).map(|path| Answer::Staged { path }),
+            Request::Hollow { token, inside } => self.hollow(token, inside),
             Request::Unstage { token } => self.unstage(token),
             Request::Keep { tokens } => self.keep(tokens),
         };
@@ -78,19 +78,28 @@ impl Mountd {
     fn stage(&self, ask: &Stage) -> Result<Answer, Error> {
         let admitted = Arc::new(self.admit(ask)?);
         let opened = self.opener.open(&admitted)?;
-        let shift = match admitted.map() {
-            Map::Off => None,
-            Map::Same => Some(NO_SHIFT),
-            Map::Shifted(shift) => Some(shift),
+        let (shift, others) = match admitted.map() {
+            Map::Off => (None, Others::Nobody),
+            Map::Same => (Some(NO_SHIFT), Others::Nobody),
+            Map::Shifted(shift) => (Some(shift), Others::Nobody),
+            Map::Group(shift) => (Some(shift), Others::AsOwners),
         };
-        let map = shift.map(|shift| self.maps.of(admitted.uid(), admitted.gids(), shift)).transpose()?;
+        let map =
+            shift.map(|shift| self.maps.of(admitted.uid(), admitted.gids(), shift, others)).transpose()?;
         let wish = Wish { ask: &admitted, opened: &opened, map: map.as_ref().map(|map| map.as_fd()) };
+        let shape = opened.shape;
         let Made { path, anew } = self.stages.stage(&ask.token, &wish)?;
         if anew {
             let (token, from) = (ask.token.as_str(), admitted.path());
             say(format_args!("staged {token}: {from:?} for uid {}, {:?}", admitted.uid(), admitted.access()));
         }
-        Ok(Answer::Staged { path })
+        Ok(Answer::Staged { path, shape })
+    }
+
+    fn hollow(&self, token: &Token, inside: &[Place]) -> Result<Answer, Error> {
+        places(inside)?;
+        let path = self.stages.hollow(token, inside)?;
+        Ok(Answer::Staged { path, shape: Shape::Directory })
     }
 
     fn unstage(&self, token: &Token) -> Result<Answer, Error> {

@@ -42,13 +42,13 @@ impl Layer {
 /// What must be known of the rest of the file to read a layer.
 pub(super) struct Reading<'h> {
     homes: &'h [HomeRoot],
-    /// What the tables so far say of a shared directory: it is one stage root, idmapped or not.
-    idmaps: RefCell<BTreeMap<PathBuf, bool>>,
+    /// What the tables so far say of a shared directory: it is one stage root, idmapped or not, and a group's or not.
+    said: RefCell<BTreeMap<PathBuf, (bool, bool)>>,
 }
 
 impl<'h> Reading<'h> {
     pub(super) fn new(homes: &'h [HomeRoot]) -> Self {
-        Self { homes, idmaps: RefCell::default() }
+        Self { homes, said: RefCell::default() }
     }
 
     pub(super) fn defaults(&self, table: &Table<'_, '_>) -> Layer {
@@ -110,9 +110,12 @@ impl<'h> Reading<'h> {
         if self.homes.iter().any(|home| home.path().starts_with(&offer.source)) {
             item.wrong::<()>(format!("{source} holds the homes of `gateway.homes`"));
         }
-        let said = *self.idmaps.borrow_mut().entry(offer.source.clone()).or_insert(offer.idmap);
-        if said != offer.idmap {
-            item.wrong::<()>(format!("says another `idmap` for {source} than the table before"));
+        let says = (offer.idmap, offer.group);
+        let said = *self.said.borrow_mut().entry(offer.source.clone()).or_insert(says);
+        for (key, differs) in [("idmap", said.0 != says.0), ("share", said.1 != says.1)] {
+            if differs {
+                item.wrong::<()>(format!("says another `{key}` for {source} than the table before"));
+            }
         }
     }
 }
@@ -205,13 +208,19 @@ fn home(node: &Node<'_, '_>) -> Option<Option<Access>> {
     }
 }
 
-/// `{ source = "/data", mode = "ro", always = true, target = "/data", idmap = "on" }`.
+/// `{ source = "/data", mode = "ro", always = true, target = "/data", idmap = "on", share = "own" }`.
 fn offer(table: &Table<'_, '_>) -> Option<Offer> {
     let source = table.must(&of_mount::SOURCE).and_then(|node| node.path(offered));
     let access = table.must(&of_mount::MODE).and_then(|node| node.access("\"ro\" or \"rw\""));
     let always = table.get(&of_mount::ALWAYS).and_then(|node| node.flag()).unwrap_or(false);
     let at = table.get(&of_mount::TARGET).map(|node| (node.path(target), node));
     let idmap = table.get(&of_mount::IDMAP).and_then(|node| node.switch()).unwrap_or(true);
+    let share = table.get(&of_mount::SHARE).map(|node| (node.share(), node));
+    let group = match share {
+        Some((Some(true), node)) if !idmap => return node.wrong("is for a directory that is idmapped"),
+        Some((group, _)) => group?,
+        None => false,
+    };
     let source = source?;
     let always = match (always, at) {
         (true, Some((at, _))) => Some(at?),
@@ -219,7 +228,7 @@ fn offer(table: &Table<'_, '_>) -> Option<Offer> {
         (false, Some((_, node))) => return node.wrong("is for a mount with `always = true`"),
         (false, None) => None,
     };
-    Some(Offer { source, access: access?, always, idmap })
+    Some(Offer { source, access: access?, always, idmap, group })
 }
 
 /// A key that sets one thing.

@@ -106,6 +106,8 @@ pub struct StageRoot {
     pub kind: RootKind,
     /// Whether a stage of it is idmapped; false only where the file says `idmap = "off"`.
     pub idmap: bool,
+    /// Whether a stage of it shows all owners, so that what a group may write is written: `share = "group"` in the file.
+    pub group: bool,
 }
 
 /// Whose a directory below a root is.
@@ -191,6 +193,7 @@ impl Policy {
             path: home.path().to_owned(),
             kind: RootKind::Home,
             idmap: home.idmap(),
+            group: false,
         };
         let mut roots: Vec<_> = self.gateway.homes().iter().map(home).collect();
         roots.extend(mounts::roots(self.layers().flat_map(Layer::settings)));

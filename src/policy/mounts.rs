@@ -1,4 +1,4 @@
-//! Which host directories enter a container, and where.
+//! Which directories and files of the host enter a container, and where.
 
 use super::ask::MountAsk;
 use super::gateway::HomeRoot;
@@ -25,6 +25,8 @@ pub(super) struct Offer {
     /// Mounted without being asked for, at this path.
     pub(super) always: Option<PathBuf>,
     pub(super) idmap: bool,
+    /// Written to by a group, whoever owns what.
+    pub(super) group: bool,
 }
 
 impl fmt::Display for Offer {
@@ -44,7 +46,7 @@ pub(super) fn word(access: Access) -> &'static str {
     }
 }
 
-/// One directory that enters the container: `relative` below `root`, which is one of [`roots`](super::Policy::roots).
+/// One directory or file that enters the container: `relative` below `root`, which is one of [`roots`](super::Policy::roots).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MountGrant {
     pub root: PathBuf,
@@ -123,6 +125,7 @@ pub(super) fn roots<'s>(settings: impl Iterator<Item = &'s Setting>) -> Vec<Stag
                 path: offer.source.clone(),
                 kind: RootKind::Shared { writable },
                 idmap: offer.idmap,
+                group: offer.group,
             }),
         }
     }
@@ -156,7 +159,7 @@ fn too_many(asked: usize) -> Refusal {
     refusal(FORBIDDEN, "mounts", &Source::BuiltIn, what).hint(told!("mount a directory above them instead"))
 }
 
-/// A place in the container that no other mount touches.
+/// A place in the container at which nothing else is mounted.
 fn free<'t>(asked: &Path, mut taken: impl Iterator<Item = &'t PathBuf>) -> Result<PathBuf, Refusal> {
     let at = |what: Told| {
         let shown = escape_line(&asked.to_string_lossy());
@@ -164,20 +167,38 @@ fn free<'t>(asked: &Path, mut taken: impl Iterator<Item = &'t PathBuf>) -> Resul
     };
     let place =
         target(asked).map_err(|fault| at(fault).hint(told!("choose another path in the container")))?;
-    match taken.find(|other| overlap(other, &place)) {
-        None => Ok(place),
-        Some(other) if *other == place => Err(at(told!("is mounted already"))
+    match taken.any(|other| *other == place) {
+        false => Ok(place),
+        true => Err(at(told!("is mounted already"))
             .hint(told!("leave it out, or choose another path in the container"))),
-        Some(other) => Err(at(told!("lies above or below {}, which is mounted too", other.display()))
-            .hint(told!("choose a path of its own in the container"))),
+    }
+}
+
+/// The nearest of these around a place.
+fn around<'t>(place: &Path, taken: impl Iterator<Item = &'t PathBuf>) -> Option<&'t PathBuf> {
+    taken
+        .filter(|other| *other != place && place.starts_with(other))
+        .max_by_key(|other| other.components().count())
+}
+
+impl MountGrant {
+    /// The directory or file on the host.
+    fn host_path(&self) -> PathBuf {
+        if self.relative.as_os_str().is_empty() { self.root.clone() } else { self.root.join(&self.relative) }
+    }
+
+    /// Whether this one shows, in the same way, what the other one would show at its place.
+    fn shows(&self, other: &Self) -> bool {
+        let below = below(&other.target, &self.target);
+        self.access == other.access
+            && below.is_some_and(|below| self.host_path().join(below) == other.host_path())
     }
 }
 
 impl Limits {
-    /// The home first, then what is always mounted, then what was asked for; none at, below or above another.
+    /// The home first, then what is always mounted, then what was asked for; none at another one's target.
     ///
-    /// A target below another mount is a directory that the engine makes as root in whatever is mounted there, and its
-    /// owner can put a link in the way meanwhile: the directory would be made elsewhere on the host.
+    /// One may lie below another. What another shows at that very place in the same way is no second mount.
     pub(super) fn grant_mounts(
         &self,
         asks: &[MountAsk],
@@ -188,16 +209,13 @@ impl Limits {
         if asks.len() + memory.len() > MOST {
             return Err(too_many(asks.len() + memory.len()));
         }
-        let mut grants = Vec::new();
-        grants.extend(self.home_grant()?);
-        for offer in &self.mounts.value {
-            let always = |target: &PathBuf| self.grant_always(&grants, offer, target);
-            let grant = offer.always.as_ref().map(always).transpose()?;
-            grants.extend(grant);
-        }
+        let mut grants = self.unasked()?;
+        let unasked = grants.len();
         for ask in asks {
-            let grant = self.grant_asked(&grants, ask)?;
-            grants.push(grant);
+            if !self.is_there(&mut grants, unasked, ask)? {
+                let grant = self.grant_asked(&grants, ask)?;
+                grants.push(grant);
+            }
         }
         if grants.len() + memory.len() > MOST {
             return Err(too_many(grants.len() + memory.len()));
@@ -208,17 +226,43 @@ impl Limits {
         }
         for place in of_image {
             let place = volume_of_image(place)?;
-            match taken.iter().find(|other| overlap(other, &place)) {
-                // What was asked for stands in the place of the image's.
-                Some(same) if *same == place => {}
-                Some(other) => {
-                    let what = told!("lies above or below {}, which is mounted too", other.display());
-                    return Err(at_image_volume(&place, what));
-                }
-                None => taken.push(place),
+            // What was asked for stands in the place of the image's.
+            if !taken.contains(&place) {
+                taken.push(place);
             }
         }
+        let is_shown = |grant: &MountGrant| {
+            let nearest = around(&grant.target, taken.iter());
+            let outer = nearest.and_then(|place| grants.iter().find(|outer| outer.target == *place));
+            outer.is_some_and(|outer| outer.shows(grant))
+        };
+        let asked = grants.iter().skip(unasked).filter(|grant| !is_shown(grant));
+        Ok(grants.iter().take(unasked).chain(asked).cloned().collect())
+    }
+
+    /// The home, and what the site has everywhere.
+    fn unasked(&self) -> Result<Vec<MountGrant>, Refusal> {
+        let mut grants: Vec<MountGrant> = self.home_grant()?.into_iter().collect();
+        for offer in &self.mounts.value {
+            let always = |target: &PathBuf| self.grant_always(&grants, offer, target);
+            let grant = offer.always.as_ref().map(always).transpose()?;
+            grants.extend(grant);
+        }
         Ok(grants)
+    }
+
+    /// Whether it is what is mounted unasked, which may be made read-only so.
+    fn is_there(&self, grants: &mut [MountGrant], unasked: usize, ask: &MountAsk) -> Result<bool, Refusal> {
+        let (Ok(source), Ok(target)) = (plain(&ask.source), plain(&ask.target)) else { return Ok(false) };
+        let mut unasked = grants.iter_mut().take(unasked);
+        let Some(same) = unasked.find(|grant| grant.target == target && grant.host_path() == source) else {
+            return Ok(false);
+        };
+        self.place_open_to(ask)?;
+        if ask.access == Access::ReadOnly {
+            same.access = Access::ReadOnly;
+        }
+        Ok(true)
     }
 
     /// Where it is set that this directory is mounted there without being asked for, if it is.

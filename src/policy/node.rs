@@ -57,6 +57,15 @@ impl<'d, 't> Node<'d, 't> {
         }
     }
 
+    /// `"own"` or `"group"`: whether it is the group's.
+    pub(super) fn share(&self) -> Option<bool> {
+        match self.value.as_str() {
+            Some("own") => Some(false),
+            Some("group") => Some(true),
+            _ => self.wrong("must be \"own\" or \"group\""),
+        }
+    }
+
     /// `choice` is what to say where it is neither "ro" nor "rw".
     pub(super) fn access(&self, choice: &str) -> Option<Access> {
         match self.value.as_str() {

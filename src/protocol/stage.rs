@@ -52,20 +52,33 @@ pub enum Access {
     ReadWrite,
 }
 
-/// One directory to stage.
+/// What a stage shows.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Shape {
+    #[default]
+    Directory,
+    /// A plain one.
+    File,
+}
+
+/// One directory or file to stage.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Stage {
     pub token: Token,
-    /// The user it is staged for; must own the directory when it lies below a home root.
+    /// The user it is staged for; must own what is staged when it lies below a home root.
     pub uid: u32,
     /// The user's gids that map to themselves, the primary one first.
     pub gids: Vec<u32>,
     /// One of the policy's roots (`gateway.homes`, or a `mounts` source), exactly as written there.
     pub root: PathBuf,
-    /// The directory below the root; empty for the root itself. No `.`, no `..`, not absolute.
+    /// What lies below the root; empty for the root itself. No `.`, no `..`, not absolute.
     pub relative: PathBuf,
     pub access: Access,
+    /// What it must be, as it was the first time; none the first time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shape: Option<Shape>,
     /// As the gateway sees policy and engine: where the helper sees it otherwise, neither is followed.
     pub map: Map,
 }
@@ -80,6 +93,8 @@ pub enum Map {
     Same,
     /// The user's own, higher by so much, and nobody else's: for a container in a user namespace of its own.
     Shifted(Shift),
+    /// The same, and owners who are none of the container's, so that what a group may write is written.
+    Group(Shift),
 }
 
 /// The host's ids of uid 0 and gid 0 of a container.
@@ -96,21 +111,38 @@ pub struct Shift {
 pub enum Request {
     /// Makes the stage, or confirms that it is there with the flags it must have.
     Stage(Stage),
-    /// Puts an empty directory, root's and read-only, in the stage's place: the engine wants to see one while it copies
-    /// with a stopped container, and must not find there what somebody can change meanwhile.
-    Hollow { token: Token },
+    /// Puts an empty directory and file, root's and read-only, in the stage's place: the engine wants to see one while it
+    /// copies with a stopped container, and must not find there what somebody can change meanwhile.
+    Hollow {
+        token: Token,
+        /// Where the engine mounts something inside it, which is to be there.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        inside: Vec<Place>,
+    },
     /// Takes one stage away; one that is not there is no error.
     Unstage { token: Token },
     /// Takes every stage away but these: what the gateway asks when it starts.
     Keep { tokens: Vec<Token> },
 }
 
+/// A place inside a hollow stage. No `.`, no `..`, not absolute.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Place {
+    pub path: PathBuf,
+    pub shape: Shape,
+}
+
 /// What ie-mountd answers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "answer", rename_all = "lowercase", deny_unknown_fields)]
 pub enum Answer {
-    /// The directory to bind. It exists only where the stage's mounts are seen.
-    Staged { path: PathBuf },
+    /// The directory or file to bind. It exists only where the stage's mounts are seen.
+    Staged {
+        path: PathBuf,
+        #[serde(default)]
+        shape: Shape,
+    },
     /// How many stages were taken away.
     Unstaged { count: usize },
     /// Not done; `message` is one sentence for the user.
@@ -121,7 +153,7 @@ pub enum Answer {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Reason {
-    /// The path does not exist or is no directory.
+    /// The path does not exist, or is not what it was.
     Missing,
     /// The path is not one this user may have staged.
     NotAllowed,

@@ -6,7 +6,8 @@
 //! - [`call`] is runc's command line, [`site`] what root has written down about this engine, with a row for each key in [`keys`].
 //! - [`document`] reads a specification whole and bounded, [`judge`] holds it against the list.
 //! - [`rootfs`] finds where names lead in the container's own files, and closes these to device nodes and setuid.
-//! - [`sources`] opens what a container's mounts show, once; [`ready`] makes what was judged ready for runc.
+//! - [`sources`] opens what a container's mounts show, once; [`ready`] makes what was judged ready for runc, and [`nest`]
+//!   what lies inside another mount.
 //! - [`trial`] looks what a sandbox has taken from this program, where something has failed.
 //!
 //! The gateway checks what it asks the engine for. What really runs is a specification that the engine writes, of the
@@ -29,6 +30,7 @@ mod document;
 pub(crate) mod fuzz;
 mod judge;
 pub mod keys;
+mod nest;
 mod ready;
 mod refused;
 mod rootfs;

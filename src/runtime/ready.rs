@@ -4,6 +4,7 @@
 
 use super::judge::Judged;
 use super::judge::mounts::{Kind, Planned};
+use super::nest::{Nest, trees};
 use super::refused::Refused;
 use super::rootfs::{Node, RootFs};
 use super::site::Site;
@@ -20,9 +21,6 @@ pub(crate) fn ready(judged: Judged, alone: &Alone, site: &Site, root: &RootFs) -
     let Judged { mut spec, mounts } = judged;
     let ids = Ids::of(&spec, site);
     let read_only = spec.root().as_ref().and_then(|root| root.readonly()).unwrap_or_default();
-    if read_only {
-        mounts.iter().try_for_each(|mount| places(mount, root, &ids))?;
-    }
     // In the container's own files the engine has made it already.
     if let Some(process) = spec.process()
         && let Some((stage, below)) = stage_of(process, &mounts)
@@ -33,19 +31,21 @@ pub(crate) fn ready(judged: Judged, alone: &Alone, site: &Site, root: &RootFs) -
             spec.set_process(Some(process));
         }
     }
+    let mounts = trees(mounts);
+    if read_only {
+        mounts.iter().try_for_each(|tree| places(tree.top(), root, &ids))?;
+    }
     root.close(read_only)?;
     if let Some(root) = spec.root_mut() {
         root.set_readonly(None);
     }
-    let mut shelf = Shelf::over(alone, site.stages())?;
-    let mounts = mounts.into_iter().map(|planned| {
-        let Planned { mut mount, source, kind, .. } = planned;
-        if let Some(source) = source {
-            mount.set_source(Some(shelf.put(&source, kind == Kind::ReadOnly)?));
-        }
-        Ok(mount)
-    });
-    let mounts = mounts.collect::<Result<_, Refused>>()?;
+    let shelf = Shelf::over(alone, site.stages())?;
+    let mounts = {
+        let mut nest = Nest { shelf, process: spec.process().as_ref(), ids: &ids };
+        let mut told = Vec::new();
+        mounts.into_iter().try_for_each(|tree| nest.told(tree, &mut told))?;
+        told
+    };
     spec.set_mounts(Some(mounts));
     Ok(spec)
 }
@@ -69,12 +69,12 @@ fn mode_of(mount: &Mount) -> u32 {
     asked.next_back().unwrap_or(0o1777) & 0o7777
 }
 
-/// The stage that the process begins in, and where below it.
+/// The stage that the process begins in, and where below it. What is mounted there is what lies the deepest.
 fn stage_of<'a>(process: &Process, mounts: &'a [Planned]) -> Option<(&'a Planned, PathBuf)> {
-    mounts.iter().filter(|planned| planned.kind == Kind::Stage).find_map(|planned| {
-        let below = process.cwd().strip_prefix(planned.mount.destination()).ok()?;
-        Some((planned, below.to_owned()))
-    })
+    let around = mounts.iter().filter(|planned| process.cwd().starts_with(planned.mount.destination()));
+    let planned = around.max_by_key(|planned| planned.mount.destination().iter().count())?;
+    let below = process.cwd().strip_prefix(planned.mount.destination()).ok()?;
+    (planned.kind == Kind::Stage).then(|| (planned, below.to_owned()))
 }
 
 /// Who goes into the working directory.
@@ -118,7 +118,7 @@ fn beginning_itself(mut process: Process, stage: &Planned, mounts: &[Planned]) -
 }
 
 /// The host's ids of the ids inside.
-struct Ids(Option<Remap>);
+pub(crate) struct Ids(Option<Remap>);
 
 impl Ids {
     fn of(spec: &Spec, site: &Site) -> Self {
@@ -127,34 +127,47 @@ impl Ids {
         Self(site.remap().filter(|_| is_mapped))
     }
 
-    fn uid(&self, inside: u32) -> u32 {
+    #[cfg(test)]
+    pub(crate) fn hosts() -> Self {
+        Self(None)
+    }
+
+    pub(crate) fn uid(&self, inside: u32) -> u32 {
         self.0.map_or(inside, |remap| remap.uids.first().saturating_add(inside))
     }
 
-    fn gid(&self, inside: u32) -> u32 {
+    pub(crate) fn gid(&self, inside: u32) -> u32 {
         self.0.map_or(inside, |remap| remap.gids.first().saturating_add(inside))
     }
 
-    fn root(&self) -> (rustix::process::Uid, rustix::process::Gid) {
+    pub(crate) fn root(&self) -> (rustix::process::Uid, rustix::process::Gid) {
         (rustix::process::Uid::from_raw(self.uid(0)), rustix::process::Gid::from_raw(self.gid(0)))
     }
 
     /// Does something on files as the process would. This program has one thread.
-    fn as_process<T>(&self, process: &Process, act: impl FnOnce() -> T) -> Result<T, Refused> {
-        let failed = || Refused::system("acting as the container's user");
+    pub(crate) fn as_process<T>(&self, process: &Process, act: impl FnOnce() -> T) -> Result<T, Refused> {
         let user = process.user();
         let inside = user.additional_gids().iter().flatten();
         let gids: Vec<Gid> = inside.map(|gid| Gid::from_raw(self.gid(*gid))).collect();
-        let own = getgroups().map_err(failed())?;
-        setgroups(&gids).map_err(failed())?;
-        let (uid, gid) = (Uid::from_raw(self.uid(user.uid())), Gid::from_raw(self.gid(user.gid())));
-        let (roots_gid, roots_uid) = (setfsgid(gid), setfsuid(uid));
-        let acted = (fsids() == (uid, gid)).then(act);
-        setfsuid(roots_uid);
-        setfsgid(roots_gid);
-        setgroups(&own).map_err(failed())?;
-        acted.ok_or(Errno::EPERM).map_err(Refused::system(format!("acting on files as uid {uid}")))
+        as_ids((Uid::from_raw(self.uid(user.uid())), Gid::from_raw(self.gid(user.gid()))), &gids, act)
     }
+
+    /// The same as root inside.
+    pub(crate) fn as_root<T>(&self, act: impl FnOnce() -> T) -> Result<T, Refused> {
+        as_ids((Uid::from_raw(self.uid(0)), Gid::from_raw(self.gid(0))), &[], act)
+    }
+}
+
+fn as_ids<T>((uid, gid): (Uid, Gid), gids: &[Gid], act: impl FnOnce() -> T) -> Result<T, Refused> {
+    let failed = || Refused::system("acting as the container's user");
+    let own = getgroups().map_err(failed())?;
+    setgroups(gids).map_err(failed())?;
+    let (roots_gid, roots_uid) = (setfsgid(gid), setfsuid(uid));
+    let acted = (fsids() == (uid, gid)).then(act);
+    setfsuid(roots_uid);
+    setfsgid(roots_gid);
+    setgroups(&own).map_err(failed())?;
+    acted.ok_or(Errno::EPERM).map_err(Refused::system(format!("acting on files as uid {uid}")))
 }
 
 /// Whose files are made now: these calls tell of no failure, and an id that is none changes nothing.

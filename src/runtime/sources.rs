@@ -5,7 +5,7 @@
 //!
 //! This program takes a mount namespace of its own and lays a directory of memory over that of the stages. There it
 //! mounts clones of what was opened, without what is mounted in them. runc finds these names alone, and inherits the
-//! namespace.
+//! namespace. What a user mounts inside another mount is in that clone already when runc is told of it ([`super::nest`]).
 
 use super::refused::Refused;
 use crate::sys::mount_setattr;
@@ -13,8 +13,9 @@ use nix::sched::CloneFlags;
 use rustix::fs::{CWD, FileType, Mode, OFlags, ResolveFlags, Stat, fstat, mkdirat, openat, openat2};
 use rustix::io::Errno;
 use rustix::mount::{
-    MountAttrFlags, MountFlags, MountPropagationFlags, MoveMountFlags, OpenTreeFlags, mount, mount_change,
-    move_mount, open_tree,
+    FsMountFlags, FsOpenFlags, MountAttrFlags, MountFlags, MountPropagationFlags, MoveMountFlags,
+    OpenTreeFlags, fsconfig_create, fsconfig_set_string, fsmount, fsopen, mount, mount_change, move_mount,
+    open_tree,
 };
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
@@ -76,6 +77,38 @@ impl Source {
         Ok(())
     }
 
+    /// What is at this way, and a directory or an empty file where nothing is, with the directories above it; no link is
+    /// followed, and another mount not entered.
+    pub(crate) fn place(&self, way: &Path, is_dir: bool) -> Result<Self, Errno> {
+        let mut at = self.again()?;
+        let mut parts = way.iter().peekable();
+        while let Some(part) = parts.next() {
+            let part = Path::new(part);
+            at = match at.open_beneath(part) {
+                Err(Errno::NOENT) => {
+                    at.make(part, is_dir || parts.peek().is_some())?;
+                    at.open_beneath(part)?
+                }
+                opened => opened?,
+            };
+        }
+        // From the top again: what was moved away meanwhile is not here.
+        self.open_beneath(way)
+    }
+
+    fn make(&self, name: &Path, is_dir: bool) -> Result<(), Errno> {
+        let made = match is_dir {
+            true => mkdirat(&self.0, name, Mode::from_raw_mode(0o755)),
+            false => {
+                let flags =
+                    OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+                openat(&self.0, name, flags, Mode::from_raw_mode(0o644)).map(drop)
+            }
+        };
+        // Somebody else has made it meanwhile: what it is is seen when it is opened.
+        made.or_else(|errno| if errno == Errno::EXIST { Ok(()) } else { Err(errno) })
+    }
+
     /// Whether this process, as who it is now, is let through to there; what is missing or a link is for others to tell.
     pub(crate) fn lets_pass(&self, way: &Path) -> bool {
         let way = if way.as_os_str().is_empty() { Path::new(".") } else { way };
@@ -118,31 +151,66 @@ impl Shelf {
         Ok(Self { path: stages.to_owned(), dir: dir.map_err(Refused::system(step()))?, count: 0 })
     }
 
-    /// The name under which runc finds this one and nothing that is mounted in it: without device nodes and setuid
-    /// programs, private, and read-only where that is wanted.
-    pub(crate) fn put(&mut self, source: &Source, read_only: bool) -> Result<PathBuf, Refused> {
+    /// The name under which runc finds this one.
+    pub(crate) fn put(&mut self, mount: &Unmounted) -> Result<PathBuf, Refused> {
         let name = self.count.to_string();
         self.count += 1;
-        let mut attributes = MountAttrFlags::MOUNT_ATTR_NOSUID | MountAttrFlags::MOUNT_ATTR_NODEV;
-        attributes.set(MountAttrFlags::MOUNT_ATTR_RDONLY, read_only);
-        self.attach(source, &name, attributes).map_err(Refused::system("mounting a source for runc"))?;
+        self.attach(mount, &name).map_err(Refused::system("mounting a source for runc"))?;
         Ok(self.path.join(name))
     }
 
-    fn attach(&self, source: &Source, name: &str, attributes: MountAttrFlags) -> std::io::Result<()> {
-        let flags =
-            OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC | OpenTreeFlags::AT_EMPTY_PATH;
-        let clone = open_tree(source, "", flags)?;
-        mount_setattr(&clone, attributes, None)?;
-        if source.is_dir() {
+    fn attach(&self, mount: &Unmounted, name: &str) -> std::io::Result<()> {
+        if mount.0.is_dir() {
             mkdirat(&self.dir, name, Mode::RWXU)?;
         } else {
             let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
             drop(openat(&self.dir, name, flags, Mode::RUSR)?);
         }
-        move_mount(&clone, "", &self.dir, name, MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH)?;
+        move_mount(&mount.0, "", &self.dir, name, MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH)?;
         Ok(())
     }
+}
+
+/// A mount that was made and is nowhere yet: without device nodes and setuid programs, and private. Mounted, it is what was
+/// mounted there, whoever renames what.
+pub(crate) struct Unmounted(Source);
+
+impl Unmounted {
+    /// What was opened, and nothing that is mounted in it.
+    pub(crate) fn clone_of(source: &Source, more: MountAttrFlags) -> Result<Self, Refused> {
+        let flags =
+            OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC | OpenTreeFlags::AT_EMPTY_PATH;
+        let clone = open_tree(source, "", flags).map_err(Refused::system("cloning a source for runc"))?;
+        mount_setattr(&clone, closed(more), None).map_err(Refused::system("closing a source for runc"))?;
+        Ok(Self(Source(clone)))
+    }
+
+    /// New memory, with options of the file system's own.
+    pub(crate) fn memory(options: &[(String, String)], more: MountAttrFlags) -> Result<Self, Refused> {
+        let made = || -> Result<OwnedFd, Errno> {
+            let tmpfs = fsopen("tmpfs", FsOpenFlags::FSOPEN_CLOEXEC)?;
+            for (key, value) in options {
+                fsconfig_set_string(tmpfs.as_fd(), key.as_str(), value.as_str())?;
+            }
+            fsconfig_create(tmpfs.as_fd())?;
+            fsmount(tmpfs.as_fd(), FsMountFlags::FSMOUNT_CLOEXEC, closed(more))
+        };
+        made().map(|mount| Self(Source(mount))).map_err(Refused::system("making memory inside a mount"))
+    }
+
+    /// Mounts it on what was opened in another mount, by no name.
+    pub(crate) fn onto(&self, place: &Source) -> Result<(), Errno> {
+        let flags = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH | MoveMountFlags::MOVE_MOUNT_T_EMPTY_PATH;
+        move_mount(&self.0, "", place, "", flags)
+    }
+
+    pub(crate) fn top(&self) -> &Source {
+        &self.0
+    }
+}
+
+fn closed(more: MountAttrFlags) -> MountAttrFlags {
+    MountAttrFlags::MOUNT_ATTR_NOSUID | MountAttrFlags::MOUNT_ATTR_NODEV | more
 }
 
 #[cfg(test)]
@@ -176,7 +244,9 @@ mod tests {
                 symlink("/etc/passwd", name).unwrap();
             }
             let mut shelf = Shelf::over(&alone, &stages).unwrap();
-            let (file, tree) = (shelf.put(&one, true).unwrap(), shelf.put(&two, false).unwrap());
+            let clone = |source: &Source, more| Unmounted::clone_of(source, more).unwrap();
+            let file = shelf.put(&clone(&one, MountAttrFlags::MOUNT_ATTR_RDONLY)).unwrap();
+            let tree = shelf.put(&clone(&two, MountAttrFlags::empty())).unwrap();
             assert_eq!(fs::read_to_string(&file).unwrap(), "judged");
             assert_eq!(fs::read_to_string(tree.join("in")).unwrap(), "judged");
             let closed = StatVfsMountFlags::NODEV | StatVfsMountFlags::NOSUID;
@@ -187,6 +257,30 @@ mod tests {
         });
         // Nobody else saw any of it.
         assert_eq!(fs::read_dir(covered).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn a_place_is_made_beneath_and_through_no_link() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().canonicalize().unwrap();
+        let source = Source::open(&path).unwrap();
+        fs::write(path.join("file"), "text").unwrap();
+        symlink("/", path.join("link")).unwrap();
+        symlink("nowhere", path.join("dangling")).unwrap();
+        let place = |way: &str, is_dir| source.place(Path::new(way), is_dir).map(|place| place.is_dir());
+        assert_eq!(place("a/b/c", true), Ok(true));
+        assert_eq!(place("a/b/f", false), Ok(false));
+        assert!(path.join("a/b/c").is_dir() && fs::read(path.join("a/b/f")).unwrap().is_empty());
+        // What is there is what it is, and is left as it is.
+        assert_eq!((place("file", true), place("a/b", false)), (Ok(false), Ok(true)));
+        assert_eq!(fs::read(path.join("file")).unwrap(), b"text");
+        for way in
+            ["link", "link/tmp", "link/tmp/never-made", "dangling", "dangling/x", "file/x", "../up", ".."]
+        {
+            assert!(place(way, true).is_err() && place(way, false).is_err(), "{way}");
+        }
+        assert!(!Path::new("/tmp/never-made").exists() && !path.parent().unwrap().join("up").exists());
+        assert!(!path.join("nowhere").exists());
     }
 
     #[test]

@@ -8,6 +8,7 @@ use crate::protocol::told::{Phrase, Told, phrase};
 use rustix::fs::{self, AtFlags, FileType, Mode, OFlags, Stat};
 use rustix::io::{Errno, retry_on_intr};
 use std::collections::HashMap;
+use std::io::Read;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
@@ -21,6 +22,9 @@ const BULK: u64 = 64 * 1024;
 /// How many bytes of them are sent before the caller hears of it.
 const SENT_AT_ONCE: usize = 4 << 20;
 
+/// The most bytes of a file that the kernel makes as it is read, which is held in memory: its size is not known before.
+const MOST_MADE: usize = 16 << 20;
+
 /// Why a packing stopped. What was given away before is no whole archive.
 #[derive(Debug, thiserror::Error, Told)]
 pub enum PackError {
@@ -29,6 +33,8 @@ pub enum PackError {
     /// It was asked for itself.
     #[error("{what} is not copied: {}", shown(.path))]
     Special { what: Phrase, path: Vec<u8> },
+    #[error("longer than {MOST_MADE} bytes, and the kernel does not say how long: {}", shown(.0))]
+    Endless(Vec<u8>),
     #[error("the name is longer than 4095 bytes: {}", shown(.0.get(..80).unwrap_or_default()))]
     LongName(Vec<u8>),
 }
@@ -38,7 +44,7 @@ impl PackError {
     pub fn errno(&self) -> Option<Errno> {
         match self {
             Self::Io { errno, .. } => Some(*errno),
-            Self::LongName(_) | Self::Special { .. } => None,
+            Self::LongName(_) | Self::Special { .. } | Self::Endless(_) => None,
         }
     }
 }
@@ -75,6 +81,11 @@ enum State {
         size: u64,
         /// Whether the kernel may be asked to send its pages; it cannot from every file system.
         pages: bool,
+    },
+    /// A file that the kernel made as it was read.
+    Made {
+        text: Vec<u8>,
+        given: usize,
     },
     /// A file that has become shorter than its header said.
     Zeroes {
@@ -171,10 +182,23 @@ impl Packer {
                     return Ok(true);
                 }
                 State::Walking => self.walk()?,
-                State::Reading { .. } | State::Zeroes { .. } if out.len() == out.capacity() => {
+                State::Reading { .. } | State::Zeroes { .. } | State::Made { .. }
+                    if out.len() == out.capacity() =>
+                {
                     return Ok(true);
                 }
                 State::Reading { .. } => self.read(out)?,
+                State::Made { text, given } => {
+                    let left = text.get(*given..).unwrap_or_default();
+                    let some = left.get(..out.capacity() - out.len()).unwrap_or(left);
+                    out.extend_from_slice(some);
+                    *given += some.len();
+                    self.contents += wide(some.len());
+                    if *given == text.len() {
+                        write::pad(&mut self.pending, wide(text.len()));
+                        self.state = State::Walking;
+                    }
+                }
                 State::Zeroes { left, size, note } => {
                     let some = at_most(*left, out.capacity() - out.len());
                     out.resize(out.len() + some, 0);
@@ -261,6 +285,9 @@ impl Packer {
             self.pass(phrase!("a file that changed while it was read"));
             return Ok(());
         }
+        if is_pseudo(&file) {
+            return self.made(file, &stat);
+        }
         if stat.st_nlink > 1 {
             match self.seen.entry((stat.st_dev, stat.st_ino)) {
                 std::collections::hash_map::Entry::Occupied(first) => {
@@ -276,6 +303,18 @@ impl Packer {
         self.header(Kind::File, &stat, Vec::new(), size)?;
         if size > 0 {
             self.state = State::Reading { file, left: size, size, pages: true };
+        }
+        Ok(())
+    }
+
+    /// A file of `/proc` or `/sys` is as long as what is read of it, whatever its size says.
+    fn made(&mut self, file: OwnedFd, stat: &Stat) -> Result<(), PackError> {
+        let text = read_whole(file, MOST_MADE)
+            .map_err(|error| self.failed(Errno::from_io_error(&error).unwrap_or(Errno::IO)))?
+            .ok_or_else(|| PackError::Endless(self.path()))?;
+        self.header(Kind::File, stat, Vec::new(), wide(text.len()))?;
+        if !text.is_empty() {
+            self.state = State::Made { text, given: 0 };
         }
         Ok(())
     }
@@ -382,6 +421,13 @@ impl Packer {
     }
 }
 
+/// What a file holds; none where that is more than so many bytes.
+fn read_whole(file: OwnedFd, most: usize) -> std::io::Result<Option<Vec<u8>>> {
+    let mut text = Vec::new();
+    std::fs::File::from(file).take(wide(most) + 1).read_to_end(&mut text)?;
+    Ok((text.len() <= most).then_some(text))
+}
+
 /// In the archive, a note reaches the one who unpacks. Only between two members.
 fn tell(archive: &mut Vec<u8>, note: &Note) {
     write::note(archive, note.is_fault(), &note.to_string());
@@ -401,15 +447,15 @@ fn names(directory: &OwnedFd) -> Result<Vec<Vec<u8>>, Errno> {
     Ok(names)
 }
 
-/// Whether a directory lies on a file system that holds no files, but shows what the kernel knows.
-fn is_pseudo(directory: &OwnedFd) -> bool {
+/// Whether this lies on a file system that holds no files, but shows what the kernel knows.
+fn is_pseudo(node: &OwnedFd) -> bool {
     const PROC: u64 = 0x9fa0;
     const SYS: u64 = 0x6265_6572;
     const CGROUP: u64 = 0x0027_e0eb;
     const CGROUP2: u64 = 0x6367_7270;
     const DEVPTS: u64 = 0x1cd1;
     const MQUEUE: u64 = 0x1980_0202;
-    fs::fstatfs(directory).is_ok_and(|system| {
+    fs::fstatfs(node).is_ok_and(|system| {
         let kind = u64::try_from(system.f_type).unwrap_or_default();
         [PROC, SYS, CGROUP, CGROUP2, DEVPTS, MQUEUE].contains(&kind)
     })

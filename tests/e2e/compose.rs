@@ -7,6 +7,7 @@ use crate::world::tools::eventually;
 tests![
     two_services_from_up_to_down,
     verbs_on_a_running_project,
+    files_and_volumes_below_a_bind,
     what_is_refused,
     projects_of_two_people_do_not_meet
 ];
@@ -100,6 +101,53 @@ fn verbs_on_a_running_project() {
     bob.compose("shop", "kill").exits(0);
     bob.compose("shop", "rm -f -v").exits(0);
     bob.compose("shop", "down -v").exits(0);
+}
+
+/// A secret is a file that is bound; and what is installed lies in a volume below the sources.
+fn files_and_volumes_below_a_bind() {
+    let world = world();
+    let ann = world.newcomer("ann");
+    ann.sh(
+        "mkdir -p shop/src; echo code >shop/src/main; echo hush >shop/token; echo name=shop >shop/app.conf",
+    )
+    .ok();
+    let steps = "cat /app/main /run/secrets/token /etc/app.conf; echo x >/app/node_modules/x; echo y >/app/tmp/y; exec sleep 1000";
+    ann.write(
+        "shop/docker-compose.yml",
+        format!(
+            r#"version: "3.8"
+services:
+  web:
+    image: busybox:test
+    command: sh -ec '{steps}'
+    secrets: [token]
+    volumes:
+      - ./src:/app:cached
+      - ./app.conf:/etc/app.conf:ro,z
+      - modules:/app/node_modules
+      - /app/cache
+    tmpfs: ["/app/tmp"]
+secrets:
+  token:
+    file: ./token
+volumes:
+  modules:
+"#
+        ),
+    );
+    ann.compose("shop", "up -d").exits(0);
+    let logs = || ann.compose("shop", "logs web");
+    assert!(eventually(|| logs().stdout().contains("name=shop")), "{}", logs());
+    logs().says(&["code", "hush", "name=shop"]);
+    let written = || ann.compose("shop", "exec -T web cat /app/node_modules/x /app/tmp/y");
+    assert!(eventually(|| written().stdout() == "x\ny\n"), "{}", written());
+    assert_eq!(ann.sh("ls -A shop/src/node_modules shop/src/tmp").ok().matches(['x', 'y']).count(), 0);
+    let told = ann.compose("shop", "exec -T web sh -c 'echo no >/run/secrets/token'");
+    assert_ne!(told.code, 0, "{told}");
+    ann.sh("echo other >shop/new; mv shop/new shop/token").ok();
+    ann.compose("shop", "restart -t 0").exits(0);
+    assert!(eventually(|| logs().stdout().contains("other")), "{}", logs());
+    ann.compose("shop", "down -v -t 0").exits(0);
 }
 
 fn what_is_refused() {

@@ -23,6 +23,7 @@ tests![
     a_path_under_the_home_is_named,
     an_archive_never_leaves_its_target,
     a_large_file_arrives_whole,
+    what_the_kernel_shows_arrives_or_is_told,
     foreign_containers_are_missing,
     a_full_disk_is_said,
     a_killed_client_leaves_nothing_running,
@@ -47,6 +48,26 @@ fn files_go_in_and_out() {
     bob.run("cp box:/tmp/renamed dir").ok();
     assert_eq!(bob.read("dir/renamed"), "dear container\n");
     assert_eq!(bob.run("cp -q letter box:/tmp").stderr, "");
+}
+
+/// Files of `/proc` and `/sys`, whose sizes say nothing of what is in them.
+fn what_the_kernel_shows_arrives_or_is_told() {
+    let world = world();
+    let bob = world.newcomer("b-o.b");
+    bob.sleeper("box");
+    for file in ["/proc/version", "/proc/1/cgroup", "/sys/kernel/mm/transparent_hugepage/enabled"] {
+        let text = bob.run(format!("exec box cat {file}")).ok();
+        bob.run(format!("cp box:{file} got")).ok();
+        assert_eq!(bob.read("got"), text, "{file}");
+        bob.docker(format!("cp box:{file} theirs")).ok();
+        assert_eq!(bob.read("theirs"), text, "{file}");
+    }
+    bob.run("cp /proc/version box:/tmp/version").ok();
+    assert_eq!(bob.run("exec box cat /tmp/version").ok(), std::fs::read_to_string("/proc/version").unwrap());
+    // What cannot be read is no empty file.
+    for run in [bob.run("cp box:/proc/self/mem got"), bob.docker("cp box:/proc/self/mem theirs")] {
+        run.fails(1);
+    }
 }
 
 fn directories_follow_dockers_cases() {

@@ -35,6 +35,7 @@ mod harness;
 mod line;
 mod look_ups;
 mod matrix;
+mod mounts;
 mod network;
 mod output;
 mod ownership;
@@ -87,6 +88,7 @@ fn main() -> ExitCode {
         archive::tests(),
         channel::tests(),
         staging::tests(),
+        mounts::tests(),
         state::tests(),
         pause::tests(),
         policy::tests(),

@@ -1,7 +1,7 @@
 //! How stages come, stay and go: confirmed, made anew, taken away, through crashes and across mount namespaces.
 
 use crate::site::{ANN, Client, GATEWAY, Site, make_dir, mount_lines, token_of};
-use ie_container::protocol::stage::{Access, Answer, Request, Stage};
+use ie_container::protocol::stage::{Access, Answer, Place, Request, Shape, Stage};
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sys::signal::Signal;
 use std::fs;
@@ -237,6 +237,25 @@ fn an_engine_that_receives_mounts_sees_stages_come_and_go() {
     assert!(seen(&path).is_none() && seen(&site.stage_of(1)).is_none(), "the stage stayed in the engine");
 }
 
+/// Where the engine mounts one thing inside another, it finds the place of that.
+#[test]
+fn a_hollow_stage_has_the_places_inside_it() {
+    let site = Site::started();
+    let path = site.staged(site.wish(1, "ann"));
+    let place = |path: &str, shape| Place { path: path.into(), shape };
+    let hollow =
+        |inside: &[Place]| site.ask(&Request::Hollow { token: token_of(1), inside: inside.to_vec() });
+    let (directory, file) = (Shape::Directory, Shape::File);
+    let inside = [place("a/b/c", directory), place("a/b", directory), place("a/f", file), place("g", file)];
+    assert!(matches!(hollow(&inside), Answer::Staged { .. }));
+    assert!(path.join("a/b/c").is_dir() && path.join("a/f").is_file() && path.join("g").is_file());
+    assert_eq!(fs::create_dir(path.join("a/x")).unwrap_err().raw_os_error(), Some(30), "not read-only");
+    for bad in ["../x", "/x", "", "a/../../x"] {
+        assert!(matches!(hollow(&[place(bad, directory)]), Answer::Refused { .. }), "{bad}");
+    }
+    assert!(site.staged(site.wish(1, "ann")).read_dir().unwrap().next().is_none());
+}
+
 /// What an engine sees while it copies: nothing that anybody could change.
 #[test]
 fn a_hollow_stage_is_empty_and_closed() {
@@ -244,9 +263,9 @@ fn a_hollow_stage_is_empty_and_closed() {
     fs::write(site.base.join("homes/ann/letter"), "dear").unwrap();
     let path = site.staged(site.wish(1, "ann"));
     assert!(path.join("letter").exists());
-    let hollow = || site.ask(&Request::Hollow { token: token_of(1) });
+    let hollow = || site.ask(&Request::Hollow { token: token_of(1), inside: Vec::new() });
     for _ in 0..2 {
-        assert_eq!(hollow(), Answer::Staged { path: path.clone() });
+        assert_eq!(hollow(), Answer::Staged { path: path.clone(), shape: Shape::Directory });
         assert_eq!(fs::read_dir(&path).unwrap().count(), 0);
         assert_eq!(fs::write(path.join("x"), "").unwrap_err().raw_os_error(), Some(30), "not read-only");
         assert_eq!((fs::metadata(&path).unwrap().uid(), site.mounted().len()), (0, 1));

@@ -20,11 +20,12 @@ fn every_wrong_path_has_its_sentence() {
     symlink("ann", site.base.join("homes/alias")).unwrap();
     symlink("/proc/self/root", home.join("magic")).unwrap();
     fs::write(home.join("file"), "").unwrap();
-    let link = "is a symbolic link; name the directory itself";
+    let link = "is a symbolic link; name what it leads to";
     let cases = [
         ("ann/nope", Reason::Missing, "homes/ann/nope", "does not exist"),
         ("ann/nope/deep", Reason::Missing, "homes/ann/nope", "does not exist"),
-        ("ann/file", Reason::Missing, "homes/ann/file", "is not a directory"),
+        ("ann/file", Reason::NotAllowed, "homes/ann/file", "does not belong to you"),
+        ("ann/file/x", Reason::Missing, "homes/ann/file", "is not a directory"),
         ("ann/link", Reason::NotAllowed, "homes/ann/link", link),
         ("ann/link/deep", Reason::NotAllowed, "homes/ann/link", link),
         ("ann/magic", Reason::NotAllowed, "homes/ann/magic", link),
@@ -271,8 +272,8 @@ fn swapping_a_directory_for_a_link_never_wins() {
         for round in 0..ROUNDS {
             let (relative, right) = if round % 2 == 0 { ("ann/dir", own) } else { ("ann/dir/deep", deep) };
             match client.ask(&Request::Stage(site.wish(1, relative))).unwrap().unwrap() {
-                Answer::Staged { path } if inode(path.clone()) == right => staged += 1,
-                Answer::Staged { path } => win = Some(path),
+                Answer::Staged { path, .. } if inode(path.clone()) == right => staged += 1,
+                Answer::Staged { path, .. } => win = Some(path),
                 Answer::Refused { reason: Reason::NotAllowed, .. } => refused += 1,
                 other => panic!("{other:?}"),
             }

@@ -125,6 +125,87 @@ fn nobody_else_leaves_anything_root_inside_and_root_outside_included() {
     assert!(engine.view(&site, &home, 0, [0, 0], "touch left").status.success());
 }
 
+/// As labs have it: root's, and a group's to write; a colleague's in it.
+#[test]
+fn what_a_group_may_write_is_written_and_no_more() {
+    let engine = Engine::new();
+    let mut site = Site::new();
+    let shared = site.base.join("shared");
+    let write_policy = |site: &mut Site, share: &str| {
+        let rest =
+            format!("[defaults]\nmounts = [{{ source = {shared:?}, mode = \"rw\", share = {share:?} }}]");
+        engine.write_policy(site, &rest);
+    };
+    write_policy(&mut site, "group");
+    site.start();
+    let make = |name: &str, owner: u32, mode: u32| {
+        let path = shared.join(name);
+        fs::create_dir(&path).unwrap();
+        chown(&path, Some(owner), Some(TEAM)).unwrap();
+        set_mode(&path, mode);
+    };
+    make("lab", 0, 0o2770);
+    make("lab/bobs", BOB, 0o2775);
+    make("open", BOB, 0o2777);
+    fs::write(shared.join("lab/bobs/data"), "bob's\n").unwrap();
+    chown(shared.join("lab/bobs/data"), Some(BOB), Some(TEAM)).unwrap();
+    set_mode(&shared.join("lab/bobs/data"), 0o664);
+    fs::write(shared.join("lab/closed"), "root's").unwrap();
+    set_mode(&shared.join("lab/closed"), 0o644);
+
+    let wish = |token, gids: &[u32], map| {
+        let gids = gids.to_vec();
+        Stage { root: shared.clone(), gids, map, ..site.wish(token, "") }
+    };
+    let (group, own) = (Map::Group(engine.shift), Map::Shifted(engine.shift));
+    let stage = site.staged(wish(1, &[ANN, TEAM], group));
+    let works = "echo ann >lab/new; mkdir lab/dir; echo ann >lab/bobs/new; echo ann >>lab/bobs/data; stat -c %u:%g lab/new";
+    let out = engine.view(&site, &stage, ANN, [ANN, TEAM], works);
+    let Shift { uid, gid } = engine.shift;
+    assert_eq!(String::from_utf8_lossy(&out.stdout), format!("{}:{}\n", uid + ANN, gid + TEAM), "{out:?}");
+    for name in ["lab/new", "lab/dir", "lab/bobs/new"] {
+        let meta = fs::metadata(shared.join(name)).unwrap();
+        assert_eq!((meta.uid(), meta.gid()), (ANN, TEAM), "{name}");
+    }
+    assert_eq!(fs::read_to_string(shared.join("lab/bobs/data")).unwrap(), "bob's\nann\n");
+    for script in [
+        "echo x >lab/closed",
+        "chmod 4777 lab/bobs/data",
+        "chown 0 lab/new",
+        "chgrp 0 lab/new",
+        "chmod 777 lab",
+    ] {
+        assert!(!engine.view(&site, &stage, ANN, [ANN, TEAM], script).status.success(), "{script}");
+    }
+    // Nobody else leaves anything, where all may write: root inside, others inside, root outside, and who is none of the group.
+    // With a group that is mapped, so that the owner alone stands in the way.
+    for (uid, gids) in [(0, [0, 0]), (0, [TEAM, TEAM]), (BOB, [BOB, TEAM]), (BOB, [TEAM, TEAM])] {
+        let out = engine.view(&site, &stage, uid, gids, "touch open/left");
+        let told = String::from_utf8_lossy(&out.stderr).into_owned();
+        assert!(!out.status.success() && told.contains("Value too large"), "{uid}: {out:?}");
+    }
+    let as_root = format!("setpriv --regid {} --clear-groups touch open/left", gid + TEAM);
+    let out = site.view(&stage, None, &as_root);
+    assert!(
+        !out.status.success() && String::from_utf8_lossy(&out.stderr).contains("Value too large"),
+        "{out:?}"
+    );
+    let outside = site.staged(wish(2, &[ANN], group));
+    assert!(!engine.view(&site, &outside, ANN, [ANN, ANN], "touch lab/left").status.success());
+    assert_eq!(fs::read_dir(shared.join("open")).unwrap().count(), 0);
+    // Gateway and helper must mean the same; and without the word an owner that is not mapped keeps everybody from writing.
+    for map in [own, Map::Same, Map::Off] {
+        assert!(site.refused(wish(3, &[ANN, TEAM], map)).1.contains("another policy"), "{map:?}");
+    }
+    assert!(site.refused(Stage { map: group, ..site.wish(3, "ann") }).1.contains("another policy"));
+    let wish = Stage { map: own, ..wish(4, &[ANN, TEAM], own) };
+    write_policy(&mut site, "own");
+    site.signal(nix::sys::signal::Signal::SIGHUP);
+    let stage = site.staged(wish);
+    let out = engine.view(&site, &stage, ANN, [ANN, TEAM], "touch lab/other");
+    assert!(!out.status.success(), "{out:?}");
+}
+
 #[test]
 fn a_shift_that_is_not_the_helpers_own_reading_is_refused() {
     let engine = Engine::new();

@@ -178,6 +178,7 @@ impl Site {
             root: self.base.join("homes"),
             relative: relative.into(),
             access: Access::ReadWrite,
+            shape: None,
             map: Map::Same,
         }
     }
@@ -188,7 +189,7 @@ impl Site {
 
     pub(crate) fn staged(&self, wish: Stage) -> PathBuf {
         match self.ask(&Request::Stage(wish)) {
-            Answer::Staged { path } => path,
+            Answer::Staged { path, .. } => path,
             other => panic!("{other:?}\n{}", self.log()),
         }
     }

@@ -53,8 +53,8 @@ pub(crate) fn start_dir(args: &CreateArgs, caller: &Caller) -> Result<Option<Str
     if args.workdir.is_some() {
         return Ok(None);
     }
-    let binds = mounts::binds(&args.volume, caller)?;
-    Ok(Some(mounts::workdir(caller, &binds).unwrap_or_default()))
+    let volumes = mounts::volumes(&args.volume, caller)?;
+    Ok(Some(mounts::workdir(caller, &volumes).unwrap_or_default()))
 }
 
 /// What is taken, and is not what it seems.
@@ -70,8 +70,10 @@ pub(crate) fn create(args: &CreateArgs, detach: bool, caller: &Caller) -> Result
         return Err(Error::usage(told!("conflicting options: cannot specify both --restart and --rm")));
     }
     let streams = Streams::of(args, detach);
-    let binds = mounts::binds(&args.volume, caller)?;
     let networks = networks::networks(args)?;
+    let (lines, volumes): (Vec<_>, Vec<_>) =
+        mounts::volumes(&args.volume, caller)?.into_iter().partition(|volume| volume.line.is_some());
+    let volumes: Vec<_> = volumes.into_iter().map(|volume| volume.mount).collect();
     let published = ports::published(&args.publish)?;
     let env = env::variables(&args.env, caller)?;
     let given = |yes: bool| yes.then_some(true);
@@ -104,7 +106,8 @@ pub(crate) fn create(args: &CreateArgs, detach: bool, caller: &Caller) -> Result
                 readonly_rootfs: given(args.read_only),
                 network_mode: networks.mode,
                 port_bindings: some(published),
-                mounts: some([binds, mounts::mounts(&args.mount, caller)?].concat()),
+                binds: some(lines.into_iter().filter_map(|volume| volume.line).collect()),
+                mounts: some([volumes, mounts::mounts(&args.mount, caller)?].concat()),
                 tmpfs: some(mounts::tmpfs(&args.tmpfs)),
                 device_requests: args
                     .gpus

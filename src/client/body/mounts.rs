@@ -1,7 +1,7 @@
 //! `-v`, `--mount` and `--tmpfs`, and the working directory that follows from them.
 
 use super::caller::Caller;
-use super::{given, resources};
+use super::{csv, given, resources};
 use crate::client::error::Error;
 use crate::protocol::amount::Bytes;
 use crate::protocol::told::{Told, told};
@@ -9,33 +9,57 @@ use bollard_stubs::models::{Mount, MountTmpfsOptions, MountType};
 use std::collections::HashMap;
 use std::path::{Component, Path, PathBuf};
 
-/// Every `-v SOURCE:TARGET[:ro|rw]`.
-pub(super) fn binds(volumes: &[String], caller: &Caller) -> Result<Vec<Mount>, Error> {
-    volumes.iter().map(|word| bind(word, caller)).collect()
+/// What `-v` asks for.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Volume {
+    pub(super) mount: Mount,
+    /// As a line of `Binds`, where it says what a mount has no field for.
+    pub(super) line: Option<String>,
 }
 
-fn bind(word: &str, caller: &Caller) -> Result<Mount, Error> {
+/// Every `-v SOURCE:TARGET[:OPTION,…]`.
+pub(super) fn volumes(words: &[String], caller: &Caller) -> Result<Vec<Volume>, Error> {
+    words.iter().map(|word| volume(word, caller)).collect()
+}
+
+fn volume(word: &str, caller: &Caller) -> Result<Volume, Error> {
     let parts: Vec<&str> = word.split(':').collect();
-    let (source, target, read_only) = match parts.as_slice() {
+    let (source, target, options) = match parts.as_slice() {
         // A volume that goes with its container.
-        [target] if target.starts_with('/') => return Ok(volume_mount(None, target, false)),
-        [source, target] => (source, target, false),
-        [source, target, mode] => (source, target, read_only(word, mode)?),
+        [target] if target.starts_with('/') => {
+            return Ok(Volume { mount: volume_mount(None, target, false), line: None });
+        }
+        [source, target] => (source, target, ""),
+        [source, target, options] => (source, target, *options),
         _ => return Err(Error::usage(told!("-v {word} is not understood, say -v SOURCE:TARGET[:ro]"))),
     };
+    let read_only = read_only(word, options)?;
     // As Docker tells a path from a volume's name.
-    if !source.starts_with(['/', '.', '~']) {
-        return Ok(volume_mount(Some(source), target, read_only));
-    }
-    Ok(bind_mount(source, target, read_only, caller))
+    let mount = match source.starts_with(['/', '.', '~']) {
+        true => bind_mount(source, target, read_only, caller),
+        false => volume_mount(Some(source), target, read_only),
+    };
+    let relabels = options.split(',').any(|option| matches!(option, "z" | "Z"));
+    let line = relabels.then(|| [mount.source.as_deref().unwrap_or_default(), target, options].join(":"));
+    Ok(Volume { mount, line })
 }
 
-fn read_only(word: &str, mode: &str) -> Result<bool, Error> {
-    match mode {
-        "ro" => Ok(true),
-        "rw" => Ok(false),
-        _ => Err(Error::usage(told!("{mode:?} in -v {word} is not understood, only ro and rw are"))),
+/// The words of Docker's that say how a mount is made here anyhow are taken; the gateway tells of what has no effect.
+fn read_only(word: &str, options: &str) -> Result<bool, Error> {
+    let mut read_only = false;
+    for option in options.split(',') {
+        match option {
+            "ro" => read_only = true,
+            "" | "rw" | "z" | "Z" | "cached" | "delegated" | "consistent" | "default" | "rprivate"
+            | "private" | "nocopy" => {}
+            _ => {
+                return Err(Error::usage(told!(
+                    "{option:?} in -v {word} is not understood, only ro and rw are"
+                )));
+            }
+        }
     }
+    Ok(read_only)
 }
 
 /// A volume by its name, which the gateway makes where it is not there yet; or one without a name.
@@ -83,7 +107,8 @@ fn mount(word: &str, caller: &Caller) -> Result<Mount, Error> {
     let wrong = |what: Told| Error::usage(told!("--mount {word} is not understood: {what}"));
     let (mut kind, mut source, mut target, mut read_only) = ("volume", None, None, false);
     let mut tmpfs = MountTmpfsOptions::default();
-    for pair in word.split(',') {
+    let pairs = csv::fields(word).ok_or_else(|| wrong(told!("its quotes are not in pairs")))?;
+    for pair in &pairs {
         let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
         match key {
             "type" => kind = value,
@@ -92,6 +117,14 @@ fn mount(word: &str, caller: &Caller) -> Result<Mount, Error> {
             "readonly" | "ro" => {
                 read_only = truth(pair).ok_or_else(|| wrong(told!("{key} is true or false")))?;
             }
+            // How a mount is made here anyhow.
+            "consistency" => {}
+            "bind-propagation" if matches!(value, "rprivate" | "private") => {}
+            "bind-propagation" => return Err(wrong(told!("mounts stay inside the container"))),
+            "bind-nonrecursive" | "volume-nocopy" => {
+                truth(pair).ok_or_else(|| wrong(told!("{key} is true or false")))?;
+            }
+            "bind-recursive" if matches!(value, "enabled" | "disabled" | "writable" | "readonly") => {}
             "tmpfs-size" => {
                 let size: Bytes =
                     value.parse().map_err(|_| wrong(told!("tmpfs-size is an amount of memory")))?;
@@ -140,9 +173,10 @@ pub(super) fn tmpfs(words: &[String]) -> HashMap<String, String> {
 }
 
 /// The current directory as the container sees it: at or below the home, or below something of `-v`.
-pub(super) fn workdir(caller: &Caller, binds: &[Mount]) -> Option<String> {
+pub(super) fn workdir(caller: &Caller, volumes: &[Volume]) -> Option<String> {
     let home = caller.home.iter().map(|(called, real)| (real.clone(), called.clone()));
-    let binds = binds.iter().filter(|bind| bind.typ == Some(MountType::BIND)).filter_map(|bind| {
+    let binds = volumes.iter().map(|volume| &volume.mount);
+    let binds = binds.filter(|bind| bind.typ == Some(MountType::BIND)).filter_map(|bind| {
         let source = Path::new(bind.source.as_deref()?);
         // Only a help to compare by: the source is sent as it was typed.
         let real = source.canonicalize().unwrap_or_else(|_| source.to_owned());
@@ -171,14 +205,28 @@ mod tests {
     #[test]
     fn a_source_is_made_absolute() {
         let here = caller("/home/ann/proj");
-        let one = |word: &str| binds(&[word.to_owned()], &here).map(|mut all| all.remove(0));
+        let one = |word: &str| volumes(&[word.to_owned()], &here).map(|mut all| all.remove(0).mount);
         assert_eq!(one("./a/../b:/w").unwrap(), bound("/home/ann/proj/b", "/w", false));
         assert_eq!(one("/data:/data:ro").unwrap(), bound("/data", "/data", true));
         assert_eq!(one("..:/w").unwrap(), bound("/home/ann", "/w", false));
         assert_eq!(one("vol:/w:ro").unwrap(), volume_mount(Some("vol"), "/w", true));
         assert_eq!(one("/only").unwrap(), volume_mount(None, "/only", false));
-        for bad in ["only", "/a:/b:z", "/a:/b:ro:x"] {
+        for bad in ["only", "/a:/b:U", "/a:/b:ro,shared", "/a:/b:ro:x"] {
             assert!(one(bad).is_err(), "{bad}");
+        }
+    }
+
+    /// What has no effect is for the gateway to tell, and only a line of `Binds` can say it.
+    #[test]
+    fn a_label_is_asked_for_in_a_line() {
+        let here = caller("/home/ann");
+        let one = |word: &str| volumes(&[word.to_owned()], &here).unwrap().remove(0);
+        let line = Some("/home/ann/x:/w:ro,Z".to_owned());
+        assert_eq!(one("./x:/w:ro,Z"), Volume { mount: bound("/home/ann/x", "/w", true), line });
+        assert_eq!(one("v:/w:z").line.as_deref(), Some("v:/w:z"));
+        for silent in ["rw", "cached", "delegated", "consistent", "rprivate", "nocopy", "rw,cached"] {
+            let plain = Volume { mount: bound("/x", "/w", false), line: None };
+            assert_eq!(one(&format!("/x:/w:{silent}")), plain, "{silent}");
         }
     }
 
@@ -193,7 +241,10 @@ mod tests {
             let word = format!("type=bind,src=x,dst=/y,{word}");
             assert_eq!(one(&word).unwrap(), bound("/w/x", "/y", read_only), "{word}");
         }
-        assert_eq!(one("src=v,dst=/x").unwrap(), volume_mount(Some("v"), "/x", false));
+        let more = "consistency=cached,bind-propagation=rprivate,bind-recursive=disabled,bind-nonrecursive";
+        assert_eq!(one(&format!("type=bind,src=x,dst=/y,{more}")).unwrap(), bound("/w/x", "/y", false));
+        assert_eq!(one(r#"type=bind,"src=x,y",dst=/y"#).unwrap(), bound("/w/x,y", "/y", false));
+        assert_eq!(one("src=v,dst=/x,volume-nocopy").unwrap(), volume_mount(Some("v"), "/x", false));
         assert_eq!(one("dst=/x").unwrap(), volume_mount(None, "/x", false));
         let memory = one("type=tmpfs,target=/t,tmpfs-size=1m,tmpfs-mode=1777").unwrap();
         let options = MountTmpfsOptions { size_bytes: Some(1 << 20), mode: Some(0o1777), options: None };
@@ -203,6 +254,9 @@ mod tests {
             "type=bind,dst=/x",
             "src=v",
             "type=bind,src=/x,dst=/y,bind-propagation=shared",
+            "type=bind,src=/x,dst=/y,bind-recursive=perhaps",
+            "src=v,dst=/y,volume-nocopy=perhaps",
+            "src=v,dst=/y,\"volume-nocopy",
             "type=bind,src=/x,dst=/y,readonly=yes",
             "type=bind,src=/x,dst=/y,ro=",
             "type=bind,src=/x,dst=/y,ro=on",
@@ -213,8 +267,8 @@ mod tests {
 
     #[test]
     fn the_working_directory_is_the_callers_where_the_container_has_it() {
-        let binds = [bound("/srv/none/proj", "/w", false)];
-        let at = |cwd: &str| workdir(&caller(cwd), &binds);
+        let volumes = [Volume { mount: bound("/srv/none/proj", "/w", false), line: None }];
+        let at = |cwd: &str| workdir(&caller(cwd), &volumes);
         assert_eq!(at("/data/home/ann/x").as_deref(), Some("/home/ann/x"));
         assert_eq!(at("/data/home/ann").as_deref(), Some("/home/ann"));
         assert_eq!(at("/srv/none/proj/sub").as_deref(), Some("/w/sub"));

@@ -3,8 +3,8 @@
 //! The engine mounts everything that the container has, as root, in the host's own namespace and by names. The
 //! container has no process then, but its owner's shell on the host can change what is in the home. An image's link
 //! leads any mount there, and a name swapped between two looks puts a mount anywhere on the host. So ie-mountd first
-//! puts empty, read-only directories in the stages' places (`hollow`). A container with volumes by name is not copied
-//! with while it is stopped.
+//! puts empty, read-only directories and files in the stages' places (`hollow`), in which the places of what the engine
+//! mounts inside them are there already. A container with volumes by name is not copied with while it is stopped.
 //!
 //! An engine goes on with a copy whose caller has hung up, and mounts what it finds when its turn comes. So the lock
 //! and the stages are held until the engine has answered. A tar that breaks off is ended for the engine and not cut
@@ -20,14 +20,16 @@ use super::stream::{Rewritten, pumped, rewritten};
 use super::{Copier, CopyPath};
 use crate::gateway::audit;
 use crate::gateway::caller::Caller;
-use crate::gateway::engine::{EngineError, Space, in_time, short_volume};
+use crate::gateway::engine::{EngineError, Space, StageLabel, in_time, short_volume};
 use crate::gateway::error::Error;
 use crate::gateway::host::staging::Hold;
+use crate::gateway::images::look::mount_points;
 use crate::gateway::locks::removals::being_removed;
 use crate::gateway::task::to_the_end;
 use crate::protocol::copying::{Ended, PathStat};
 use crate::protocol::name::ContainerRef;
 use crate::protocol::report::Refusal;
+use crate::protocol::stage::{Place, Shape};
 use crate::protocol::told::{Told, told};
 use crate::tarball::entry::Owner;
 use axum::body::Body;
@@ -36,6 +38,7 @@ use futures_util::StreamExt;
 use http_body_util::{BodyExt, StreamBody};
 use hyper::body::{Frame, Incoming};
 use hyper::{Method, Response};
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::{Notify, OwnedMutexGuard, OwnedSemaphorePermit};
@@ -89,6 +92,39 @@ fn refuse_hosts(caller: &Caller, at: &CopyPath) -> Result<(), Error> {
     let name = at.container.name();
     let message = told!("{name} mounts what is not idmapped, and is only copied to and from while it runs");
     Err(Refusal::new("conflict", message).hint(Told::Text(format!("ie-container start {name}"))).into())
+}
+
+/// Newer engines open the place of a file for writing before they mount it, and a hollow stage is read-only.
+fn refuse_files_inside(at: &CopyPath) -> Result<(), Error> {
+    let stages = &at.container.labels().stages;
+    let places = |outer| places_inside(outer, stages, &[]);
+    if !stages.iter().flat_map(places).any(|place| place.shape == Shape::File) {
+        return Ok(());
+    }
+    let name = at.container.name();
+    let message =
+        told!("{name} mounts a file inside another mount, and is only copied to and from while it runs");
+    Err(Refusal::new("conflict", message).hint(Told::Text(format!("ie-container start {name}"))).into())
+}
+
+/// Where the engine puts the container's volumes, none of which has a name.
+async fn places_of_volumes(copier: &Copier, at: &CopyPath) -> Result<Vec<PathBuf>, Error> {
+    if at.container.found().volumes().is_empty() {
+        return Ok(Vec::new());
+    }
+    let details = copier.engine.get(at.container.target("/json")).await?;
+    Ok(mount_points::volumes_of(&details).map(Path::to_owned).collect())
+}
+
+/// What the engine would make in a stage, to mount something there.
+fn places_inside(outer: &StageLabel, stages: &[StageLabel], volumes: &[PathBuf]) -> Vec<Place> {
+    let stages = stages.iter().map(|stage| (stage.target.as_path(), stage.shape));
+    let volumes = volumes.iter().map(|place| (place.as_path(), Shape::Directory));
+    let inside = |(place, shape): (&Path, Shape)| {
+        let path = place.strip_prefix(&outer.target).ok().filter(|path| !path.as_os_str().is_empty())?;
+        Some(Place { path: path.to_owned(), shape })
+    };
+    stages.chain(volumes).filter_map(inside).collect()
 }
 
 fn being_started(at: &CopyPath) -> Error {
@@ -146,6 +182,7 @@ impl Copy {
         }
         refuse_volumes(&at)?;
         refuse_hosts(caller, &at)?;
+        refuse_files_inside(&at)?;
         let tokens = at.container.found().stage_tokens();
         let held = Held {
             cut,
@@ -154,8 +191,10 @@ impl Copy {
             copier: copier.clone(),
             owed: (id, tokens),
         };
-        for token in &held.owed.1 {
-            copier.stager.hollow(token).await?;
+        let volumes = places_of_volumes(&copier, &at).await?;
+        let stages = &at.container.labels().stages;
+        for stage in stages {
+            copier.stager.hollow(&stage.token, places_inside(stage, stages, &volumes)).await?;
         }
         Ok(Ok(Self { copier, at, held }))
     }
@@ -245,4 +284,34 @@ fn header<T>(answer: &Response<T>) -> Result<HeaderValue, Error> {
     let header =
         stat.and_then(|stat| stat.to_header()).and_then(|header| HeaderValue::from_str(&header).ok());
     header.ok_or_else(|| Error::Internal(told!("the engine says nothing of the path")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::stage::{Access, Token};
+
+    #[test]
+    fn what_lies_inside_a_stage_has_its_place_there() {
+        let stage = |target: &str, shape| StageLabel {
+            token: Token::from_bytes([1; 16]),
+            root: "/home".into(),
+            relative: "ann".into(),
+            target: target.into(),
+            access: Access::ReadWrite,
+            shape,
+        };
+        let stages = [
+            stage("/home/ann", Shape::Directory),
+            stage("/home/ann/a/config", Shape::File),
+            stage("/home/anna", Shape::Directory),
+        ];
+        let volumes = ["/home/ann/cache".into(), "/v".into()];
+        let place = |path: &str, shape| Place { path: path.into(), shape };
+        assert_eq!(
+            places_inside(&stages[0], &stages, &volumes),
+            [place("a/config", Shape::File), place("cache", Shape::Directory)]
+        );
+        assert_eq!(places_inside(&stages[2], &stages, &volumes), []);
+    }
 }

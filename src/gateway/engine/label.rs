@@ -9,7 +9,7 @@ use crate::protocol::amount::{Bytes, Cpus, Span};
 use crate::protocol::card::CardId;
 use crate::protocol::name::ContainerName;
 use crate::protocol::restart::Restart;
-use crate::protocol::stage::{Access, Map, Stage, Token};
+use crate::protocol::stage::{Access, Map, Shape, Stage, Token};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -34,7 +34,7 @@ pub(super) fn is_ours(key: &str) -> bool {
     key.strip_prefix(PREFIX).is_some_and(|key| KEYS.contains(&key))
 }
 
-/// One staged directory, as it must be made again before each start.
+/// One staged directory or file, as it must be made again before each start.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(in crate::gateway) struct StageLabel {
@@ -43,15 +43,29 @@ pub(in crate::gateway) struct StageLabel {
     pub(in crate::gateway) relative: PathBuf,
     pub(in crate::gateway) target: PathBuf,
     pub(in crate::gateway) access: Access,
+    /// What it was when the container was made, and is bound as.
+    #[serde(default, skip_serializing_if = "is_directory")]
+    pub(in crate::gateway) shape: Shape,
+}
+
+fn is_directory(shape: &Shape) -> bool {
+    *shape == Shape::Directory
 }
 
 impl StageLabel {
-    /// The directory on the host.
+    /// Where it is on the host.
     pub(in crate::gateway) fn host_path(&self) -> PathBuf {
         if self.relative.as_os_str().is_empty() { self.root.clone() } else { self.root.join(&self.relative) }
     }
 
-    pub(in crate::gateway) fn request(&self, uid: u32, gids: Vec<u32>, map: Map) -> Stage {
+    /// What it is asked for as; of the first time whatever it is then.
+    pub(in crate::gateway) fn request(
+        &self,
+        uid: u32,
+        gids: Vec<u32>,
+        map: Map,
+        shape: Option<Shape>,
+    ) -> Stage {
         Stage {
             token: self.token.clone(),
             uid,
@@ -59,6 +73,7 @@ impl StageLabel {
             root: self.root.clone(),
             relative: self.relative.clone(),
             access: self.access,
+            shape,
             map,
         }
     }
@@ -182,13 +197,7 @@ mod tests {
             cards: vec!["GPU-0".parse().unwrap(), "MIG-1".parse().unwrap()],
             time: Span(3600),
             ports: vec![40000, 40001],
-            stages: vec![StageLabel {
-                token: Token::from_bytes([1; 16]),
-                root: "/home".into(),
-                relative: "ann".into(),
-                target: "/home/ann".into(),
-                access: Access::ReadWrite,
-            }],
+            stages: vec![stage("ann", Shape::Directory), stage("ann/.gitconfig", Shape::File)],
             auto_remove: true,
             restart: Restart::OnFailure(3),
             tty: true,
@@ -196,6 +205,25 @@ mod tests {
             image: ImageId::parse(&format!("sha256:{}", "0f".repeat(32))),
             space: Space::Own(Shift { uid: 900_000, gid: 800_000 }),
         }
+    }
+
+    fn stage(relative: &str, shape: Shape) -> StageLabel {
+        StageLabel {
+            token: Token::from_bytes([1; 16]),
+            root: "/home".into(),
+            relative: relative.into(),
+            target: PathBuf::from("/home").join(relative),
+            access: Access::ReadWrite,
+            shape,
+        }
+    }
+
+    /// What was made before there were files has directories.
+    #[test]
+    fn a_stage_without_a_shape_is_a_directory() {
+        let written = serde_json::to_value(stage("ann", Shape::Directory)).unwrap();
+        assert!(written.get("shape").is_none());
+        assert_eq!(serde_json::from_value::<StageLabel>(written).unwrap(), stage("ann", Shape::Directory));
     }
 
     #[test]

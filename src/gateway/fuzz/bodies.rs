@@ -8,7 +8,7 @@ use crate::gateway::host::staging::Staged;
 use crate::gateway::wish::{NetworkWord, VolumeAsk, Wish, parse, parse_exec};
 use crate::policy::{Allowance, Ask, ImageAsk, Limits, Usage, Who};
 use crate::protocol::layout;
-use crate::protocol::stage::{Shift, Token};
+use crate::protocol::stage::{Shape, Shift, Token};
 use bytes::Bytes;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
@@ -140,6 +140,7 @@ fn granted(wish: Wish, allowance: Allowance) -> Grant {
             relative: mount.relative.clone(),
             target: mount.target.clone(),
             access: mount.access,
+            shape: Shape::Directory,
         })
         .collect();
     let staged = stages.iter().map(|stage| {
@@ -260,9 +261,10 @@ fn check_host(host: &Value) {
     }
 }
 
-/// Only stages and the gateway's own files are bound, and nothing is mounted inside anything else.
+/// Only stages and the gateway's own files are bound, no two at one place, and nothing around what is the gateway's.
 fn check_mounts(mounts: &Value, tmpfs: &Value) {
     let mut targets: Vec<PathBuf> = Vec::new();
+    let mut gateways: Vec<PathBuf> = Vec::new();
     for mount in mounts.as_array().unwrap() {
         let text = |key: &str| mount.get(key).and_then(Value::as_str).unwrap();
         if text("Type") == "volume" {
@@ -284,7 +286,7 @@ fn check_mounts(mounts: &Value, tmpfs: &Value) {
         assert!(stage || mount.get("ReadOnly").unwrap() == true, "a file of ours can be written");
         assert!(stage || !text("Source").starts_with("/home"), "a path of the user's is bound");
         check_inner("a mount's target", text("Target"));
-        targets.push(text("Target").into());
+        if stage { &mut targets } else { &mut gateways }.push(text("Target").into());
     }
     for (target, options) in tmpfs.as_object().unwrap() {
         check_inner("a tmpfs", target);
@@ -296,7 +298,8 @@ fn check_mounts(mounts: &Value, tmpfs: &Value) {
         targets.push(target.into());
     }
     for (at, one) in targets.iter().enumerate() {
-        let inside = targets.iter().skip(at + 1).find(|two| one.starts_with(two) || two.starts_with(one));
+        assert!(!targets.iter().skip(at + 1).any(|two| one == two), "{one:?} is mounted at twice");
+        let inside = gateways.iter().find(|two| one.starts_with(two) || two.starts_with(one));
         assert!(inside.is_none(), "{one:?} and {inside:?} are mounted inside each other");
     }
 }

@@ -9,7 +9,7 @@ use crate::gateway::engine::PREFIX;
 use crate::gateway::images;
 use crate::gateway::wiring::Wired;
 use crate::protocol::copying::PathStat;
-use crate::protocol::stage::{Answer, Request as Ask};
+use crate::protocol::stage::{Answer, Request as Ask, Shape};
 use axum::body::Body;
 use axum::extract::Request;
 use bytes::Bytes;
@@ -298,10 +298,11 @@ async fn stage(mut stream: UnixStream) -> std::io::Result<()> {
             let roots = ["/home", "/data", "/scratch"].map(Path::new);
             assert!(roots.contains(&stage.root.as_path()), "{:?} is staged", stage.root);
             let path = PathBuf::from(format!("/run/ie-mountd/stage/{}/d", stage.token.as_str()));
-            Answer::Staged { path }
+            Answer::Staged { path, shape: Shape::Directory }
         }
-        Ask::Hollow { token } => {
-            Answer::Staged { path: PathBuf::from(format!("/run/ie-mountd/stage/{}/d", token.as_str())) }
+        Ask::Hollow { token, .. } => {
+            let path = PathBuf::from(format!("/run/ie-mountd/stage/{}/d", token.as_str()));
+            Answer::Staged { path, shape: Shape::Directory }
         }
         Ask::Unstage { .. } | Ask::Keep { .. } => Answer::Unstaged { count: 0 },
     };

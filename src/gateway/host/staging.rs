@@ -1,7 +1,7 @@
-//! Asking ie-mountd for a user's directories; only its answer makes a [`Staged`].
+//! Asking ie-mountd for a user's directories and files; only its answer makes a [`Staged`].
 
 use crate::protocol::report::Refusal;
-use crate::protocol::stage::{Access, Answer, LONGEST, Reason, Request, Stage, Token};
+use crate::protocol::stage::{Access, Answer, LONGEST, Place, Reason, Request, Shape, Stage, Token};
 use crate::protocol::told::{Told, told};
 use axum::http::StatusCode;
 use std::collections::{HashMap, HashSet};
@@ -11,7 +11,7 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
 
-/// Why a directory could not be staged.
+/// Why something could not be staged.
 #[derive(Debug, thiserror::Error, Told)]
 pub(in crate::gateway) enum StageError {
     #[error("{1}")]
@@ -51,21 +51,22 @@ impl StageError {
     }
 }
 
-/// A directory that ie-mountd has staged and confirmed.
+/// A directory or file that ie-mountd has staged and confirmed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::gateway) struct Staged {
     path: PathBuf,
     target: PathBuf,
     access: Access,
+    shape: Shape,
 }
 
 impl Staged {
     #[cfg(any(test, feature = "fuzz"))]
     pub(in crate::gateway) fn fake(path: PathBuf, target: PathBuf, access: Access) -> Self {
-        Self { path, target, access }
+        Self { path, target, access, shape: Shape::Directory }
     }
 
-    /// Where the engine finds the directory.
+    /// Where the engine finds it.
     pub(in crate::gateway) fn source(&self) -> &Path {
         &self.path
     }
@@ -77,6 +78,10 @@ impl Staged {
 
     pub(in crate::gateway) fn access(&self) -> Access {
         self.access
+    }
+
+    pub(in crate::gateway) fn shape(&self) -> Shape {
+        self.shape
     }
 }
 
@@ -177,16 +182,20 @@ impl Stager {
         let access = stage.access;
         let _made_beside_others = self.tidying.read().await;
         match self.ask(&Request::Stage(stage)).await? {
-            Answer::Staged { path } => Ok(Staged { path, target, access }),
+            Answer::Staged { path, shape } => Ok(Staged { path, target, access, shape }),
             Answer::Refused { reason, message } => Err(StageError::Refused(reason, message)),
             Answer::Unstaged { .. } => Err(StageError::Odd("unstaged".into())),
         }
     }
 
-    /// Puts an empty directory in a stage's place, whatever is there.
-    pub(in crate::gateway) async fn hollow(&self, token: &Token) -> Result<(), StageError> {
+    /// Puts what is empty in a stage's place, whatever is there, with places inside it.
+    pub(in crate::gateway) async fn hollow(
+        &self,
+        token: &Token,
+        inside: Vec<Place>,
+    ) -> Result<(), StageError> {
         let _made_beside_others = self.tidying.read().await;
-        match self.ask(&Request::Hollow { token: token.clone() }).await? {
+        match self.ask(&Request::Hollow { token: token.clone(), inside }).await? {
             Answer::Staged { .. } => Ok(()),
             Answer::Refused { reason, message } => Err(StageError::Refused(reason, message)),
             Answer::Unstaged { .. } => Err(StageError::Odd("unstaged".into())),
@@ -317,7 +326,7 @@ mod tests {
         let (stager, _kept) = stager(dir.path());
         let stager = Arc::new(stager);
         let hanging = stager.clone();
-        let hangs = tokio::spawn(async move { hanging.hollow(&token(1)).await });
+        let hangs = tokio::spawn(async move { hanging.hollow(&token(1), Vec::new()).await });
         tokio::time::sleep(Duration::from_millis(50)).await;
         let begun = std::time::Instant::now();
         assert_eq!(stager.keep(HashSet::new(), stager.moment()).await.unwrap(), None);

@@ -4,7 +4,7 @@ use super::account_files::AccountFiles;
 use super::admission::{Admission, Admitted};
 use super::borrowed::borrow;
 use super::networks;
-use super::staged::{stage, stage_labels, token, unstage};
+use super::staged::{stage_anew, stage_labels, token, unstage};
 use super::volumes;
 use crate::gateway::caller::Caller;
 use crate::gateway::caller::in_force::InForce;
@@ -224,13 +224,13 @@ impl Creator {
             gpus,
             networks,
             volumes,
-            stages,
+            mut stages,
             channel,
             settings,
             space,
         } = parts;
         let account = caller.account()?;
-        let staged = stage(&self.stager, caller, &stages, space).await?;
+        let staged = stage_anew(&self.stager, caller, &mut stages, space).await?;
         failpoint::at("create-staged");
         let files = self
             .files

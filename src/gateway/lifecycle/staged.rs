@@ -1,4 +1,4 @@
-//! A container's directories, staged by the mount helper, and what is said where that fails.
+//! A container's directories and files, staged by the mount helper, and what is said where that fails.
 
 use crate::gateway::caller::Caller;
 use crate::gateway::engine::{Space, StageLabel};
@@ -7,7 +7,7 @@ use crate::gateway::host::staging::{StageError, Staged, Stager};
 use crate::policy::{Limits, MountGrant};
 use crate::protocol::escape::escape_line;
 use crate::protocol::report::Refusal;
-use crate::protocol::stage::{Map, Token};
+use crate::protocol::stage::{Map, Shape, Token};
 use crate::protocol::told::told;
 
 /// One that nobody can know beforehand.
@@ -26,17 +26,43 @@ pub(super) fn stage_labels(mounts: &[MountGrant]) -> Result<Vec<StageLabel>, Err
             relative: mount.relative.clone(),
             target: mount.target.clone(),
             access: mount.access,
+            shape: Shape::default(),
         })
     };
     mounts.iter().map(label).collect()
 }
 
-/// Has every directory staged or confirmed, one after the other.
+/// Has all of a new container's staged, whatever shape each has, which is noted.
+pub(super) async fn stage_anew(
+    stager: &Stager,
+    caller: &Caller,
+    stages: &mut [StageLabel],
+    space: Space,
+) -> Result<Vec<Staged>, Error> {
+    let staged = all(stager, caller, stages, space, |_| None).await?;
+    for (label, staged) in stages.iter_mut().zip(&staged) {
+        label.shape = staged.shape();
+    }
+    Ok(staged)
+}
+
+/// Has all of a container's staged or confirmed, each as what it was when the container was made.
 pub(super) async fn stage(
     stager: &Stager,
     caller: &Caller,
     stages: &[StageLabel],
     space: Space,
+) -> Result<(), Error> {
+    all(stager, caller, stages, space, |stage| Some(stage.shape)).await.map(drop)
+}
+
+/// One after the other.
+async fn all(
+    stager: &Stager,
+    caller: &Caller,
+    stages: &[StageLabel],
+    space: Space,
+    shape: impl Fn(&StageLabel) -> Option<Shape>,
 ) -> Result<Vec<Staged>, Error> {
     let account = caller.account()?;
     let limits = caller.limits()?;
@@ -45,9 +71,12 @@ pub(super) async fn stage(
     let roots = caller.policy().roots();
     for stage in stages {
         // One that is no root any more ie-mountd refuses.
-        let idmap = roots.iter().find(|root| root.path == stage.root).is_none_or(|root| root.idmap);
-        let map = if idmap { space.map() } else { Map::Off };
-        let request = stage.request(caller.uid(), gids.clone(), map);
+        let map = match (roots.iter().find(|root| root.path == stage.root), space.map()) {
+            (Some(root), _) if !root.idmap => Map::Off,
+            (Some(root), Map::Shifted(shift)) if root.group => Map::Group(shift),
+            (_, map) => map,
+        };
+        let request = stage.request(caller.uid(), gids.clone(), map, shape(stage));
         let answer = stager.stage(request, stage.target.clone()).await;
         staged.push(answer.map_err(|error| blamed(&limits, stage, error))?);
     }

@@ -73,7 +73,8 @@ const SERVED: &[&str] =
     &["Type", "Source", "Target", "ReadOnly", "Consistency", "BindOptions", "TmpfsOptions", "VolumeOptions"];
 const VOLUME_SERVED: &[&str] = &["DriverConfig", "NoCopy"];
 const DRIVER_SERVED: &[&str] = &["Name"];
-const BIND_SERVED: &[&str] = &["Propagation", "CreateMountpoint", "NonRecursive"];
+const BIND_SERVED: &[&str] =
+    &["Propagation", "CreateMountpoint", "NonRecursive", "ReadOnlyNonRecursive", "ReadOnlyForceRecursive"];
 const TMPFS_SERVED: &[&str] = &["SizeBytes", "Mode", "Options"];
 
 /// Everything that is mounted: directories of the host's, volumes, and file systems in memory.
@@ -88,7 +89,8 @@ pub(super) fn all(
     at_most("HostConfig.Tmpfs", tmpfs.len(), MOST)?;
     let mut all = All::default();
     for bind in &binds {
-        all.add(from_bind(bind)?);
+        let asked = from_bind(bind, warnings)?;
+        all.add(asked);
     }
     for (target, options) in &tmpfs {
         all.memory.push(from_options(target, options, warnings)?);
@@ -112,8 +114,8 @@ pub(super) fn all(
     Ok(all)
 }
 
-/// `SOURCE:TARGET[:ro|rw]`.
-fn from_bind(bind: &str) -> Result<Asked, WishError> {
+/// `SOURCE:TARGET[:OPTION,…]`.
+fn from_bind(bind: &str, warnings: &mut Vec<String>) -> Result<Asked, WishError> {
     let parts: Vec<&str> = bind.split(':').collect();
     let (source, target, options) = match parts.as_slice() {
         [source, target] => (source, target, ""),
@@ -126,7 +128,10 @@ fn from_bind(bind: &str) -> Result<Asked, WishError> {
             "ro" => access = Access::ReadOnly,
             // The consistency words are for desktops; the rest is what a stage is anyhow.
             // Nothing is copied into a volume, asked or not.
-            "rw" | "rprivate" | "cached" | "delegated" | "consistent" | "nocopy" => {}
+            "rw" | "rprivate" | "private" | "cached" | "delegated" | "consistent" | "default" | "nocopy" => {}
+            "z" | "Z" => {
+                warnings.push(format!("{bind}: {option} has no effect: no SELinux label is changed"))
+            }
             _ => {
                 return Err(WishError::not_allowed(
                     &format!("HostConfig.Binds option {option}"),
@@ -187,8 +192,9 @@ fn bind(fields: &mut Fields, target: &str) -> Result<MountAsk, WishError> {
             told!("mounts stay inside the container"),
         ));
     }
-    // A missing source is an error here, and a stage never carries inner mounts along.
+    // A missing source is an error here, and a stage never carries inner mounts along, so that all of it is read-only.
     let _: (bool, bool) = (options.take("CreateMountpoint")?, options.take("NonRecursive")?);
+    let _: (bool, bool) = (options.take("ReadOnlyNonRecursive")?, options.take("ReadOnlyForceRecursive")?);
     options.rest_is_zero()?;
     ask(&source, target, if read_only { Access::ReadOnly } else { Access::ReadWrite })
 }

@@ -6,7 +6,7 @@ use super::{FIRST, Frame, Key, Kind, Section};
 pub(in crate::policy) static SECTION: Section = Section {
     title: "A table in mounts",
     about: "One directory of the site's.",
-    keys: &[&SOURCE, &MODE, &ALWAYS, &TARGET, &IDMAP],
+    keys: &[&SOURCE, &MODE, &ALWAYS, &TARGET, &IDMAP, &SHARE],
     frame: Frame {
         before: "[gateway]\nuids = \"1000-59999\"\n[defaults]\nmounts = [{ ",
         between: ", ",
@@ -62,6 +62,18 @@ pub(in crate::policy) static IDMAP: Key = Key {
     since: FIRST,
     example: "\"off\"",
     mistake: "\"no\"",
-    about: "With \"on\" a user writes where the user, or a group of the user's, owns the directory. \"off\" lifts this, and two \
+    about: "With \"on\" a user writes in what the user owns, with a group of the user's. \"off\" lifts this, and two \
             walls with it: containers that mount it are in the host's user namespace. All tables must say the same of a directory.",
+};
+
+pub(in crate::policy) static SHARE: Key = Key {
+    name: "share",
+    kind: Kind::Choice(&["own", "group"]),
+    default: Value("\"own\""),
+    since: FIRST,
+    example: "\"group\"",
+    mistake: "true",
+    about: "With \"group\" a user writes also in what others own, as far as its mode and a group of the user's let through: \
+            directories that a lab shares, as 2770. What is made there is the user's. Containers in the host's user namespace \
+            have no part in it. All tables must say the same of a directory.",
 };

@@ -113,7 +113,7 @@ mounts = [{ source = '/data', mode = 'rw' }, { source = '/opt/old', mode = 'ro' 
 [users.ann]
 mounts = [{ source = '/data', mode = 'ro' }]",
     );
-    let root = |path: &str, kind, idmap| StageRoot { path: path.into(), kind, idmap };
+    let root = |path: &str, kind, idmap| StageRoot { path: path.into(), kind, idmap, group: false };
     let shared = |writable| RootKind::Shared { writable };
     assert_eq!(
         policy.roots(),

@@ -180,29 +180,18 @@ fn targets_keep_off_what_the_container_needs() {
     }
 }
 
-/// The engine makes a missing target as root, in whatever its owner has put there meanwhile.
+/// ie-runc makes the places of these as the user, and mounts them by no name.
 #[test]
-fn no_mount_lies_in_another() {
+fn a_mount_may_lie_in_another() {
     let ann = limits(OFFERS, &[]);
-    for (target, other) in
-        [("/home/ann/data", "/home/ann"), ("/home", "/home/ann"), ("/opt/lic/x", "/opt/lic")]
-    {
-        let said = format!(
-            "mounts.target: {target} lies above or below {other}, which is mounted too (built-in default)"
-        );
-        assert_eq!(adds(&ann, "/data", target, ReadOnly), said);
+    for target in ["/home/ann/data", "/home", "/opt/lic/x", "/opt"] {
+        assert_eq!(adds(&ann, "/data", target, ReadOnly), format!("/data +  at {target} ro"));
         let memory = ann.admit(&Usage::default(), &Ask { memory_mounts: vec![target.into()], ..ubuntu() });
-        assert_eq!(memory.unwrap_err().message.to_string(), said);
+        assert_eq!(told(memory), "yes", "{target}");
     }
     let both =
         Ask { mounts: vec![mount("/data", "/m", ReadOnly)], memory_mounts: vec!["/m/x".into()], ..ubuntu() };
-    assert!(
-        ann.admit(&Usage::default(), &both)
-            .unwrap_err()
-            .message
-            .to_string()
-            .contains("lies above or below /m")
-    );
+    assert_eq!(told(ann.admit(&Usage::default(), &both)), "yes");
     let many = Ask { memory_mounts: vec!["/t".into(); 33], ..ubuntu() };
     assert!(
         ann.admit(&Usage::default(), &many)
@@ -213,6 +202,41 @@ fn no_mount_lies_in_another() {
     );
     let alone = Ask { memory_mounts: vec!["/tmp".into(), "/run".into()], ..ubuntu() };
     assert!(ann.admit(&Usage::default(), &alone).is_ok());
+    let same = Ask { memory_mounts: vec!["/tmp".into(), "/tmp/".into()], ..ubuntu() };
+    assert!(ann.admit(&Usage::default(), &same).is_err());
+}
+
+/// As `-v $PWD:$PWD` is, typed in the home.
+#[test]
+fn what_another_mount_shows_there_is_no_second_one() {
+    let ann = limits(OFFERS, &[]);
+    let all = |asks: &[MountAsk], memory: &[&str]| {
+        let memory_mounts = memory.iter().map(|place| (*place).into()).collect();
+        let ask = Ask { mounts: asks.to_vec(), memory_mounts, ..ubuntu() };
+        let allowance = ann.admit(&Usage::default(), &ask).unwrap();
+        let shown = |grant: &MountGrant| format!("{} {:?}", grant.target.display(), grant.access);
+        allowance.mounts().iter().map(shown).collect::<Vec<_>>()
+    };
+    let always = ["/home/ann ReadWrite", "/opt/lic ReadOnly"];
+    let with = |more: &[&'static str]| [&always, more].concat();
+    let own = |place: &str, access| mount(place, place, access);
+    assert_eq!(all(&[own("/home/ann/proj", ReadWrite)], &[]), always);
+    assert_eq!(all(&[own("/home/ann", ReadWrite), own("/home/ann/a/b/", ReadWrite)], &[]), always);
+    // Read-only it is another one; and another directory is another one.
+    assert_eq!(all(&[own("/home/ann/proj", ReadOnly)], &[]), with(&["/home/ann/proj ReadOnly"]));
+    assert_eq!(all(&[mount("/home/ann/x", "/home/ann/y", ReadWrite)], &[]), with(&["/home/ann/y ReadWrite"]));
+    // In between lies something else.
+    assert_eq!(all(&[own("/home/ann/a/b", ReadWrite)], &["/home/ann/a"]), with(&["/home/ann/a/b ReadWrite"]));
+    let nested =
+        [own("/home/ann/a", ReadOnly), own("/home/ann/a/b", ReadOnly), own("/home/ann/a/c", ReadWrite)];
+    assert_eq!(all(&nested, &[]), with(&["/home/ann/a ReadOnly", "/home/ann/a/c ReadWrite"]));
+    let elsewhere = [mount("/home/ann", "/w", ReadWrite), mount("/home/ann/x", "/w/x", ReadWrite)];
+    assert_eq!(all(&elsewhere, &[]), with(&["/w ReadWrite"]));
+    // The home itself can be made read-only so, and what the site offers read-only no more than that.
+    assert_eq!(all(&[own("/home/ann", ReadOnly)], &[]), ["/home/ann ReadOnly", "/opt/lic ReadOnly"]);
+    assert_eq!(all(&[mount("/srv/lic", "/opt/lic", ReadOnly)], &[]), always);
+    let no = got(&ann, &[mount("/srv/lic", "/opt/lic", ReadWrite)]);
+    assert_eq!(no, ["mounts: /srv/lic is offered read-only (policy.toml:7, [defaults])"]);
 }
 
 #[test]
@@ -222,12 +246,10 @@ fn an_images_volumes_are_judged_as_if_they_were_asked_for() {
         let ask = Ask { memory_mounts: vec!["/m".into()], image_volumes: vec![place.into()], ..ubuntu() };
         ann.admit(&Usage::default(), &ask).err().map(|no| no.message.to_string()).unwrap_or_default()
     };
-    for good in ["/v", "/v/", "/m", "/home/ann", "/opt/lic"] {
+    for good in ["/v", "/v/", "/m", "/home/ann", "/opt/lic", "/home", "/home/ann/x", "/m/x"] {
         assert_eq!(told(good), "", "{good}");
     }
-    for bad in
-        ["/dev/d", "/proc", "/etc", "/", "/.ie-channel", "/home", "/home/ann/x", "/m/x", "v", "/a/../dev"]
-    {
+    for bad in ["/dev/d", "/proc", "/etc", "/", "/.ie-channel", "v", "/a/../dev"] {
         assert!(told(bad).contains(&format!("the image's VOLUME {bad} ")), "{bad}: {}", told(bad));
     }
 }

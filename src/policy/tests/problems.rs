@@ -199,6 +199,14 @@ fn tables_agree_how_a_directory_is_staged() {
         problems(&format!("{GATEWAY}{text}")),
         ["p.toml:7: `users.a.mounts[0]` says another `idmap` for /d than the table before"]
     );
+    let text = "[defaults]\nmounts = [{source='/d', mode='rw'}]\n[users.a]\nmounts = [{source='/d', mode='rw', share='group'}]";
+    assert_eq!(
+        problems(&format!("{GATEWAY}{text}")),
+        ["p.toml:7: `users.a.mounts[0]` says another `share` for /d than the table before"]
+    );
+    let text = "[defaults]\nmounts = [{source='/d', mode='rw', share='group', idmap='off'}]";
+    let told = problems(&format!("{GATEWAY}{text}"));
+    assert!(told.len() == 1 && told[0].ends_with("is for a directory that is idmapped"), "{told:?}");
 }
 
 #[test]

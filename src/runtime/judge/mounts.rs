@@ -69,6 +69,26 @@ pub(crate) enum Kind {
     ReadOnly,
 }
 
+impl Kind {
+    /// Whether it is a user's own, which may lie in another one of those.
+    fn is_users(self) -> bool {
+        matches!(self, Self::Stage | Self::Volume | Self::Memory)
+    }
+}
+
+impl Planned {
+    /// Where it is among a user's own mounts, if it is one.
+    pub(crate) fn users_place(&self) -> Option<&Path> {
+        self.place.as_deref().filter(|_| self.kind.is_users())
+    }
+
+    /// Whether the last of these two options that is said is the first.
+    pub(crate) fn says(&self, option: &str, against: &str) -> bool {
+        let said = self.mount.options().iter().flatten().rev();
+        said.into_iter().find(|said| *said == option || *said == against).is_some_and(|said| said == option)
+    }
+}
+
 /// Those of a container and its owner, whose processes all are that user's.
 pub(super) fn judge(
     asked: Vec<Mount>,
@@ -77,24 +97,32 @@ pub(super) fn judge(
     root: &RootFs,
 ) -> Result<Vec<Planned>, Refused> {
     kernels_are_all_there(&asked)?;
-    let mut places: Vec<PathBuf> = Vec::new();
     let mut judged = Vec::new();
-    for mut mount in asked {
+    for mount in asked {
         let (kind, source) = kind(&mount, site, id)?;
         options(&mount, kind, owner)?;
-        let place = match kind {
-            Kind::Kernel => lands_there(&mount, root)?,
-            _ => {
-                let place = place(&mount, kind, root)?;
-                places.push(place.clone());
-                Some(place)
-            }
-        };
-        tighten(&mut mount, kind);
-        judged.push(Planned { mount, place, source, kind });
+        judged.push(Planned { mount, place: None, source, kind });
     }
-    apart(&places)?;
+    let users: Vec<PathBuf> =
+        judged.iter().filter(|planned| planned.kind.is_users()).map(destination).collect();
+    for planned in &mut judged {
+        planned.place = match planned.kind {
+            Kind::Kernel => lands_there(&planned.mount, root)?,
+            kind => Some(place(&planned.mount, kind, root, &users)?),
+        };
+        tighten(&mut planned.mount, planned.kind);
+    }
+    apart(&judged)?;
     Ok(judged)
+}
+
+fn destination(planned: &Planned) -> PathBuf {
+    planned.mount.destination().clone()
+}
+
+/// Whether it lies below another one of these, and not at it.
+fn is_inside(place: &Path, others: &[PathBuf]) -> bool {
+    others.iter().any(|other| place != other && place.starts_with(other))
 }
 
 fn kernels_are_all_there(asked: &[Mount]) -> Result<(), Refused> {
@@ -185,7 +213,7 @@ fn source(mount: &Mount, site: &Site, id: &Id) -> Result<(Kind, Source), Refused
     let gateways = site.files().iter().any(|files| source.starts_with(files));
     let init = source == site.init() && place == Path::new(INIT);
     match () {
-        () if is_stage(source, site) => Ok((Kind::Stage, open(source)?)),
+        () if is_stage(source, site) => Ok((Kind::Stage, stage(source)?)),
         () if engines => Ok((Kind::Engines, open(source)?)),
         () if gateways => Ok((Kind::ReadOnly, open(source)?)),
         () => Ok((Kind::ReadOnly, hosts(source, |path| init || is_driver(path, site)).ok_or_else(unknown)?)),
@@ -202,12 +230,23 @@ fn open(source: &Path) -> Result<Source, Refused> {
     })
 }
 
-/// `<stages>/<token>/d`: what ie-mountd has made.
+/// A directory or a plain file, as its name says.
+fn stage(source: &Path) -> Result<Source, Refused> {
+    let opened = open(source)?;
+    let wanted = if source.ends_with("d") { FileType::Directory } else { FileType::RegularFile };
+    let found = opened.stat().map(|stat| FileType::from_raw_mode(stat.st_mode));
+    match found {
+        Ok(found) if found == wanted => Ok(opened),
+        _ => Err(Refused::new(format!("the stage {} is not what its name says", source.display()))),
+    }
+}
+
+/// `<stages>/<token>/d` or `f`: what ie-mountd has made.
 fn is_stage(source: &Path, site: &Site) -> bool {
     let Ok(inside) = source.strip_prefix(site.stages()) else { return false };
     let words: Vec<_> = inside.iter().filter_map(|word| word.to_str()).collect();
     let hex = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
-    matches!(words.as_slice(), [token, "d"] if token.len() == 32 && token.bytes().all(hex))
+    matches!(words.as_slice(), [token, "d" | "f"] if token.len() == 32 && token.bytes().all(hex))
 }
 
 /// `<volumes>/<name>/_data`, a plain directory there: the engine could have mounted something else on it.
@@ -264,11 +303,13 @@ fn lands_there(mount: &Mount, root: &RootFs) -> Result<Option<PathBuf>, Refused>
     }
 }
 
-/// Where a mount lands, apart from the kernel's places.
-fn place(mount: &Mount, kind: Kind, root: &RootFs) -> Result<PathBuf, Refused> {
+/// Where a mount lands, apart from the kernel's places. What lies inside another one of a user's lands there, whatever the
+/// image has below it.
+fn place(mount: &Mount, kind: Kind, root: &RootFs, users: &[PathBuf]) -> Result<PathBuf, Refused> {
     let asked = mount.destination();
     let place = match kind {
         Kind::Engines => root.landing(asked)?.path,
+        _ if kind.is_users() && is_plain(asked) && is_inside(asked, users) => asked.clone(),
         _ => plainly(asked, root)?,
     };
     let top = place.parent().is_none();
@@ -298,12 +339,19 @@ fn plainly(asked: &Path, root: &RootFs) -> Result<PathBuf, Refused> {
     }
 }
 
-/// No mount at, below or above another one: runc would look for its place in what somebody else may be changing.
-fn apart(places: &[PathBuf]) -> Result<(), Refused> {
-    for (number, place) in places.iter().enumerate() {
-        let others = places.iter().enumerate().filter(|(other, _)| *other != number);
-        if let Some((_, other)) = others.into_iter().find(|(_, other)| place.starts_with(other)) {
-            let (place, other) = (place.display(), other.display());
+/// No mount at, below or above another one but a user's own inside one of those, which runc is not left to look for: it
+/// would do so in what somebody else may be changing.
+fn apart(judged: &[Planned]) -> Result<(), Refused> {
+    let places = || judged.iter().filter(|planned| planned.kind != Kind::Kernel).enumerate();
+    for (number, planned) in places() {
+        let Some(place) = &planned.place else { continue };
+        let clashes = |other: &Planned| match &other.place {
+            Some(at) if planned.kind.is_users() && other.kind.is_users() => at == place,
+            Some(at) => place.starts_with(at),
+            None => false,
+        };
+        if let Some((_, other)) = places().find(|(at, other)| *at != number && clashes(other)) {
+            let (place, other) = (place.display(), other.mount.destination().display());
             return Err(Refused::new(format!(
                 "the mount at {place} would be at or below the one at {other}"
             )));

@@ -30,6 +30,12 @@ impl Ground {
         fs::create_dir_all(path.join("root/etc")).unwrap();
         fs::create_dir_all(path.join("state/accounts/1000")).unwrap();
         fs::create_dir_all(path.join("stages").join("0f".repeat(16)).join("d")).unwrap();
+        for (token, name) in [("1f", "f/x"), ("2f", "x"), ("3f", "x")] {
+            fs::create_dir_all(path.join("stages").join(token.repeat(16)).join(name)).unwrap();
+        }
+        for (token, name) in [("2f", "d"), ("3f", "f")] {
+            fs::write(path.join("stages").join(token.repeat(16)).join(name), "").unwrap();
+        }
         fs::create_dir_all(path.join("drivers/closed")).unwrap();
         fs::write(path.join("state/accounts/1000/passwd"), "").unwrap();
         let (data, engine) = (path.join("data"), std::env::current_exe().unwrap().canonicalize().unwrap());
@@ -326,6 +332,9 @@ fn nothing_but_stages_volumes_and_own_files_is_mounted() {
         &format!("{stages}/0f/d"),
         &format!("{stages}/{}/d/..", "0f".repeat(16)),
         &format!("{stages}/{}/note", "0f".repeat(16)),
+        &format!("{stages}/{}/f", "0f".repeat(16)),
+        &format!("{stages}/{}/f", "1f".repeat(16)),
+        &format!("{stages}/{}/d", "2f".repeat(16)),
         &format!("{stages}/{}/d", "0e".repeat(16)),
         &format!("{stages}/../stages/{}/d", "0f".repeat(16)),
         &data,
@@ -342,6 +351,10 @@ fn nothing_but_stages_volumes_and_own_files_is_mounted() {
         "/var/run/docker.sock",
     ] {
         assert!(ground.judge(&with(&spec, "/mounts/99", bind(source, "/x"))).is_err(), "{source}");
+    }
+    // A stage is a directory or a file, as its name says.
+    for stage in [format!("{stages}/{}/d", "0f".repeat(16)), format!("{stages}/{}/f", "3f".repeat(16))] {
+        ground.judge(&with(&spec, "/mounts/99", bind(&stage, "/x"))).unwrap();
     }
     // The engine's own files are for their own places.
     let hosts = format!("{data}/containers/{id}/hosts");
@@ -479,19 +492,54 @@ fn places_count_where_they_land() {
     }
 }
 
+/// What is a user's own may lie inside another one of those: this program mounts it. What is not lies in nothing.
 #[test]
-fn no_mount_is_below_another() {
+fn no_mount_is_below_another_but_a_users_own() {
     let ground = Ground::new("");
     let spec = ground.spec(PLAIN);
     let volume = format!("{}/volumes/vv/_data", ground.site.data().display());
-    for place in ["/", "/v", "/v/below", "/home", "/home/u/x", "/etc", "/proc/x", "/dev", "/dev/x", "/sys/fs"]
+    for place in [
+        "/",
+        "/v",
+        "/v/",
+        "/home/u",
+        "/tt",
+        "/etc",
+        "/etc/passwd",
+        "/etc/passwd/x",
+        "/etc/hosts",
+        "/sbin",
+        "/proc/x",
+        "/dev",
+        "/dev/x",
+        "/sys/fs",
+    ] {
+        assert!(ground.judge(&with(&spec, "/mounts/99", bind(&volume, place))).is_err(), "{place}");
+    }
+    for place in
+        ["/home/u/../u2", "/home/u/../../etc", "/home/u/./x", "/home/u//x", "/x/", "/x//y", "x", "/./x"]
     {
         assert!(ground.judge(&with(&spec, "/mounts/99", bind(&volume, place))).is_err(), "{place}");
     }
-    for place in ["/home/u/../u2", "/x/", "/x//y", "x", "/./x"] {
-        assert!(ground.judge(&with(&spec, "/mounts/99", bind(&volume, place))).is_err(), "{place}");
+    for place in ["/home/u2", "/v/below", "/home", "/home/u/x", "/tt/x", "/home/u/x/y/z"] {
+        ground.judge(&with(&spec, "/mounts/99", bind(&volume, place))).unwrap();
+        let memory = json!({"destination": place, "type": "tmpfs", "source": "tmpfs", "options": ["nosuid"]});
+        ground.judge(&with(&spec, "/mounts/99", memory)).unwrap();
     }
-    ground.judge(&with(&spec, "/mounts/99", bind(&volume, "/home/u2"))).unwrap();
+    // The gateway's files and the engine's lie in nobody's.
+    let file = format!("{}/accounts/1000/passwd", ground.at("state").display());
+    for place in ["/home/u/x", "/v/x", "/tt/x"] {
+        ground.refuses(&with(&spec, "/mounts/99", bind(&file, place)), "at or below");
+    }
+    let hosts = place_of(&spec, "/etc/hosts");
+    symlink("/v/hosts", ground.root().join("etc/hosts")).unwrap();
+    ground.refuses(&spec, "at or below");
+    fs::remove_file(ground.root().join("etc/hosts")).unwrap();
+    assert!(ground.judge(&spec).is_ok() && hosts > 0);
+    // A link of the image's below an outer mount leads nothing anywhere: it is covered.
+    fs::create_dir_all(ground.root().join("v")).unwrap();
+    symlink("/proc", ground.root().join("v/link")).unwrap();
+    ground.judge(&with(&spec, "/mounts/99", bind(&volume, "/v/link"))).unwrap();
 }
 
 #[test]

@@ -2,7 +2,6 @@
 
 use super::*;
 use crate::tarball::read::{Event, Reader};
-use std::io::Read;
 use std::os::unix::fs::{PermissionsExt, symlink};
 
 fn packed(path: &Path, root: &[u8], piece: usize) -> (Vec<u8>, Vec<Note>) {
@@ -174,4 +173,29 @@ fn proc_is_not_walked() {
     let (archive, notes) = packed(Path::new("/proc"), b"proc", 1 << 16);
     assert_eq!(members(&archive).len(), 1);
     assert_eq!(notes[0].to_string(), "skipped the contents of a pseudo file system: /proc");
+}
+
+/// Its size is nought, or a page, and what is read of it neither.
+#[test]
+fn what_the_kernel_makes_is_as_long_as_it_is() {
+    let same = ["/proc/version", "/proc/sys/kernel/ostype", "/sys/kernel/mm/transparent_hugepage/enabled"];
+    for path in same.into_iter().filter(|path| Path::new(path).exists()) {
+        let text = std::fs::read_to_string(path).unwrap();
+        for piece in [1024, 1 << 16] {
+            let (archive, notes) = packed(Path::new(path), b"file", piece);
+            assert_eq!(
+                (members(&archive), notes.len()),
+                (vec![("file".to_owned(), text.clone())], 0),
+                "{path}"
+            );
+        }
+    }
+    // More than a piece, and it changes all the while.
+    let (archive, _) = packed(Path::new("/proc/self/maps"), b"maps", 1024);
+    let [(_, text)] = members(&archive).try_into().unwrap();
+    assert!(text.len() > 4096 && text.lines().all(|line| line.contains("-")), "{text}");
+    assert!(Packer::open(Path::new("/proc/self/mem"), b"x").is_err());
+    let whole = |most| read_whole(std::fs::File::open("/proc/version").unwrap().into(), most).unwrap();
+    let text = std::fs::read("/proc/version").unwrap();
+    assert_eq!((whole(text.len()).as_ref(), whole(text.len() - 1)), (Some(&text), None));
 }

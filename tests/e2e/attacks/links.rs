@@ -3,7 +3,7 @@
 use super::ground::Ground;
 use crate::suite::{tests, world};
 use std::fs;
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{MetadataExt, symlink};
 
 tests![a_mount_lands_where_it_was_asked_for, an_images_volume_lies_where_one_may_be_asked_for];
 
@@ -83,12 +83,28 @@ fn an_images_volume_lies_where_one_may_be_asked_for() {
     let run = ["run", "--rm", "--network=none"];
     let started = |image: &str| guest.run([&run[..], &[image, "true"]].concat().as_slice());
     started(&image).says(&["/v is not a place to mount at", "/v is a link to dev"]).fails(125);
-    let below = format!("{}/x", guest.home.display());
-    let above = guest.home.parent().unwrap().to_str().unwrap().to_owned();
-    for place in ["/dev/shm/x", "/proc", "/sys/x", "/etc", "/.ie-channel/x", below.as_str(), &above] {
+    for place in ["/dev/shm/x", "/proc", "/sys/x", "/etc", "/.ie-channel/x"] {
         let image = ground.image("volume-place", &[format!("VOLUME {place}")]);
         started(&image).says(&[&format!("the image's VOLUME {place}")]).fails(125);
     }
+    // Inside the home its place is the user's own, and around it the home is where it was.
+    let below = format!("{}/new/x", guest.home.display());
+    let above = guest.home.parent().unwrap().to_str().unwrap().to_owned();
+    guest.write("mine", "mine\n");
+    for place in [&below, &above] {
+        let image = ground.image("volume-place", &[format!("VOLUME {place}")]);
+        let told = guest
+            .run([&run[..], &[&image, "cat", &format!("{}/mine", guest.home.display())]].concat().as_slice());
+        assert_eq!(told.ok(), "mine\n", "{place}");
+    }
+    for name in ["new", "new/x"] {
+        assert_eq!(fs::metadata(guest.home.join(name)).unwrap().uid(), guest.uid, "{name}");
+    }
+    // A volume of the image's is root's inside, and has a place for what is asked for in it all the same.
+    let around = ground.image("volume-around", &["VOLUME /srv/data".to_owned()]);
+    let inner = format!("-v={}:/srv/data/new/conf", guest.home.join("mine").display());
+    let told = guest.run([&run[..], &[&inner, &around, "cat", "/srv/data/new/conf"]].concat().as_slice());
+    assert_eq!(told.ok(), "mine\n");
     // What is asked for at the same place stands in its stead; the home does.
     let home = ground.image("volume-home", &[format!("VOLUME {}", guest.home.display())]);
     started(&home).ok();

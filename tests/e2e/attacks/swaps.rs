@@ -14,6 +14,7 @@ tests![
     between_create_and_start,
     between_stop_and_restart,
     a_source_that_is_gone,
+    a_place_in_a_mount_that_is_gone,
     a_copy_with_a_stopped_container,
     alone a_copy_whose_caller_hangs_up
 ];
@@ -106,6 +107,79 @@ fn a_source_that_is_gone() {
     guest.sh("rmdir dir").ok();
     guest.run("start box").says(&["does not exist"]).fails(1);
     assert!(!guest.home.join("dir").exists());
+}
+
+/// runc makes the place of a mount inside another one, as root: a directory of root's in the home, or through a link that
+/// was put there between two looks somewhere else (`e2e::races::swaps`).
+fn a_place_in_a_mount_that_is_gone() {
+    use std::os::unix::fs::MetadataExt;
+    let world = world();
+    let ground = Ground::new(&world);
+    let image = ground.image("inside", &[]);
+    for user in [&ground.victim, &ground.guest] {
+        user.sh("mkdir dir; chmod 777 dir; echo own >dir/file").ok();
+    }
+    let bind = |home: &std::path::Path| format!("-v={}:/work", home.join("dir").display());
+    let inner = format!("--mount=type=volume,source=inside-{},target=/work/new/deep", ground.victim.uid);
+    let bind_of_victim = bind(&ground.victim.home);
+    let run = ["run", "--rm", "--runtime=bare", "--network=none", &bind_of_victim, &inner, &image, "true"];
+    world.docker(run).exits(0);
+    let made = fs::metadata(ground.victim.home.join("dir/new")).unwrap();
+    assert_eq!(made.uid(), 0, "the control did not work");
+
+    let guest = &ground.guest;
+    let bind = bind(&guest.home);
+    let run = |place: &str| {
+        let inner = format!("-v=inside:/work/{place}");
+        guest.run(["run", "--rm", "--network=none", &bind, &inner, &image, "true"])
+    };
+    run("new/deep").ok();
+    for name in ["dir/new", "dir/new/deep"] {
+        assert_eq!(fs::metadata(guest.home.join(name)).unwrap().uid(), guest.uid, "{name}");
+    }
+    // A link is followed nowhere, not even to what is the guest's own.
+    let closed = closed(&ground);
+    fs::set_permissions(&closed, Permissions::from_mode(0o777)).unwrap();
+    guest
+        .sh(&format!(
+            "mkdir own; ln -s {} dir/out; ln -s ../own dir/up; ln -s file dir/link",
+            closed.display()
+        ))
+        .ok();
+    for place in ["out", "out/new", "up", "up/new", "link"] {
+        let refused = run(place);
+        refused.says(&["leads through a link"]);
+        assert_ne!(refused.code, 0, "{place}");
+    }
+    assert_eq!(fs::read_dir(&closed).unwrap().count(), 1);
+    assert_eq!(guest.sh("ls own").ok(), "");
+    // Nor does the engine's own socket lead around it.
+    let user = format!("--user={0}:{0}", guest.uid);
+    let stages = world.mountd_dir().join("stage");
+    guest.run(["run", "-d", "--name=box", "--network=none", &bind, &image, "/evil", "stay"]).ok();
+    let sources =
+        world.inspect(&guest.engine_name("box"), "{{range .Mounts}}{{.Source}} {{.Destination}}\n{{end}}");
+    let stage = sources.lines().find_map(|line| line.strip_suffix(" /work")).unwrap();
+    assert!(stage.starts_with(stages.to_str().unwrap()));
+    let staged = format!("--mount=type=bind,source={stage},target=/work");
+    let (own, gateways) = (
+        format!("--mount=type=volume,source=inside-{},target=/work/out/new", guest.uid),
+        format!("--mount=type=bind,source={},target=/work/file", world.program("ie-copy").display()),
+    );
+    for (inner, word) in [(&own, "leads through a link"), (&gateways, "at or below")] {
+        let careful = [
+            "--cap-drop=ALL",
+            "--security-opt=no-new-privileges",
+            "--memory=64m",
+            "--pids-limit=64",
+            "--cgroupns=private",
+            "--ipc=private",
+        ];
+        let words =
+            [&["run", "--rm", "--network=none", &user, &staged, inner], &careful[..], &[&image, "true"]];
+        world.docker_as_gateway(words.concat().as_slice()).says(&["ie-runc refuses", word]).exits(125);
+    }
+    assert_eq!((fs::read_dir(&closed).unwrap().count(), guest.read("dir/file").as_str()), (1, "own\n"));
 }
 
 /// An engine that copies mounts everything first, as root and in the host's namespace. A link of the image's leads one

@@ -84,6 +84,17 @@ impl World {
         bare
     }
 
+    /// Whether the machine's runc makes the place of a mount by its name, as before its 1.1.14.
+    pub(crate) fn makes_places_by_name(&self) -> bool {
+        let told = Command::new(RUNC).arg("--version").output().unwrap().stdout;
+        let told = String::from_utf8(told).unwrap();
+        let version = told.split_whitespace().nth(2).unwrap();
+        let mut numbers = version.split(|c: char| !c.is_ascii_digit()).map(|number| number.parse().unwrap());
+        let mut next = || numbers.next().unwrap();
+        let version: [u32; 3] = [next(), next(), next()];
+        version < [1, 1, 14]
+    }
+
     /// ie-runc without a system call, such as `openat2=ENOSYS`, as in a sandbox around the engine.
     pub(crate) fn ie_runc_without(&self, taken: &str) -> Bare {
         let bare = self.ie_runc_aside();

@@ -4,7 +4,7 @@ use super::*;
 use crate::gateway::wish::{Endpoint, HealthWish, Networks, Tmpfs, parse_exec};
 use crate::policy::{Ask, ImageAsk, Limits, Policy, PortAsk, Protocol, Usage, Who};
 use crate::protocol::amount::{Bytes, Cpus};
-use crate::protocol::stage::{Shift, Token};
+use crate::protocol::stage::{Shape, Shift, Token};
 use std::path::Path;
 
 const POLICY: &str = "[gateway]
@@ -286,6 +286,7 @@ fn labels_are_the_callers_the_images_blanked_and_ours() {
         relative: "ann".into(),
         target: "/home/ann".into(),
         access: Access::ReadWrite,
+        shape: Shape::Directory,
     };
     let mut grant = Grant { stages: vec![stage.clone()], ..all() };
     grant.image_labels =

@@ -5,6 +5,7 @@ use serde_json::json;
 
 #[test]
 fn a_bind_is_source_target_and_mode() {
+    let from_bind = |bind: &str| super::from_bind(bind, &mut Vec::new());
     let Ok(Asked::Directory(asked)) = from_bind("/home/ann//x/.:/w/:ro") else { panic!() };
     assert_eq!(
         (asked.source, asked.target, asked.access),
@@ -18,11 +19,37 @@ fn a_bind_is_source_target_and_mode() {
         "/a",
         "/a/../b:/c",
         "/a:b",
-        "/a:/b:z",
+        "/a:/b:z,shared",
         "/a:/b:U",
     ] {
         assert!(from_bind(bad).is_err(), "{bad}");
     }
+}
+
+/// What asks for what is so anyhow is taken in silence; what would change something, and does not, is told.
+#[test]
+fn what_has_no_effect_is_taken() {
+    let warned = |bind: &str| {
+        let mut warnings = Vec::new();
+        let Ok(Asked::Directory(asked)) = super::from_bind(bind, &mut warnings) else { panic!("{bind}") };
+        (asked.access, warnings)
+    };
+    for silent in ["rw", "rprivate", "private", "cached", "delegated", "consistent", "default", "nocopy", ""]
+    {
+        assert_eq!(warned(&format!("/a:/b:{silent}")), (Access::ReadWrite, vec![]), "{silent}");
+        assert_eq!(warned(&format!("/a:/b:ro,{silent}")), (Access::ReadOnly, vec![]), "{silent}");
+    }
+    for word in ["z", "Z"] {
+        let (access, warnings) = warned(&format!("/a:/b:rw,{word}"));
+        assert_eq!(access, Access::ReadWrite);
+        assert_eq!(warnings, [format!("/a:/b:rw,{word}: {word} has no effect: no SELinux label is changed")]);
+    }
+    let options = json!({"Propagation": "rprivate", "NonRecursive": true, "ReadOnlyForceRecursive": true});
+    let bind = json!({"Type": "bind", "Source": "/a", "Target": "/b", "Consistency": "cached", "BindOptions": options});
+    let volume = json!({"Type": "volume", "Source": "v", "Target": "/v", "VolumeOptions": {"NoCopy": true}});
+    let mut warnings = Vec::new();
+    let all = all(vec!["/a:/c:Z".into()], vec![bind, volume], BTreeMap::new(), &mut warnings).unwrap();
+    assert_eq!((all.directories.len(), all.volumes.len(), warnings.len()), (2, 1, 1));
 }
 
 #[test]
@@ -47,7 +74,9 @@ fn volume_drivers_and_propagation_are_refused() {
 
 #[test]
 fn a_volume_has_a_name_and_a_target() {
-    let Ok(Asked::Volume(volume)) = from_bind("proj_data:/data/:ro,nocopy") else { panic!() };
+    let Ok(Asked::Volume(volume)) = from_bind("proj_data:/data/:ro,nocopy", &mut Vec::new()) else {
+        panic!()
+    };
     assert_eq!(
         (volume.name.unwrap().as_str(), volume.target.as_str(), volume.access),
         ("proj_data", "/data", Access::ReadOnly)
