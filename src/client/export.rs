@@ -6,8 +6,9 @@ use super::error::Error;
 use super::route::{Route, container};
 use crate::protocol::told::told;
 use http_body_util::BodyExt;
-use std::fs::{self, File};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, IsTerminal, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -53,8 +54,9 @@ impl Draft {
         let mut name = path.file_name().unwrap_or_default().to_owned();
         name.push(format!(".{}", std::process::id()));
         let draft = path.with_file_name(name);
-        let file =
-            File::create_new(&draft).map_err(|why| Error::io(told!("write {}", path.display()), why))?;
+        // As Docker's client makes it: what is in it is nobody else's.
+        let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft);
+        let file = file.map_err(|why| Error::io(told!("write {}", path.display()), why))?;
         Ok(Self { path: path.to_owned(), draft, file })
     }
 

@@ -226,6 +226,7 @@ impl Wired {
             absent,
             restarts: restarts.clone(),
             rate: RateLimit::of_restarts(),
+            of_users: Permits::new(1),
             at_once: Semaphore::new(AT_ONCE),
         });
         let remover = Arc::new(Remover {

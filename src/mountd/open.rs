@@ -213,9 +213,14 @@ fn descend(root: OwnedFd, ask: &Admitted) -> Result<(OwnedFd, Ground), Error> {
     while let Some(name) = names.next() {
         path.push(name);
         let crossing = if admins { ResolveFlags::empty() } else { ResolveFlags::NO_XDEV };
-        // The last may be a file, too.
-        let kind = if names.peek().is_some() { OFlags::DIRECTORY } else { OFlags::empty() };
-        here = to(&here, name, kind, crossing).map_err(|e| Error::opening(&path, e))?;
+        // First as a directory, which has the kernel mount what is mounted on demand; the last may be a file, too.
+        let opened = match to(&here, name, OFlags::DIRECTORY, crossing) {
+            Err(rustix::io::Errno::NOTDIR) if names.peek().is_none() => {
+                to(&here, name, OFlags::empty(), crossing)
+            }
+            opened => opened,
+        };
+        here = opened.map_err(|e| Error::opening(&path, e))?;
         ground = Ground::below(&here, &path, Some(ground))?;
         admins = admins && is_roots_alone(&look(&here, &path)?);
     }

@@ -84,6 +84,9 @@ pub(super) fn target(path: &Path) -> Result<PathBuf, Told> {
     if is_root(&path) || kept || named {
         return Err(told!("is not a place to mount at"));
     }
+    if path.components().count() > DEEPEST {
+        return Err(told!("lies below more than {DEEPEST} directories"));
+    }
     Ok(path)
 }
 
@@ -100,6 +103,9 @@ fn at_image_volume(path: &Path, what: Told) -> Refusal {
     refusal(FORBIDDEN, "mounts.target", &Source::BuiltIn, told!("the image's VOLUME {shown} {what}"))
         .hint(told!("use another image, or build it anew without the VOLUME"))
 }
+
+/// A place has so many names at the most: each may be a directory that is made for it, before anybody is charged for that.
+const DEEPEST: usize = 32;
 
 /// What a site may not offer: the kernel's trees, sockets, and the gateway's own state.
 const NEVER_OFFERED: [&str; 6] = ["/proc", "/sys", "/dev", "/run", "/var/run", layout::STATE_DIR];
@@ -234,7 +240,9 @@ impl Limits {
         let is_shown = |grant: &MountGrant| {
             let nearest = around(&grant.target, taken.iter());
             let outer = nearest.and_then(|place| grants.iter().find(|outer| outer.target == *place));
-            outer.is_some_and(|outer| outer.shows(grant))
+            // Of homes alone: what an admin mounts below another directory, or shares in another way, is not seen by its names.
+            let of_homes = self.homes.value.iter().any(|home| home.path() == grant.root);
+            of_homes && outer.is_some_and(|outer| outer.root == grant.root && outer.shows(grant))
         };
         let asked = grants.iter().skip(unasked).filter(|grant| !is_shown(grant));
         Ok(grants.iter().take(unasked).chain(asked).cloned().collect())

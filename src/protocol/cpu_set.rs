@@ -36,14 +36,16 @@ impl FromStr for CpuSet {
             let plain = digits.bytes().all(|byte| byte.is_ascii_digit());
             plain.then(|| digits.parse::<u16>().ok()).flatten().filter(|number| *number <= LAST)
         };
-        let mut all = BTreeSet::new();
+        let (mut all, mut said) = (BTreeSet::new(), 0_usize);
         if word.len() > LONGEST {
             return Err(wrong());
         }
         for part in word.split(',') {
             let (first, last) = part.split_once('-').unwrap_or((part, part));
             let (first, last) = number(first).zip(number(last)).ok_or_else(wrong)?;
-            if first > last {
+            // Counted before: the same may be said again and again.
+            said = said.saturating_add(usize::from(last.saturating_sub(first)) + 1);
+            if first > last || said > usize::from(LAST) + 1 {
                 return Err(wrong());
             }
             all.extend(first..=last);

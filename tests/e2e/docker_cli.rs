@@ -396,7 +396,6 @@ fn verbs_that_are_not_served_say_so() {
         "push busybox:test",
         "tag busybox:test mine:test",
         "rmi busybox:test",
-        "export -o exported box",
         "diff box",
         "swarm init",
         "plugin ls",

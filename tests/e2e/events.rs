@@ -104,7 +104,7 @@ fn what_is_not_served_says_what_to_do() {
         ("POST", "/images/load", "registries only"),
         ("POST", "/swarm/init", "no swarm"),
         ("GET", "/plugins", "plugins run as root"),
-        ("GET", "/containers/box/export", "gives a tar"),
+        ("GET", "/containers/box/changes", "find / -xdev"),
         ("POST", "/auth", "logins to registries"),
     ] {
         let (status, body) = ann.raw(method, path, "{}");

@@ -221,18 +221,23 @@ fn a_copy_with_a_stopped_container_makes_nothing() {
     let (outer, inner) = (format!("-v={home}/proj:/app"), format!("-v={home}/data:/app/new/deep"));
     let (file, config) = (format!("-v={home}/cfg:/app/new/cfg"), format!("-v={home}/cfg:/etc/cfg"));
     let create = |name: &str, more: &str| {
-        let mounts = [&outer, &inner, &config, "-v=/app/cache", more];
+        let mounts = [&outer, &inner, "-v=/app/cache", more];
         ann.run([&["create", "--name", name], &mounts[..], &["busybox:test", "true"]].concat().as_slice())
             .ok();
     };
     create("box", "--tmpfs=/app/tmp");
     create("other", &file);
+    // One that an image or the container's own past has a pipe in the place of would keep a newer engine for ever.
+    create("third", &config);
     ann.write("note", "x\n");
     ann.run("cp note box:/tmp/note").ok();
     ann.run("cp box:/tmp/note back").ok();
     assert_eq!(ann.read("back"), "x\n");
     ann.docker("cp note box:/tmp/again").ok();
-    ann.run("cp note other:/tmp/note").says(&["other mounts a file inside another mount"]).fails(1);
+    for name in ["other", "third"] {
+        let said = ann.run(["cp", "note", &format!("{name}:/tmp/note")]);
+        said.says(&[&format!("{name} mounts a file, and is only copied to and from while it runs")]).fails(1);
+    }
     // What is mounted is not there to be copied with, and cannot be written to.
     assert_ne!(ann.run("cp box:/app/mine out").code, 0);
     assert_ne!(ann.run("cp note box:/app/planted").code, 0);

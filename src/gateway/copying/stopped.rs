@@ -94,16 +94,14 @@ fn refuse_hosts(caller: &Caller, at: &CopyPath) -> Result<(), Error> {
     Err(Refusal::new("conflict", message).hint(Told::Text(format!("ie-container start {name}"))).into())
 }
 
-/// Newer engines open the place of a file for writing before they mount it, and a hollow stage is read-only.
-fn refuse_files_inside(at: &CopyPath) -> Result<(), Error> {
-    let stages = &at.container.labels().stages;
-    let places = |outer| places_inside(outer, stages, &[]);
-    if !stages.iter().flat_map(places).any(|place| place.shape == Shape::File) {
+/// Newer engines open the place of a file for writing before they mount it: a hollow stage is read-only, and a pipe that lies in
+/// the place would keep the engine, and the container, for ever.
+fn refuse_files(at: &CopyPath) -> Result<(), Error> {
+    if at.container.labels().stages.iter().all(|stage| stage.shape != Shape::File) {
         return Ok(());
     }
     let name = at.container.name();
-    let message =
-        told!("{name} mounts a file inside another mount, and is only copied to and from while it runs");
+    let message = told!("{name} mounts a file, and is only copied to and from while it runs");
     Err(Refusal::new("conflict", message).hint(Told::Text(format!("ie-container start {name}"))).into())
 }
 
@@ -182,7 +180,7 @@ impl Copy {
         }
         refuse_volumes(&at)?;
         refuse_hosts(caller, &at)?;
-        refuse_files_inside(&at)?;
+        refuse_files(&at)?;
         let tokens = at.container.found().stage_tokens();
         let held = Held {
             cut,

@@ -5,10 +5,11 @@
 //! and is tried again.
 
 use super::starter::Starter;
+use crate::gateway::bounds::permits::Permits;
 use crate::gateway::bounds::rate::RateLimit;
 use crate::gateway::caller::Caller;
 use crate::gateway::caller::absent::Absent;
-use crate::gateway::engine::{Engine, Owned};
+use crate::gateway::engine::{Engine, Owned, in_time};
 use crate::gateway::error::Error;
 use crate::gateway::records::restarts::{Claim, Ended, Restarts, Work};
 use jiff::SignedDuration;
@@ -18,6 +19,8 @@ use tokio::sync::Semaphore;
 
 /// Containers of all users that are being started. An engine takes about half a second of a processor for each, and users start things, too.
 pub(in crate::gateway) const AT_ONCE: usize = 4;
+/// A start that takes longer is none of those at once: others' begin.
+const LONG: Duration = Duration::from_secs(20);
 /// Before a container that is busy, or an engine that does not answer, is asked again.
 const PAUSE: Duration = Duration::from_secs(2);
 
@@ -28,6 +31,8 @@ pub(in crate::gateway) struct Restarter {
     pub(in crate::gateway) absent: Absent,
     pub(in crate::gateway) restarts: Arc<Restarts>,
     pub(in crate::gateway) rate: RateLimit,
+    /// One of each user's at a time.
+    pub(in crate::gateway) of_users: Permits,
     pub(in crate::gateway) at_once: Semaphore,
 }
 
@@ -104,7 +109,9 @@ async fn start_if_due(all: &Arc<Restarter>, ended: &Ended) -> Result<(), Error> 
 }
 
 async fn seen(all: &Restarter, ended: &Ended) -> Seen {
-    let Ok(Some(container)) = all.engine.look_again(&ended.id, ended.uid).await else { return Seen::Unknown };
+    let Ok(Some(container)) = in_time(all.engine.look_again(&ended.id, ended.uid)).await else {
+        return Seen::Unknown;
+    };
     let (Some(found), Some((started, finished))) = (container.found(), container.ran()) else {
         return Seen::Over;
     };
@@ -113,11 +120,21 @@ async fn seen(all: &Restarter, ended: &Ended) -> Seen {
 }
 
 async fn start(all: &Arc<Restarter>, ended: &Ended) -> Result<(), Error> {
+    // Their own others first: nobody waits in several places of what is everybody's.
+    let _own = all.of_users.of(ended.uid).acquire_owned().await;
     all.rate.wait(ended.uid).await;
-    let _permit = all.at_once.acquire().await;
     let (caller, container) = owner(all, ended).await?;
     caller.limits()?.lets_restart()?;
-    all.starter.clone().start_again(caller, container).await
+    let permit = all.at_once.acquire().await;
+    let mut started = std::pin::pin!(all.starter.clone().start_again(caller, container));
+    match tokio::time::timeout(LONG, &mut started).await {
+        Ok(started) => started,
+        // An engine may never end a start, and an owner can make one long.
+        Err(_) => {
+            drop(permit);
+            started.await
+        }
+    }
 }
 
 /// The owner, as who is not there, and the container, if it is theirs.

@@ -106,6 +106,9 @@ impl Starter {
             let standing = self.may_start(&caller, &container).await.inspect_err(|error| {
                 audit::refused(&caller, "start", container.id().as_str(), error);
             })?;
+            if by == By::Itself {
+                caller.limits()?.lets_restart()?;
+            }
             let (starter, container, waits) = (self.clone(), container.clone(), Arc::downgrade(&waiting));
             let started =
                 to_the_end(
@@ -243,9 +246,14 @@ impl Starter {
         if !matches!(container.found().state(), "removing" | "dead") {
             self.attaches.attach(container.id()).await;
         }
+        // Before it is started: a stop that comes meanwhile holds.
+        let stopped = by == By::Owner && self.restarts.starts(container.id());
         let started = self.engine.start(container).await;
         self.attaches.attach_late(container.id());
         if let Err(error) = &started {
+            if stopped {
+                self.restarts.stop(container.found());
+            }
             self.gpus.not_started(container.id());
             if !error.is_said() {
                 ports.linger();
@@ -255,9 +263,8 @@ impl Starter {
         let started = started?;
         watch.begin();
         self.reasons.forget(container.id());
-        match by {
-            By::Owner => self.restarts.started(container.id()),
-            By::Itself => self.restarts.started_again(container.id()),
+        if by == By::Itself {
+            self.restarts.started_again(container.id());
         }
         Ok(Started::Answered(started))
     }

@@ -109,6 +109,7 @@ pub(in crate::gateway) enum Shown {
 #[derive(Debug)]
 pub(in crate::gateway) struct Restarts {
     kept: ByContainer<Kept>,
+    writing: Mutex<()>,
     now: Mutex<HashMap<ContainerId, Now>>,
     /// Those that are looked at, and whether one has ended once more meanwhile.
     under_way: Arc<Mutex<HashMap<ContainerId, bool>>>,
@@ -120,6 +121,7 @@ impl Restarts {
     pub(in crate::gateway) fn open(dir: &Path) -> Self {
         Self {
             kept: ByContainer::open(dir, Kept::parse),
+            writing: Mutex::default(),
             now: Mutex::default(),
             under_way: Arc::default(),
             work: Mutex::default(),
@@ -141,17 +143,27 @@ impl Restarts {
 
     /// What cannot be written now is written when there is room.
     fn keep(&self, id: &ContainerId, change: impl FnOnce(&mut Kept)) {
-        let mut held = self.kept.held();
-        let mut kept = held.get(id).copied().unwrap_or_default();
-        change(&mut kept);
-        if held.get(id).copied().unwrap_or_default() == kept {
+        if !self.changed(id, change) {
             return;
         }
-        held.insert(id.clone(), kept);
+        // One after the other, each with what is so by then; whoever only reads waits for no disk.
+        let _writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        let kept = self.kept(id);
         if let Err(error) = self.kept.write(id, kept.text().as_bytes()) {
             tracing::warn!("whether a container starts again is not written down yet: {error}");
             self.kept.is_behind(id);
         }
+    }
+
+    fn changed(&self, id: &ContainerId, change: impl FnOnce(&mut Kept)) -> bool {
+        let mut held = self.kept.held();
+        let before = held.get(id).copied().unwrap_or_default();
+        let mut kept = before;
+        change(&mut kept);
+        if kept != before {
+            held.insert(id.clone(), kept);
+        }
+        kept != before
     }
 
     /// By which policy a container starts again.
@@ -196,12 +208,14 @@ impl Restarts {
         self.kept(id).stopped
     }
 
-    /// Its owner has started it.
-    pub(in crate::gateway) fn started(&self, id: &ContainerId) {
+    /// Its owner starts it, which counts from now on. Whether it was stopped until then.
+    pub(in crate::gateway) fn starts(&self, id: &ContainerId) -> bool {
+        let stopped = self.is_stopped(id);
         if self.kept.held().contains_key(id) {
             self.keep(id, |kept| (kept.stopped, kept.times) = (false, 0));
         }
         self.now().remove(id);
+        stopped
     }
 
     /// It has started by itself.
@@ -329,6 +343,7 @@ impl Restarts {
 
     /// It is gone.
     pub(in crate::gateway) fn forget(&self, id: &ContainerId) {
+        let _writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
         self.kept.forget(id);
         self.now().remove(id);
     }

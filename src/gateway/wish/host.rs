@@ -147,7 +147,7 @@ pub(super) fn parse(value: Value) -> Result<Host, WishError> {
         extra_hosts: names::extra_hosts(fields.take("ExtraHosts")?)?,
         sysctls: sysctls::sysctls(fields.take("Sysctls")?)?,
         groups: groups(fields.take("GroupAdd")?)?,
-        log: log::log(fields.take("LogConfig")?)?,
+        log: log::log(fields.take("LogConfig")?, &mut warnings)?,
         warnings,
     };
     fields.rest_is_zero()?;

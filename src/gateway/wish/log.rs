@@ -6,6 +6,10 @@ use crate::protocol::told::{Tell, Told, told};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
+/// The smallest size of a file, in bytes. A log that is begun anew at each line costs an engine far more than the line, and its
+/// end, by which output is charged, would hold one line.
+const SMALLEST: u64 = 1_000_000;
+
 /// Bytes of one file of a container's log: with [`FILES`] of them, the most that its log holds on disk.
 const SIZE: u64 = 10_000_000;
 /// The files of a container's log: the one that is written, and two before it.
@@ -58,7 +62,7 @@ impl Log {
     }
 }
 
-pub(super) fn log(asked: Asked) -> Result<Log, WishError> {
+pub(super) fn log(asked: Asked, warnings: &mut Vec<String>) -> Result<Log, WishError> {
     const FIELD: &str = "HostConfig.LogConfig";
     let refused = |why: Told| Err(WishError::not_allowed(FIELD, why));
     let mut log = Log::of(match asked.r#type.as_str() {
@@ -70,7 +74,11 @@ pub(super) fn log(asked: Asked) -> Result<Log, WishError> {
     for (key, value) in asked.config.unwrap_or_default() {
         match key.as_str() {
             _ if log.r#type == Kind::None => return refused(told!("a log of none has no options")),
-            "max-size" if bytes(&value).is_some_and(|bytes| (1..=SIZE).contains(&bytes)) => {
+            "max-size" if bytes(&value).is_some_and(|bytes| (1..SMALLEST).contains(&bytes)) => {
+                warnings.push(format!("max-size={value} is 1m here: each file is made anew by the engine"));
+                log.config.insert("max-size", "1m".to_owned());
+            }
+            "max-size" if bytes(&value).is_some_and(|bytes| (SMALLEST..=SIZE).contains(&bytes)) => {
                 log.config.insert("max-size", value);
             }
             "max-file" if value.parse::<u64>().is_ok_and(|files| (1..=FILES).contains(&files)) => {
@@ -112,7 +120,8 @@ mod tests {
     use serde_json::{Value, json};
 
     fn of(asked: Value) -> Result<Value, String> {
-        log(serde_json::from_value(asked).unwrap()).map(|log| json!(log)).map_err(|error| error.to_string())
+        let log = log(serde_json::from_value(asked).unwrap(), &mut Vec::new());
+        log.map(|log| json!(log)).map_err(|error| error.to_string())
     }
 
     #[test]
@@ -123,8 +132,13 @@ mod tests {
         assert_eq!(of(json!({ "Type": "json-file", "Config": {} })), file(&all));
         assert_eq!(of(json!({ "Type": "", "Config": null })), file(&all));
         assert_eq!(of(json!({ "Type": "json-file", "Config": all.clone() })), file(&all));
-        let small = json!({ "max-size": "200k", "max-file": "1" });
+        let small = json!({ "max-size": "2000k", "max-file": "1" });
         assert_eq!(of(json!({ "Config": small.clone() })), file(&small));
+        // A file that is made anew at each line is none.
+        for tiny in ["1", "200k", "999999"] {
+            let asked = json!({ "Config": { "max-size": tiny, "max-file": "1" } });
+            assert_eq!(of(asked), file(&json!({ "max-size": "1m", "max-file": "1" })), "{tiny}");
+        }
         assert_eq!(of(json!({ "Config": { "compress": "false", "mode": "blocking" } })), file(&all));
         // Compressed only if it is said.
         let local =

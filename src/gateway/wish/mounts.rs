@@ -122,16 +122,14 @@ fn from_bind(bind: &str, warnings: &mut Vec<String>) -> Result<Asked, WishError>
         [source, target, options] => (source, target, *options),
         _ => return Err(WishError::Bad(told!("HostConfig.Binds: {bind:?} is not SOURCE:TARGET[:ro]"))),
     };
-    let mut access = Access::ReadWrite;
+    let (mut access, mut relabelled) = (Access::ReadWrite, None);
     for option in options.split(',').filter(|option| !option.is_empty()) {
         match option {
             "ro" => access = Access::ReadOnly,
             // The consistency words are for desktops; the rest is what a stage is anyhow.
             // Nothing is copied into a volume, asked or not.
             "rw" | "rprivate" | "private" | "cached" | "delegated" | "consistent" | "default" | "nocopy" => {}
-            "z" | "Z" => {
-                warnings.push(format!("{bind}: {option} has no effect: no SELinux label is changed"))
-            }
+            "z" | "Z" => relabelled = Some(option),
             _ => {
                 return Err(WishError::not_allowed(
                     &format!("HostConfig.Binds option {option}"),
@@ -139,6 +137,10 @@ fn from_bind(bind: &str, warnings: &mut Vec<String>) -> Result<Asked, WishError>
                 ));
             }
         }
+    }
+    if let Some(option) = relabelled {
+        // Once, however often it is said.
+        warnings.push(format!("{source}:{target}: {option} has no effect: no SELinux label is changed"));
     }
     if source.starts_with('/') {
         return ask(source, target, access).map(Asked::Directory);

@@ -35,11 +35,11 @@ fn the_next_gateway_knows_what_was_stopped_and_how_often_it_has_started() {
     let next = Restarts::open(dir.path());
     assert_eq!(next.times(web.id()), 3);
     assert!(!next.applies(&web, 1), "three times are over");
-    next.started(web.id());
+    assert!(!next.starts(web.id()));
     assert!(next.applies(&web, 1) && !next.applies(&web, 0));
     next.stop(&web);
     assert!(!Restarts::open(dir.path()).applies(&web, 1));
-    next.started(web.id());
+    assert!(next.starts(web.id()));
     assert!(Restarts::open(dir.path()).applies(&web, 1));
     // Of what has no policy nothing is written.
     next.stop(&found('b', 1000, Restart::No));
