@@ -55,7 +55,9 @@ fn what_is_mounted_is_not_in_it() {
     let world = world();
     let ann = world.newcomer("ann");
     ann.write("secret", "of the home");
-    ann.run("run -d --name box -v data:/data --tmpfs /scratch busybox:test sh -c 'touch /data/in /scratch/in; sleep 1000'").ok();
+    let run = ["run", "-d", "--name", "box", "-v", "data:/data", "--tmpfs", "/scratch", "busybox:test"];
+    let words = [&run[..], &["sh", "-c", "touch /data/in /scratch/in; exec sleep 1000"]].concat();
+    ann.run(words.as_slice()).ok();
     assert!(eventually(|| ann.run("exec box test -e /scratch/in").code == 0));
     ann.run("stop -t 0 box").ok();
     ann.docker("export -o box.tar box").ok();
