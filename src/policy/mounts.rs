@@ -12,7 +12,7 @@ use crate::protocol::escape::escape_line;
 use crate::protocol::layout;
 use crate::protocol::report::Refusal;
 use crate::protocol::stage::Access;
-use crate::protocol::told::{Tell, Told, told};
+use crate::protocol::told::{Phrase, Tell, Told, phrase, told};
 use std::collections::BTreeSet;
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -103,6 +103,10 @@ fn at_image_volume(path: &Path, what: Told) -> Refusal {
     refusal(FORBIDDEN, "mounts.target", &Source::BuiltIn, told!("the image's VOLUME {shown} {what}"))
         .hint(told!("use another image, or build it anew without the VOLUME"))
 }
+
+const NO_SOCKET: Phrase = phrase!(
+    "a socket of Docker's does not go into a container; for testcontainers set TESTCONTAINERS_RYUK_DISABLED=true"
+);
 
 /// A place has so many names at the most: each may be a directory that is made for it, before anybody is charged for that.
 const DEEPEST: usize = 32;
@@ -358,7 +362,10 @@ impl Limits {
         }
         let around = list.value.iter().filter(|offer| path.starts_with(&offer.source));
         let Some(offer) = around.max_by_key(|offer| offer.source.components().count()) else {
-            return Err(no("mounts", &list.source, told!("is not among the directories you may mount")));
+            let refused = no("mounts", &list.source, told!("is not among the directories you may mount"));
+            // Tools that clean up after themselves ask for it in every run.
+            let socket = path.extension().is_some_and(|extension| extension == "sock");
+            return Err(if socket { refused.hint(NO_SOCKET.told()) } else { refused });
         };
         let relative = below(&path, &offer.source).unwrap_or(Path::new("")).to_owned();
         let (root, most) = (offer.source.as_path(), offer.access);

@@ -19,7 +19,7 @@ pub enum NameError {
     NotAReference,
 }
 
-/// A container's short name: `[a-zA-Z0-9][a-zA-Z0-9_.-]{0,62}`, and never 12 or more hexadecimal digits only.
+/// A container's short name: `[a-zA-Z0-9][a-zA-Z0-9_.-]{0,62}`, and never 64 hexadecimal digits only.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct ContainerName(String);
@@ -93,7 +93,7 @@ impl std::str::FromStr for ThingName {
     fn from_str(word: &str) -> Result<Self, ThingNameError> {
         let first = word.bytes().next().is_some_and(|b| b.is_ascii_alphanumeric());
         let rest = word.bytes().all(|b| b.is_ascii_alphanumeric() || b"_.-".contains(&b));
-        let like_id = word.len() >= 12 && word.bytes().all(|b| b.is_ascii_hexdigit());
+        let like_id = word.len() == 64 && word.bytes().all(|b| b.is_ascii_hexdigit());
         if first && rest && word.len() <= 100 && !like_id {
             Ok(Self(word.to_owned()))
         } else {

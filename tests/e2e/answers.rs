@@ -9,6 +9,7 @@ tests![
     states_are_refused_as_by_the_engine,
     what_inspect_says_of_the_host,
     a_name_is_free_when_its_container_was_stopped,
+    what_tools_send_as_a_matter_of_course,
 ];
 
 /// The sentence of an error, without ids, and without the names that only one side has.
@@ -186,4 +187,21 @@ fn a_name_is_free_when_its_container_was_stopped() {
         let (status, said) = ann.ask("POST", &format!("/containers/{id}/stop?t=0"), "");
         assert_eq!(status, 204, "{said}");
     }
+}
+
+/// As testcontainers does in each run.
+fn what_tools_send_as_a_matter_of_course() {
+    let world = world();
+    let ann = world.newcomer("ann");
+    ann.run("run --name box busybox:test echo ready").ok();
+    for tail in ["-1", "all", "", "x", "18446744073709551616"] {
+        let (status, logs) = ann.raw("GET", &format!("/containers/box/logs?stdout=1&tail={tail}"), "");
+        assert!(status == 200 && logs.contains("ready"), "{tail}: {status} {logs}");
+    }
+    ann.docker("network create 3b708d60fa96").ok();
+    ann.run("run --rm --network 3b708d60fa96 busybox:test true").ok();
+    ann.docker("network rm 3b708d60fa96").ok();
+    ann.docker(format!("network create {}", "3b".repeat(32))).says(&["is no name"]).exits(1);
+    let said = ann.run("run -v /var/run/docker.sock:/var/run/docker.sock busybox:test true");
+    said.says(&["TESTCONTAINERS_RYUK_DISABLED=true"]).fails(125);
 }

@@ -227,7 +227,7 @@ pub(crate) struct UpdateArgs {
     /// Its weight at busy disks, 10 to 500
     #[arg(long, value_name = "NUMBER")]
     pub(crate) blkio_weight: Option<u16>,
-    /// When it starts again by itself: no, always, unless-stopped or on-failure[:N]
+    /// When it starts again by itself: no, always, unless-stopped, on-failure or on-failure:N
     #[arg(long, value_name = "POLICY")]
     pub(crate) restart: Option<String>,
     #[command(flatten)]

@@ -135,7 +135,7 @@ pub(crate) struct CreateArgs {
     /// own (with your other containers), none, or a network of yours by its name; several for several
     #[arg(long, visible_alias = "net", value_name = "NETWORK")]
     pub(crate) network: Vec<String>,
-    /// When it starts again by itself: no, always, unless-stopped or on-failure[:N]
+    /// When it starts again by itself: no, always, unless-stopped, on-failure or on-failure:N
     #[arg(long, value_name = "POLICY")]
     pub(crate) restart: Option<String>,
     /// When to fetch the image

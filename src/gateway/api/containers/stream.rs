@@ -49,9 +49,8 @@ pub(in crate::gateway) async fn logs(
     if !is_time(&query.since) || !is_time(&query.until) {
         return Err(Error::Bad(told!("since and until are seconds since 1970, or RFC 3339 dates")));
     }
-    if !matches!(query.tail.as_str(), "" | "all") && query.tail.parse::<u64>().is_err() {
-        return Err(Error::Bad(told!("tail is a number of lines or all, not {:?}", query.tail)));
-    }
+    // What is no number of lines is all of them, as in Docker: clients say -1.
+    let tail = query.tail.parse::<u64>().map_or_else(|_| "all".to_owned(), |lines| lines.to_string());
     let container = engine.owned(&caller, &word).await?;
     let mut target = container.target("/logs");
     for (name, flag) in [
@@ -63,7 +62,7 @@ pub(in crate::gateway) async fn logs(
     ] {
         target = target.with(name, flag.word());
     }
-    for (name, word) in [("since", &query.since), ("until", &query.until), ("tail", &query.tail)] {
+    for (name, word) in [("since", &query.since), ("until", &query.until), ("tail", &tail)] {
         if !word.is_empty() {
             target = target.with(name, word);
         }
