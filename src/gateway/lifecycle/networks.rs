@@ -52,6 +52,10 @@ pub(super) async fn find(
             let name = network.shown();
             return Err(Error::Bad(told!("the network {name} is named twice")));
         }
+        // It joins before it runs, and then engines drop the address, also those that know of it.
+        if endpoint.mac.is_some() {
+            return Err(no_mac());
+        }
         may_join(engine, &network, endpoint).await?;
         others.push((network, endpoint.clone()));
     }
@@ -98,10 +102,14 @@ pub(in crate::gateway) async fn may_join(
     fits(network, endpoint)?;
     let old = |version: &str| parse_version(version).is_none_or(|version| version < MAC_IN_EACH);
     if endpoint.mac.is_some() && old(&engine.api_version().await?) {
-        let why = told!("a MAC address is that of the first network here: this engine gives none in others");
-        return Err(Error::not_allowed("EndpointConfig.MacAddress", why));
+        return Err(no_mac());
     }
     Ok(())
+}
+
+fn no_mac() -> Error {
+    let why = told!("a MAC address is that of the first network here: this engine gives none in others");
+    Error::not_allowed("EndpointConfig.MacAddress", why)
 }
 
 impl Found {

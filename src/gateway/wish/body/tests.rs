@@ -86,7 +86,9 @@ fn a_network_is_named_or_its_id() {
     for mode in ["lab", &id, &id[..12]] {
         assert_eq!(named(mode), Some(NetworkWord::Named(mode.to_owned())), "{mode}");
     }
-    assert_eq!(named(&format!("{id}a")), None);
+    // More digits than an id has are a name.
+    assert_eq!(named(&format!("{id}a")), Some(NetworkWord::Named(format!("{id}a"))));
+    assert_eq!(named(&"ab".repeat(51)), None);
 }
 
 #[test]
