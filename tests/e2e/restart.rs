@@ -52,7 +52,8 @@ fn an_attached_client_says_how_to_come_back() {
         format!("mkfifo in; exec {client} run -i --name echo busybox:test sh -c 'cat; sleep 1000' <in >out");
     let run = ann.spawn_sh(&script);
     ann.sh("until [ -p in ]; do sleep 0.1; done; echo word >in").ok();
-    assert!(eventually(|| ann.read("out") == "word\n"));
+    let out = || fs::read_to_string(ann.home.join("out")).unwrap_or_default();
+    assert!(eventually(|| out() == "word\n"));
     world.restart_gateway();
     run.finish().says(&["connection lost; the container goes on: ie-container attach echo"]).fails(125);
     assert!(running(&world, &ann, "echo"));

@@ -24,6 +24,9 @@ const LONG: Duration = Duration::from_secs(20);
 /// Before a container that is busy, or an engine that does not answer, is asked again.
 const PAUSE: Duration = Duration::from_secs(2);
 
+/// So many looks at one that is busy before its owner's other containers begin: half a minute, and a copy may take an hour.
+const LOOKS: u32 = 15;
+
 #[derive(Debug)]
 pub(in crate::gateway) struct Restarter {
     pub(in crate::gateway) engine: Arc<Engine>,
@@ -63,11 +66,27 @@ pub(in crate::gateway) async fn run(all: Arc<Restarter>) {
 /// One user's, each of which is tried once before the next one is.
 async fn in_order(all: Arc<Restarter>, left: Vec<Ended>) {
     for claim in left.into_iter().filter_map(|ended| all.restarts.claim(ended)) {
-        let Seen::Due(_) = seen(&all, claim.ended()).await else { continue };
-        if let Err(error) = start(&all, claim.ended()).await {
-            tokio::spawn(try_again(all.clone(), claim, error));
+        match seen_soon(&all, claim.ended()).await {
+            Seen::Over => {}
+            Seen::Unknown => drop(tokio::spawn(see_to(all.clone(), claim))),
+            Seen::Due(_) => {
+                if let Err(error) = start(&all, claim.ended()).await {
+                    tokio::spawn(try_again(all.clone(), claim, error));
+                }
+            }
         }
     }
+}
+
+/// One that something else looks at just now is waited for, so that the next one does not overtake it.
+async fn seen_soon(all: &Restarter, ended: &Ended) -> Seen {
+    for _ in 0..LOOKS {
+        match seen(all, ended).await {
+            Seen::Unknown => tokio::time::sleep(PAUSE).await,
+            known => return known,
+        }
+    }
+    Seen::Unknown
 }
 
 /// After its pause, for so long as it is due.
