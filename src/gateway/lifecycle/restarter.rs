@@ -65,7 +65,9 @@ pub(in crate::gateway) async fn run(all: Arc<Restarter>) {
 
 /// One user's, each of which is tried once before the next one is.
 async fn in_order(all: Arc<Restarter>, left: Vec<Ended>) {
-    for claim in left.into_iter().filter_map(|ended| all.restarts.claim(ended)) {
+    // All at once: the next sweep would begin the later ones while an earlier one is waited for.
+    let claims: Vec<Claim> = left.into_iter().filter_map(|ended| all.restarts.claim(ended)).collect();
+    for claim in claims {
         match seen_soon(&all, claim.ended()).await {
             Seen::Over => {}
             Seen::Unknown => drop(tokio::spawn(see_to(all.clone(), claim))),
