@@ -188,6 +188,8 @@ impl Restarts {
             kept.policy = Some(policy);
             kept.stopped |= !runs;
         });
+        // Whatever it waited for, or was told, was by the policy before.
+        self.now().remove(id);
     }
 
     /// Before it is stopped: its end starts nothing.
@@ -231,7 +233,9 @@ impl Restarts {
         let kept = self.kept(found.id());
         let applies = !kept.stopped && self.policy(found).applies(exit_code, kept.times);
         if !applies && self.policy(found) != Restart::No {
-            self.now().entry(found.id().clone()).or_default().standing = Standing::Settled;
+            let mut now = self.now();
+            let now = now.entry(found.id().clone()).or_default();
+            (now.standing, now.refused) = (Standing::Settled, None);
         }
         applies
     }

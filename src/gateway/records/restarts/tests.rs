@@ -58,6 +58,14 @@ fn an_update_counts_from_then_on() {
     assert_eq!((next.policy(&plain), next.policy(&always)), (Restart::Always, Restart::No));
     assert!(next.concerns(plain.id(), Some("no")) && !next.concerns(always.id(), Some("always")));
     assert!(next.applies(&plain, 0) && !next.applies(&always, 0));
+    // Why it was not started by the policy before is told no more.
+    next.refused(plain.id(), "no room".to_owned(), 0);
+    next.set_policy(plain.id(), Restart::OnFailure(1), true);
+    assert_eq!(next.shown(plain.id()), None);
+    next.refused(plain.id(), "no room".to_owned(), 0);
+    assert!(!next.applies(&plain, 0));
+    assert_eq!(next.shown(plain.id()), None);
+    next.set_policy(plain.id(), Restart::Always, true);
     // What does not run is not started by it.
     next.set_policy(plain.id(), Restart::Always, false);
     assert!(!next.applies(&plain, 0));
